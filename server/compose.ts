@@ -19,7 +19,7 @@ import { BuildFiles } from './programs/build-files.ts';
 import { DatapathBuilds } from './programs/builds.ts';
 import { BpfMaps } from './programs/maps.ts';
 import { BpfPrograms } from './programs/programs.ts';
-import type { ScannedNamespace } from './programs/scan/scan.ts';
+import type { ScannedNamespace } from './programs/scan/node-scan.ts';
 import { BpfScanner } from './programs/scanner.ts';
 import { TrustedSigners } from './programs/trusted-signers.ts';
 import { SqliteStore } from './store/sqlite-store.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listQuerySchema } from '../../contract/list.ts';
-import type { Page } from '../store/records.ts';
+import type { PageRequest } from '../store/records.ts';
 import type { AgentServices } from './agent.ts';
 import { resolvePodId } from './pod-ref.ts';
 
@@ -21,4 +21,4 @@ export const podPageQuerySchema = listQuerySchema.extend({ before });
 export const toStorePage = (
   agent: AgentServices,
   { pod, ...page }: z.infer<typeof podPageQuerySchema>,
-): Page => (pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) });
+): PageRequest => (pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) });

@@ -3,8 +3,8 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
 import { Mutex } from '../async/mutex.ts';
 import { listObjectIds } from '../bpf/kernel-object.ts';
+import type { NodeScan, ScannedNamespace } from './scan/node-scan.ts';
 import { heldBpfObjectIds } from './scan/process-descriptors.ts';
-import type { NodeScan, ScannedNamespace } from './scan/scan.ts';
 // Does nothing in this thread. Loaded here, Node caches its compiled form, so that the worker starts fast.
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';

@@ -2,8 +2,8 @@ import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import { countPods } from '../../contract/batch-states.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { BatchModel, BatchPodModel } from './client/models.ts';
-import { olderThan, pageOf } from './paginate.ts';
-import type { Page, PageOf } from './records.ts';
+import { cutPage, olderThanFilter } from './paginate.ts';
+import type { PageRequest, ResultPage } from './records.ts';
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null;
 const date = (time: string | null): Date | null => (time === null ? null : new Date(time));
@@ -74,7 +74,7 @@ export async function saveBatchPod(prisma: PrismaClient, batchId: string, pod: B
   });
 }
 
-export async function openBatches(prisma: PrismaClient): Promise<Batch[]> {
+export async function readOpenBatches(prisma: PrismaClient): Promise<Batch[]> {
   const rows = await prisma.batch.findMany({
     where: { endedAt: null },
     orderBy: { number: 'asc' },
@@ -83,18 +83,21 @@ export async function openBatches(prisma: PrismaClient): Promise<Batch[]> {
   return rows.map(toBatch);
 }
 
-export async function batch(prisma: PrismaClient, id: string): Promise<Batch | null> {
+export async function readBatch(prisma: PrismaClient, id: string): Promise<Batch | null> {
   const row = await prisma.batch.findUnique({ where: { id }, include: withPods });
   return row === null ? null : toBatch(row);
 }
 
-export async function listBatches(prisma: PrismaClient, page: Page): Promise<PageOf<BatchSummary>> {
+export async function listBatches(
+  prisma: PrismaClient,
+  page: PageRequest,
+): Promise<ResultPage<BatchSummary>> {
   const rows = await prisma.batch.findMany({
-    where: { number: olderThan(page) },
+    where: { number: olderThanFilter(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
     include: { pods: { select: { state: true } } },
   });
   const summaries = rows.map(({ pods, ...row }) => toSummary(row, pods));
-  return pageOf(summaries, page.limit, ({ number }) => number);
+  return cutPage(summaries, page.limit, ({ number }) => number);
 }

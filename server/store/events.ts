@@ -1,8 +1,8 @@
 import type { Event, EventType } from '../../contract/event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
-import { ofPod, olderThan, pageOf } from './paginate.ts';
-import type { NewEvent, Page, PageOf } from './records.ts';
+import { cutPage, olderThanFilter, podFilter } from './paginate.ts';
+import type { NewEvent, PageRequest, ResultPage } from './records.ts';
 
 const toEvent = (row: EventModel): Event => ({
   ...row,
@@ -16,11 +16,11 @@ export async function addEvent(prisma: PrismaClient, event: NewEvent): Promise<E
   return toEvent(await prisma.event.create({ data: { type, severity, podId, migrationId, message } }));
 }
 
-export async function listEvents(prisma: PrismaClient, page: Page): Promise<PageOf<Event>> {
+export async function listEvents(prisma: PrismaClient, page: PageRequest): Promise<ResultPage<Event>> {
   const rows = await prisma.event.findMany({
-    where: { ...ofPod(page), id: olderThan(page) },
+    where: { ...podFilter(page), id: olderThanFilter(page) },
     orderBy: { id: 'desc' },
     take: page.limit + 1,
   });
-  return pageOf(rows.map(toEvent), page.limit, ({ id }) => id);
+  return cutPage(rows.map(toEvent), page.limit, ({ id }) => id);
 }

@@ -1,8 +1,8 @@
 import type { Migration } from '../../contract/migration.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { MigrationModel } from './client/models.ts';
-import { ofPod, olderThan, pageOf } from './paginate.ts';
-import type { Page, PageOf } from './records.ts';
+import { cutPage, olderThanFilter, podFilter } from './paginate.ts';
+import type { PageRequest, ResultPage } from './records.ts';
 
 const toMigration = (row: MigrationModel): Migration => ({
   id: row.id,
@@ -24,7 +24,7 @@ const toMigration = (row: MigrationModel): Migration => ({
 });
 
 /** Returns the columns that change while a migration runs. */
-const progress = (migration: Migration) => ({
+const toProgressColumns = (migration: Migration) => ({
   state: migration.state,
   endedAt: migration.endedAt === null ? null : new Date(migration.endedAt),
   durationMs: migration.durationMs,
@@ -43,7 +43,7 @@ export async function addMigration(prisma: PrismaClient, migration: Migration): 
       podName,
       direction,
       actor,
-      ...progress(migration),
+      ...toProgressColumns(migration),
       from: JSON.stringify(migration.from),
       to: JSON.stringify(migration.to),
       startedAt: new Date(),
@@ -55,26 +55,29 @@ export async function addMigration(prisma: PrismaClient, migration: Migration): 
 export async function saveMigration(prisma: PrismaClient, migration: Migration): Promise<void> {
   const { count } = await prisma.migration.updateMany({
     where: { id: migration.id },
-    data: progress(migration),
+    data: toProgressColumns(migration),
   });
   if (count !== 1) throw new Error(`save migration ${migration.id}: the journal does not have it`);
 }
 
-export async function openMigrations(prisma: PrismaClient): Promise<Migration[]> {
+export async function readOpenMigrations(prisma: PrismaClient): Promise<Migration[]> {
   const rows = await prisma.migration.findMany({ where: { state: 'running' }, orderBy: { number: 'asc' } });
   return rows.map(toMigration);
 }
 
-export async function migration(prisma: PrismaClient, id: string): Promise<Migration | null> {
+export async function readMigration(prisma: PrismaClient, id: string): Promise<Migration | null> {
   const row = await prisma.migration.findUnique({ where: { id } });
   return row === null ? null : toMigration(row);
 }
 
-export async function listMigrations(prisma: PrismaClient, page: Page): Promise<PageOf<Migration>> {
+export async function listMigrations(
+  prisma: PrismaClient,
+  page: PageRequest,
+): Promise<ResultPage<Migration>> {
   const rows = await prisma.migration.findMany({
-    where: { ...ofPod(page), number: olderThan(page) },
+    where: { ...podFilter(page), number: olderThanFilter(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
   });
-  return pageOf(rows.map(toMigration), page.limit, ({ number }) => number);
+  return cutPage(rows.map(toMigration), page.limit, ({ number }) => number);
 }

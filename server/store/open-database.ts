@@ -2,10 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PrismaBetterSqlite3 } from '@prisma/adapter-better-sqlite3';
 import { ProblemError } from '../../contract/problem.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 import { applySchemaMigrations } from './schema-migrations.ts';
 import { describeSqliteError } from './sqlite-error.ts';
-
-export type Connection = Awaited<ReturnType<PrismaBetterSqlite3['connect']>>;
 
 /** Milliseconds that a statement waits for a lock of another process before SQLite returns SQLITE_BUSY. */
 const busyTimeoutMs = 1000;
@@ -16,8 +15,8 @@ const busyTimeoutMs = 1000;
  * @returns the one connection that Prisma may use, because the pragmas belong to the connection
  * @throws ProblemError `store_failed`, which names the file, SQLite's error and the remedy
  */
-export async function openDatabase(file: string): Promise<Connection> {
-  let connection: Connection | undefined;
+export async function openDatabase(file: string): Promise<DatabaseConnection> {
+  let connection: DatabaseConnection | undefined;
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
     // SQLite opens a file that it may not write as read-only, and fails later without saying why.
@@ -41,7 +40,7 @@ export async function openDatabase(file: string): Promise<Connection> {
   }
 }
 
-async function checkPages(connection: Connection, file: string): Promise<void> {
+async function checkPages(connection: DatabaseConnection, file: string): Promise<void> {
   const { rows } = await connection.queryRaw({ sql: 'PRAGMA quick_check(5)', args: [], argTypes: [] });
   const faults = rows.map(([line]) => String(line));
   if (faults.length === 1 && faults[0] === 'ok') return;

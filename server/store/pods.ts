@@ -47,18 +47,18 @@ function addCounters(a: CarriedCounters, b: CarriedCounters): bigint[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0n) + (b[i] ?? 0n));
 }
 
-export async function pods(prisma: PrismaClient): Promise<PodRecord[]> {
+export async function readPodRecords(prisma: PrismaClient): Promise<PodRecord[]> {
   const rows = await prisma.pod.findMany({ where: { removedAt: null }, orderBy: { number: 'asc' } });
   return rows.map(toPod);
 }
 
-export async function devices(prisma: PrismaClient): Promise<DeviceRecord[]> {
+export async function readDeviceRecords(prisma: PrismaClient): Promise<DeviceRecord[]> {
   const rows = await prisma.device.findMany({ where: { removedAt: null }, orderBy: { id: 'asc' } });
   return rows.map(toDevice);
 }
 
 /** @throws ProblemError `pod_exists` */
-export async function addPod(
+export async function addPodRecord(
   prisma: PrismaClient,
   pod: NewPodRecord,
   device: NewDeviceRecord,
@@ -82,11 +82,11 @@ function asPodExists(error: unknown, pod: NewPodRecord): unknown {
   return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: a pod of this name exists`);
 }
 
-export async function moveHooks(prisma: PrismaClient, id: number, hooks: HookFamily): Promise<void> {
+export async function saveDeviceHooks(prisma: PrismaClient, id: number, hooks: HookFamily): Promise<void> {
   await prisma.device.updateMany({ where: { id }, data: { hooks } });
 }
 
-export async function removePod(prisma: PrismaClient, id: string): Promise<void> {
+export async function markPodRemoved(prisma: PrismaClient, id: string): Promise<void> {
   const removedAt = new Date();
   await prisma.$transaction([
     prisma.device.updateMany({ where: { podId: id, removedAt: null }, data: { removedAt } }),
@@ -95,16 +95,16 @@ export async function removePod(prisma: PrismaClient, id: string): Promise<void>
   ]);
 }
 
-export async function forgetPod(prisma: PrismaClient, id: string): Promise<void> {
+export async function deletePodRecord(prisma: PrismaClient, id: string): Promise<void> {
   await prisma.pod.deleteMany({ where: { id } });
 }
 
-export async function addDevice(prisma: PrismaClient, device: NewDeviceRecord): Promise<DeviceRecord> {
+export async function addDeviceRecord(prisma: PrismaClient, device: NewDeviceRecord): Promise<DeviceRecord> {
   return toDevice(await prisma.device.create({ data: { podId: device.podId, ...deviceRow(device) } }));
 }
 
 /** Does nothing for a device that is already removed, so that its counters are added once. */
-export async function removeDevice(
+export async function markDeviceRemoved(
   prisma: PrismaClient,
   id: number,
   counters: CarriedCounters,

@@ -9,9 +9,9 @@ import type {
   NewEvent,
   NewPodRecord,
   NewRuleVersion,
-  Page,
-  PageOf,
+  PageRequest,
   PodRecord,
+  ResultPage,
   RuleVersionRecord,
 } from './records.ts';
 
@@ -86,18 +86,18 @@ export interface RuleVersionStore {
   /** @returns null when no version has this number */
   ruleVersion(number: number): Promise<RuleVersionRecord | null>;
   /** Versions without their texts. */
-  listRuleVersions(page: Page): Promise<PageOf<Omit<RuleVersionRecord, 'text'>>>;
+  listRuleVersions(page: PageRequest): Promise<ResultPage<Omit<RuleVersionRecord, 'text'>>>;
 }
 
 /** Ended migrations and batches, and events: what the API lists. */
 export interface HistoryStore {
   /** @returns null when no migration has this id */
   migration(id: string): Promise<Migration | null>;
-  listMigrations(page: Page): Promise<PageOf<Migration>>;
+  listMigrations(page: PageRequest): Promise<ResultPage<Migration>>;
   /** @returns null when no batch has this id */
   batch(id: string): Promise<Batch | null>;
-  listBatches(page: Page): Promise<PageOf<BatchSummary>>;
-  listEvents(page: Page): Promise<PageOf<Event>>;
+  listBatches(page: PageRequest): Promise<ResultPage<BatchSummary>>;
+  listEvents(page: PageRequest): Promise<ResultPage<Event>>;
 }
 
 /** Storage port of the datapath. */

@@ -70,7 +70,7 @@ export interface StagedRulesRecord {
 }
 
 /** Selects a part of a list, newest first. */
-export interface Page {
+export interface PageRequest {
   /** `next` of the page before this one. */
   before?: string | undefined;
   limit: number;
@@ -78,7 +78,7 @@ export interface Page {
   pod?: string | undefined;
 }
 
-export interface PageOf<T> {
+export interface ResultPage<T> {
   items: T[];
   next: string | null;
 }

@@ -2,7 +2,7 @@ import { requireValue } from '../../contract/required.ts';
 import type { PrismaClient } from './client/client.ts';
 
 /** Rows of history that the store keeps; older ones are deleted. */
-export const retentionLimits = {
+export const defaultRetentionLimits = {
   events: 10_000,
   migrationsPerPod: 1_000,
   devicesPerPod: 1_000,
@@ -14,23 +14,23 @@ export const retentionLimits = {
 /** Rows per delete statement, so that none delays a write of the migration journal for long. */
 const rowsPerDelete = 500;
 
-export type RetentionLimits = typeof retentionLimits;
+export type RetentionLimits = typeof defaultRetentionLimits;
 
 /** Deletes up to `limit` rows. @returns how many it deleted */
-type Delete = (limit: number) => Promise<number>;
+type DeleteRows = (limit: number) => Promise<number>;
 
 /** Deletes history beyond `limits`, each portion as one call of `write`. Running migrations and batches stay. */
-export async function prune(
+export async function pruneHistory(
   prisma: PrismaClient,
   write: <T>(work: () => Promise<T>) => Promise<T>,
-  limits: RetentionLimits = retentionLimits,
+  limits: RetentionLimits = defaultRetentionLimits,
 ): Promise<void> {
   for (const outdated of await outdatedRows(prisma, limits))
     while ((await write(() => outdated(rowsPerDelete))) === rowsPerDelete);
 }
 
-async function outdatedRows(prisma: PrismaClient, limits: RetentionLimits): Promise<Delete[]> {
-  const deletes: Delete[] = [];
+async function outdatedRows(prisma: PrismaClient, limits: RetentionLimits): Promise<DeleteRows[]> {
+  const deletes: DeleteRows[] = [];
   const newestFirst = { orderBy: { id: 'desc' }, select: { id: true } } as const;
 
   const event = await prisma.event.findFirst({ ...newestFirst, skip: limits.events });

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import type { Connection } from './open-database.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 
 const migrationsDir = path.join(import.meta.dirname, '../../prisma/sqlite/migrations');
 
@@ -29,7 +29,7 @@ interface SchemaMigration {
  * not recorded yet, together with its record in one transaction.
  * @throws ProblemError `store_failed` when the file was written by a newer build
  */
-export async function applySchemaMigrations(connection: Connection, file: string): Promise<void> {
+export async function applySchemaMigrations(connection: DatabaseConnection, file: string): Promise<void> {
   await connection.executeScript(appliedTable);
   const applied = await appliedMigrations(connection);
   const known = committedMigrations();
@@ -37,7 +37,7 @@ export async function applySchemaMigrations(connection: Connection, file: string
   for (const migration of known) if (!applied.has(migration.name)) await apply(connection, migration);
 }
 
-async function appliedMigrations(connection: Connection): Promise<Map<string, string>> {
+async function appliedMigrations(connection: DatabaseConnection): Promise<Map<string, string>> {
   const { rows } = await connection.queryRaw({
     sql: 'SELECT migration_name, checksum FROM "_prisma_migrations" WHERE finished_at IS NOT NULL',
     args: [],
@@ -71,7 +71,10 @@ function refuseNewer(file: string, applied: Map<string, string>, known: SchemaMi
   }
 }
 
-async function apply(connection: Connection, { name, sql, checksum }: SchemaMigration): Promise<void> {
+async function apply(
+  connection: DatabaseConnection,
+  { name, sql, checksum }: SchemaMigration,
+): Promise<void> {
   // SQLite alters a table by copying and dropping it. With foreign keys on, the drop would cascade to child rows;
   // inside a transaction the pragma has no effect.
   await connection.executeScript('PRAGMA foreign_keys = OFF;');

@@ -1,11 +1,11 @@
 import type { PrismaClient } from './client/client.ts';
 
-export async function setting(prisma: PrismaClient, scope: string, name: string): Promise<unknown> {
+export async function readSetting(prisma: PrismaClient, scope: string, name: string): Promise<unknown> {
   const row = await prisma.setting.findUnique({ where: { scope_name: { scope, name } } });
   return row === null ? null : JSON.parse(row.value);
 }
 
-export async function settings(prisma: PrismaClient, name: string): Promise<Map<string, unknown>> {
+export async function readSettings(prisma: PrismaClient, name: string): Promise<Map<string, unknown>> {
   const rows = await prisma.setting.findMany({ where: { name } });
   return new Map(rows.map((row) => [row.scope, JSON.parse(row.value)]));
 }

@@ -18,18 +18,18 @@ import type {
   NewEvent,
   NewPodRecord,
   NewRuleVersion,
-  Page,
-  PageOf,
+  PageRequest,
   PodRecord,
+  ResultPage,
   RuleVersionRecord,
 } from './records.ts';
-import { prune, type RetentionLimits } from './retention.ts';
+import { pruneHistory, type RetentionLimits } from './retention.ts';
 import * as ruleVersions from './rule-versions.ts';
 import * as settings from './settings.ts';
 import { describeSqliteError } from './sqlite-error.ts';
 
 /** Rows of history that are added between two prunings. */
-export const pruneEvery = 500;
+export const rowsBetweenPrunings = 500;
 
 export interface SqliteStoreOptions {
   /** Path of the SQLite file. A missing folder is created. */
@@ -92,43 +92,47 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   pods(): Promise<PodRecord[]> {
-    return this.#read('read the pods', () => pods.pods(this.#prisma));
+    return this.#read('read the pods', () => pods.readPodRecords(this.#prisma));
   }
 
   devices(): Promise<DeviceRecord[]> {
-    return this.#read('read the devices', () => pods.devices(this.#prisma));
+    return this.#read('read the devices', () => pods.readDeviceRecords(this.#prisma));
   }
 
   addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }> {
-    return this.#write(`add pod ${pod.namespace}/${pod.name}`, () => pods.addPod(this.#prisma, pod, device));
+    return this.#write(`add pod ${pod.namespace}/${pod.name}`, () =>
+      pods.addPodRecord(this.#prisma, pod, device),
+    );
   }
 
   removePod(id: string): Promise<void> {
-    return this.#write(`remove pod ${id}`, () => pods.removePod(this.#prisma, id));
+    return this.#write(`remove pod ${id}`, () => pods.markPodRemoved(this.#prisma, id));
   }
 
   forgetPod(id: string): Promise<void> {
-    return this.#write(`forget pod ${id}`, () => pods.forgetPod(this.#prisma, id));
+    return this.#write(`forget pod ${id}`, () => pods.deletePodRecord(this.#prisma, id));
   }
 
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord> {
-    return this.#write(`add a device of pod ${device.podId}`, () => pods.addDevice(this.#prisma, device));
+    return this.#write(`add a device of pod ${device.podId}`, () =>
+      pods.addDeviceRecord(this.#prisma, device),
+    );
   }
 
   removeDevice(id: number, counters: CarriedCounters): Promise<void> {
-    return this.#write(`remove device ${id}`, () => pods.removeDevice(this.#prisma, id, counters));
+    return this.#write(`remove device ${id}`, () => pods.markDeviceRemoved(this.#prisma, id, counters));
   }
 
   moveHooks(id: number, hooks: HookFamily): Promise<void> {
-    return this.#write(`move the hooks of device ${id}`, () => pods.moveHooks(this.#prisma, id, hooks));
+    return this.#write(`move the hooks of device ${id}`, () => pods.saveDeviceHooks(this.#prisma, id, hooks));
   }
 
   setting(scope: string, name: string): Promise<unknown> {
-    return this.#read(`read the setting ${name}`, () => settings.setting(this.#prisma, scope, name));
+    return this.#read(`read the setting ${name}`, () => settings.readSetting(this.#prisma, scope, name));
   }
 
   settings(name: string): Promise<Map<string, unknown>> {
-    return this.#read(`read the settings ${name}`, () => settings.settings(this.#prisma, name));
+    return this.#read(`read the settings ${name}`, () => settings.readSettings(this.#prisma, name));
   }
 
   saveSetting(scope: string, name: string, value: unknown): Promise<void> {
@@ -152,14 +156,14 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   openMigrations(): Promise<Migration[]> {
-    return this.#read('read the open migrations', () => journal.openMigrations(this.#prisma));
+    return this.#read('read the open migrations', () => journal.readOpenMigrations(this.#prisma));
   }
 
   migration(id: string): Promise<Migration | null> {
-    return this.#read(`read migration ${id}`, () => journal.migration(this.#prisma, id));
+    return this.#read(`read migration ${id}`, () => journal.readMigration(this.#prisma, id));
   }
 
-  listMigrations(page: Page): Promise<PageOf<Migration>> {
+  listMigrations(page: PageRequest): Promise<ResultPage<Migration>> {
     return this.#read('list the migrations', () => journal.listMigrations(this.#prisma, page));
   }
 
@@ -189,14 +193,14 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   openBatches(): Promise<Batch[]> {
-    return this.#read('read the open batches', () => batches.openBatches(this.#prisma));
+    return this.#read('read the open batches', () => batches.readOpenBatches(this.#prisma));
   }
 
   batch(id: string): Promise<Batch | null> {
-    return this.#read(`read batch ${id}`, () => batches.batch(this.#prisma, id));
+    return this.#read(`read batch ${id}`, () => batches.readBatch(this.#prisma, id));
   }
 
-  listBatches(page: Page): Promise<PageOf<BatchSummary>> {
+  listBatches(page: PageRequest): Promise<ResultPage<BatchSummary>> {
     return this.#read('list the batches', () => batches.listBatches(this.#prisma, page));
   }
 
@@ -215,16 +219,16 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   lastRuleVersion(): Promise<RuleVersionRecord | null> {
-    return this.#read('read the access rules', () => ruleVersions.lastRuleVersion(this.#prisma));
+    return this.#read('read the access rules', () => ruleVersions.readLastRuleVersion(this.#prisma));
   }
 
   ruleVersion(number: number): Promise<RuleVersionRecord | null> {
     return this.#read(`read version ${number} of the access rules`, () =>
-      ruleVersions.ruleVersion(this.#prisma, number),
+      ruleVersions.readRuleVersion(this.#prisma, number),
     );
   }
 
-  listRuleVersions(page: Page): Promise<PageOf<Omit<RuleVersionRecord, 'text'>>> {
+  listRuleVersions(page: PageRequest): Promise<ResultPage<Omit<RuleVersionRecord, 'text'>>> {
     return this.#read('list the versions of the access rules', () =>
       ruleVersions.listRuleVersions(this.#prisma, page),
     );
@@ -236,13 +240,13 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return added;
   }
 
-  listEvents(page: Page): Promise<PageOf<Event>> {
+  listEvents(page: PageRequest): Promise<ResultPage<Event>> {
     return this.#read('list the events', () => events.listEvents(this.#prisma, page));
   }
 
   /** Deletes history beyond `limits`, in small portions between other writes. */
   prune(limits?: RetentionLimits): Promise<void> {
-    return prune(this.#prisma, (work) => this.#write('delete old history', work), limits);
+    return pruneHistory(this.#prisma, (work) => this.#write('delete old history', work), limits);
   }
 
   #recordNode({ name, bootId }: SqliteStoreOptions['node']): Promise<unknown> {
@@ -254,7 +258,7 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
 
   #countAdded(): void {
     this.#added += 1;
-    if (this.#added % pruneEvery !== 0) return;
+    if (this.#added % rowsBetweenPrunings !== 0) return;
     const pruning = this.prune()
       .catch(this.#onPruneError)
       .finally(() => this.#pruning.delete(pruning));

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { startChild, untilReady } from '../../scripts/child.ts';
-import { dropPrivileges, unprivilegedUser } from '../../scripts/unprivileged.ts';
+import { startChildProcess, waitUntilReady } from '../../scripts/child.ts';
+import { dropPrivilegesArguments, chooseUnprivilegedUser } from '../../scripts/unprivileged.ts';
 import { makeNetns } from './fixtures/netns.ts';
 
 /** Process ids of the children of `pid`. */
@@ -15,7 +15,7 @@ const childrenOf = (pid: number) =>
 async function start(netns: string, folder: string) {
   const ready = Promise.withResolvers<string>();
   const pins = `/sys/fs/bpf/${basename(folder)}`;
-  const child = startChild({
+  const child = startChildProcess({
     name: 'the start command',
     command: [
       ...['nsenter', `--net=${netns}`, '--', process.execPath, 'scripts/start.ts', '--json', '--port', '0'],
@@ -30,7 +30,7 @@ async function start(netns: string, folder: string) {
     ],
     onLine: (line) => ready.resolve(JSON.parse(line).link),
   });
-  return { child, link: await untilReady(child, ready.promise) };
+  return { child, link: await waitUntilReady(child, ready.promise) };
 }
 
 test('one command starts agent and gateway and prints a link; SIGINT ends both and leaves no process', async () => {
@@ -76,9 +76,9 @@ test('when the agent dies the start command reports it and stops the gateway', a
 test('if the user nobody cannot read the installation, its owner runs the gateway, without capabilities even as root', () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-e-private-'));
   try {
-    const user = unprivilegedUser(folder);
+    const user = chooseUnprivilegedUser(folder);
     expect(user).toEqual({ uid: 0, gid: 0, because: join(folder, 'gateway/main.ts') });
-    const show = [...dropPrivileges(user), 'grep', '^Cap', '/proc/self/status'];
+    const show = [...dropPrivilegesArguments(user), 'grep', '^Cap', '/proc/self/status'];
     const sets = execFileSync('setpriv', show, { encoding: 'utf8' }).trim().split('\n');
     expect(sets.map((line) => line.split('\t')[1])).toEqual(Array(5).fill('0000000000000000'));
   } finally {

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { NewPodInput, Pod } from '../../contract/pod.ts';
-import { startAgent } from '../../scripts/agent-process.ts';
-import type { Child } from '../../scripts/child.ts';
+import { startAgentProcess } from '../../scripts/agent-process.ts';
+import type { ChildHandle } from '../../scripts/child.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
 import { requestAgent } from '../../server/lab/agent-client.ts';
 
@@ -55,7 +55,7 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
     return path;
   };
   const host = addNamespace('host');
-  let agent: Child | null = null;
+  let agent: ChildHandle | null = null;
 
   const start = async (): Promise<void> => {
     const args = [
@@ -70,7 +70,7 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
       '--lab',
       ...flags,
     ];
-    agent = await startAgent(socketPath, args, { netns: host });
+    agent = await startAgentProcess(socketPath, args, { netns: host });
   };
   const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
     requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;

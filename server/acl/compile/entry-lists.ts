@@ -22,7 +22,7 @@ import {
   portProtocols,
   type RulePortClaims,
 } from './protocol-ports.ts';
-import { RuleListInterner } from './rule-lists.ts';
+import { RuleListInterner } from './rule-list-interner.ts';
 
 /** Entries of rules for any peer in one direction, and the lists that refer to them. */
 interface DefaultEntries {

@@ -4,8 +4,8 @@ import { queryHookSync } from '../../bpf/hook-query.ts';
 import type { LinkInfo } from '../../bpf/link-info.ts';
 import { cgroupAttachTypes } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';
+import type { ProgramAttachment } from './node-scan.ts';
 import { findMountPoints } from './pinned-objects.ts';
-import type { ProgramAttachment } from './scan.ts';
 
 const mostCgroups = 5_000;
 const programTypes = [

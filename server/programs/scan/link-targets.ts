@@ -6,7 +6,7 @@ import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import { createAttachment } from './attachment.ts';
 import { formatNamespaceReference } from './namespace-attachments.ts';
-import type { ProgramAttachment, ScannedLink } from './scan.ts';
+import type { ProgramAttachment, ScannedLink } from './node-scan.ts';
 
 const kinds: Record<string, Attachment['kind']> = {
   tcx: 'tcx',

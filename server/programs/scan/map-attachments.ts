@@ -4,7 +4,7 @@ import { lookUpMapEntry, nextMapKey } from '../../bpf/map-entries.ts';
 import { type MapInfo, mapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';
-import type { ProgramAttachment } from './scan.ts';
+import type { ProgramAttachment } from './node-scan.ts';
 
 /** Values of enum bpf_attach_type. */
 const socketTypes = {

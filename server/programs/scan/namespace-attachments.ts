@@ -10,7 +10,7 @@ import { withNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { listBpfFilters } from '../../netlink/tc-filter.ts';
 import { createAttachment } from './attachment.ts';
-import type { ProgramAttachment, ScannedNamespace } from './scan.ts';
+import type { ProgramAttachment, ScannedNamespace } from './node-scan.ts';
 
 /** Limit of namespaces other than the host's and the pods'. */
 const mostOthers = 256;

@@ -2,7 +2,7 @@ import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { readObjectInfo } from '../../bpf/kernel-object.ts';
 import { openPinned } from '../../bpf/pin.ts';
-import type { NodeScan } from './scan.ts';
+import type { NodeScan } from './node-scan.ts';
 
 const mostPins = 20_000;
 const deepest = 16;

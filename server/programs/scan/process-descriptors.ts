@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { BpfObjectHolder } from '../../../contract/program.ts';
 import { perfEventProgram } from '../../bpf/perf-event-program.ts';
 import { createAttachment } from './attachment.ts';
-import type { NodeScan, ProgramAttachment } from './scan.ts';
+import type { NodeScan, ProgramAttachment } from './node-scan.ts';
 
 /** Time limit in ms for reading the descriptors of all processes. */
 const mostMs = 1_000;

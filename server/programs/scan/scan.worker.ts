@@ -1,7 +1,8 @@
 import { parentPort } from 'node:worker_threads';
 import type { ProgramInstructions } from '../../../contract/program.ts';
+import type { NodeScan, NodeScanRequest } from './node-scan.ts';
 import { readProgramInstructions } from './program-instructions.ts';
-import { type NodeScan, type NodeScanRequest, scanNode } from './scan.ts';
+import { scanNode } from './scan.ts';
 
 export type ScanWorkerRequest = NodeScanRequest | { instructions: number };
 export type ScanWorkerResponse =

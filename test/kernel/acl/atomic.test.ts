@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { seededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
@@ -12,7 +12,7 @@ import { noTracking, RuleFixture } from './rule-fixture.ts';
 import type { CarriedTraffic, Traffic } from './traffic-worker.ts';
 
 const count = 10;
-const pods = podsOf(count);
+const pods = generatePolicyEndpoints(count);
 let fixture: RuleFixture;
 beforeAll(async () => {
   fixture = await RuleFixture.open(count, noTracking);
@@ -25,7 +25,7 @@ afterAll(async () => {
 function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
   const evaluators = sets.map((set) => referenceEvaluator(set, pods));
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
-  const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, chance(seed)));
+  const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, seededRandom(seed)));
   const programs = {
     egress: fixture.programs.programFd('tcx/ingress'),
     ingress: fixture.programs.programFd('tcx/egress'),
@@ -48,7 +48,7 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
 }
 
 test('during 200 changes of all rules under traffic no packet is evaluated by a mixture of two sets', async () => {
-  const sets = [1, 2, 3].map((seed) => rulesOf(60, 120, count, seed));
+  const sets = [1, 2, 3].map((seed) => generateRuleSet(60, 120, count, seed));
   await fixture.load('active', sets[0]!, pods);
   const packets = agreed(sets);
   for (const dropped of [true, false])

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
@@ -10,7 +10,7 @@ import { tcp } from './packets.ts';
 import { noTracking, RuleFixture } from './rule-fixture.ts';
 
 const count = 10;
-const pods = podsOf(count);
+const pods = generatePolicyEndpoints(count);
 const numberOf = (id: string): number => pods.findIndex((pod) => pod.id === id) + 1;
 let fixture: RuleFixture;
 beforeAll(async () => {
@@ -57,7 +57,7 @@ const sizes = () =>
   );
 
 test('changing one rule writes a small share of the tables, and obsolete elements are removed', async () => {
-  const set = rulesOf(300, 600, count);
+  const set = generateRuleSet(300, 600, count);
   const { loaded } = await fixture.load('active', set, pods);
   const changed = set.rules.findIndex(({ ports }) => ports.length > 0);
   const rules = set.rules.map((rule, i) => (i === changed ? { ...rule, ports: [{ from: 4444 }] } : rule));

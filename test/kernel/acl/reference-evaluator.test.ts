@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { seededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
@@ -69,17 +69,17 @@ test('kernel and reference evaluator agree on 60,000 packets of generated rule s
   const sets = fc.sample(fc.tuple(ruleSets, fc.integer()), { numRuns: 60, seed: 7 });
   for (const [set, seed] of sets) {
     await fixture.load('active', null, somePods);
-    packets += await compare(set, somePods, edgePackets(set, somePods, 1100, chance(seed)));
+    packets += await compare(set, somePods, edgePackets(set, somePods, 1100, seededRandom(seed)));
   }
   expect(packets).toBeGreaterThan(60_000);
 }, 60_000);
 
 test('they agree on 45,000 packets of a node’s 300 rules over 600 CIDRs, changed from one set to the next', async () => {
-  const node = podsOf(pods);
+  const node = generatePolicyEndpoints(pods);
   let packets = 0;
   for (const seed of [1, 2, 3]) {
-    const set = rulesOf(300, 600, pods, seed);
-    packets += await compare(set, node, edgePackets(set, node, 16_000, chance(seed)));
+    const set = generateRuleSet(300, 600, pods, seed);
+    packets += await compare(set, node, edgePackets(set, node, 16_000, seededRandom(seed)));
   }
   expect(packets).toBeGreaterThan(45_000);
 }, 60_000);

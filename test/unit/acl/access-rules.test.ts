@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { Event } from '../../../contract/event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
@@ -321,9 +321,9 @@ describe('entries of rules', () => {
 });
 
 test('large rule sets are parsed and compiled off the event loop', async () => {
-  const pods = podsOf(100).map((each, number) => ({ ...each, number }));
+  const pods = generatePolicyEndpoints(100).map((each, number) => ({ ...each, number }));
   const { rules } = await open({ pods });
-  const text = formatRules(rulesOf(300, 600, 100));
+  const text = formatRules(generateRuleSet(300, 600, 100));
   let longest = 0;
   let last = performance.now();
   const beat = setInterval(() => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chance, podsOf, rulesOf } from '../../../bench/acl-rules.ts';
+import { seededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
@@ -48,7 +48,7 @@ describe('compiled tables decide as the reference evaluator does', () => {
     let packets = 0;
     fc.assert(
       fc.property(ruleSets, fc.integer(), (set, seed) => {
-        const sample = edgePackets(set, somePods, 250, chance(seed));
+        const sample = edgePackets(set, somePods, 250, seededRandom(seed));
         packets += compare(compileRules(set, somePods), set, somePods, sample);
       }),
       { numRuns: 300 },
@@ -57,11 +57,11 @@ describe('compiled tables decide as the reference evaluator does', () => {
   }, 30_000);
 
   test('a node’s 300 rules over 600 CIDRs, 30,000 packets', () => {
-    const pods = podsOf(60);
+    const pods = generatePolicyEndpoints(60);
     let packets = 0;
     for (const seed of [1, 2, 3]) {
-      const set = rulesOf(300, 600, 60, seed);
-      packets += compare(compileRules(set, pods), set, pods, edgePackets(set, pods, 10_000, chance(seed)));
+      const set = generateRuleSet(300, 600, 60, seed);
+      packets += compare(compileRules(set, pods), set, pods, edgePackets(set, pods, 10_000, seededRandom(seed)));
     }
     expect(packets).toBe(30_000);
   }, 30_000);

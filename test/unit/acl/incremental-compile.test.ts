@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chance, changedElements, podsOf, rulesOf, tableElements } from '../../../bench/acl-rules.ts';
+import { seededRandom, countChangedMapElements, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { formatCidr } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
@@ -117,18 +117,18 @@ describe('a changed rule set', () => {
   });
 
   test('compiling the same rules again writes nothing', () => {
-    const [set, pods] = [rulesOf(200, 400, 50), podsOf(50)];
+    const [set, pods] = [generateRuleSet(200, 400, 50), generatePolicyEndpoints(50)];
     const last = compileRules(set, pods);
     const next = compileRules(structuredClone(set), structuredClone(pods), { previous: last });
-    expect(changedElements(last.tables, next.tables)).toBe(0);
+    expect(countChangedMapElements(last.tables, next.tables)).toBe(0);
     expect(next.tables).toEqual(last.tables);
   });
 
   test('one rule of 400 changes a small share of the entries, whatever changes in it', () => {
-    const [set, pods] = [rulesOf(400, 800, 50), podsOf(50)];
+    const [set, pods] = [generateRuleSet(400, 800, 50), generatePolicyEndpoints(50)];
     const last = compileRules(set, pods);
-    const all = tableElements(last.tables);
-    const random = chance(7);
+    const all = countPolicyTableElements(last.tables);
+    const random = seededRandom(7);
     const named = set.rules.flatMap(({ peers }, index) => (peers.length > 0 ? [index] : []));
     const changes: ((rule: RuleSet['rules'][number]) => RuleSet['rules'][number] | null)[] = [
       (rule) => ({ ...rule, protocol: 'tcp', icmp: [], ports: [{ from: 4444 }] }),
@@ -141,7 +141,7 @@ describe('a changed rule set', () => {
         const changed = named[Math.floor(random() * named.length)]!;
         const rules = set.rules.flatMap((rule, index) => (index === changed ? (change(rule) ?? []) : rule));
         const next = compileRules({ ...set, rules }, pods, { previous: last });
-        return changedElements(last.tables, next.tables) / all;
+        return countChangedMapElements(last.tables, next.tables) / all;
       }),
     );
     const sorted = shares.sort((a, b) => a - b);
@@ -150,8 +150,8 @@ describe('a changed rule set', () => {
   });
 
   test('new entry lists get numbers above those that an earlier agent left in the kernel', () => {
-    const set = rulesOf(20, 40, 10);
-    const { tables, ids } = compileRules(set, podsOf(10), { previous: createEmptyPreviousCompile(5000) });
+    const set = generateRuleSet(20, 40, 10);
+    const { tables, ids } = compileRules(set, generatePolicyEndpoints(10), { previous: createEmptyPreviousCompile(5000) });
     expect(Math.min(...tables.entryLists.keys())).toBe(5000);
     expect(ids.nextEntryList).toBe(5000 + tables.entryLists.size);
   });

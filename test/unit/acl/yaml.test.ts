@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rulesOf } from '../../../bench/acl-rules.ts';
+import { generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { formatRules, parseRules } from '../../../server/acl/spec/rule-yaml.ts';
@@ -55,7 +55,7 @@ test('formatted rules parse as the same rule set', () => {
     expect(parseRules(formatRules(set)).ruleSet).toEqual(set);
   };
   same(parseRules(text).ruleSet);
-  same(rulesOf(100, 200, 50));
+  same(generateRuleSet(100, 200, 50));
   fc.assert(fc.property(ruleSets, same), { numRuns: 50 });
 });
 

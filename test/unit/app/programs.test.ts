@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Column, sortRows } from '../../../app/_components/table/column.ts';
+import { type TableColumn, sortTableRows } from '../../../app/_components/table/column.ts';
 import {
   emptyProgramFilter,
   filterPrograms,
@@ -78,11 +78,11 @@ test('a filter survives its URL; unknown values are ignored', () => {
 });
 
 test('rows are sorted by a column; unknown values come last in both directions', () => {
-  const columns: Column<{ n: number | null }>[] = [
+  const columns: TableColumn<{ n: number | null }>[] = [
     { key: 'n', label: 'n', sort: ({ n }) => n, cell: () => null },
   ];
   const order = (descending: boolean) =>
-    sortRows([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
+    sortTableRows([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
       ({ n }) => n,
     );
   expect(order(false)).toEqual([2, 10, null, Number.NaN]);

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { longestGap, lostPings } from '../../../bench/pings.ts';
+import { longestTimeGap, countLostPings } from '../../../bench/pings.ts';
 
 const replies = Float64Array.from([100, 102, 0, 106, 108, 130, 132]);
 
 describe('a pinger’s account', () => {
   it('counts requests without a reply as lost', () => {
-    expect(lostPings({ family: 'ipv4', sent: replies, arrived: replies })).toBe(1);
+    expect(countLostPings({ family: 'ipv4', sent: replies, arrived: replies })).toBe(1);
   });
 
   it('takes a lost reply as part of the gap between its neighbors', () => {
-    expect(longestGap(replies, 100, 107)).toBe(4);
+    expect(longestTimeGap(replies, 100, 107)).toBe(4);
   });
 
   it('takes a gap that reaches into the window, and none beside it', () => {
-    expect(longestGap(replies, 110, 120)).toBe(22);
-    expect(longestGap(replies, 90, 101)).toBe(2);
-    expect(longestGap(replies, 140, 150)).toBe(0);
+    expect(longestTimeGap(replies, 110, 120)).toBe(22);
+    expect(longestTimeGap(replies, 90, 101)).toBe(2);
+    expect(longestTimeGap(replies, 140, 150)).toBe(0);
   });
 });

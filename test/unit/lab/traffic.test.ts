@@ -3,8 +3,8 @@ import { newPodSchema } from '../../../contract/pod.ts';
 import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
 import { labOutsideService, labPods } from '../../../server/lab/names.ts';
 import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
-import { maxBytes, messageHeaderSize } from '../../../server/lab/traffic/message.ts';
-import { advanceClock, countsBytes, sharedCounts } from '../../../server/lab/traffic/traffic-client.ts';
+import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/message.ts';
+import { advanceTrafficClock, requestCountsSize, openSharedRequestCounts } from '../../../server/lab/traffic/traffic-client.ts';
 
 test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)
@@ -31,7 +31,7 @@ test('every flow has existing endpoints and messages of a valid size', () => {
   const apps = new Set<string>([...labPods.map(({ app }) => app), labOutsideService.app]);
   for (const { type, from, to, request, reply } of labFlows) {
     expect(apps.has(from) && apps.has(to) && from !== to).toBe(true);
-    const most = type === 'tcp' || type === 'short' ? maxBytes : 1472;
+    const most = type === 'tcp' || type === 'short' ? maxMessageSize : 1472;
     for (const bytes of [request, reply]) expect(bytes > messageHeaderSize && bytes <= most).toBe(true);
   }
 });
@@ -56,14 +56,14 @@ test.each([
 
 test('ten seconds without CPU count as half a second', () => {
   const clock = { now: 0 };
-  advanceClock(clock, 20);
-  advanceClock(clock, 10_000);
+  advanceTrafficClock(clock, 20);
+  advanceTrafficClock(clock, 10_000);
   expect(clock.now).toBe(520);
 });
 
 test('counts written in one thread are read in another', () => {
-  const memory = new SharedArrayBuffer(countsBytes);
-  const [writer, reader] = [sharedCounts(memory), sharedCounts(memory)];
+  const memory = new SharedArrayBuffer(requestCountsSize);
+  const [writer, reader] = [openSharedRequestCounts(memory), openSharedRequestCounts(memory)];
   writer.ok += 2;
   writer.failed++;
   expect({ ...reader }).toEqual({ ok: 2, failed: 1, reconnects: 0 });

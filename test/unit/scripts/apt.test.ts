@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatDeb822, parseDeb822, parseOneLine, withBackports } from '../../../scripts/vm/apt.ts';
+import { formatDeb822AptSources, parseDeb822AptSources, parseOneLineAptSources, addBackportsSources } from '../../../scripts/vm/apt.ts';
 
 const mirror = 'http://mirror.example/debian';
 
@@ -10,7 +10,7 @@ deb [arch=amd64,arm64 signed-by=/usr/share/keyrings/k.gpg] ${mirror} bookworm ma
 deb-src ${mirror} bookworm main
   deb ${mirror} ./
 `;
-    expect(parseOneLine(text)).toEqual([
+    expect(parseOneLineAptSources(text)).toEqual([
       {
         types: 'deb',
         uris: mirror,
@@ -24,7 +24,7 @@ deb-src ${mirror} bookworm main
   });
 
   test('an option’s value may hold an equals sign', () => {
-    expect(parseOneLine(`deb [x=a=b] ${mirror} bookworm main`)[0]).toMatchObject({ x: 'a=b' });
+    expect(parseOneLineAptSources(`deb [x=a=b] ${mirror} bookworm main`)[0]).toMatchObject({ x: 'a=b' });
   });
 });
 
@@ -45,7 +45,7 @@ Types: deb-src
 URIs: ${mirror}
 Suites: bookworm
 `;
-    expect(parseDeb822(text)).toEqual([
+    expect(parseDeb822AptSources(text)).toEqual([
       { types: 'deb', uris: mirror, suites: 'bookworm bookworm-updates', components: 'main' },
     ]);
   });
@@ -60,9 +60,9 @@ Signed-By:
  .
  AAAA
 `;
-    const stanzas = parseDeb822(text);
+    const stanzas = parseDeb822AptSources(text);
     expect(stanzas[0]?.['signed-by']).toBe('\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n AAAA');
-    expect(parseDeb822(formatDeb822(stanzas))).toEqual(stanzas);
+    expect(parseDeb822AptSources(formatDeb822AptSources(stanzas))).toEqual(stanzas);
   });
 });
 
@@ -83,7 +83,7 @@ describe('the guest’s sources', () => {
   const other = { types: 'deb', uris: 'http://other.example', suites: 'nodistro', components: 'main' };
 
   test('backports are added on the mirror and keyring of the main suite; foreign sources are left out', () => {
-    expect(withBackports([security, other, main], 'bookworm')).toEqual([
+    expect(addBackportsSources([security, other, main], 'bookworm')).toEqual([
       security,
       main,
       { ...main, suites: 'bookworm-backports' },
@@ -92,10 +92,10 @@ describe('the guest’s sources', () => {
 
   test('backports that the machine has already are not added again', () => {
     const backports = { ...main, suites: 'bookworm-backports' };
-    expect(withBackports([main, backports], 'bookworm')).toEqual([main, backports]);
+    expect(addBackportsSources([main, backports], 'bookworm')).toEqual([main, backports]);
   });
 
   test('a machine without the release’s main suite is refused by name', () => {
-    expect(() => withBackports([other, security], 'bookworm')).toThrow('suite “bookworm”');
+    expect(() => addBackportsSources([other, security], 'bookworm')).toThrow('suite “bookworm”');
   });
 });

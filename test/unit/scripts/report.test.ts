@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { summary, table } from '../../../bench/report.ts';
+import { summarizeRuns, formatFigureTable } from '../../../bench/report.ts';
 
 test('a summary is the median, the least and the greatest', () => {
-  expect(summary([3, 1, 2])).toEqual({ value: 2, min: 1, max: 3, runs: 3 });
-  expect(summary([4, 1, 2, 3])).toEqual({ value: 2.5, min: 1, max: 4, runs: 4 });
-  expect(() => summary([])).toThrow('at least one run');
+  expect(summarizeRuns([3, 1, 2])).toEqual({ value: 2, min: 1, max: 3, runs: 3 });
+  expect(summarizeRuns([4, 1, 2, 3])).toEqual({ value: 2.5, min: 1, max: 4, runs: 4 });
+  expect(() => summarizeRuns([])).toThrow('at least one run');
 });
 
 test('a table shows dimensions first and leaves empty columns out', () => {
   const figure = { bench: 'b', unit: 'ms', min: 1, max: 2, runs: 3 };
-  const text = table([
+  const text = formatFigureTable([
     { ...figure, metric: 'sweep_ms', value: 1.23456, devices: 1000 },
     { ...figure, metric: 'sweep_ms', value: 12, devices: 10000 },
   ]);

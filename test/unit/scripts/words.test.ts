@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findWords } from '../../../scripts/check/words.ts';
+import { findForbiddenWords } from '../../../scripts/check/words.ts';
 
 test.each([
   ['server/datapath/books.ts', '', 'server/datapath/books.ts', 'store, record'],
@@ -7,13 +7,13 @@ test.each([
   ['app/pods/page.tsx', '// takes the short way', '// takes the short way', 'redirect'],
   ['contract/rules.ts', 'wouldBeJudged: 1', 'wouldBeJudged: 1', 'evaluate, verdict'],
 ])('%s: a private word is reported with its line and the word of the field', (file, _text, line, say) => {
-  expect(findWords(file, `\n${line}`)).toEqual([
+  expect(findForbiddenWords(file, `\n${line}`)).toEqual([
     expect.stringMatching(new RegExp(`^${file}:2 .*say ${say}$`)),
   ]);
 });
 
 test('ordinary meanings and other folders are left alone', () => {
-  expect(findWords('app/_components/table.tsx', 'rows.map((row) => row.left)')).toEqual([]);
-  expect(findWords('server/netlink/socket.ts', 'the gateway answers; turn it on; both ways')).toEqual([]);
-  expect(findWords('docs/rules.md', 'A rule is evaluated against the ipcache.')).toEqual([]);
+  expect(findForbiddenWords('app/_components/table.tsx', 'rows.map((row) => row.left)')).toEqual([]);
+  expect(findForbiddenWords('server/netlink/socket.ts', 'the gateway answers; turn it on; both ways')).toEqual([]);
+  expect(findForbiddenWords('docs/rules.md', 'A rule is evaluated against the ipcache.')).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { retentionLimits } from '../../../server/store/retention.ts';
+import { defaultRetentionLimits } from '../../../server/store/retention.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import { node } from './records.ts';
 import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
@@ -29,7 +29,7 @@ test('versions are listed by page without their texts, newest first, and the old
   const first = await store.listRuleVersions({ limit: 2 });
   expect(first.items.map(({ number }) => number)).toEqual([5, 4]);
   expect(first.items[0]).not.toHaveProperty('text');
-  await store.prune({ ...retentionLimits, ruleVersions: 3 });
+  await store.prune({ ...defaultRetentionLimits, ruleVersions: 3 });
   const rest = await store.listRuleVersions({ limit: 9, before: first.next! });
   expect(rest.items.map(({ number }) => number)).toEqual([3]);
   // A number is never given twice.
