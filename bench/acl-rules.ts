@@ -7,7 +7,7 @@ import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/polic
 import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';
 
 /** Returns a random number generator (mulberry32) that yields the same numbers between 0 and 1 for the same seed. */
-export function chance(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -21,7 +21,7 @@ const tiers = ['front', 'middle', 'back'];
 const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
 /** Generates pods like those of a real node: five replicas of each app, with an IPv4 and an IPv6 address each. */
-export function podsOf(count: number): PolicyEndpoint[] {
+export function generatePolicyEndpoints(count: number): PolicyEndpoint[] {
   const kinds = Math.ceil(count / 5);
   return Array.from({ length: count }, (_, index) => {
     const app = index % kinds;
@@ -39,15 +39,15 @@ export function podsOf(count: number): PolicyEndpoint[] {
  * Rules as a company's list of networks and services gives them: CIDRs of all lengths and both families that lie in
  * one another, exceptions, single ports and odd ranges, selectors, priorities that cross.
  * @param cidrs in all rules together, exceptions not counted
- * @param pods of the node that the rules are for, as many as `podsOf` has
+ * @param pods of the node that the rules are for, as many as `generatePolicyEndpoints` has
  */
-export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): RuleSet {
+export function generateRuleSet(count: number, cidrs: number, pods: number, seed = 1): RuleSet {
   const apps = Array.from({ length: Math.ceil(pods / 5) }, (_, index) => `app-${index}`);
-  const random = chance(seed);
+  const random = seededRandom(seed);
   const below = (end: number): number => Math.floor(random() * end);
   const pick = <T>(all: readonly T[]): T => all[below(all.length)]!;
   const sites = Array.from({ length: 12 }, () =>
-    randomCidr(random, random() < 0.6 ? '10.0.0.0/8' : 'fd00::/8', 8),
+    randomCidrWithin(random, random() < 0.6 ? '10.0.0.0/8' : 'fd00::/8', 8),
   );
   const known: Cidr[] = sites.map(parseCidr);
 
@@ -57,7 +57,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
     const most = addressBitLength(outer.family);
     const room = most - outer.length;
     const inner = parseCidr(
-      randomCidr(
+      randomCidrWithin(
         random,
         formatCidr(outer),
         room === 0 ? 0 : random() < 0.25 ? room : 1 + below(Math.min(room, 16)),
@@ -73,7 +73,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
       room < 2 || random() > 0.15
         ? []
         : Array.from({ length: 1 + below(3) }, () =>
-            randomCidr(random, formatCidr(outer), 1 + below(Math.min(room, 12))),
+            randomCidrWithin(random, formatCidr(outer), 1 + below(Math.min(room, 12))),
           );
     return { cidr: formatCidr(outer), except };
   };
@@ -125,7 +125,7 @@ export function rulesOf(count: number, cidrs: number, pods: number, seed = 1): R
 }
 
 /** Returns a random CIDR inside `range` whose prefix is `longer` bits longer. */
-export function randomCidr(random: () => number, range: string, longer: number): string {
+export function randomCidrWithin(random: () => number, range: string, longer: number): string {
   const { family, address, length } = parseCidr(range);
   const bits = addressBitLength(family);
   let value = address;
@@ -135,10 +135,10 @@ export function randomCidr(random: () => number, range: string, longer: number):
 }
 
 /** Counts the map elements that are written or deleted when one set of policy tables replaces another. */
-export function changedElements(from: PolicyTables, to: PolicyTables): number {
+export function countChangedMapElements(from: PolicyTables, to: PolicyTables): number {
   const diff = diffPolicyTables(from, to);
   return countMapElements(diff, 'put') + countMapElements(diff, 'remove');
 }
 
 /** Counts the map elements of a set of policy tables. */
-export const tableElements = (tables: PolicyTables): number => changedElements(emptyPolicyTables, tables);
+export const countPolicyTableElements = (tables: PolicyTables): number => countChangedMapElements(emptyPolicyTables, tables);

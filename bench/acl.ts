@@ -1,8 +1,8 @@
 import { compileRules } from '../server/acl/compile/compile.ts';
-import { changedElements, podsOf, rulesOf, tableElements } from './acl-rules.ts';
-import { type Report, summary } from './report.ts';
+import { countChangedMapElements, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from './acl-rules.ts';
+import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runInNamespaces } from './sandbox.ts';
+import { runBenchInNamespaces } from './sandbox.ts';
 
 /** Sizes of the generated rule sets: number of rules, of CIDRs that the rules name, and of pods. */
 const sizes = [
@@ -15,13 +15,13 @@ const sizes = [
  * Compiling generated rules for a node's pods, from nothing and where only one rule's ports change; and of the latter,
  * how many of the maps' entries are touched; then what the kernel takes for both. `entries` are those of all maps.
  */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   for (const [rules, cidrs, count] of sizes) {
     progress(`${rules} rules over ${cidrs} CIDRs for ${count} pods`);
-    const pods = podsOf(count);
-    const set = rulesOf(rules, cidrs, count);
+    const pods = generatePolicyEndpoints(count);
+    const set = generateRuleSet(rules, cidrs, count);
     const first = compileRules(set, pods);
-    const entries = tableElements(first.tables);
+    const entries = countPolicyTableElements(first.tables);
     const about = { bench: 'acl', rules, cidrs, pods: count, entries };
     const times: number[] = [];
     // The first rounds are for the compiler of the language.
@@ -30,7 +30,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
       compileRules(set, pods);
       if (round >= 0) times.push(performance.now() - start);
     }
-    report({ ...about, metric: 'compile_ms', unit: 'ms', ...summary(times) });
+    report({ ...about, metric: 'compile_ms', unit: 'ms', ...summarizeRuns(times) });
 
     const touched: number[] = [];
     const withPorts = set.rules.flatMap(({ ports }, index) => (ports.length > 0 ? [index] : []));
@@ -39,10 +39,10 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
         index === changed ? { ...rule, ports: [{ from: 4444 }] } : rule,
       );
       const { tables } = compileRules({ ...set, rules: next }, pods, { previous: first });
-      touched.push(changedElements(first.tables, tables));
+      touched.push(countChangedMapElements(first.tables, tables));
     }
-    report({ ...about, metric: 'update_entries', unit: 'entries', ...summary(touched) });
+    report({ ...about, metric: 'update_entries', unit: 'entries', ...summarizeRuns(touched) });
   }
   progress('loading rules, and the cost of a packet');
-  await runInNamespaces(report, 'acl.worker.ts', [quick ? 'quick' : 'whole']);
+  await runBenchInNamespaces(report, 'acl.worker.ts', [quick ? 'quick' : 'whole']);
 }

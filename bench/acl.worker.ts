@@ -7,9 +7,9 @@ import { RuleLoader } from '../server/acl/load/rule-loader.ts';
 import type { PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
 import { primaryIfindex } from '../server/bpf/slot-layout.ts';
-import { chance, podsOf, rulesOf, tableElements } from './acl-rules.ts';
-import { openKernelContext } from './fixture.ts';
-import { jsonLines, type Report, summary } from './report.ts';
+import { seededRandom, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from './acl-rules.ts';
+import { openBenchKernelContext } from './fixture.ts';
+import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
 
 const drop = 2;
 /** Conntrack timeouts of zero, which make every packet the first of its connection. */
@@ -33,9 +33,9 @@ function opening(source: bigint, destination: bigint, sourcePort: number, port: 
 
 /** Generates the smallest rule set for one pod's ingress whose tables have at least `entries` map elements. */
 function setOf(entries: number) {
-  const pods = podsOf(1);
+  const pods = generatePolicyEndpoints(1);
   for (let rules = 1; ; rules = Math.ceil(rules * 1.05)) {
-    const generated = rulesOf(rules, 2 * rules, 1);
+    const generated = generateRuleSet(rules, 2 * rules, 1);
     const ours = { direction: 'ingress', subject: { all: true } } as const;
     const set: RuleSet = {
       ...generated,
@@ -43,14 +43,14 @@ function setOf(entries: number) {
       rules: generated.rules.map((rule) => ({ ...rule, ...ours })),
     };
     const { tables } = compileRules(set, pods);
-    if (tableElements(tables) >= entries) return { set, tables };
+    if (countPolicyTableElements(tables) >= entries) return { set, tables };
   }
 }
 
 /** Generates TCP packets from addresses inside and near the rules' CIDRs to ports that the rules name. */
 function packetsFor(tables: PolicyTables, count: number): Buffer[] {
-  const random = chance(1);
-  const pod = parseCidr(podsOf(1)[0]!.addresses[0]!).address;
+  const random = seededRandom(1);
+  const pod = parseCidr(generatePolicyEndpoints(1)[0]!.addresses[0]!).address;
   const prefixes = [...tables.ipcache.values()]
     .map(({ prefix }) => prefix)
     .filter(({ family }) => family === 4);
@@ -70,15 +70,15 @@ function packetsFor(tables: PolicyTables, count: number): Buffer[] {
  * as BPF_PROG_TEST_RUN has it: the mean over packets that pass, of which each is given to the program many times.
  * `new`: each packet starts a connection, and is evaluated against the tables; `known`: it belongs to one.
  */
-async function measure(report: Report, { quick }: { quick: boolean }): Promise<void> {
-  const { programs } = await openKernelContext();
+async function measure(report: BenchReporter, { quick }: { quick: boolean }): Promise<void> {
+  const { programs } = await openBenchKernelContext();
   const loader = new RuleLoader(programs.ruleMaps, { slots: programs.maxSlots });
   for (const [rules, cidrs, count] of [
     [1000, 2000, 100],
     [1000, 2000, 250],
   ] as const) {
-    const pods = podsOf(count);
-    const set = rulesOf(rules, cidrs, count);
+    const pods = generatePolicyEndpoints(count);
+    const set = generateRuleSet(rules, cidrs, count);
     const { tables } = compileRules(set, pods);
     const numbers = new Map(pods.map(({ id }, index) => [id, index + 1]));
     const times: number[] = [];
@@ -91,7 +91,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
       if (round >= 0) times.push(milliseconds);
     }
     const about = { bench: 'acl', rules, cidrs, pods: count, entries };
-    report({ ...about, metric: 'load_ms', unit: 'ms', ...summary(times) });
+    report({ ...about, metric: 'load_ms', unit: 'ms', ...summarizeRuns(times) });
   }
   await loader.close();
 
@@ -113,14 +113,14 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
       const means: number[] = [];
       for (let round = 0; round < (quick ? 3 : 9); round += 1)
         means.push(some.reduce((sum, frame) => sum + run(frame, quick ? 1000 : 5000).ns, 0) / some.length);
-      const entries = wanted === 0 ? 0 : tableElements(tables);
+      const entries = wanted === 0 ? 0 : countPolicyTableElements(tables);
       report({
         bench: 'acl',
         entries,
         connections,
         metric: 'ns_per_packet',
         unit: 'ns',
-        ...summary(means),
+        ...summarizeRuns(means),
       });
       await loader.load('active', null, () => undefined);
       await loader.close();
@@ -130,7 +130,7 @@ async function measure(report: Report, { quick }: { quick: boolean }): Promise<v
 }
 
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   { quick: process.argv[2] === 'quick' },
 );
 process.exit(0);

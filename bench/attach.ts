@@ -1,19 +1,19 @@
-import { hasNetkit } from '../scripts/vm/netkit.ts';
-import type { Report } from './report.ts';
+import { kernelHasNetkit } from '../scripts/vm/netkit.ts';
+import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runInGuest, runInNamespaces } from './sandbox.ts';
-import { compile } from './traffic.ts';
+import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
+import { compileBenchProgram } from './traffic.ts';
 
 /** Compares attaching and detaching pods with iproute2 doing the same: veth natively, netkit in a guest if needed. */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');
-  await runInNamespaces(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
-  if (hasNetkit()) return runInNamespaces(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
+  await runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
+  if (kernelHasNetkit()) return runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
   progress('attaching pods by netkit, in the guest');
-  compile('timed');
-  compile('attach', ['-lbpf']);
-  await runInGuest(report, 'attach.worker.ts', ['guest', 'netkit', quick ? 2 : 5, quick ? 3 : 5], {
+  compileBenchProgram('timed');
+  compileBenchProgram('attach', ['-lbpf']);
+  await runBenchInGuest(report, 'attach.worker.ts', ['guest', 'netkit', quick ? 2 : 5, quick ? 3 : 5], {
     timeoutSeconds: 300,
   });
 }

@@ -1,20 +1,20 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
 import { deleteDevicePair } from '../server/datapath/device/device.ts';
-import { attachCommands, detachCommands, idleCommands, linkPins } from './batch.ts';
+import { iproute2AttachCommands, iproute2DetachCommands, noopCommands, leftoverLinkPinPaths } from './batch.ts';
 import {
-  addNamespace,
+  createBenchNamespace,
   attachBenchPod,
-  benchPod,
-  type Hooks,
-  openKernelContext,
-  pins,
-  withoutHooks,
+  newBenchPod,
+  type BenchHooks,
+  openBenchKernelContext,
+  benchPinDirectory,
+  withoutProgramAttachment,
 } from './fixture.ts';
-import { jsonLines, type Report, summary } from './report.ts';
-import { TimedRunner } from './timed.ts';
+import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { CommandTimer } from './timed.ts';
 
-const hooksOfKind: Record<DeviceKind, Hooks[]> = { veth: ['none', 'tc', 'tcx'], netkit: ['none', 'netkit'] };
+const hooksOfKind: Record<DeviceKind, BenchHooks[]> = { veth: ['none', 'tc', 'tcx'], netkit: ['none', 'netkit'] };
 const acts = ['attach', 'detach'] as const;
 type Times = Record<(typeof acts)[number], number[]>;
 
@@ -30,14 +30,14 @@ interface Measure {
  * Attaches and detaches pods by what the agent does it with, and by iproute2 in batches: the same devices, MACs,
  * neighbors, addresses, routes and programs, in the same namespaces, by turns.
  */
-async function measure(report: Report, { env, kind, rounds, pods }: Measure): Promise<void> {
-  const kernel = await openKernelContext();
-  const namespaces = Array.from({ length: pods }, (_, i) => addNamespace(String(i)));
-  using timed = new TimedRunner();
+async function measure(report: BenchReporter, { env, kind, rounds, pods }: Measure): Promise<void> {
+  const kernel = await openBenchKernelContext();
+  const namespaces = Array.from({ length: pods }, (_, i) => createBenchNamespace(String(i)));
+  using timed = new CommandTimer();
 
   for (const hooks of hooksOfKind[kind]) {
-    const within = hooks === 'none' ? withoutHooks(kernel) : kernel;
-    const subjects = namespaces.map((netns, number) => benchPod({ number, netns, kind, hooks }));
+    const within = hooks === 'none' ? withoutProgramAttachment(kernel) : kernel;
+    const subjects = namespaces.map((netns, number) => newBenchPod({ number, netns, kind, hooks }));
     const [ours, theirs, starts]: Times[] = [noTimes(), noTimes(), noTimes()] as const;
     // The first round warms all up.
     for (let round = -1; round < rounds; round++) {
@@ -47,27 +47,27 @@ async function measure(report: Report, { env, kind, rounds, pods }: Measure): Pr
       for (const { device } of subjects)
         keep(ours!, 'detach', await spent(() => deleteDevicePair(within, device.slot)));
       for (const each of subjects) {
-        const commands = attachCommands(each, hooks, pins);
+        const commands = iproute2AttachCommands(each, hooks, benchPinDirectory);
         keep(theirs!, 'attach', await timed.run(commands));
-        keep(starts!, 'attach', await timed.run(idleCommands(commands)));
+        keep(starts!, 'attach', await timed.run(noopCommands(commands)));
       }
       for (const each of subjects) {
-        const commands = detachCommands(each);
+        const commands = iproute2DetachCommands(each);
         keep(theirs!, 'detach', await timed.run(commands));
-        keep(starts!, 'detach', await timed.run(idleCommands(commands)));
-        for (const link of linkPins(pins, each)) rmSync(link, { force: true });
+        keep(starts!, 'detach', await timed.run(noopCommands(commands)));
+        for (const link of leftoverLinkPinPaths(benchPinDirectory, each)) rmSync(link, { force: true });
       }
     }
     for (const act of acts) {
-      const our = summary(ours![act]);
-      const peer = summary(theirs![act]).value;
+      const our = summarizeRuns(ours![act]);
+      const peer = summarizeRuns(theirs![act]).value;
       const compare = (name: string, peerValue: number): void => {
         const dimensions = { env, kind, programs: hooks };
         const against = { peer: name, peerValue, ratio: our.value / peerValue };
         report({ bench: 'attach', metric: `${act}_ms`, ...dimensions, ...our, unit: 'ms', ...against });
       };
       compare('ip-batch', peer);
-      compare('ip-batch-less-starts', peer - summary(starts![act]).value);
+      compare('ip-batch-less-starts', peer - summarizeRuns(starts![act]).value);
     }
   }
 }
@@ -82,7 +82,7 @@ const noTimes = (): Times => ({ attach: [], detach: [] });
 
 const [env = 'native', kind = 'veth', rounds = '10', pods = '10'] = process.argv.slice(2);
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   { env, kind: kind as DeviceKind, rounds: Number(rounds), pods: Number(pods) },
 );
 process.exit(0);

@@ -2,18 +2,18 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isIpv6Text } from '../contract/cidr.ts';
-import { programAt } from '../server/bpf/datapath-programs.ts';
+import { programNameByHook } from '../server/bpf/datapath-programs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
 import { programHooks } from '../server/datapath/device/hooks.ts';
 import { listPodGateways } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
-import type { BenchPod, Hooks } from './fixture.ts';
-import { compile } from './traffic.ts';
+import type { BenchPod, BenchHooks } from './fixture.ts';
+import { compileBenchProgram } from './traffic.ts';
 
 /** A command line: the program followed by its arguments. */
-export type BatchCommand = string[];
+export type CommandLine = string[];
 
 const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
 /**
@@ -21,7 +21,7 @@ const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
  * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
  * iproute2 cannot, and does not wait for the device to carry.
  */
-export function attachCommands({ pod, device }: BenchPod, hooks: Hooks, pins: string): BatchCommand[] {
+export function iproute2AttachCommands({ pod, device }: BenchPod, hooks: BenchHooks, pins: string): CommandLine[] {
   const { primaryName: primary, primaryMac, peerMac, slot, kind } = device;
   const { addresses, mtu, interface: peer, netkit } = pod.network;
   const { policy, mode } = netkit;
@@ -57,9 +57,9 @@ export function attachCommands({ pod, device }: BenchPod, hooks: Hooks, pins: st
   ];
 }
 
-function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins: string): BatchCommand[] {
+function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: BenchHooks, pins: string): CommandLine[] {
   if (hooks === 'none') return [];
-  const pinned = (hook: keyof typeof programAt): string => join(pins, 'programs', programAt[hook]);
+  const pinned = (hook: keyof typeof programNameByHook): string => join(pins, 'programs', programNameByHook[hook]);
   if (hooks === 'tc')
     return [
       [
@@ -77,22 +77,22 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: Hooks, pins:
     pinned(hook),
     linkPin(pins, slot, hook),
   ]);
-  return [[compile('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
+  return [[compileBenchProgram('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
 }
 
 /** Returns the commands that delete a device; the kernel then removes its addresses, routes, neighbors and programs. */
-export const detachCommands = ({ device }: BenchPod): BatchCommand[] => [
+export const iproute2DetachCommands = ({ device }: BenchPod): CommandLine[] => [
   ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
 ];
 
 /** Returns the same commands without any work to do, to measure the cost of starting the processes. */
-export const idleCommands = (commands: BatchCommand[]): BatchCommand[] =>
+export const noopCommands = (commands: CommandLine[]): CommandLine[] =>
   commands.map(([program = '', ...words]) =>
     words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],
   );
 
 /** Lists the paths of the link pins that `attach.c` leaves behind after its device was deleted. */
-export const linkPins = (pins: string, { device }: BenchPod): string[] =>
+export const leftoverLinkPinPaths = (pins: string, { device }: BenchPod): string[] =>
   Object.keys(attachTypes).map((hook) => linkPin(pins, device.slot, hook));
 
 const linkPin = (pins: string, slot: number, hook: string): string =>

@@ -3,12 +3,12 @@ import { closeSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ArrayMap, createMmapableArray } from '../server/bpf/array-map.ts';
-import { sweptWidth } from '../server/bpf/counter-layout.ts';
+import { BpfArrayMap, createMmapableArrayMap } from '../server/bpf/array-map.ts';
+import { sweptCounterCount } from '../server/bpf/counter-layout.ts';
 import { CounterMap } from '../server/bpf/counter-map.ts';
 import { counterBytes, dropBytes } from '../server/bpf/slot-layout.ts';
 import { libbpf_num_possible_cpus } from '../server/ffi/libbpf.ts';
-import { type Report, summary } from './report.ts';
+import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
 /** Map type that each C program of the comparison sweeps (`bench/counters.c`), by the program's name in the figures. */
@@ -19,7 +19,7 @@ const peers = { 'c-batch': 'hash', 'c-batch-array': 'array' } as const;
  * with `bpf_map_lookup_batch`, of a per-CPU hash keyed by ifindex and of a per-CPU array. All sweep the same
  * entries in turn, and what they read is compared every time.
  */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'podlane-bench-'));
   try {
     const program = join(directory, 'counters');
@@ -28,9 +28,9 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
       progress(`counters of ${devices} devices`);
       const runs = (quick ? 10 : 60) / (devices === 100_000 ? 2 : 1);
       const { ours, theirs } = await compare(program, devices, runs);
-      const our = summary(ours);
+      const our = summarizeRuns(ours);
       for (const [peer, times] of theirs) {
-        const peerValue = summary(times).value;
+        const peerValue = summarizeRuns(times).value;
         const figure = { ...our, unit: 'ms', peer, peerValue, ratio: our.value / peerValue };
         report({ bench: 'counters', metric: 'sweep_ms', devices, ...figure });
       }
@@ -46,7 +46,7 @@ async function compare(program: string, devices: number, runs: number) {
     ([name, map]) => [name, new Peer(program, devices, counters.cpus, map, fd)] as const,
   );
   try {
-    const out = new BigUint64Array(devices * sweptWidth);
+    const out = new BigUint64Array(devices * sweptCounterCount);
     const ours: number[] = [];
     const theirs = new Map(running.map(([name]) => [name, [] as number[]]));
     // The first rounds warm all up: compiled code here, page tables there.
@@ -73,14 +73,14 @@ async function compare(program: string, devices: number, runs: number) {
 /** Creates the counter maps as `bpf/datapath.bpf.c` declares them and fills every counter with a nonzero value. */
 function makeCounters(devices: number): { fd: number; counters: CounterMap } {
   const entries = libbpf_num_possible_cpus() * devices;
-  const fd = createMmapableArray('bench_counters', counterBytes, entries);
-  const drops = createMmapableArray('bench_drops', dropBytes, entries);
+  const fd = createMmapableArrayMap('bench_counters', counterBytes, entries);
+  const drops = createMmapableArrayMap('bench_drops', dropBytes, entries);
   const counters = new CounterMap({ counters: fd, drops }, devices);
   closeSync(drops);
-  const array = new ArrayMap(fd, 'bench_counters', counterBytes);
-  const value = new BigUint64Array(sweptWidth);
+  const array = new BpfArrayMap(fd, 'bench_counters', counterBytes);
+  const value = new BigUint64Array(sweptCounterCount);
   for (let index = 0; index < entries; index += 1) {
-    for (let i = 0; i < sweptWidth; i += 1) value[i] = 2n ** 40n + BigInt(index * sweptWidth + i);
+    for (let i = 0; i < sweptCounterCount; i += 1) value[i] = 2n ** 40n + BigInt(index * sweptCounterCount + i);
     array.set(index, Buffer.from(value.buffer));
   }
   return { fd, counters };

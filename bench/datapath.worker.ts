@@ -1,24 +1,24 @@
 import type { DeviceKind } from '../contract/device.ts';
-import { counterIndex } from '../server/bpf/counter-layout.ts';
+import { counterIndexByName } from '../server/bpf/counter-layout.ts';
 import { deleteDevicePair } from '../server/datapath/device/device.ts';
-import { removeRedirectEndpoints } from '../server/datapath/device/our-programs.ts';
+import { removeRedirectEndpoints } from '../server/datapath/device/podlane-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import {
-  addNamespace,
+  createBenchNamespace,
   attachBenchPod,
-  benchPod,
-  type Hooks,
-  openKernelContext,
-  withoutHooks,
+  newBenchPod,
+  type BenchHooks,
+  openBenchKernelContext,
+  withoutProgramAttachment,
 } from './fixture.ts';
-import { type Figure, jsonLines, type Report, summary } from './report.ts';
-import { Client, serve, type Traffic, type TrafficRound } from './traffic.ts';
+import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { BenchTrafficClient, startTrafficServer, type BenchTrafficKind, type TrafficRoundResult } from './traffic.ts';
 
 /** A path between two pods of a host. With `redirect`, Podlane's programs bypass the routing of the host. */
 interface Path {
   name: string;
   kind: DeviceKind;
-  hooks: Hooks;
+  hooks: BenchHooks;
   redirect: boolean;
 }
 
@@ -35,15 +35,15 @@ const paths: Path[] = [
 ];
 
 const metrics = {
-  requests: ['requests_per_s', '1/s', ({ amount, seconds }: TrafficRound) => amount / seconds],
-  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: TrafficRound) => arrived / settledSeconds],
+  requests: ['requests_per_s', '1/s', ({ amount, seconds }: TrafficRoundResult) => amount / seconds],
+  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: TrafficRoundResult) => arrived / settledSeconds],
   stream: [
     'stream_mbps',
     'Mbit/s',
-    ({ amount, settledSeconds }: TrafficRound) => (amount * 8) / settledSeconds / 1e6,
+    ({ amount, settledSeconds }: TrafficRoundResult) => (amount * 8) / settledSeconds / 1e6,
   ],
-} as const satisfies Record<Traffic, readonly [string, string, (round: TrafficRound) => number]>;
-const traffics = Object.keys(metrics) as Traffic[];
+} as const satisfies Record<BenchTrafficKind, readonly [string, string, (round: TrafficRoundResult) => number]>;
+const traffics = Object.keys(metrics) as BenchTrafficKind[];
 
 interface Measure {
   env: string;
@@ -55,13 +55,13 @@ interface Measure {
  * Requests, datagrams and streams between two pods over each path. One path after the other, each on fresh devices:
  * where time runs by counted instructions, what ran before does not matter.
  */
-async function measure(report: Report, { env, rounds, milliseconds }: Measure): Promise<void> {
-  const kernel = await openKernelContext();
+async function measure(report: BenchReporter, { env, rounds, milliseconds }: Measure): Promise<void> {
+  const kernel = await openBenchKernelContext();
   const results = new Map<string, number[]>();
   const between = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
-    using _server = await serve(to === undefined ? {} : { netns: to });
+    using _server = await startTrafficServer(to === undefined ? {} : { netns: to });
     for (const traffic of traffics) {
-      using client = new Client(from === undefined ? {} : { netns: from }, traffic, address);
+      using client = new BenchTrafficClient(from === undefined ? {} : { netns: from }, traffic, address);
       await client.round(milliseconds);
       const done: number[] = [];
       for (let round = 0; round < rounds; round++)
@@ -74,9 +74,9 @@ async function measure(report: Report, { env, rounds, milliseconds }: Measure): 
 
   for (const traffic of traffics) {
     const [metric, unit] = metrics[traffic];
-    const of = (path: string) => summary(results.get(`${path} ${traffic}`)!);
+    const of = (path: string) => summarizeRuns(results.get(`${path} ${traffic}`)!);
     for (const { name, hooks } of [loopback, ...paths]) {
-      const figure: Figure = { bench: 'datapath', metric, path: name, env, ...of(name), unit };
+      const figure: BenchFigure = { bench: 'datapath', metric, path: name, env, ...of(name), unit };
       // What the programs cost is in the first comparison of those that have them, and in neither side of the second.
       const against = hooks === 'none' ? [peer] : [peer, peerWithPrograms];
       for (const other of against.filter((each) => each !== name)) {
@@ -92,9 +92,9 @@ type Between = (name: string, from: string, address: string, to: string) => Prom
 
 async function overPath(kernel: KernelContext, path: Path, index: number, between: Between): Promise<void> {
   const { kind, hooks, redirect } = path;
-  const ours: KernelContext = { ...(hooks === 'none' ? withoutHooks(kernel) : kernel), redirect };
+  const ours: KernelContext = { ...(hooks === 'none' ? withoutProgramAttachment(kernel) : kernel), redirect };
   const pods = [2 * index, 2 * index + 1].map((number) =>
-    benchPod({ number, netns: addNamespace(String(number)), kind, hooks }),
+    newBenchPod({ number, netns: createBenchNamespace(String(number)), kind, hooks }),
   );
   for (const pod of pods) await attachBenchPod(ours, pod);
   const [from, to] = pods;
@@ -109,11 +109,11 @@ async function overPath(kernel: KernelContext, path: Path, index: number, betwee
 }
 
 const redirected = (kernel: KernelContext, slot: number): number =>
-  Number(kernel.programs.counters.read(slot)[counterIndex.egressRedirectedPackets]);
+  Number(kernel.programs.counters.read(slot)[counterIndexByName.egressRedirectedPackets]);
 
 const [env = 'native', rounds = '5', milliseconds = '100'] = process.argv.slice(2);
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   { env, rounds: Number(rounds), milliseconds: Number(milliseconds) },
 );
 process.exit(0);

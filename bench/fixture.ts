@@ -10,10 +10,10 @@ import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 
-export const pins = '/sys/fs/bpf/podlane';
+export const benchPinDirectory = '/sys/fs/bpf/podlane';
 
 /** Hooks that Podlane's two programs are attached to; `none` measures the device without programs. */
-export type Hooks = HookFamily | 'none';
+export type BenchHooks = HookFamily | 'none';
 
 /** A benchmark pod with its device, both as records of the agent's store. */
 export interface BenchPod {
@@ -25,15 +25,15 @@ export interface BenchPod {
  * What the agent's datapath stands on, in the namespaces of this program: below `runSealed` or in the guest, whose
  * end takes down what was made.
  */
-export async function openKernelContext(): Promise<KernelContext> {
-  const programs = await openDatapath({ pins, maxSlots: 256 });
+export async function openBenchKernelContext(): Promise<KernelContext> {
+  const programs = await openDatapath({ pins: benchPinDirectory, maxSlots: 256 });
   const host = NetlinkSocket.open();
-  const users = new UserProgramPins(pins);
+  const users = new UserProgramPins(benchPinDirectory);
   return { host, programs, userPins: users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
 }
 
 /** Creates a named network namespace with its loopback interface up. @returns the namespace's path */
-export function addNamespace(name: string): string {
+export function createBenchNamespace(name: string): string {
   const path = createNamedNamespace(`bench-${name}`);
   execFileSync('nsenter', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
   return path;
@@ -45,12 +45,12 @@ export interface BenchPodOptions {
   /** Path of the pod's network namespace. */
   netns: string;
   kind: DeviceKind;
-  hooks: Hooks;
+  hooks: BenchHooks;
   /** The pod's addresses as CIDRs; default 10.42.0.(number + 2)/32. */
   addresses?: string[];
 }
 
-export function benchPod({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
+export function newBenchPod({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
   using namespace = openNamespace(netns);
   const createdAt = new Date();
   const policy = { primary: 'forward', peer: hooks === 'none' ? 'forward' : 'blackhole' } as const;
@@ -82,7 +82,7 @@ export async function attachBenchPod(kernel: KernelContext, { pod, device }: Ben
 }
 
 /** Returns a kernel context that attaches no programs, to measure the device alone. */
-export const withoutHooks = (kernel: KernelContext): KernelContext => ({
+export const withoutProgramAttachment = (kernel: KernelContext): KernelContext => ({
   ...kernel,
   programs: unattached(kernel.programs),
 });

@@ -9,9 +9,9 @@ import {
   unreachablePods,
 } from '../test/testbed/many-pods.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { type Figure, jsonLines, type Report, summary } from './report.ts';
+import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
 
-export interface Measure {
+export interface BatchMeasurementOptions {
   /** Environment of the benchmark: `native` or `guest`. */
   env: string;
   pods: number;
@@ -26,7 +26,7 @@ const pairs = 4;
  * Moves all pods of a node in batches, both ways where the kernel has netkit (else to new devices of their kind),
  * and counts what was lost meanwhile and what is left over. Without the time that batches watch traffic.
  */
-export async function measureBatches(report: Report, { env, pods, parallelism }: Measure): Promise<void> {
+export async function measureMigrationBatches(report: BenchReporter, { env, pods, parallelism }: BatchMeasurementOptions): Promise<void> {
   await using node = await startTestNode(['--max-slots', String(2 * pods)]);
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
@@ -40,8 +40,8 @@ export async function measureBatches(report: Report, { env, pods, parallelism }:
           bench: 'migrate-many',
           metric,
           unit,
-          ...summary([value]),
-          ...({ env, pods, parallelism: atOnce, to } satisfies Partial<Figure>),
+          ...summarizeRuns([value]),
+          ...({ env, pods, parallelism: atOnce, to } satisfies Partial<BenchFigure>),
         });
       const stop = new AbortController();
       const pinging = Array.from({ length: pairs }, (_, i) => {
@@ -74,8 +74,8 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 
 if (import.meta.main) {
   const [env = 'native', pods = '50', ...parallelism] = process.argv.slice(2);
-  await measureBatches(
-    jsonLines((text) => process.stdout.write(text)),
+  await measureMigrationBatches(
+    jsonLinesReporter((text) => process.stdout.write(text)),
     { env, pods: Number(pods), parallelism: parallelism.length > 0 ? parallelism.map(Number) : [8] },
   );
 }

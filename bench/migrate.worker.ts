@@ -5,9 +5,9 @@ import type { Node } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { longestGap, lostPings, type Pings, startPing } from './pings.ts';
-import { type Figure, jsonLines, type Report, summary } from './report.ts';
-import { Client, serve, type TrafficRound } from './traffic.ts';
+import { longestTimeGap, countLostPings, type PingTimes, runPings } from './pings.ts';
+import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
 const still = { ipv4: '10.42.0.3', ipv6: 'fd00:42::3' } as const;
@@ -40,7 +40,7 @@ type MoveOn = () => Promise<Migration>;
  * Migrates one pod again and again on this kernel: first while it and another pod ping each other every 2 ms over
  * both families and one TCP connection between them lives on, then while a TCP stream takes all there is.
  */
-async function measure(report: Report, env: keyof typeof measures, measure: Measure): Promise<void> {
+async function measure(report: BenchReporter, env: keyof typeof measures, measure: Measure): Promise<void> {
   await using node = await startTestNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
@@ -56,14 +56,14 @@ async function measure(report: Report, env: keyof typeof measures, measure: Meas
     return migration;
   };
   const between = netkit ? 'netkit,veth' : kind;
-  const figure = (metric: string, unit: string, values: number[], more: Partial<Figure> = {}): void =>
-    report({ bench: 'migrate', metric, env, between, ...summary(values), unit, ...more });
+  const figure = (metric: string, unit: string, values: number[], more: Partial<BenchFigure> = {}): void =>
+    report({ bench: 'migrate', metric, env, between, ...summarizeRuns(values), unit, ...more });
 
   await underPings(pods, moveOn, measure, figure);
   await underStream(pods, moveOn, measure, figure);
 }
 
-type Tell = (metric: string, unit: string, values: number[], more?: Partial<Figure>) => void;
+type Tell = (metric: string, unit: string, values: number[], more?: Partial<BenchFigure>) => void;
 type Pods = Record<'moved' | 'still', Pod>;
 
 async function underPings(
@@ -74,8 +74,8 @@ async function underPings(
 ): Promise<void> {
   using connection = await openTestConnection(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
   const pinging = families.flatMap((family) => [
-    startPing(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
-    startPing(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
+    runPings(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
+    runPings(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
   ]);
   // Spread over the pings, so that each migration has some before and behind it.
   const started = Date.now();
@@ -100,16 +100,16 @@ async function underPings(
   const windows = done
     .map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }))
     .filter(({ from, ms }) => from + ms < last);
-  const gaps = (of: Pings[], moments: 'sent' | 'arrived', before: boolean): number[] =>
+  const gaps = (of: PingTimes[], moments: 'sent' | 'arrived', before: boolean): number[] =>
     windows.map(({ from, ms }) => {
       // Before: as long a time just before the migration, in which none ran.
       const start = before ? from - ms - 100 : from;
-      return Math.max(...of.map((side) => longestGap(side[moments], start, start + ms)));
+      return Math.max(...of.map((side) => longestTimeGap(side[moments], start, start + ms)));
     });
   for (const family of families) {
     const of = sides.filter((side) => side.family === family);
     figure('sent', 'packets', [pings * of.length], { family, migrations: windows.length, intervalMs });
-    figure('lost', 'packets', [of.reduce((sum, side) => sum + lostPings(side), 0)], {
+    figure('lost', 'packets', [of.reduce((sum, side) => sum + countLostPings(side), 0)], {
       family,
       migrations: windows.length,
     });
@@ -118,14 +118,14 @@ async function underPings(
       ['sender_gap_ms', 'sent'],
     ] as const) {
       const during = gaps(of, moments, false);
-      const peerValue = summary(gaps(of, moments, true)).value;
-      const ratio = summary(during).value / peerValue;
+      const peerValue = summarizeRuns(gaps(of, moments, true)).value;
+      const ratio = summarizeRuns(during).value / peerValue;
       figure(metric, 'ms', during, { family, peer: 'no-migration', peerValue, ratio });
     }
   }
   figure('tcp_alive', 'bool', [alive]);
   figure('wall_ms', 'ms', done.map(withoutDrain), {
-    withDrain: summary(done.map((each) => each.durationMs!)).value,
+    withDrain: summarizeRuns(done.map((each) => each.durationMs!)).value,
   });
   for (const step of migrationSteps)
     figure(
@@ -149,9 +149,9 @@ async function underStream(
         direction === 'to'
           ? [pods.still, pods.moved, moved[family]]
           : [pods.moved, pods.still, still[family]];
-      using _server = await serve({ netns: server.netns.path });
-      using stream = new Client({ netns: client.netns.path }, 'stream', address);
-      const [during, beside]: [TrafficRound[], TrafficRound[]] = [[], []];
+      using _server = await startTrafficServer({ netns: server.netns.path });
+      using stream = new BenchTrafficClient({ netns: client.netns.path }, 'stream', address);
+      const [during, beside]: [TrafficRoundResult[], TrafficRoundResult[]] = [[], []];
       await stream.round(roundMs);
       for (let round = 0; round < rounds; round++) {
         const moving = settled(sleep(roundMs / 5).then(moveOn));
@@ -159,13 +159,13 @@ async function underStream(
         while (!moving.over) parts.push(await stream.round(roundMs));
         await moving.done;
         during.push(together(parts));
-        const others: TrafficRound[] = [];
+        const others: TrafficRoundResult[] = [];
         for (let part = 0; part < parts.length; part++) others.push(await stream.round(roundMs));
         beside.push(together(others));
       }
-      const compare = (metric: string, unit: string, of: (round: TrafficRound) => number): void => {
-        const peerValue = summary(beside.map(of)).value;
-        const value = summary(during.map(of)).value;
+      const compare = (metric: string, unit: string, of: (round: TrafficRoundResult) => number): void => {
+        const peerValue = summarizeRuns(beside.map(of)).value;
+        const value = summarizeRuns(during.map(of)).value;
         const ratio = peerValue === 0 ? {} : { ratio: value / peerValue };
         figure(metric, unit, during.map(of), {
           family,
@@ -191,7 +191,7 @@ function settled(done: Promise<unknown>): { over: boolean; done: Promise<unknown
   return asked;
 }
 
-const together = (rounds: TrafficRound[]): TrafficRound =>
+const together = (rounds: TrafficRoundResult[]): TrafficRoundResult =>
   rounds.reduce((sum, round) => ({
     amount: sum.amount + round.amount,
     seconds: sum.seconds + round.seconds,
@@ -210,7 +210,7 @@ const withoutDrain = (migration: Migration): number =>
 const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
 if (env !== 'native' && env !== 'guest') throw new Error(`${env}: native or guest`);
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   env,
   { ...measures[env], migrations: Number(migrations), pings: Number(pings) },
 );

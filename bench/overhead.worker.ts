@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { DatapathPrograms } from '../server/bpf/datapath.ts';
-import { addNamespace, attachBenchPod, benchPod, openKernelContext } from './fixture.ts';
-import { jsonLines, type Report, summary } from './report.ts';
-import { Client, serve, type TrafficRound } from './traffic.ts';
+import { createBenchNamespace, attachBenchPod, newBenchPod, openBenchKernelContext } from './fixture.ts';
+import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 /**
  * `off`: no programs attached. `counting`: programs that only count, without source check and redirect. `full`: the
@@ -22,18 +22,18 @@ const [receiverCpu, senderCpu, realTime] = [0, 1, 10];
 interface Path {
   /** `pod-host` runs one program per packet, `pod-pod` two with a host route or a redirect between them. */
   name: 'pod-host' | 'pod-pod';
-  client: Client;
+  client: BenchTrafficClient;
 }
 
 /**
  * Datagrams of 64 bytes per second that one sender gets through, by turns with our programs off, counting and full,
  * on the same devices.
  */
-async function measure(report: Report, env: string, rounds: number, milliseconds: number): Promise<void> {
-  const kernel = await openKernelContext();
+async function measure(report: BenchReporter, env: string, rounds: number, milliseconds: number): Promise<void> {
+  const kernel = await openBenchKernelContext();
   const { programs } = kernel;
   const place = async (number: number) => {
-    const placed = benchPod({ number, netns: addNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
+    const placed = newBenchPod({ number, netns: createBenchNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
     await attachBenchPod(kernel, placed);
     const { slot } = placed.device;
     return { netns: placed.pod.netnsPath, slot, entry: programs.readSlot(slot)! };
@@ -43,10 +43,10 @@ async function measure(report: Report, env: string, rounds: number, milliseconds
   const alone = availableParallelism() === 1;
   const receiver = alone ? {} : { cpu: receiverCpu, priority: realTime };
   const sender = { netns: from.netns, ...(alone ? {} : { cpu: senderCpu, priority: realTime }) };
-  using _host = await serve(receiver);
-  using _pod = await serve({ ...receiver, netns: to.netns });
-  using toHost = new Client(sender, 'udp', hostAddress);
-  using toPod = new Client(sender, 'udp', '10.42.0.3');
+  using _host = await startTrafficServer(receiver);
+  using _pod = await startTrafficServer({ ...receiver, netns: to.netns });
+  using toHost = new BenchTrafficClient(sender, 'udp', hostAddress);
+  using toPod = new BenchTrafficClient(sender, 'udp', '10.42.0.3');
   const paths: Path[] = [
     { name: 'pod-host', client: toHost },
     { name: 'pod-pod', client: toPod },
@@ -63,7 +63,7 @@ async function measure(report: Report, env: string, rounds: number, milliseconds
       await programs.attach('tcx/ingress', slot);
     }
   };
-  const done = new Map<string, TrafficRound[]>();
+  const done = new Map<string, TrafficRoundResult[]>();
   const key = (path: Path, variant: Variant): string => `${path.name} ${variant}`;
   for (let round = -1; round < rounds; round++) {
     // Each variant comes first, second and last equally often.
@@ -87,16 +87,16 @@ async function measure(report: Report, env: string, rounds: number, milliseconds
     for (const variant of ['counting', 'full'] as const) {
       const ours = done.get(key(path, variant))!;
       const peers = done.get(key(path, 'off'))!;
-      const compare = (metric: string, unit: string, of: (round: TrafficRound) => number): void => {
-        const peerValue = summary(peers.map(of)).value;
+      const compare = (metric: string, unit: string, of: (round: TrafficRoundResult) => number): void => {
+        const peerValue = summarizeRuns(peers.map(of)).value;
         // Of each round by itself: what else runs on the machine slows neighboring rounds alike.
-        const ratio = summary(ours.map((round, i) => of(round) / of(peers[i]!))).value;
+        const ratio = summarizeRuns(ours.map((round, i) => of(round) / of(peers[i]!))).value;
         const dimensions = { path: path.name, programs: variant, env };
         report({
           bench: 'overhead',
           metric,
           ...dimensions,
-          ...summary(ours.map(of)),
+          ...summarizeRuns(ours.map(of)),
           unit,
           peer: 'off',
           peerValue,
@@ -113,7 +113,7 @@ const counted = (programs: DatapathPrograms, slot: number): number => Number(pro
 
 const [env = 'native', rounds = '60', milliseconds = '60'] = process.argv.slice(2);
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   env,
   Number(rounds),
   Number(milliseconds),

@@ -1,14 +1,14 @@
-import { compile, startInNamespace } from './traffic.ts';
+import { compileBenchProgram, startInNamespace } from './traffic.ts';
 
 /** Times at which one pinger's requests were sent and answered, in ms since the epoch. */
-export interface Pings {
+export interface PingTimes {
   family: 'ipv4' | 'ipv6';
   sent: Float64Array;
   /** Arrival time of each reply by the kernel's time stamp; 0 for a lost reply. */
   arrived: Float64Array;
 }
 
-export interface RunningPing {
+export interface PingOptions {
   count: number;
   intervalMs: number;
   /** Real-time priority of the pinger; null for the normal scheduling policy. */
@@ -16,13 +16,13 @@ export interface RunningPing {
 }
 
 /** Pings an address from a network namespace with `bench/pings.c` and returns the times once all requests are done. */
-export async function startPing(
+export async function runPings(
   netns: string,
   address: string,
-  { count, intervalMs, priority }: RunningPing,
-): Promise<Pings> {
+  { count, intervalMs, priority }: PingOptions,
+): Promise<PingTimes> {
   const child = startInNamespace({ netns, ...(priority === null ? {} : { priority }) }, [
-    compile('pings'),
+    compileBenchProgram('pings'),
     address,
     String(count),
     String(intervalMs),
@@ -36,10 +36,10 @@ export async function startPing(
   return { family: address.includes(':') ? 'ipv6' : 'ipv4', sent: column(0), arrived: column(1) };
 }
 
-export const lostPings = ({ arrived }: Pings): number => arrived.filter((at) => at === 0).length;
+export const countLostPings = ({ arrived }: PingTimes): number => arrived.filter((at) => at === 0).length;
 
 /** Returns the longest gap between consecutive times, among gaps that overlap the window from `from` to `until`. */
-export function longestGap(moments: Float64Array, from: number, until: number): number {
+export function longestTimeGap(moments: Float64Array, from: number, until: number): number {
   let longest = 0;
   let last = 0;
   for (const moment of moments) {

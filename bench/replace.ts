@@ -6,7 +6,7 @@ import type { Build, BuildActivation } from '../contract/build.ts';
 import { anotherBuild, SigningKey } from '../test/testbed/builds.ts';
 import { addPods, pingUntilAborted, podAddress } from '../test/testbed/many-pods.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
-import { type Report, summary } from './report.ts';
+import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
 /** Interval at which the host pings each pod, in ms. */
@@ -16,7 +16,7 @@ const interval = 40;
  * Puts another build in the place of ours, and back, on 200 devices at a time, each with traffic: what is lost, whether
  * a counter went back or missed a packet, and how long it takes from the first hook to the last.
  */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const pods = quick ? 20 : 200;
   const rounds = quick ? 4 : 20;
   const trust = mkdtempSync(join(tmpdir(), 'podlane-bench-trust-'));
@@ -47,7 +47,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
     const counted = await egressPackets(node);
 
     const figure = (metric: string, unit: string, values: number[]): void =>
-      report({ bench: 'replace', metric, unit, ...summary(values), devices: pods });
+      report({ bench: 'replace', metric, unit, ...summarizeRuns(values), devices: pods });
     const replies = sides.map(({ sent, lost }) => sent - lost);
     figure('sent', 'packets', [sum(sides.map(({ sent }) => sent))]);
     figure('lost', 'packets', [sum(sides.map(({ lost }) => lost))]);

@@ -1,5 +1,5 @@
 /** One measured figure, a line of `--json`: `value` is the median or mean of the runs between `min` and `max`. */
-export interface Figure {
+export interface BenchFigure {
   bench: string;
   metric: string;
   value: number;
@@ -16,19 +16,19 @@ export interface Figure {
   [dimension: string]: string | number | undefined;
 }
 
-export type Report = (figure: Figure) => void;
+export type BenchReporter = (figure: BenchFigure) => void;
 
 const columns = ['metric', 'value', 'unit', 'min', 'max', 'runs', 'peer', 'peerValue', 'ratio'];
 
 const round = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
 /** Returns a reporter that writes each figure as one line of JSON. */
-export const jsonLines = (write: (text: string) => void): Report => {
+export const jsonLinesReporter = (write: (text: string) => void): BenchReporter => {
   return (figure) => write(`${JSON.stringify(figure)}\n`);
 };
 
 /** Formats the figures of one benchmark as a text table, with dimensions first and without empty columns. */
-export function table(figures: Figure[]): string {
+export function formatFigureTable(figures: BenchFigure[]): string {
   const dimensions = [...new Set(figures.flatMap((figure) => Object.keys(figure)))].filter(
     (key) => key !== 'bench' && !columns.includes(key),
   );
@@ -48,7 +48,7 @@ export function table(figures: Figure[]): string {
 }
 
 /** Returns the median, minimum and maximum of a metric's runs as fields of a figure. */
-export function summary(values: number[]): Pick<Figure, 'value' | 'min' | 'max' | 'runs'> {
+export function summarizeRuns(values: number[]): Pick<BenchFigure, 'value' | 'min' | 'max' | 'runs'> {
   if (values.length === 0) throw new Error('a figure needs at least one run');
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Figure, jsonLines, type Report, table } from './report.ts';
+import { type BenchFigure, jsonLinesReporter, type BenchReporter, formatFigureTable } from './report.ts';
 
 export interface BenchOptions {
   /** Runs fewer and shorter rounds, to see that a benchmark works rather than to get figures. */
@@ -11,7 +11,7 @@ export interface BenchOptions {
   progress(text: string): void;
 }
 
-export type Bench = (report: Report, options: BenchOptions) => Promise<void>;
+export type BenchFunction = (report: BenchReporter, options: BenchOptions) => Promise<void>;
 
 const usage = `Usage: npm run bench -- NAME… [--json] [--quick]
 
@@ -61,14 +61,14 @@ if (positionals.length === 0) fail(`${usage}${names.join(', ')}`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 for (const name of positionals) {
-  const { run } = (await import(`./${name}.ts`)) as { run: Bench };
-  const figures: Figure[] = [];
-  const report: Report = values.json
-    ? jsonLines((text) => process.stdout.write(text))
+  const { run } = (await import(`./${name}.ts`)) as { run: BenchFunction };
+  const figures: BenchFigure[] = [];
+  const report: BenchReporter = values.json
+    ? jsonLinesReporter((text) => process.stdout.write(text))
     : (figure) => figures.push(figure);
   await run(report, {
     quick: values.quick ?? false,
     progress: (text) => process.stderr.write(`${text}\n`),
   });
-  if (!values.json) process.stdout.write(`${name}\n${table(figures)}\n\n`);
+  if (!values.json) process.stdout.write(`${name}\n${formatFigureTable(figures)}\n\n`);
 }

@@ -3,16 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { bootGuest, quote } from '../scripts/vm/guest.ts';
-import type { Figure, Report } from './report.ts';
+import { bootGuest, shellQuote } from '../scripts/vm/guest.ts';
+import type { BenchFigure, BenchReporter } from './report.ts';
 
 /**
  * Runs a program of this folder in network, mount and process namespaces of its own, with a bpf file system and a
  * /run/netns of their own: however it ends, and however we end, the kernel takes down devices, pins and processes.
  * Its temporary files are deleted when it ends. Each line it prints is a figure.
  */
-export async function runInNamespaces(
-  report: Report,
+export async function runBenchInNamespaces(
+  report: BenchReporter,
   program: string,
   args: readonly unknown[],
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function runInNamespaces(
     { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env: { ...process.env, TMPDIR: folder } },
   );
   try {
-    for await (const line of createInterface({ input: child.stdout })) report(JSON.parse(line) as Figure);
+    for await (const line of createInterface({ input: child.stdout })) report(JSON.parse(line) as BenchFigure);
     await waitForSuccess(child, program);
   } finally {
     process.off('exit', clean);
@@ -48,8 +48,8 @@ export async function runInNamespaces(
 }
 
 /** Runs a program of this folder in the guest and reports each line that it prints as a figure. */
-export async function runInGuest(
-  report: Report,
+export async function runBenchInGuest(
+  report: BenchReporter,
   program: string,
   args: readonly unknown[],
   options: { instructionCounted?: boolean; timeoutSeconds: number },
@@ -57,12 +57,12 @@ export async function runInGuest(
   let partial = '';
   const guest = await bootGuest({
     ...options,
-    command: [process.execPath, join(import.meta.dirname, program), ...args.map(String)].map(quote).join(' '),
+    command: [process.execPath, join(import.meta.dirname, program), ...args.map(String)].map(shellQuote).join(' '),
     env: { NODE_NO_WARNINGS: '1' },
     onStdout: (chunk) => {
       const lines = (partial + chunk).split('\n');
       partial = lines.pop() ?? '';
-      for (const line of lines) report(JSON.parse(line) as Figure);
+      for (const line of lines) report(JSON.parse(line) as BenchFigure);
     },
     onStderr: (chunk) => process.stderr.write(chunk),
   });

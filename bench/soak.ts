@@ -1,15 +1,15 @@
-import { hasNetkit } from '../scripts/vm/netkit.ts';
-import type { Report } from './report.ts';
+import { kernelHasNetkit } from '../scripts/vm/netkit.ts';
+import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runInGuest, runInNamespaces } from './sandbox.ts';
+import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 
 /** Measures what 2,000 migrations leave behind, or fewer in a guest if this kernel has no netkit. */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);
-  await runInNamespaces(report, 'soak.worker.ts', ['native', migrations, 4]);
-  if (hasNetkit()) return;
+  await runBenchInNamespaces(report, 'soak.worker.ts', ['native', migrations, 4]);
+  if (kernelHasNetkit()) return;
   const guests = quick ? 16 : 200;
   progress(`${guests} migrations between netkit and veth in the guest`);
-  await runInGuest(report, 'soak.worker.ts', ['guest', guests, 4], { timeoutSeconds: 1800 });
+  await runBenchInGuest(report, 'soak.worker.ts', ['guest', guests, 4], { timeoutSeconds: 1800 });
 }

@@ -7,8 +7,8 @@ import type { Node } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
-import { fillHistory } from './history.ts';
-import { jsonLines, type Report, summary } from './report.ts';
+import { fillHistoryDatabase } from './history.ts';
+import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
 
 interface Measure {
   env: keyof typeof warmUp;
@@ -23,7 +23,7 @@ const snapshots = mkdtempSync(join(tmpdir(), 'podlane-soak-'));
 const warmUp = { native: 600, guest: 40 } as const;
 
 /** Migrates pods concurrently and compares the agent's resources before and after. */
-async function measure(report: Report, { env, migrations, pods }: Measure): Promise<void> {
+async function measure(report: BenchReporter, { env, migrations, pods }: Measure): Promise<void> {
   process.env.NODE_OPTIONS = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
   await using node = await startTestNode();
   const { capabilities } = await node.ask<Node>('GET', '/node');
@@ -49,7 +49,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
 
   await migrate(2);
   await node.stopAgent();
-  fillHistory(node.database);
+  fillHistoryDatabase(node.database);
   await node.startAgent();
   using connection = await openTestConnection(still.netns.path, moved[0]!.netns.path, '10.42.0.2');
   await migrate(2 * Math.ceil(Math.min(warmUp[env], migrations) / pods / 2));
@@ -63,7 +63,7 @@ async function measure(report: Report, { env, migrations, pods }: Measure): Prom
   const after = await take(node, [...moved, still]);
 
   const figure = (metric: string, unit: string, value: number, more = {}): void =>
-    report({ bench: 'soak', metric, env, ...summary([value]), unit, ...more });
+    report({ bench: 'soak', metric, env, ...summarizeRuns([value]), unit, ...more });
   figure('migrations', 'migrations', each * pods, { pods, between: netkit ? 'netkit,veth' : kinds[0] });
   figure('minutes', 'min', minutes);
   figure('tcp_alive', 'bool', 1);
@@ -140,6 +140,6 @@ async function leastResident(pid: number): Promise<number> {
 
 const [env = 'native', migrations = '2000', pods = '4'] = process.argv.slice(2);
 await measure(
-  jsonLines((text) => process.stdout.write(text)),
+  jsonLinesReporter((text) => process.stdout.write(text)),
   { env: env === 'guest' ? env : 'native', migrations: Number(migrations), pods: Number(pods) },
 );

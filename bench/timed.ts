@@ -1,14 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { compile, startInNamespace } from './traffic.ts';
+import { compileBenchProgram, startInNamespace } from './traffic.ts';
 
 /** A running `bench/timed.c`, which executes commands and measures them. */
-export class TimedRunner implements Disposable {
+export class CommandTimer implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor() {
-    this.#child = startInNamespace({}, [compile('timed')]);
+    this.#child = startInNamespace({}, [compileBenchProgram('timed')]);
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 

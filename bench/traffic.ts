@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** Kind of traffic that a client sends. Its amount counts requests, datagrams (`udp`) or bytes (`stream`). */
-export type Traffic = 'requests' | 'udp' | 'stream';
+export type BenchTrafficKind = 'requests' | 'udp' | 'stream';
 
 /** Result of one round of a traffic client. `cpuSeconds` is CPU time of the client's thread, including interrupts. */
-export interface TrafficRound {
+export interface TrafficRoundResult {
   amount: number;
   seconds: number;
   cpuSeconds: number;
@@ -32,7 +32,7 @@ const folder = join(import.meta.dirname, '../.cache/bench');
  * Compiles `bench/NAME.c` unless the program is up to date.
  * @returns the program's path, which is the same in the guest
  */
-export function compile(name: string, flags: string[] = ['-static']): string {
+export function compileBenchProgram(name: string, flags: string[] = ['-static']): string {
   const source = join(import.meta.dirname, `${name}.c`);
   const program = join(folder, name);
   const made = statSync(program, { throwIfNoEntry: false });
@@ -63,25 +63,25 @@ export function startInNamespace(
 }
 
 /** Starts `traffic serve` and waits until it is ready. */
-export async function serve(place: TrafficPlacement): Promise<Disposable> {
-  const child = startInNamespace(place, [compile('traffic'), 'serve']);
+export async function startTrafficServer(place: TrafficPlacement): Promise<Disposable> {
+  const child = startInNamespace(place, [compileBenchProgram('traffic'), 'serve']);
   await nextLine(createInterface({ input: child.stdout! })[Symbol.asyncIterator](), 'the traffic server');
   return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
 }
 
 /** A running `bench/traffic.c` in client mode, which sends one round of traffic per call. */
-export class Client implements Disposable {
+export class BenchTrafficClient implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #name: string;
 
-  constructor(place: TrafficPlacement, traffic: Traffic, address: string) {
-    this.#child = startInNamespace(place, [compile('traffic'), traffic, address]);
+  constructor(place: TrafficPlacement, traffic: BenchTrafficKind, address: string) {
+    this.#child = startInNamespace(place, [compileBenchProgram('traffic'), traffic, address]);
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
     this.#name = `${traffic} to ${address}`;
   }
 
-  async round(milliseconds: number): Promise<TrafficRound> {
+  async round(milliseconds: number): Promise<TrafficRoundResult> {
     this.#child.stdin!.write(`${milliseconds}\n`);
     const line = await nextLine(this.#lines, this.#name);
     const [amount = 0, seconds = 0, cpuSeconds = 0, arrived = 0, settledSeconds = 0, retransmits = 0] = line

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Browser, chromium as playwrightChromium, type Request } from '@playwright/test';
 import { chromium } from '../playwright.config.ts';
 import { startNode } from '../test/e2e/fixtures/node.ts';
-import { type Report, summary } from './report.ts';
+import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -31,7 +31,7 @@ interface ScriptSizes {
  * Measures how much script a page loads: the production build, through the gateway, in Chromium with an empty cache.
  * `first_load_kb` counts scripts that were requested before the load event, `late_load_kb` those requested afterwards.
  */
-export async function run(report: Report, { quick, progress }: BenchOptions): Promise<void> {
+export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   progress('building the dashboard if it has changed');
   execFileSync(process.execPath, [join(root, 'scripts/setup.js'), 'test'], {
     cwd: root,
@@ -51,7 +51,7 @@ export async function run(report: Report, { quick, progress }: BenchOptions): Pr
       for (let round = 0; round < (quick ? 1 : 3); round++)
         sizes.push(await loadPage(browser, storageState, node.url + path, shows));
       const figure = (metric: string, values: number[]): void =>
-        report({ bench: 'ui', metric, unit: 'kB', ...summary(values), page });
+        report({ bench: 'ui', metric, unit: 'kB', ...summarizeRuns(values), page });
       figure(
         'first_load_kb',
         sizes.map(({ first }) => first / 1000),

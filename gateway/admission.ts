@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../contract/problem.ts';
-import { gatewayHosts, isGatewayHost, isGatewayOrigin } from './origin-check.ts';
-import { type Session, Sessions } from './sessions.ts';
+import { isGatewayHost, isGatewayOrigin, listGatewayHosts } from './origin-check.ts';
+import { type BrowserSession, BrowserSessions } from './sessions.ts';
 import { SignInLinks } from './sign-in-links.ts';
 
 const maxTokenLength = 128;
 
 /** Decides which requests are admitted: the same rules for pages, assets, API calls and WebSocket upgrades. */
-export class Admission {
+export class RequestAdmission {
   readonly signInLinks = new SignInLinks();
-  readonly sessions = new Sessions();
+  readonly sessions = new BrowserSessions();
   readonly #allowHosts: readonly string[];
   #hosts: ReadonlySet<string> = new Set();
   #cookie = '';
@@ -20,7 +20,7 @@ export class Admission {
 
   /** Sets the port, before the first request is admitted. */
   setPort(port: number): void {
-    this.#hosts = gatewayHosts(port, this.#allowHosts);
+    this.#hosts = listGatewayHosts(port, this.#allowHosts);
     // Cookies are not separated by port, so two gateways of one machine need different names.
     this.#cookie = `podlane-${port}`;
   }
@@ -39,14 +39,14 @@ export class Admission {
   }
 
   /** Returns the session whose cookie the request carries. */
-  session(request: IncomingMessage): Session | undefined {
+  session(request: IncomingMessage): BrowserSession | undefined {
     const wanted = `${this.#cookie}=`;
     const pair = request.headers.cookie?.split('; ').find((text) => text.startsWith(wanted));
     return this.sessions.use(pair?.slice(wanted.length));
   }
 
   /** Returns the session of an admitted request. @throws ProblemError foreign_host, foreign_origin, bad_request, unauthorized */
-  admit(request: IncomingMessage): Session {
+  admit(request: IncomingMessage): BrowserSession {
     this.checkOrigin(request);
     const session = this.session(request);
     if (session === undefined)

@@ -26,9 +26,9 @@ export interface AgentConnection {
 const responseTimeoutMs = 30_000;
 
 /** Largest message of the agent's stream: a sample of 100,000 pods is 12 MB. */
-const maxMessageBytes = 32 << 20;
+const maxStreamMessageSize = 32 << 20;
 
-export function connectAgent(address: AgentAddress, token: string | undefined): AgentConnection {
+export function openAgentConnection(address: AgentAddress, token: string | undefined): AgentConnection {
   const unix = address.kind === 'unix';
   const name = unix ? `unix:${address.path}` : address.origin;
   const bearer: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -51,7 +51,7 @@ export function connectAgent(address: AgentAddress, token: string | undefined): 
       return new WebSocket(url, {
         headers: { ...headers, ...bearer },
         perMessageDeflate: false,
-        maxPayload: maxMessageBytes,
+        maxPayload: maxStreamMessageSize,
         handshakeTimeout: 5_000,
       });
     },

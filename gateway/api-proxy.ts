@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import type { AgentConnection } from './agent-connection.ts';
-import type { Session } from './sessions.ts';
+import type { BrowserSession } from './sessions.ts';
 
 /** Request headers that reach the agent: no cookies, and no `x-podlane-` headers of the browser. */
 const forwardedRequestHeaders = ['accept', 'content-type', 'if-match', 'if-none-match'];
@@ -20,7 +20,7 @@ const droppedResponseHeaders = new Set([
 ]);
 
 /** Headers that identify the caller. The agent trusts them, because only the gateway can reach it. */
-export const actorHeaders = ({ actor, role }: Session) => ({
+export const toActorHeaders = ({ actor, role }: BrowserSession) => ({
   'x-podlane-actor': actor,
   'x-podlane-role': role,
 });
@@ -28,13 +28,13 @@ export const actorHeaders = ({ actor, role }: Session) => ({
 /** Forwards an API call to the agent and streams the response back. @throws ProblemError agent_unreachable */
 export async function forwardToAgent(
   agent: AgentConnection,
-  session: Session,
+  session: BrowserSession,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const disconnected = new AbortController();
   reply.raw.once('close', () => disconnected.abort());
-  const headers: Record<string, string> = actorHeaders(session);
+  const headers: Record<string, string> = toActorHeaders(session);
   for (const name of forwardedRequestHeaders) {
     const value = request.headers[name];
     if (typeof value === 'string') headers[name] = value;

@@ -20,7 +20,7 @@ export interface GatewayConfig {
  * has no access to the file.
  * @throws Error that names the invalid flag
  */
-export function readConfig(args: string[]): GatewayConfig {
+export function readGatewayConfig(args: string[]): GatewayConfig {
   const { values } = parseArgs({
     args,
     options: {

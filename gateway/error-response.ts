@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
 import { renderNoticePage } from './notice-page.ts';
-import { closedContentPolicy, createNonce } from './security-headers.ts';
+import { createCspNonce, nonPageContentPolicy } from './security-headers.ts';
 
 /** Returns an error as a ProblemError: an unexpected error becomes `internal`. */
 export function toProblemError(error: unknown): ProblemError {
@@ -19,28 +19,32 @@ export function toProblemError(error: unknown): ProblemError {
 }
 
 /** Sends an error: as a page to a browser that navigates, as problem details otherwise. */
-export function sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
+export function sendErrorResponse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+): FastifyReply {
   const problem = toProblemError(error).toProblem();
   reply.code(problem.status).header('Cache-Control', 'no-store');
   const wantsPage = !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html');
   if (!wantsPage) return reply.type('application/problem+json').send(JSON.stringify(problem));
-  return sendNotice(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
+  return sendNoticePage(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
 }
 
 /** Sends a page with a short notice. */
-export function sendNotice(
+export function sendNoticePage(
   reply: FastifyReply,
   notice: Parameters<typeof renderNoticePage>[0],
 ): FastifyReply {
-  const nonce = createNonce();
+  const nonce = createCspNonce();
   return reply
-    .header('Content-Security-Policy', `${closedContentPolicy}; style-src 'nonce-${nonce}'; img-src data:`)
+    .header('Content-Security-Policy', `${nonPageContentPolicy}; style-src 'nonce-${nonce}'; img-src data:`)
     .type('text/html; charset=utf-8')
     .send(renderNoticePage(notice, nonce));
 }
 
 /** Answers an upgrade request with problem details instead of upgrading. */
-export function rejectUpgrade(socket: Duplex, error: unknown): void {
+export function rejectWebSocketUpgrade(socket: Duplex, error: unknown): void {
   const problem = toProblemError(error).toProblem();
   const body = JSON.stringify(problem);
   socket.end(

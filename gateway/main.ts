@@ -1,6 +1,6 @@
-import { connectAgent } from './agent-connection.ts';
-import { readConfig } from './config.ts';
-import { openDashboard } from './dashboard.ts';
+import { openAgentConnection } from './agent-connection.ts';
+import { readGatewayConfig } from './config.ts';
+import { openDashboardApp } from './dashboard.ts';
 import { type Gateway, openGateway } from './server.ts';
 
 /** Prints the sign-in links as one line of JSON for the parent process; `link` is an admin's. */
@@ -10,12 +10,12 @@ const printLinks = (gateway: Gateway, more: { ready: true; port: number } | Reco
 };
 
 async function main(): Promise<void> {
-  const config = readConfig(process.argv.slice(2));
+  const config = readGatewayConfig(process.argv.slice(2));
   const gateway = await openGateway({
     port: config.port,
     allowHosts: config.allowHosts,
-    agent: connectAgent(config.agent, config.agentToken),
-    dashboard: await openDashboard(config.dir, config.dev),
+    agent: openAgentConnection(config.agent, config.agentToken),
+    dashboard: await openDashboardApp(config.dir, config.dev),
     dev: config.dev,
   });
   printLinks(gateway, { ready: true, port: gateway.port });

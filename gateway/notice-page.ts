@@ -27,7 +27,7 @@ const icon = `data:image/svg+xml,${encodeURIComponent(
 
 const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 
-export interface Notice {
+export interface NoticePageContent {
   title: string;
   detail: string;
   hint?: string | undefined;
@@ -36,7 +36,7 @@ export interface Notice {
 }
 
 /** Returns the HTML of a page that needs no assets. */
-export function renderNoticePage({ title, detail, hint, next }: Notice, nonce: string): string {
+export function renderNoticePage({ title, detail, hint, next }: NoticePageContent, nonce: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)} · Podlane</title><link rel="icon" href="${icon}">${next === undefined ? '' : `<meta http-equiv="refresh" content="0; url=${escapeHtml(next)}">`}

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Returns the values of the Host header that name this gateway. */
-export function gatewayHosts(port: number, more: readonly string[]): ReadonlySet<string> {
+export function listGatewayHosts(port: number, more: readonly string[]): ReadonlySet<string> {
   return new Set([...['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...more]);
 }
 

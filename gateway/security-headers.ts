@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
 /** Creates a nonce for one response. */
-export const createNonce = () => randomBytes(16).toString('base64');
+export const createCspNonce = () => randomBytes(16).toString('base64');
 
 /**
  * Returns the Content-Security-Policy of the dashboard's pages. Next adds the nonce to its inline scripts when it finds
  * the policy in the headers of the request. Inline styles are allowed: charts and dialogs position elements by style
  * attributes.
  */
-export function pageContentPolicy(nonce: string, dev: boolean): string {
+export function formatPageContentPolicy(nonce: string, dev: boolean): string {
   return [
     "default-src 'self'",
     `script-src 'self' 'nonce-${nonce}'${dev ? " 'unsafe-eval'" : ''}`,
@@ -23,11 +23,11 @@ export function pageContentPolicy(nonce: string, dev: boolean): string {
 }
 
 /** Content-Security-Policy of every response that is not a page. */
-export const closedContentPolicy = "default-src 'none'; frame-ancestors 'none'";
+export const nonPageContentPolicy = "default-src 'none'; frame-ancestors 'none'";
 
 /** Sets the security headers of a response, including those that Next writes. */
 export function setSecurityHeaders(response: ServerResponse): void {
-  response.setHeader('Content-Security-Policy', closedContentPolicy);
+  response.setHeader('Content-Security-Policy', nonPageContentPolicy);
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Referrer-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');

@@ -4,18 +4,23 @@ import type { Duplex } from 'node:stream';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
 import type { Role } from '../contract/roles.ts';
-import { Admission } from './admission.ts';
+import { RequestAdmission } from './admission.ts';
 import type { AgentConnection } from './agent-connection.ts';
 import { forwardToAgent } from './api-proxy.ts';
-import type { Dashboard } from './dashboard.ts';
-import { rejectUpgrade, sendError, sendNotice, toProblemError } from './error-response.ts';
+import type { DashboardApp } from './dashboard.ts';
+import {
+  rejectWebSocketUpgrade,
+  sendErrorResponse,
+  sendNoticePage,
+  toProblemError,
+} from './error-response.ts';
 import { setSecurityHeaders } from './security-headers.ts';
-import type { Session } from './sessions.ts';
+import type { BrowserSession } from './sessions.ts';
 import { openStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
 /** Largest request body, the agent's own limit for access rules. */
-const maxBodyBytes = 8 << 20;
+const maxBodySize = 8 << 20;
 /** Milliseconds that requests in progress have to finish when the gateway stops. */
 const stopGraceMs = 300;
 
@@ -30,7 +35,7 @@ export interface GatewayOptions {
   port: number;
   allowHosts: string[];
   agent: AgentConnection;
-  dashboard: Dashboard;
+  dashboard: DashboardApp;
   dev: boolean;
 }
 
@@ -42,16 +47,16 @@ export async function openGateway({
   dashboard,
   dev,
 }: GatewayOptions): Promise<Gateway> {
-  const admission = new Admission(allowHosts);
+  const admission = new RequestAdmission(allowHosts);
   const streams = openStreamProxy(agent, (session) => admission.sessions.isLive(session));
-  const admitted = new WeakMap<FastifyRequest, Session>();
-  const sessionOf = (request: FastifyRequest): Session => {
+  const admitted = new WeakMap<FastifyRequest, BrowserSession>();
+  const sessionOf = (request: FastifyRequest): BrowserSession => {
     const session = admitted.get(request);
     if (session === undefined) throw new Error(`${request.method} ${request.url} was not admitted`);
     return session;
   };
   const app = fastify({
-    bodyLimit: maxBodyBytes,
+    bodyLimit: maxBodySize,
     requestTimeout: 30_000,
     logger: { level: 'warn', stream: process.stderr },
   });
@@ -59,14 +64,14 @@ export async function openGateway({
   app.addHook('onRequest', async (request, reply) => {
     setSecurityHeaders(reply.raw);
     admission.checkOrigin(request.raw);
-    const token = tokenOfSignInLink(request);
+    const token = readSignInToken(request);
     if (token !== undefined) return handleSignIn(admission, token, request, reply);
     admitted.set(request, admission.admit(request.raw));
   });
 
   app.setErrorHandler((error, request, reply) => {
     if (toProblemError(error).code === 'internal') request.log.error(error);
-    return sendError(request, reply, error);
+    return sendErrorResponse(request, reply, error);
   });
 
   app.removeAllContentTypeParsers();
@@ -101,7 +106,7 @@ export async function openGateway({
       else if (dev && path?.startsWith('/_next/')) dashboard.upgrade(request, socket, head);
       else throw new ProblemError('not_found', `No WebSocket at ${path}`);
     } catch (error) {
-      rejectUpgrade(socket, error);
+      rejectWebSocketUpgrade(socket, error);
     }
   });
 
@@ -121,14 +126,14 @@ export async function openGateway({
 }
 
 /** Returns the token of a sign-in link, `GET /?token=…`. */
-function tokenOfSignInLink(request: FastifyRequest): string | undefined {
+function readSignInToken(request: FastifyRequest): string | undefined {
   if (request.method !== 'GET' || !request.url.startsWith('/?')) return undefined;
   return new URLSearchParams(request.url.slice(2)).get('token') ?? undefined;
 }
 
 /** Opens a session for a sign-in link and redirects to the dashboard without the token. */
 function handleSignIn(
-  admission: Admission,
+  admission: RequestAdmission,
   token: string,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -143,6 +148,6 @@ function handleSignIn(
   }
   // Browsers do not send a SameSite=Strict cookie on a redirect of a cross-site navigation, but do on a refresh.
   if (request.headers['sec-fetch-site'] === 'cross-site')
-    return sendNotice(reply, { title: 'Signed in', detail: 'Opening the dashboard', next: '/' });
+    return sendNoticePage(reply, { title: 'Signed in', detail: 'Opening the dashboard', next: '/' });
   return reply.redirect('/', 303);
 }

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Role } from '../contract/roles.ts';
 
 /** Milliseconds without use after which a session ends. An open stream counts as use. */
-export const sessionIdleMs = 12 * 3600_000;
+export const sessionIdleTimeoutMs = 12 * 3600_000;
 
-export interface Session {
+export interface BrowserSession {
   /** Name of the caller in the agent's events and journals. */
   actor: string;
   role: Role;
@@ -14,8 +14,8 @@ export interface Session {
 const key = (id: string) => createHash('sha256').update(id).digest('base64');
 
 /** Sessions of signed-in browsers. They are held in memory: after a restart a new sign-in link is required. */
-export class Sessions {
-  readonly #sessions = new Map<string, Session>();
+export class BrowserSessions {
+  readonly #sessions = new Map<string, BrowserSession>();
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -31,14 +31,14 @@ export class Sessions {
   }
 
   /** Returns the live session of this id and extends it. */
-  use(id: string | undefined): Session | undefined {
+  use(id: string | undefined): BrowserSession | undefined {
     const session = id === undefined ? undefined : this.#sessions.get(key(id));
     if (session === undefined || !this.isLive(session)) return undefined;
     session.lastUsed = this.#now();
     return session;
   }
 
-  isLive(session: Session): boolean {
-    return this.#now() - session.lastUsed < sessionIdleMs;
+  isLive(session: BrowserSession): boolean {
+    return this.#now() - session.lastUsed < sessionIdleTimeoutMs;
   }
 }

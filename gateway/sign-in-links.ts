@@ -1,13 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Role } from '../contract/roles.ts';
 
-export const linkLifetimeMs = 10 * 60_000;
+export const signInLinkLifetimeMs = 10 * 60_000;
 const maxWrongTokens = 10;
 const wrongWindowMs = 60_000;
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
-export type RedeemResult = { role: Role } | 'wrong' | 'too_many';
+export type SignInTokenResult = { role: Role } | 'wrong' | 'too_many';
 
 /** One-time tokens of sign-in links. Each role has one valid token at a time: a new one replaces it. */
 export class SignInLinks {
@@ -22,12 +22,12 @@ export class SignInLinks {
   /** Issues a token that grants `role`: 256 random bits, base64url. */
   issue(role: Role): string {
     const token = randomBytes(32).toString('base64url');
-    this.#open.set(role, { hash: sha256(token), expires: this.#now() + linkLifetimeMs });
+    this.#open.set(role, { hash: sha256(token), expires: this.#now() + signInLinkLifetimeMs });
     return token;
   }
 
   /** Consumes a token. After ten wrong tokens in a minute, all are rejected until the minute is over. */
-  redeem(token: string): RedeemResult {
+  redeem(token: string): SignInTokenResult {
     const now = this.#now();
     this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);
     if (this.#wrong.length >= maxWrongTokens) return 'too_many';

@@ -2,26 +2,29 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { AgentConnection } from './agent-connection.ts';
-import { actorHeaders } from './api-proxy.ts';
-import type { Session } from './sessions.ts';
+import { toActorHeaders } from './api-proxy.ts';
+import type { BrowserSession } from './sessions.ts';
 
 /** Unsent bytes above which the sender is paused; the agent then skips samples by itself. */
-const highWaterBytes = 64 * 1024;
+const unsentLimitSize = 64 * 1024;
 const maxClientMessageBytes = 64 * 1024;
 const heartbeatMs = 15_000;
 
 /** Close codes of RFC 6455 and Podlane: the dashboard reconnects after 1001, 1006 and 1013; 4401 means signed out. */
-export const closeCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
+export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
 
 export interface StreamProxy {
   /** Upgrades an admitted request and connects it to a stream of the agent. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, session: Session): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, session: BrowserSession): void;
   /** Closes every browser's stream with 1001, because the gateway stops. */
   close(): void;
 }
 
 /** @param isLive returns true while the session is valid; called at every heartbeat */
-export function openStreamProxy(agent: AgentConnection, isLive: (session: Session) => boolean): StreamProxy {
+export function openStreamProxy(
+  agent: AgentConnection,
+  isLive: (session: BrowserSession) => boolean,
+): StreamProxy {
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -31,7 +34,7 @@ export function openStreamProxy(agent: AgentConnection, isLive: (session: Sessio
     upgrade(request, socket, head, session) {
       const path = request.url ?? '';
       server.handleUpgrade(request, socket, head, (browser) => {
-        joinSockets(browser, agent.connect(path, actorHeaders(session)));
+        connectSockets(browser, agent.connect(path, toActorHeaders(session)));
         watchBrowser(browser, () => {
           if (!isLive(session)) return false;
           session.lastUsed = Date.now();
@@ -41,7 +44,7 @@ export function openStreamProxy(agent: AgentConnection, isLive: (session: Sessio
     },
     close() {
       for (const browser of server.clients) {
-        browser.close(closeCodes.goingAway);
+        browser.close(webSocketCloseCodes.goingAway);
         // The close frame is sent; the browser's answer is not awaited.
         setTimeout(() => browser.terminate(), 200).unref();
       }
@@ -50,7 +53,7 @@ export function openStreamProxy(agent: AgentConnection, isLive: (session: Sessio
 }
 
 /** Forwards messages in both directions until either side closes. */
-function joinSockets(browser: WebSocket, upstream: WebSocket): void {
+function connectSockets(browser: WebSocket, upstream: WebSocket): void {
   browser.pause();
   upstream.on('open', () => browser.resume());
   forwardMessages(upstream, browser);
@@ -61,7 +64,10 @@ function joinSockets(browser: WebSocket, upstream: WebSocket): void {
   upstream.on('close', (code, reason) => {
     const intended = code === 1008 || code === 1009 || code >= 4000;
     browser.resume();
-    browser.close(intended ? code : closeCodes.tryAgainLater, intended ? reason : 'agent_unreachable');
+    browser.close(
+      intended ? code : webSocketCloseCodes.tryAgainLater,
+      intended ? reason : 'agent_unreachable',
+    );
   });
   browser.on('close', () => upstream.terminate());
 }
@@ -71,9 +77,9 @@ function forwardMessages(from: WebSocket, to: WebSocket): void {
   from.on('message', (data, isBinary) => {
     if (to.readyState !== WebSocket.OPEN) return;
     to.send(data, { binary: isBinary }, () => {
-      if (from.isPaused && to.bufferedAmount <= highWaterBytes) from.resume();
+      if (from.isPaused && to.bufferedAmount <= unsentLimitSize) from.resume();
     });
-    if (to.bufferedAmount > highWaterBytes) from.pause();
+    if (to.bufferedAmount > unsentLimitSize) from.pause();
   });
 }
 
@@ -85,7 +91,7 @@ function watchBrowser(browser: WebSocket, isSessionLive: () => boolean): void {
   });
   const timer = setInterval(() => {
     if (!answered) return browser.terminate();
-    if (!isSessionLive()) return browser.close(closeCodes.signedOut, 'unauthorized');
+    if (!isSessionLive()) return browser.close(webSocketCloseCodes.signedOut, 'unauthorized');
     answered = false;
     browser.ping();
   }, heartbeatMs);

@@ -1,11 +1,11 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Child, startChild, untilReady } from './child.ts';
+import { type ChildHandle, startChildProcess, waitUntilReady } from './child.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Node.js flags of the agent. A small young generation saves 30 MB, since most objects die young or live long. */
-export const agentFlags = ['--max-semi-space-size=2'];
+export const agentNodeFlags = ['--max-semi-space-size=2'];
 /** Time that the agent has to become ready, in ms; an emulated guest takes 10 s just to load the BPF programs. */
 const readyWithinMs = 120_000;
 
@@ -15,13 +15,13 @@ const readyWithinMs = 120_000;
  * @param netns path of the network namespace that is its host; default ours
  * @throws Error when it ends or stays silent for 30 s instead
  */
-export async function startAgent(
+export async function startAgentProcess(
   socket: string,
   args: string[],
   { netns }: { netns?: string } = {},
-): Promise<Child> {
+): Promise<ChildHandle> {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
-  const child = startChild({
+  const child = startChildProcess({
     name: 'the agent',
     // The agent gives requests in progress ten seconds.
     stopWithinMs: 12_000,
@@ -29,13 +29,13 @@ export async function startAgent(
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node') },
     command: [
       ...enter,
-      ...[process.execPath, ...agentFlags, join(root, 'server/main.ts')],
+      ...[process.execPath, ...agentNodeFlags, join(root, 'server/main.ts')],
       ...['--socket', socket, ...args],
     ],
     onLine: (line) => process.stderr.write(`${line}\n`),
   });
   try {
-    await untilReady(child, untilAnswers(socket, child));
+    await waitUntilReady(child, untilAnswers(socket, child));
   } catch (error) {
     await child.stop();
     throw error;
@@ -43,7 +43,7 @@ export async function startAgent(
   return child;
 }
 
-async function untilAnswers(socket: string, child: Child): Promise<void> {
+async function untilAnswers(socket: string, child: ChildHandle): Promise<void> {
   let over = false;
   // Never rejects: it resolves with the way the process ended.
   void child.ended.then(() => {

@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkCircles } from './check/circles.ts';
-import { checkContent } from './check/content.ts';
-import { checkImports } from './check/imports.ts';
+import { checkImportCycles } from './check/circles.ts';
+import { checkTextContent } from './check/content.ts';
+import { checkFolderImports } from './check/imports.ts';
 import { checkSpelling } from './check/spelling.ts';
-import { checkWords } from './check/words.ts';
+import { checkForbiddenWords } from './check/words.ts';
 import { run } from './setup/progress.js';
 
 const root = join(import.meta.dirname, '..');
@@ -23,12 +23,12 @@ const checks: Record<string, Check> = {
     if (!existsSync(join(root, 'next-env.d.ts'))) await program('next', 'typegen')();
     return program('tsc', '-p', 'tsconfig.json')();
   },
-  'imports keep to the table of folders': async () => checkImports(root, await committed()).join('\n'),
-  'imports form no circle': async () => checkCircles(root, await committed()).join('\n'),
+  'imports keep to the table of folders': async () => checkFolderImports(root, await committed()).join('\n'),
+  'imports form no circle': async () => checkImportCycles(root, await committed()).join('\n'),
   'no unused files, exports and packages': program('knip', '--no-progress'),
-  'words are those of the glossary': async () => checkWords(root, await committed()).join('\n'),
+  'words are those of the glossary': async () => checkForbiddenWords(root, await committed()).join('\n'),
   spelling: () => checkSpelling(root),
-  'no registry and no machine’s paths in files': async () => checkContent(root, await committed()).join('\n'),
+  'no registry and no machine’s paths in files': async () => checkTextContent(root, await committed()).join('\n'),
   'BPF objects are what the sources compile to': program('scripts/build-bpf.sh', '--check'),
   'docs/openapi.json is what the routes say': program('node', 'scripts/generate-openapi.ts', '--check'),
   'migrations lead to the database models': program('node', 'scripts/generate-sql.ts', '--check'),

@@ -3,9 +3,9 @@ import { rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Child, startChild } from './child.ts';
-import { startGateway } from './gateway-process.ts';
-import { labDirectory, startNode } from './lab/node.ts';
+import { type ChildHandle, startChildProcess } from './child.ts';
+import { startGatewayProcess } from './gateway-process.ts';
+import { labDirectory, startLabNode } from './lab/node.ts';
 
 const usage = `Usage: npm run dev [-- --port N]
 
@@ -52,14 +52,14 @@ function nextChange(folders: string[], signal: AbortSignal): Promise<string> {
   });
 }
 
-async function restartOnChange(agent: Child, command: string[]): Promise<never> {
+async function restartOnChange(agent: ChildHandle, command: string[]): Promise<never> {
   let running = agent;
   try {
     for (;;) {
       const file = await nextChange(watched, stopping.signal);
       progress(`${file} changed: restarting the agent`);
       await running.stop();
-      running = startChild({
+      running = startChildProcess({
         name: 'the agent',
         command,
         stopWithinMs: 12_000,
@@ -79,7 +79,7 @@ async function restartOnChange(agent: Child, command: string[]): Promise<never> 
 async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   if (process.getuid?.() !== 0) throw new Error('network namespaces and devices need root: sudo npm run dev');
-  const node = await startNode({
+  const node = await startLabNode({
     lab,
     own: true,
     environment: 'native',
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
     signal: stopping.signal,
   });
   try {
-    const gateway = await startGateway({
+    const gateway = await startGatewayProcess({
       agent: `unix:${node.socket}`,
       port: Number(values.port),
       dev: true,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Role } from '../contract/roles.ts';
-import { startChild, untilReady } from './child.ts';
-import { dropPrivileges, type UnprivilegedUser, unprivilegedUser } from './unprivileged.ts';
+import { startChildProcess, waitUntilReady } from './child.ts';
+import { dropPrivilegesArguments, type UnprivilegedUser, chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
 
-export interface GatewayOptions {
+export interface GatewayProcessOptions {
   /** Address of the agent: `unix:/path` or `http://host:port`. */
   agent: string;
   /**
@@ -22,18 +22,18 @@ export interface GatewayOptions {
 }
 
 /** Sign-in links by role. Each link works once, within ten minutes. */
-export type Links = Record<Role, string>;
+export type SignInLinksByRole = Record<Role, string>;
 
 export interface GatewayProcess {
   /** Sign-in link for the admin role. */
   link: string;
-  links: Links;
+  links: SignInLinksByRole;
   port: number;
   pid: number;
   /** User that the gateway runs as; null in development, when it keeps the caller's user. */
   user: UnprivilegedUser | null;
   /** Creates new sign-in links and invalidates the previous ones. */
-  newLinks(): Promise<Links>;
+  newLinks(): Promise<SignInLinksByRole>;
   newLink(role?: Role): Promise<string>;
   /** Resolves once the gateway has exited, with a phrase such as `ended with code 1`. */
   ended: Promise<string>;
@@ -41,12 +41,12 @@ export interface GatewayProcess {
 }
 
 /** Starts the gateway without capabilities and waits until it serves requests. @throws Error if it exits first */
-export async function startGateway(options: GatewayOptions): Promise<GatewayProcess> {
+export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
   const { agent, agentToken, port = 7480, allowHosts = [], dev = false, dir = root } = options;
-  const user = dev ? null : unprivilegedUser(root);
+  const user = dev ? null : chooseUnprivilegedUser(root);
   const messages = Promise.withResolvers<Said>();
-  let answerLinks: (links: Links) => void = () => {};
-  const child = startChild({
+  let answerLinks: (links: SignInLinksByRole) => void = () => {};
+  const child = startChildProcess({
     name: 'the gateway',
     command: [
       process.execPath,
@@ -56,7 +56,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
       ...allowHosts.flatMap((host) => ['--allow-host', host]),
       ...(dev ? ['--dev'] : []),
     ],
-    privileges: user === null ? [] : dropPrivileges(user),
+    privileges: user === null ? [] : dropPrivilegesArguments(user),
     env: {
       PATH: process.env.PATH,
       LANG: process.env.LANG,
@@ -76,9 +76,9 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
       answerLinks(said.links);
     },
   });
-  const { links, port: bound } = await untilReady(child, messages.promise);
+  const { links, port: bound } = await waitUntilReady(child, messages.promise);
   const newLinks = () => {
-    const { promise, resolve } = Promise.withResolvers<Links>();
+    const { promise, resolve } = Promise.withResolvers<SignInLinksByRole>();
     answerLinks = resolve;
     process.kill(child.pid, 'SIGUSR2');
     return promise;
@@ -99,7 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayProc
 interface Said {
   ready?: true;
   port: number;
-  links: Links;
+  links: SignInLinksByRole;
 }
 
 /** Parses a message of `gateway/main.ts`; returns undefined for a line printed by Next.js. */
@@ -113,5 +113,5 @@ function parse(line: string): Said | undefined {
 }
 
 /** Formats the sign-in links of all roles for a terminal. */
-export const linksText = ({ admin, operator, viewer }: Links): string =>
+export const formatSignInLinks = ({ admin, operator, viewer }: SignInLinksByRole): string =>
   `\n  admin     ${admin}\n  operator  ${operator}\n  viewer    ${viewer}\n`;

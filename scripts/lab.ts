@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
-import { labNamePattern } from '../server/lab/names.ts';
-import { type GatewayProcess, type Links, linksText, startGateway } from './gateway-process.ts';
-import { startGuestNode } from './lab/guest.ts';
-import { labDirectory, startNode, type TrafficCounts } from './lab/node.ts';
-import { unprivilegedUser } from './unprivileged.ts';
+import { labNamePattern } from '../server/lab/pod-list.ts';
+import { type GatewayProcess, type SignInLinksByRole, formatSignInLinks, startGatewayProcess } from './gateway-process.ts';
+import { startLabNodeInGuest } from './lab/guest.ts';
+import { labDirectory, startLabNode, type TrafficCounts } from './lab/node.ts';
+import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -103,7 +103,7 @@ async function main(): Promise<void> {
   try {
     if (values.dashboard && !stopping.signal.aborted) {
       progress('dashboard');
-      gateway = await startGateway({
+      gateway = await startGatewayProcess({
         agent: running.agent,
         port: Number(values.port),
         ...(running.token === undefined ? {} : { agentToken: running.token }),
@@ -119,12 +119,12 @@ async function main(): Promise<void> {
 }
 
 async function startNative(kind: DeviceKind | undefined): Promise<Running> {
-  const node = await startNode({
+  const node = await startLabNode({
     lab: values.name,
     own: true,
     environment: 'native',
     ...(values.trust === undefined ? {} : { trust: resolve(values.trust) }),
-    socketGid: unprivilegedUser(root).gid,
+    socketGid: chooseUnprivilegedUser(root).gid,
     kind,
     rate: Number(values.rate),
     progress,
@@ -142,7 +142,7 @@ async function startNative(kind: DeviceKind | undefined): Promise<Running> {
 }
 
 async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
-  const guest = await startGuestNode({
+  const guest = await startLabNodeInGuest({
     lab: values.name,
     kind,
     rate: Number(values.rate),
@@ -153,7 +153,7 @@ async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
   return { ...guest, ended: guest.ended.then((how) => `the guest ${how}`) };
 }
 
-function tellReady(running: Running, environment: string, links: Links | undefined): void {
+function tellReady(running: Running, environment: string, links: SignInLinksByRole | undefined): void {
   if (stopping.signal.aborted) return;
   told = true;
   const { agent, agentPid, agentCommand } = running;
@@ -201,9 +201,9 @@ async function untilOver(running: Running, gateway: GatewayProcess | undefined):
   await Promise.race([stopped, fatal]);
 }
 
-function tellLinks(links: Links): void {
+function tellLinks(links: SignInLinksByRole): void {
   if (values.json) say({ link: links.admin, links });
-  else process.stdout.write(linksText(links));
+  else process.stdout.write(formatSignInLinks(links));
 }
 
 function counted(apps: TrafficCounts): void {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startAgent } from './agent-process.ts';
-import { type Links, linksText, startGateway } from './gateway-process.ts';
-import { unprivilegedUser } from './unprivileged.ts';
+import { startAgentProcess } from './agent-process.ts';
+import { type SignInLinksByRole, formatSignInLinks, startGatewayProcess } from './gateway-process.ts';
+import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -44,12 +44,12 @@ async function stop(code: number): Promise<void> {
 }
 
 /** Prints sign-in links: with `ready` the first ones, of which a terminal shows only the admin's, else new ones. */
-function showLinks(links: Links, ready: boolean): void {
+function showLinks(links: SignInLinksByRole, ready: boolean): void {
   if (values.json)
     process.stdout.write(`${JSON.stringify({ ...(ready && { ready }), link: links.admin, links })}\n`);
   else
     process.stdout.write(
-      `${ready ? `\n  ${links.admin}\n` : linksText(links)}\nEach link works once, within ten minutes. Enter: new links, for every role. Ctrl-C: stop.\n`,
+      `${ready ? `\n  ${links.admin}\n` : formatSignInLinks(links)}\nEach link works once, within ten minutes. Enter: new links, for every role. Ctrl-C: stop.\n`,
     );
 }
 
@@ -64,10 +64,10 @@ async function main(): Promise<void> {
   const agentArgs = (['database', 'pins', 'trust', 'max-slots', 'log-level'] as const).flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
-  const user = values.dev ? { uid: 0, gid: 0 } : unprivilegedUser(root);
-  const agent = await startAgent(values.socket, [...agentArgs, '--socket-gid', String(user.gid)]);
+  const user = values.dev ? { uid: 0, gid: 0 } : chooseUnprivilegedUser(root);
+  const agent = await startAgentProcess(values.socket, [...agentArgs, '--socket-gid', String(user.gid)]);
   running.push(agent);
-  const gateway = await startGateway({
+  const gateway = await startGatewayProcess({
     agent: `unix:${values.socket}`,
     port: Number(values.port),
     allowHosts: values['allow-host'],

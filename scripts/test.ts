@@ -3,32 +3,32 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Counts } from './test/counts.ts';
-import { levels } from './test/levels.ts';
-import { stagesOf } from './test/stages.ts';
-import { bufferedTerminal, type Terminal, terminal } from './test/terminal.ts';
+import type { TestCounts } from './test/counts.ts';
+import { testLevels } from './test/levels.ts';
+import { planTestStages } from './test/stages.ts';
+import { createBufferedTerminal, type TerminalOutput, processTerminal } from './test/terminal.ts';
 
 const words = process.argv.slice(2);
-const from = words.findIndex((word) => !(word in levels));
+const from = words.findIndex((word) => !(word in testLevels));
 const names = from < 0 ? words : words.slice(0, from);
 const filters = from < 0 ? [] : words.slice(from);
 if (names.length === 0 && filters.length > 0) {
-  console.error(`There is no level ${filters[0]}. There are: ${Object.keys(levels).join(', ')}`);
+  console.error(`There is no level ${filters[0]}. There are: ${Object.keys(testLevels).join(', ')}`);
   process.exit(2);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'podlane-test-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const wanted = names.length > 0 ? names : Object.keys(levels);
+const wanted = names.length > 0 ? names : Object.keys(testLevels);
 
-interface Row extends Counts {
+interface Row extends TestCounts {
   level: string;
   seconds: number;
 }
 
-async function run(level: string, to: Terminal): Promise<Row> {
+async function run(level: string, to: TerminalOutput): Promise<Row> {
   const started = Date.now();
-  const runLevel = levels[level];
+  const runLevel = testLevels[level];
   if (runLevel === undefined) throw new Error(`there is no level ${level}`);
   const counts = await runLevel(folder, filters, to).catch((error: Error) => {
     to.err(`${error.message}\n`);
@@ -38,7 +38,7 @@ async function run(level: string, to: Terminal): Promise<Row> {
 }
 
 /** Runs the test levels of a lane one after the other. */
-async function runLane(lane: readonly string[], to: Terminal): Promise<Row[]> {
+async function runLane(lane: readonly string[], to: TerminalOutput): Promise<Row[]> {
   const done: Row[] = [];
   for (const level of lane) {
     to.out(`\n── ${level}\n`);
@@ -53,12 +53,12 @@ function secondsSince(time: number): number {
 
 const rows: Row[] = [];
 const started = Date.now();
-for (const [index, lanes] of stagesOf(wanted).entries()) {
+for (const [index, lanes] of planTestStages(wanted).entries()) {
   const began = Date.now();
   // The first lane shows its output as it comes, the others when the lanes before them have ended.
   const running = lanes.map((lane, place) => {
-    const output = place === 0 ? undefined : bufferedTerminal();
-    return { output, done: runLane(lane, output ?? terminal) };
+    const output = place === 0 ? undefined : createBufferedTerminal();
+    return { output, done: runLane(lane, output ?? processTerminal) };
   });
   for (const { output, done } of running) {
     output?.release();

@@ -13,7 +13,7 @@ export interface UnprivilegedUser {
 }
 
 /** Returns setpriv(1) arguments that drop all capabilities for good; without root, the user stays the same. */
-export function dropPrivileges({ uid, gid }: { uid: number; gid: number }): string[] {
+export function dropPrivilegesArguments({ uid, gid }: { uid: number; gid: number }): string[] {
   if (process.getuid?.() !== 0) return ['--no-new-privs'];
   return [
     `--reuid=${uid}`,
@@ -30,7 +30,7 @@ export function dropPrivileges({ uid, gid }: { uid: number; gid: number }): stri
  * The user to run the gateway as: nobody, where nobody can read the installation; else the installation's owner,
  * which reads it without the capabilities that root would need for other people's files.
  */
-export function unprivilegedUser(root: string): UnprivilegedUser {
+export function chooseUnprivilegedUser(root: string): UnprivilegedUser {
   const user = { uid: nobody, gid: nobody };
   const files = [
     process.execPath,
@@ -40,7 +40,7 @@ export function unprivilegedUser(root: string): UnprivilegedUser {
   ];
   const script = 'for file do test -r "$file" || { echo "$file"; exit 1; }; done';
   const paths = [...files, '.next'].map((file) => (file.startsWith('/') ? file : join(root, file)));
-  const tried = spawnSync('setpriv', [...dropPrivileges(user), 'sh', '-c', script, 'sh', ...paths], {
+  const tried = spawnSync('setpriv', [...dropPrivilegesArguments(user), 'sh', '-c', script, 'sh', ...paths], {
     encoding: 'utf8',
   });
   if (tried.error !== undefined)

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
 import { AccessRules } from './acl/access-rules.ts';
 import { RuleLoader } from './acl/load/rule-loader.ts';
-import { installedObject } from './bpf/datapath-object.ts';
+import { readBundledObject } from './bpf/datapath-object.ts';
 import type { AgentConfig } from './config.ts';
 import { KernelDropCounters } from './counters/kernel-drops.ts';
 import { PodDropCounters } from './counters/pod-drops.ts';
@@ -70,7 +70,7 @@ export async function composeAgent(
       files: new BuildFiles(join(dirname(config.database), 'builds')),
       signers: new TrustedSigners(config.trust),
       store,
-      installed: await installedObject(),
+      installed: await readBundledObject(),
     });
     const image = builds.chosenImage() ?? undefined;
     const rules = new AccessRules({ store, log });

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import type { Anchor } from '../../server/bpf/anchor.ts';
+import type { AttachAnchor } from '../../server/bpf/anchor.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { type CliCommand, type CommandInvocation, type CommandOption, printResult } from '../command.ts';
 
@@ -27,11 +27,11 @@ export const bpfLinkCreateCommand: CliCommand = {
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
     const anchor = await anchorOf(invocation);
-    const link = await bpf.attachLink(hook, { program: fd, ifindex, anchor });
+    const link = await bpf.attachProgramByLink(hook, { program: fd, ifindex, anchor });
     bpf.pin(link, path);
     printResult(
       invocation,
-      bpf.deviceLinkInfo(link),
+      bpf.readDeviceLinkInfo(link),
       ({ id, programId }) => `link ${id}: program ${programId} at ${hook} of ${device}`,
     );
   },
@@ -46,9 +46,9 @@ export const bpfLinkUpdateCommand: CliCommand = {
     const [path = ''] = invocation.args;
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
-    const info = await bpf.withPinnedLink(path, async (link) => {
-      await bpf.updateLink(`update the link at ${path}`, link, fd);
-      return bpf.deviceLinkInfo(link);
+    const info = await bpf.withPinnedBpfLink(path, async (link) => {
+      await bpf.updateBpfLink(`update the link at ${path}`, link, fd);
+      return bpf.readDeviceLinkInfo(link);
     });
     if (info === null) throw noPin(path);
     printResult(invocation, info, ({ id, programId }) => `link ${id}: program ${programId}`);
@@ -63,8 +63,8 @@ export const bpfLinkDetachCommand: CliCommand = {
   async run(invocation) {
     const [path = ''] = invocation.args;
     const bpf = await loadBpf();
-    const info = await bpf.withPinnedLink(path, async (link, found) => {
-      await bpf.detachLink(`detach the link at ${path}`, link);
+    const info = await bpf.withPinnedBpfLink(path, async (link, found) => {
+      await bpf.detachBpfLink(`detach the link at ${path}`, link);
       return found;
     });
     if (info === null) throw noPin(path);
@@ -159,7 +159,7 @@ async function openProgramReference(reference: string): Promise<number> {
   return fd;
 }
 
-async function anchorOf(invocation: CommandInvocation): Promise<Anchor> {
+async function anchorOf(invocation: CommandInvocation): Promise<AttachAnchor> {
   const before = invocation.option('before');
   const after = invocation.option('after');
   const first = invocation.flag('first');

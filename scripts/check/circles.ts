@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { importsOf } from './imports.ts';
+import { parseImports } from './imports.ts';
 
 /** Import graph: maps the path of each file to the paths of the project's files that it imports, including types. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 /** Builds the import graph of all TypeScript and JavaScript files among `files`. */
-export function importGraph(root: string, files: string[]): ImportGraph {
+export function buildImportGraph(root: string, files: string[]): ImportGraph {
   const sources = files.filter((file) => /\.(ts|tsx|js)$/.test(file));
   return new Map(
     sources.map((file) => {
-      const targets = importsOf(readFileSync(join(root, file), 'utf8'))
+      const targets = parseImports(readFileSync(join(root, file), 'utf8'))
         .filter((name) => name.startsWith('.') || name.startsWith('@/'))
         .map((name) => (name.startsWith('@/') ? name.slice(2) : join(dirname(file), name)))
         .flatMap((base) =>
@@ -25,7 +25,7 @@ export function importGraph(root: string, files: string[]): ImportGraph {
 }
 
 /** Finds import cycles: groups of nodes that reach each other (Tarjan's strongly connected components). */
-export function circles(graph: ImportGraph): string[][] {
+export function findImportCycles(graph: ImportGraph): string[][] {
   const index = new Map<string, number>();
   const low = new Map<string, number>();
   const stack: string[] = [];
@@ -52,7 +52,7 @@ export function circles(graph: ImportGraph): string[][] {
 }
 
 /** Merges the files of each folder below `below` into one node, to find import cycles between folders. */
-export function foldersOf(graph: ImportGraph, below: string): ImportGraph {
+export function groupGraphByFolder(graph: ImportGraph, below: string): ImportGraph {
   const folder = (file: string): string | undefined => {
     if (!file.startsWith(`${below}/`)) return undefined;
     const rest = file.slice(below.length + 1).split('/');
@@ -73,8 +73,8 @@ export function foldersOf(graph: ImportGraph, below: string): ImportGraph {
 }
 
 /** Reports import cycles between files, and between the folders of each part of the agent. */
-export function checkCircles(root: string, files: string[]): string[] {
-  const graph = importGraph(root, files);
+export function checkImportCycles(root: string, files: string[]): string[] {
+  const graph = buildImportGraph(root, files);
   const capabilities = files
     .filter((file) => file.startsWith('server/'))
     .map((file) => dirname(file).split('/').slice(0, 2).join('/'))
@@ -83,9 +83,9 @@ export function checkCircles(root: string, files: string[]): string[] {
         folder !== 'server' && all.indexOf(folder) === place && existsSync(join(root, folder)),
     );
   const groups = [
-    ...circles(graph).map((group) => ({ group, of: 'files' })),
+    ...findImportCycles(graph).map((group) => ({ group, of: 'files' })),
     ...['server', ...capabilities].flatMap((below) =>
-      circles(foldersOf(graph, below)).map((group) => ({ group, of: 'folders' })),
+      findImportCycles(groupGraphByFolder(graph, below)).map((group) => ({ group, of: 'folders' })),
     ),
   ];
   const lines = groups.map(({ group, of }) => `circle of ${of}: ${group.join(', ')}`);

@@ -11,7 +11,7 @@ const rules: { pattern: RegExp; says: string }[] = [
 ];
 
 /** Returns each line of a committed text that breaks a rule, with the rule. */
-export function findForbidden(file: string, text: string): string[] {
+export function findForbiddenContent(file: string, text: string): string[] {
   return text
     .split('\n')
     .flatMap((line, index) =>
@@ -20,9 +20,9 @@ export function findForbidden(file: string, text: string): string[] {
 }
 
 /** Checks the content of all text files. */
-export function checkContent(root: string, files: string[]): string[] {
+export function checkTextContent(root: string, files: string[]): string[] {
   return files.flatMap((file) => {
     const bytes = readFileSync(join(root, file));
-    return bytes.includes(0) ? [] : findForbidden(file, bytes.toString('utf8'));
+    return bytes.includes(0) ? [] : findForbiddenContent(file, bytes.toString('utf8'));
   });
 }

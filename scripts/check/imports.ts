@@ -11,7 +11,7 @@ const capabilities = [
   'server/trace',
 ];
 /** Types of persistent data, which every capability may import, unlike the store that implements them. */
-const storePort = ['server/store/port.ts', 'server/store/records.ts'];
+const storePort = ['server/store/store-interfaces.ts', 'server/store/records.ts'];
 const allAbove = ['contract', 'server/async', ...kernelLayers, ...storePort, 'server/datapath'];
 const listeners = [
   'server/version.ts',
@@ -48,7 +48,7 @@ const allowed: Record<string, string[]> = {
   'server/debug': allAbove,
   'server/trace': [...allAbove, 'server/acl'],
   'server/store': ['contract', 'server/async', ...storePort],
-  'server/store/port.ts': ['contract', 'server/store/records.ts'],
+  'server/store/store-interfaces.ts': ['contract', 'server/store/records.ts'],
   'server/store/records.ts': ['contract'],
   'server/http': listeners,
   'server/stream': listeners,
@@ -68,7 +68,7 @@ const reserved: { package: RegExp; below: string[]; only: string[] }[] = [
 ];
 
 /** Returns the module names that a source imports, including types, by a text search without parsing. */
-export function importsOf(source: string): string[] {
+export function parseImports(source: string): string[] {
   const patterns = [
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
     /^\s*import\s*['"]([^'"]+)['"]/gm,
@@ -86,7 +86,7 @@ function folderOf(path: string): string | undefined {
 }
 
 /** Explains why a file may not import a module; undefined if it may. */
-export function forbidden(file: string, name: string): string | undefined {
+export function explainForbiddenImport(file: string, name: string): string | undefined {
   if (!name.startsWith('.') && !name.startsWith('@/')) {
     const rule = reserved.find((candidate) => candidate.package.test(name));
     if (!rule?.below.some((folder) => isBelow(file, folder))) return undefined;
@@ -112,9 +112,9 @@ export function forbidden(file: string, name: string): string | undefined {
 }
 
 /** Reports all imports among `files` that break the table of folders. */
-export function checkImports(root: string, files: string[]): string[] {
+export function checkFolderImports(root: string, files: string[]): string[] {
   return files
     .filter((file) => /\.(ts|tsx|js)$/.test(file))
-    .flatMap((file) => importsOf(readFileSync(join(root, file), 'utf8')).map((name) => forbidden(file, name)))
+    .flatMap((file) => parseImports(readFileSync(join(root, file), 'utf8')).map((name) => explainForbiddenImport(file, name)))
     .filter((problem) => problem !== undefined);
 }

@@ -54,7 +54,7 @@ const forbidden: Forbidden[] = [
 ];
 
 /** Reports forbidden words in a text, each with its file, line and replacement. */
-export function findWords(file: string, text: string): string[] {
+export function findForbiddenWords(file: string, text: string): string[] {
   const list = forbidden.filter(({ only }) => only === undefined || only.test(file));
   return text.split('\n').flatMap((line, index) =>
     list.flatMap(({ word, say }) => {
@@ -69,11 +69,11 @@ const unchecked =
   /^(scripts\/check\/|test\/unit\/scripts\/words|package-lock\.json|docs\/glossary\.md|CHANGELOG\.md)|\/generated\//;
 
 /** Reports forbidden words in code, comments, documentation and file names. */
-export function checkWords(root: string, files: string[]): string[] {
+export function checkForbiddenWords(root: string, files: string[]): string[] {
   return files
     .filter((file) => checked.test(file) && !unchecked.test(file))
     .flatMap((file) => [
-      ...findWords(file, file),
-      ...findWords(file, readFileSync(join(root, file), 'utf8')),
+      ...findForbiddenWords(file, file),
+      ...findForbiddenWords(file, readFileSync(join(root, file), 'utf8')),
     ]);
 }

@@ -14,7 +14,7 @@ const guestPort = 7481;
 /** Compile cache of Node.js, shared with the guest, where compiling takes a third of the agent's start. */
 const compileCache = join(root, '.cache/node');
 
-export interface GuestOptions {
+export interface LabGuestOptions {
   lab: string;
   /** Device kind of all pods; undefined selects netkit if the kernel supports it. */
   kind: DeviceKind | undefined;
@@ -25,14 +25,14 @@ export interface GuestOptions {
 }
 
 /** An event that `in-guest.ts` prints as a line of JSON. */
-export type GuestEvent =
+export type LabGuestEvent =
   | { type: 'ready' }
   | { type: 'traffic'; apps: TrafficCounts }
   | { type: 'agent'; how: string }
   | { type: 'progress'; text: string };
 
 /** The lab's node in a guest, whose agent is reached through a forwarded port. */
-export interface GuestNode {
+export interface LabGuestNode {
   /** Address of the agent: `http://127.0.0.1:PORT`. */
   agent: string;
   token: string;
@@ -45,7 +45,7 @@ export interface GuestNode {
 }
 
 /** Boots the guest and waits until its pods have traffic. @throws Error if the guest ends first, after cleaning up */
-export async function startGuestNode(options: GuestOptions): Promise<GuestNode> {
+export async function startLabNodeInGuest(options: LabGuestOptions): Promise<LabGuestNode> {
   const { lab, kind, rate, progress, counted, signal } = options;
   const token = randomBytes(32).toString('base64url');
   const hostPort = await freePort();
@@ -53,7 +53,7 @@ export async function startGuestNode(options: GuestOptions): Promise<GuestNode> 
   const agentEnded = Promise.withResolvers<string>();
   const output = new PassThrough();
   createInterface({ input: output }).on('line', (line) => {
-    const event = JSON.parse(line) as GuestEvent;
+    const event = JSON.parse(line) as LabGuestEvent;
     if (event.type === 'ready') ready.resolve();
     else if (event.type === 'traffic') counted(event.apps);
     else if (event.type === 'agent') agentEnded.resolve(event.how);

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { GuestEvent } from './guest.ts';
-import { startNode } from './node.ts';
+import type { LabGuestEvent } from './guest.ts';
+import { startLabNode } from './node.ts';
 
 /**
  * The lab's node inside the guest; `guest.ts` starts it. The guest's own namespace is the host namespace, so
@@ -17,7 +17,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '1' },
   },
 });
-const report = (event: GuestEvent): void => {
+const report = (event: LabGuestEvent): void => {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 };
 
@@ -35,7 +35,7 @@ process.exit(1);
 
 /** Runs the lab's node until its traffic ends; normally the guest is stopped before. */
 async function run(): Promise<void> {
-  const node = await startNode({
+  const node = await startLabNode({
     lab: values.name,
     own: false,
     environment: 'guest',

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import type { DeviceKind } from '../../contract/device.ts';
 import { type AgentEndpoint, waitForAgent } from '../../server/lab/agent-client.ts';
 import { createLabHost, removeLabHost } from '../../server/lab/host.ts';
-import { formatLabHostNetnsName } from '../../server/lab/names.ts';
-import { removeLabPods } from '../../server/lab/pods.ts';
+import { formatLabHostNetnsName } from '../../server/lab/pod-list.ts';
+import { removeLabPods } from '../../server/lab/attach-pods.ts';
 import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
-import { agentFlags } from '../agent-process.ts';
-import { type Child, startChild, untilReady } from '../child.ts';
-import { endProcessesIn } from './processes.ts';
+import { agentNodeFlags } from '../agent-process.ts';
+import { type ChildHandle, startChildProcess, waitUntilReady } from '../child.ts';
+import { killProcessesInNetns } from './processes.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-export interface NodeOptions {
+export interface LabNodeOptions {
   lab: string;
   /** True if the lab has a host namespace of its own; false in a guest, which uses its initial namespace. */
   own: boolean;
@@ -39,10 +39,10 @@ export type TrafficCounts = Record<string, RequestCounts>;
 /** A node of the lab: host namespace, agent, and pods with traffic. */
 export interface LabNode {
   socket: string;
-  agent: Child;
+  agent: ChildHandle;
   /** Command line that restarts the agent. */
   agentCommand: string[];
-  traffic: Child;
+  traffic: ChildHandle;
   /** Stops traffic and agent, then removes everything else of the lab. */
   stop(): Promise<void>;
 }
@@ -58,12 +58,12 @@ const labPins = (lab: string) => `/sys/fs/bpf/podlane-${lab}`;
  * Makes a node with running traffic. Removes first what a killed lab of this name left behind.
  * @throws when a step fails; then nothing is left of it
  */
-export async function startNode(options: NodeOptions): Promise<LabNode> {
+export async function startLabNode(options: LabNodeOptions): Promise<LabNode> {
   const { lab, own, progress, signal } = options;
   const directory = labDirectory(lab);
   const socket = join(directory, 'agent.sock');
   const endpoint: AgentEndpoint = { socketPath: socket };
-  const children: Child[] = [];
+  const children: ChildHandle[] = [];
   const stop = async () => {
     for (const child of children.reverse()) await child.stop();
     await clear(lab, endpoint);
@@ -77,7 +77,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
 
     progress('agent');
     const agentCommand = commandOfAgent(options, socket);
-    const agent = startChild({
+    const agent = startChildProcess({
       name: 'the agent',
       command: agentCommand,
       stopWithinMs: 12_000,
@@ -87,7 +87,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
     // Both load at the same time; the pods are attached as soon as the agent answers.
     const [traffic] = await Promise.all([
       startTraffic(options, socket, children),
-      untilReady(agent, waitForAgent(endpoint, agentWithin * 1000, signal)),
+      waitUntilReady(agent, waitForAgent(endpoint, agentWithin * 1000, signal)),
     ]);
     return { socket, agent, agentCommand, traffic, stop };
   } catch (error) {
@@ -99,18 +99,18 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
 /** Removes everything that a killed lab may have left: pods, processes, host namespace, pins and files. */
 async function clear(lab: string, endpoint: AgentEndpoint): Promise<void> {
   await removeLabPods(endpoint, lab);
-  await endProcessesIn(`/run/netns/${formatLabHostNetnsName(lab)}`);
+  await killProcessesInNetns(`/run/netns/${formatLabHostNetnsName(lab)}`);
   rmSync(labPins(lab), { recursive: true, force: true });
   removeLabHost(lab);
   rmSync(labDirectory(lab), { recursive: true, force: true });
 }
 
-function commandOfAgent(options: NodeOptions, socket: string): string[] {
+function commandOfAgent(options: LabNodeOptions, socket: string): string[] {
   const { lab, own, environment, listen, socketGid, trust } = options;
   return [
     // not `ip netns exec`, which would hide the pins
     ...(own ? ['nsenter', `--net=/run/netns/${formatLabHostNetnsName(lab)}`, '--'] : []),
-    ...[process.execPath, ...agentFlags, join(root, 'server/main.ts')],
+    ...[process.execPath, ...agentNodeFlags, join(root, 'server/main.ts')],
     ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],
     ...(socketGid === undefined ? [] : ['--socket-gid', String(socketGid)]),
@@ -119,10 +119,10 @@ function commandOfAgent(options: NodeOptions, socket: string): string[] {
   ];
 }
 
-async function startTraffic(options: NodeOptions, socket: string, children: Child[]): Promise<Child> {
+async function startTraffic(options: LabNodeOptions, socket: string, children: ChildHandle[]): Promise<ChildHandle> {
   const { lab, kind, rate, signal, progress, counted } = options;
   const ready = Promise.withResolvers<void>();
-  const child = startChild({
+  const child = startChildProcess({
     name: 'the traffic',
     command: [
       ...[process.execPath, join(root, 'server/lab/main.ts'), '--json', '--outside'],
@@ -142,6 +142,6 @@ async function startTraffic(options: NodeOptions, socket: string, children: Chil
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
   stopped.catch(() => {});
-  await untilReady(child, Promise.race([ready.promise, stopped]));
+  await waitUntilReady(child, Promise.race([ready.promise, stopped]));
   return child;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const politeMs = 5000;
 
 /** Kills all processes whose main thread is in the network namespace at `path`. */
-export async function endProcessesIn(path: string): Promise<void> {
+export async function killProcessesInNetns(path: string): Promise<void> {
   const namespace = statSync(path, { throwIfNoEntry: false });
   if (namespace === undefined) return;
   const link = `net:[${namespace.ino}]`;

@@ -1,5 +1,5 @@
 /** Test counts of a level. Skipped tests count as failed, so that a machine lacking a requirement is noticed. */
-export interface Counts {
+export interface TestCounts {
   passed: number;
   failed: number;
 }
@@ -12,7 +12,7 @@ interface VitestReport {
 }
 
 /** Counts the tests of a Vitest JSON report. A file that failed before its first test counts as one failure. */
-export function countVitest(report: VitestReport): Counts {
+export function countVitestTests(report: VitestReport): TestCounts {
   const broken = report.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.length === 0,
   );
@@ -28,12 +28,12 @@ interface PlaywrightReport {
 }
 
 /** Counts the tests of a Playwright JSON report. Flaky tests and errors outside tests count as failures. */
-export function countPlaywright({ stats, errors }: PlaywrightReport): Counts {
+export function countPlaywrightTests({ stats, errors }: PlaywrightReport): TestCounts {
   return { passed: stats.expected, failed: stats.unexpected + stats.flaky + stats.skipped + errors.length };
 }
 
 /** Adds a failure if a level ran no tests, or if its program failed without a failed test. */
-export function settle(counts: Counts | undefined, exitCode: number): Counts {
+export function addUnreportedFailure(counts: TestCounts | undefined, exitCode: number): TestCounts {
   const { passed, failed } = counts ?? { passed: 0, failed: 0 };
   const unexplained = failed === 0 && (exitCode !== 0 || passed === 0);
   return { passed, failed: unexplained ? 1 : failed };

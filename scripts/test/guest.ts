@@ -1,5 +1,5 @@
-import { bootGuest, quote } from '../vm/guest.ts';
-import type { Terminal } from './terminal.ts';
+import { bootGuest, shellQuote } from '../vm/guest.ts';
+import type { TerminalOutput } from './terminal.ts';
 
 /** Time limit of the guest's tests, in seconds; they take 12 minutes on an idle machine and 36 on a busy one. */
 const timeoutSeconds = 2700;
@@ -9,15 +9,15 @@ const mark = '\0report\0';
  * Runs a command in a guest of its own with its output on `terminal`, and returns the text of a file that it wrote there.
  * The guest's files end with it, so the text travels behind the output.
  */
-export async function runInGuest(
+export async function runTestsInGuest(
   command: string[],
   file: string,
   env: Record<string, string>,
-  terminal: Terminal,
+  terminal: TerminalOutput,
 ): Promise<{ code: number; report: string | undefined }> {
   let held = '';
   const guest = await bootGuest({
-    command: `${command.map(quote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
+    command: `${command.map(shellQuote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
     env: process.env.CI ? { CI: process.env.CI, ...env } : env,
     timeoutSeconds,
     onStdout: (chunk) => {

@@ -7,7 +7,7 @@ const timeoutMinutes = 40;
  * Runs a program on this terminal and returns its exit code; 1 when it cannot be started or its time is up.
  * A signal that ends this process ends the program first: by SIGINT, on which test runners remove what they made.
  */
-export function show(command: string, args: string[], env: Record<string, string>): Promise<number> {
+export function runOnTerminal(command: string, args: string[], env: Record<string, string>): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: ['ignore', 'inherit', 'inherit'],

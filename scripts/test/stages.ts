@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { inGuest } from './levels.ts';
+import { runsInGuest } from './levels.ts';
 
 /**
  * Stages of lanes of levels. The lanes of a stage run side by side, the levels of a lane one after the other.
@@ -16,9 +16,9 @@ const stages: readonly (readonly (readonly string[])[])[] = [
  * Picks the stages of the wanted levels. With one processor, or without an emulated guest (whose tests then share the
  * machine's devices with the others), lanes follow one another.
  */
-export function stagesOf(
+export function planTestStages(
   wanted: readonly string[],
-  { processors = availableParallelism(), guest = inGuest('vm') } = {},
+  { processors = availableParallelism(), guest = runsInGuest('vm') } = {},
 ): string[][][] {
   const parallel = processors > 1 && guest;
   return stages

@@ -2,17 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One entry of apt's sources as deb822 fields with lowercase names (sources.list(5)). */
-export type Stanza = Record<string, string>;
+export type AptSource = Record<string, string>;
 
 /**
  * Parses apt's one-line format, `deb [signed-by=… arch=…] URI SUITE COMPONENT…`, without comments and deb-src lines.
  */
-export function parseOneLine(text: string): Stanza[] {
+export function parseOneLineAptSources(text: string): AptSource[] {
   return text.split('\n').flatMap((raw) => {
     const match = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)/.exec(raw.trim());
     if (!match) return [];
     const [, options = '', uris = '', suites = '', components] = match;
-    const stanza: Stanza = { types: 'deb', uris, suites };
+    const stanza: AptSource = { types: 'deb', uris, suites };
     if (components?.trim()) stanza.components = components.trim();
     for (const option of options.trim().split(/\s+/).filter(Boolean)) {
       const [, name, value] = /^([^=]*)=?(.*)$/.exec(option) as unknown as [string, string, string];
@@ -25,10 +25,10 @@ export function parseOneLine(text: string): Stanza[] {
 const deb822Names: Record<string, string> = { arch: 'architectures', lang: 'languages', target: 'targets' };
 
 /** Parses apt's deb822 format; values that span several lines, such as an embedded key, keep their line breaks. */
-export function parseDeb822(text: string): Stanza[] {
-  const stanzas: Stanza[] = [];
+export function parseDeb822AptSources(text: string): AptSource[] {
+  const stanzas: AptSource[] = [];
   for (const paragraph of text.split(/\n[ \t]*\n/)) {
-    const stanza: Stanza = {};
+    const stanza: AptSource = {};
     let field = '';
     for (const line of paragraph.split('\n')) {
       if (line.startsWith('#')) continue;
@@ -50,12 +50,12 @@ export function parseDeb822(text: string): Stanza[] {
 const words = (value = '') => value.split(/\s+/).filter(Boolean);
 
 /** Reads all enabled binary package sources of the machine, from sources.list and both formats in sources.list.d. */
-export function readSources(etc = '/etc/apt'): Stanza[] {
+export function readAptSources(etc = '/etc/apt'): AptSource[] {
   const parts = join(etc, 'sources.list.d');
   const files = [join(etc, 'sources.list'), ...list(parts).map((name) => join(parts, name))];
   return files.flatMap((file) => {
-    if (file.endsWith('.sources')) return parseDeb822(read(file));
-    return file.endsWith('.list') ? parseOneLine(read(file)) : [];
+    if (file.endsWith('.sources')) return parseDeb822AptSources(read(file));
+    return file.endsWith('.list') ? parseOneLineAptSources(read(file)) : [];
   });
 }
 
@@ -79,7 +79,7 @@ function read(file: string): string {
  * The machine's own sources of one Debian release, and the release's backports on the same mirror with the same keyring.
  * @throws when no source has the release's main suite
  */
-export function withBackports(sources: Stanza[], codename: string): Stanza[] {
+export function addBackportsSources(sources: AptSource[], codename: string): AptSource[] {
   const own = sources.filter((source) =>
     words(source.suites).some((suite) => suite === codename || suite.startsWith(`${codename}-`)),
   );
@@ -97,7 +97,7 @@ export function withBackports(sources: Stanza[], codename: string): Stanza[] {
 }
 
 /** Formats apt sources as a deb822 file. */
-export function formatDeb822(stanzas: Stanza[]): string {
+export function formatDeb822AptSources(stanzas: AptSource[]): string {
   return stanzas
     .map((stanza) =>
       Object.entries(stanza)

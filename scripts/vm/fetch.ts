@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, step } from '../setup/progress.js';
-import { formatDeb822, readSources, withBackports } from './apt.ts';
+import { formatDeb822AptSources, readAptSources, addBackportsSources } from './apt.ts';
 import { extractVmlinux } from './vmlinux.ts';
 
 /** Paths of the fetched guest: `root` holds the unpacked packages, `vmlinux` the kernel and `modules` its modules. */
@@ -17,7 +17,7 @@ const release = 'bookworm'; // Debian 12: its QEMU 7.2 still brings the C virtio
 const packages = ['qemu-system-x86', 'busybox-static', 'iproute2', 'bpftool', 'iputils-ping', 'tcpdump'];
 const fromBackports = ['iproute2', 'bpftool'];
 /** Kernel modules of the guest, in load order. Everything else is built into Debian's cloud kernel. */
-export const kernelModules = [
+export const guestKernelModules = [
   'overlay',
   'veth',
   'failover',
@@ -35,7 +35,7 @@ const cache = join(clone, '.cache/vm');
  * Packages are only unpacked: nothing is installed, and the system's sources stay as they are.
  * @throws when apt refuses, or this is not Debian 12
  */
-export async function ensureGuest(): Promise<GuestFiles> {
+export async function ensureGuestFiles(): Promise<GuestFiles> {
   const recipe = createHash('sha256');
   for (const file of ['fetch.ts', 'apt.ts', 'vmlinux.ts'])
     recipe.update(readFileSync(join(import.meta.dirname, file)));
@@ -81,7 +81,7 @@ async function fetchGuest(folder: string): Promise<void> {
 /** Downloads and unpacks `packages` and a kernel with netkit, along with the dependencies that this machine lacks. */
 async function unpackPackages(apt: string, root: string): Promise<void> {
   requireRelease();
-  writeFileSync(join(apt, 'sources/guest.sources'), formatDeb822(withBackports(readSources(), release)));
+  writeFileSync(join(apt, 'sources/guest.sources'), formatDeb822AptSources(addBackportsSources(readAptSources(), release)));
   const options = [
     'Dir::Etc::sourcelist=/dev/null',
     `Dir::Etc::sourceparts=${join(apt, 'sources')}`,
@@ -132,7 +132,7 @@ function requireRelease(): void {
 
 async function unpackModules({ root, modules }: GuestFiles): Promise<void> {
   const busybox = join(root, 'bin/busybox');
-  for (const name of kernelModules) {
+  for (const name of guestKernelModules) {
     const [packed] = globSync(join(root, `lib/modules/*/kernel/**/${name}.ko.xz`));
     if (!packed) throw new Error(`the kernel package holds no module ${name}`);
     await run('sh', ['-c', '"$1" xz -dc "$2" >"$3"', 'sh', busybox, packed, join(modules, `${name}.ko`)]);

@@ -3,9 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureGuest, type GuestFiles } from './fetch.ts';
-import { consoleTail, makeJob, removeJob, socketName } from './job.ts';
-import { type Accelerator, chooseAccelerator, ports, qemuArguments } from './qemu.ts';
+import { ensureGuestFiles, type GuestFiles } from './fetch.ts';
+import { readGuestConsoleTail, createGuestJob, removeGuestJob, virtiofsSocketName } from './job.ts';
+import { type QemuAccelerator, chooseQemuAccelerator, guestSerialPorts, buildQemuArguments } from './qemu.ts';
 
 export interface GuestOptions {
   /**
@@ -29,7 +29,7 @@ export interface GuestOptions {
   onStderr?(chunk: Buffer): void;
 }
 
-export interface Guest {
+export interface RunningGuest {
   /** Resolves just before the guest starts the command; rejects if the guest exits first. */
   started: Promise<void>;
   /** Exit code of the command, 143 after `stop`. Rejects if the guest fails or exceeds its time limit. */
@@ -46,10 +46,10 @@ const trialSeconds = 15;
  * The guest dies with the calling process.
  * @throws when it cannot be fetched, when not root, or when a program does not start
  */
-export async function bootGuest(options: GuestOptions): Promise<Guest> {
+export async function bootGuest(options: GuestOptions): Promise<RunningGuest> {
   if (process.getuid?.() !== 0)
     throw new Error('the guest shares the whole file tree with its root: run as root');
-  const files = await ensureGuest();
+  const files = await ensureGuestFiles();
   const accelerator = options.instructionCounted ? 'tcg' : await settleAccelerator(files);
   return boot(files, accelerator, options, bootSeconds);
 }
@@ -58,15 +58,15 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
  * PODLANE_VM_ACCEL, or KVM where it looks usable and has booted the guest once; what that came to is kept beside the
  * guest. A machine whose KVM hangs loses a quarter of a minute, once.
  */
-async function settleAccelerator(files: GuestFiles): Promise<Accelerator> {
-  const likely = chooseAccelerator();
+async function settleAccelerator(files: GuestFiles): Promise<QemuAccelerator> {
+  const likely = chooseQemuAccelerator();
   if (likely === 'tcg' || process.env.PODLANE_VM_ACCEL) return likely;
   const record = join(files.root, '..', 'accelerator');
   if (existsSync(record)) return readFileSync(record, 'utf8') === 'kvm' ? 'kvm' : 'tcg';
   const trial = await boot(files, 'kvm', { command: 'true' }, trialSeconds);
   const settled = await trial.exit.then(
-    (code): Accelerator => (code === 0 ? 'kvm' : 'tcg'),
-    (): Accelerator => 'tcg',
+    (code): QemuAccelerator => (code === 0 ? 'kvm' : 'tcg'),
+    (): QemuAccelerator => 'tcg',
   );
   writeFileSync(record, settled);
   return settled;
@@ -74,13 +74,13 @@ async function settleAccelerator(files: GuestFiles): Promise<Accelerator> {
 
 async function boot(
   files: GuestFiles,
-  accelerator: Accelerator,
+  accelerator: QemuAccelerator,
   options: GuestOptions,
   bootWithinSeconds: number,
-): Promise<Guest> {
-  const job = makeJob(script(options, files));
+): Promise<RunningGuest> {
+  const job = createGuestJob(script(options, files));
   const cleanUp = () => {
-    removeJob(job);
+    removeGuestJob(job);
     process.off('exit', cleanUp);
   };
   process.once('exit', cleanUp);
@@ -96,7 +96,7 @@ async function boot(
 }
 
 /** Quotes a text as one word for the shell. */
-export const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+export const shellQuote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function script(options: GuestOptions, { root }: GuestFiles): string {
   const tools = ['usr/sbin', 'usr/bin', 'sbin', 'bin'].map((part) => join(root, part));
@@ -106,8 +106,8 @@ function script(options: GuestOptions, { root }: GuestFiles): string {
     LANG: 'C.UTF-8',
     ...options.env,
   };
-  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`);
-  return [`cd ${quote(options.cwd ?? process.cwd())} || exit 125`, ...exports, options.command, ''].join(
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${shellQuote(value)}`);
+  return [`cd ${shellQuote(options.cwd ?? process.cwd())} || exit 125`, ...exports, options.command, ''].join(
     '\n',
   );
 }
@@ -136,7 +136,7 @@ function launch(
 
 async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> {
   const args = [
-    `--socket-path=${socketName(job)}`,
+    `--socket-path=${virtiofsSocketName(job)}`,
     '-o',
     'source=/',
     '-o',
@@ -146,7 +146,7 @@ async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> 
   ];
   const child = launch(files, 'usr/lib/qemu/virtiofsd', [...args, '--thread-pool-size=2'], job, 2);
   const said = collect(child);
-  for (let tries = 0; !existsSync(join(job, socketName(job))); tries++) {
+  for (let tries = 0; !existsSync(join(job, virtiofsSocketName(job))); tries++) {
     if (child.exitCode !== null || tries > 1000) {
       child.kill('SIGKILL');
       throw new Error(`the guest's file server did not start:\n${said()}`);
@@ -159,7 +159,7 @@ async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> 
 function startMachine(
   files: GuestFiles,
   job: string,
-  accelerator: Accelerator,
+  accelerator: QemuAccelerator,
   options: GuestOptions,
 ): ChildProcess {
   const machine = {
@@ -170,8 +170,8 @@ function startMachine(
     instructionCounted: options.instructionCounted ?? false,
     forward: options.forward ?? [],
   };
-  const args = qemuArguments(files, job, machine, accelerator);
-  return launch(files, 'usr/bin/qemu-system-x86_64', args, job, 2 + Object.keys(ports).length);
+  const args = buildQemuArguments(files, job, machine, accelerator);
+  return launch(files, 'usr/bin/qemu-system-x86_64', args, job, 2 + Object.keys(guestSerialPorts).length);
 }
 
 /** Collects the last 4000 characters that a program writes to standard output and standard error. */
@@ -191,12 +191,12 @@ function follow(
   job: string,
   bootWithinSeconds: number,
   cleanUp: () => void,
-): Guest {
+): RunningGuest {
   const started = Promise.withResolvers<void>();
   const exit = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
   for (const { promise } of [started, exit]) promise.catch(() => {}); // a caller may wait for one of them only
-  const port = (name: keyof typeof ports) => (machine.stdio as unknown[])[ports[name]] as Duplex;
+  const port = (name: keyof typeof guestSerialPorts) => (machine.stdio as unknown[])[guestSerialPorts[name]] as Duplex;
   const said = collect(machine);
   port('stdout').on('data', (chunk: Buffer) => options.onStdout?.(chunk));
   port('stderr').on('data', (chunk: Buffer) => options.onStderr?.(chunk));
@@ -223,7 +223,7 @@ function follow(
     clearTimeout(boot);
     if (whole) clearTimeout(whole);
     const code = /^exit (\d+)$/m.exec(control)?.[1];
-    const error = new Error(`the guest ${why}:\n${said()}\n${consoleTail(job)}`.trim());
+    const error = new Error(`the guest ${why}:\n${said()}\n${readGuestConsoleTail(job)}`.trim());
     if (code !== undefined) exit.resolve(Number(code));
     else if (why === 'stopped') exit.resolve(143);
     else exit.reject(error);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** Tests whether the running kernel supports netkit by creating a device in a temporary namespace; needs root. */
-export function hasNetkit(): boolean {
+export function kernelHasNetkit(): boolean {
   const made = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'nk', 'type', 'netkit']);
   return made.status === 0;
 }

@@ -1,10 +1,10 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestFiles } from './fetch.ts';
-import { socketName } from './job.ts';
+import { virtiofsSocketName } from './job.ts';
 import { measureTscKhz } from './tsc.ts';
 
-export interface Machine {
+export interface VirtualMachineOptions {
   memoryMiB: number;
   cpus: number;
   /**
@@ -15,16 +15,16 @@ export interface Machine {
   forward: { hostPort: number; guestPort: number }[];
 }
 
-export type Accelerator = 'kvm' | 'tcg';
+export type QemuAccelerator = 'kvm' | 'tcg';
 
 /** Descriptors that QEMU inherits: connected Unix stream sockets behind the guest's serial ports. */
-export const ports = { stdout: 3, stderr: 4, control: 5 } as const;
+export const guestSerialPorts = { stdout: 3, stderr: 4, control: 5 } as const;
 
 /**
  * PODLANE_VM_ACCEL, or KVM where it can be opened on a CPU with hardware virtualization. /dev/kvm alone says little: there are
  * machines whose KVM has no such CPU below it and stops at the first instruction that it cannot emulate.
  */
-export function chooseAccelerator(): Accelerator {
+export function chooseQemuAccelerator(): QemuAccelerator {
   const wish = process.env.PODLANE_VM_ACCEL;
   if (wish === 'kvm' || wish === 'tcg') return wish;
   if (wish) throw new Error(`PODLANE_VM_ACCEL is “${wish}”: it can be kvm or tcg`);
@@ -40,11 +40,11 @@ export function chooseAccelerator(): Accelerator {
  * Arguments of qemu-system-x86_64. Its working directory is the job's folder, with the file server's socket in it;
  * its descriptors 3 to 5 are `ports`.
  */
-export function qemuArguments(
+export function buildQemuArguments(
   files: GuestFiles,
   job: string,
-  machine: Machine,
-  accelerator: Accelerator,
+  machine: VirtualMachineOptions,
+  accelerator: QemuAccelerator,
 ): string[] {
   const { memoryMiB, cpus, instructionCounted, forward } = machine;
   const emulated = instructionCounted || accelerator === 'tcg';
@@ -61,10 +61,10 @@ export function qemuArguments(
     '-numa',
     'node,memdev=memory',
   );
-  args.push('-chardev', `socket,id=root,path=${socketName(job)}`);
+  args.push('-chardev', `socket,id=root,path=${virtiofsSocketName(job)}`);
   args.push('-device', 'vhost-user-fs-pci,queue-size=1024,chardev=root,tag=hostroot');
   args.push('-serial', 'file:console', '-device', 'virtio-serial-pci');
-  for (const [name, descriptor] of Object.entries(ports)) {
+  for (const [name, descriptor] of Object.entries(guestSerialPorts)) {
     args.push(
       '-chardev',
       `socket,id=${name},fd=${descriptor}`,

@@ -12,7 +12,7 @@ import type {
 } from '../../contract/rules.ts';
 import { Mutex } from '../async/mutex.ts';
 import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
-import type { RuleStore } from '../store/port.ts';
+import type { RuleStore } from '../store/store-interfaces.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { KernelRules } from './load/kernel-rules.ts';
 import { watchNodeAddresses } from './load/node-addresses.ts';

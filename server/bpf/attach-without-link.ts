@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { syscall } from '../ffi/libc.ts';
-import { type Anchor, anchorHints, encodeAnchor } from './anchor.ts';
+import { type AttachAnchor, attachErrorHints, encodeAttachAnchor } from './anchor.ts';
 import { BpfError } from './error.ts';
 import { hookAttachTypes, type LinkHook } from './hook.ts';
 import { bpf_attr } from './kernel-structs.ts';
@@ -12,7 +12,7 @@ const BPF_PROG_DETACH = 9;
 const ENOENT = 2;
 
 /** A BPF program, given by a descriptor or by its id. */
-export type ProgramRef = { fd: number } | { id: number };
+export type BpfProgramRef = { fd: number } | { id: number };
 
 /**
  * Attaches a program without a link: it stays for the life of the device, whoever attached it. This is how foreign
@@ -23,14 +23,14 @@ export type ProgramRef = { fd: number } | { id: number };
 export function attachWithoutLink(
   ifindex: number,
   hook: LinkHook,
-  program: ProgramRef,
-  anchor: Anchor = 'tail',
+  program: BpfProgramRef,
+  anchor: AttachAnchor = 'tail',
 ): Promise<void> {
   const operation = `attach a program to ${hook} of ifindex ${ifindex}`;
   return withProgram(operation, program, async (fd) => {
-    const { flags, relativeId } = encodeAnchor(anchor);
+    const { flags, relativeId } = encodeAttachAnchor(anchor);
     const error = await call(operation, BPF_PROG_ATTACH, { ifindex, hook, fd, flags, relativeId });
-    if (error) throw error.withHint(anchorHints[error.errnoName]);
+    if (error) throw error.withHint(attachErrorHints[error.errnoName]);
   });
 }
 
@@ -38,7 +38,7 @@ export function attachWithoutLink(
  * Detaches a program that was attached without a link. It takes RTNL.
  * @throws BpfError ENOENT when it is not there, EBUSY when a link holds it
  */
-export function detachWithoutLink(ifindex: number, hook: LinkHook, program: ProgramRef): Promise<void> {
+export function detachWithoutLink(ifindex: number, hook: LinkHook, program: BpfProgramRef): Promise<void> {
   const operation = `detach a program from ${hook} of ifindex ${ifindex}`;
   return withProgram(operation, program, async (fd) => {
     const error = await call(operation, BPF_PROG_DETACH, { ifindex, hook, fd, flags: 0, relativeId: 0 });
@@ -63,7 +63,7 @@ async function call(
 
 async function withProgram(
   operation: string,
-  program: ProgramRef,
+  program: BpfProgramRef,
   use: (fd: number) => Promise<void>,
 ): Promise<void> {
   if ('fd' in program) return use(program.fd);

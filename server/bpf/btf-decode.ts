@@ -1,8 +1,8 @@
 import type { Btf } from './btf.ts';
-import { type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
+import { type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-types.ts';
 
 /** A JSON value, to which `decodeBtfValue` decodes bytes. */
-export type TypedValue = number | string | boolean | null | TypedValue[] | { [member: string]: TypedValue };
+export type DecodedBtfValue = number | string | boolean | null | DecodedBtfValue[] | { [member: string]: DecodedBtfValue };
 
 const exact = (value: bigint): number | string =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
@@ -10,7 +10,7 @@ const exact = (value: bigint): number | string =>
     : String(value);
 
 /** Reads `bits` bits of a little-endian number from bit `from` on. Bits beyond the end are zero. */
-export function readBits(bytes: Buffer, from: number, bits: number): bigint {
+export function readBitField(bytes: Buffer, from: number, bits: number): bigint {
   let value = 0n;
   const first = from >> 3;
   const last = Math.min(bytes.length, (from + bits + 7) >> 3);
@@ -18,7 +18,7 @@ export function readBits(bytes: Buffer, from: number, bits: number): bigint {
   return BigInt.asUintN(bits, value >> BigInt(from & 7));
 }
 
-export const isChar = (type: BtfValueType): boolean =>
+export const isBtfCharType = (type: BtfValueType): boolean =>
   type.kind === 'int' && type.encoding === 'char' && type.bytes === 1;
 
 /**
@@ -26,7 +26,7 @@ export const isChar = (type: BtfValueType): boolean =>
  * as arrays, char arrays with printable text as strings; enums by name; integers as numbers, beyond 2^53 as decimal text,
  * those of 16 bytes in hex; pointers in hex. @throws RangeError for invalid BTF
  */
-export function decodeBtfValue(btf: Btf, id: number, bytes: Buffer): TypedValue {
+export function decodeBtfValue(btf: Btf, id: number, bytes: Buffer): DecodedBtfValue {
   return decodeAt(btf, id, bytes, { bit: 0, bits: 0, depth: 0, left: { values: 4 * bytes.length + 1_000 } });
 }
 
@@ -40,37 +40,37 @@ interface Place {
   left: { values: number };
 }
 
-function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left }: Place): TypedValue {
-  if (depth > maxDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxDepth}`);
+function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left }: Place): DecodedBtfValue {
+  if (depth > maxBtfDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxBtfDepth}`);
   left.values -= 1;
   if (left.values < 0) throw new RangeError(`BTF type ${id} has more in it than its bytes`);
   const inside = { bits: 0, depth: depth + 1, left };
-  const type = resolveValueType(btf, id);
+  const type = resolveBtfValueType(btf, id);
   const width = bits || type.bytes * 8;
   switch (type.kind) {
     case 'int': {
-      const value = readBits(bytes, bit, width);
+      const value = readBitField(bytes, bit, width);
       if (type.encoding === 'bool' && value <= 1n) return value === 1n;
       if (width > 64) return `0x${value.toString(16)}`;
       return exact(type.encoding === 'signed' ? BigInt.asIntN(width, value) : value);
     }
     case 'enum': {
-      const raw = readBits(bytes, bit, width);
+      const raw = readBitField(bytes, bit, width);
       const value = type.signed ? BigInt.asIntN(width, raw) : raw;
       return type.values.find((each) => each.value === value)?.name ?? exact(value);
     }
     case 'pointer':
-      return `0x${readBits(bytes, bit, 64).toString(16)}`;
+      return `0x${readBitField(bytes, bit, 64).toString(16)}`;
     case 'float': {
       const at = bit >> 3;
       if (at + type.bytes > bytes.length || (type.bytes !== 4 && type.bytes !== 8))
-        return `0x${readBits(bytes, bit, width).toString(16)}`;
+        return `0x${readBitField(bytes, bit, width).toString(16)}`;
       const value = type.bytes === 4 ? bytes.readFloatLE(at) : bytes.readDoubleLE(at);
       return Number.isFinite(value) ? value : String(value);
     }
     case 'array': {
-      const element = resolveValueType(btf, type.element);
-      if (isChar(element)) {
+      const element = resolveBtfValueType(btf, type.element);
+      if (isBtfCharType(element)) {
         const text = textOf(bytes.subarray(bit >> 3, (bit >> 3) + type.length));
         if (text !== null) return text;
       }
@@ -82,7 +82,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
     }
     case 'struct':
     case 'union': {
-      const value: { [member: string]: TypedValue } = {};
+      const value: { [member: string]: DecodedBtfValue } = {};
       for (const member of type.members) {
         const place = { ...inside, bit: bit + member.bitOffset, bits: member.bits };
         const inner = decodeAt(btf, member.type, bytes, place);

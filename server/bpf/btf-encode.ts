@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
-import { isChar, readBits } from './btf-decode.ts';
-import { type BtfMember, type BtfValueType, maxDepth, resolveValueType } from './btf-types.ts';
+import { isBtfCharType, readBitField } from './btf-decode.ts';
+import { type BtfMember, type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-types.ts';
 
 /** Error for a value that does not fit its BTF type; `path` locates it within the whole value, as in `.macs[2]`. */
 export class BtfValueError extends Error {
@@ -27,13 +27,13 @@ type Of<Kind extends BtfValueType['kind']> = Extract<BtfValueType, { kind: Kind 
  * member is enough, and several must agree. @throws BtfValueError
  */
 export function encodeBtfValue(btf: Btf, id: number, value: unknown): Buffer {
-  const bytes = Buffer.alloc(resolveValueType(btf, id).bytes);
+  const bytes = Buffer.alloc(resolveBtfValueType(btf, id).bytes);
   encodeAt(btf, id, value, { bytes, bit: 0, bits: 0, path: '' });
   return bytes;
 }
 
 function encodeAt(btf: Btf, id: number, value: unknown, place: Place): void {
-  const type = resolveValueType(btf, id);
+  const type = resolveBtfValueType(btf, id);
   const width = place.bits || type.bytes * 8;
   switch (type.kind) {
     case 'int':
@@ -104,8 +104,8 @@ function encodeFloat(type: Of<'float'>, value: unknown, { bytes, bit, path }: Pl
 }
 
 function encodeArray(btf: Btf, type: Of<'array'>, value: unknown, place: Place): void {
-  const element = resolveValueType(btf, type.element);
-  if (typeof value === 'string' && isChar(element)) {
+  const element = resolveBtfValueType(btf, type.element);
+  if (typeof value === 'string' && isBtfCharType(element)) {
     if (!/^[\x20-\x7e]*$/.test(value) || value.length > type.length)
       throw new BtfValueError(place.path, `not printable text of at most ${type.length} characters`);
     place.bytes.write(value, place.bit >> 3, 'latin1');
@@ -144,10 +144,10 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
   }
   // Members of a union overlap: each must still have the value given for it.
   for (const { member, at } of written) {
-    const width = member.bits || resolveValueType(btf, member.type).bytes * 8;
+    const width = member.bits || resolveBtfValueType(btf, member.type).bytes * 8;
     const alone = Buffer.alloc(place.bytes.length);
     encodeAt(btf, member.type, given[member.name], { ...at, bytes: alone });
-    if (readBits(place.bytes, at.bit, width) !== readBits(alone, at.bit, width))
+    if (readBitField(place.bytes, at.bit, width) !== readBitField(alone, at.bit, width))
       throw new BtfValueError(
         at.path,
         'other members of the union have another value: give only one of them',
@@ -166,7 +166,7 @@ function namedMembers(
   choice = false,
   depth = 0,
 ): NamedMember[] {
-  if (depth > maxDepth) throw new RangeError(`BTF type ${type.name} is nested deeper than ${maxDepth}`);
+  if (depth > maxBtfDepth) throw new RangeError(`BTF type ${type.name} is nested deeper than ${maxBtfDepth}`);
   return type.members.flatMap((member) => {
     const place = {
       ...member,
@@ -174,7 +174,7 @@ function namedMembers(
       choice: choice || type.kind === 'union',
     };
     if (member.name !== '') return [place];
-    const inner = resolveValueType(btf, member.type);
+    const inner = resolveBtfValueType(btf, member.type);
     if (inner.kind !== 'struct' && inner.kind !== 'union') return [];
     return namedMembers(btf, inner, place.bitOffset, place.choice, depth + 1);
   });

@@ -48,19 +48,19 @@ const transparent: ReadonlySet<number> = new Set([
   kind.typeTag,
 ]);
 /** Maximum nesting of BTF types, as in the kernel (MAX_RESOLVE_DEPTH, kernel/bpf/btf.c). Deeper types are circular. */
-export const maxDepth = 32;
+export const maxBtfDepth = 32;
 
 const deeper = (depth: number, id: number): number => {
-  if (depth >= maxDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxDepth}`);
+  if (depth >= maxBtfDepth) throw new RangeError(`BTF type ${id} is nested deeper than ${maxBtfDepth}`);
   return depth + 1;
 };
 
 /** Resolves a BTF type through typedefs and qualifiers. @throws RangeError if the BTF is invalid */
-export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType {
+export function resolveBtfValueType(btf: Btf, id: number, depth = 0): BtfValueType {
   if (id === 0) return { kind: 'none', name: 'void', bytes: 0 };
   const type = btf.type(id);
   const { name, sizeOrType: reference, count, data: behind } = type;
-  if (transparent.has(type.kind)) return resolveValueType(btf, reference, deeper(depth, id));
+  if (transparent.has(type.kind)) return resolveBtfValueType(btf, reference, deeper(depth, id));
   switch (type.kind) {
     case kind.int: {
       const bits = behind.readUInt32LE(0);
@@ -80,7 +80,7 @@ export function resolveValueType(btf: Btf, id: number, depth = 0): BtfValueType 
     case kind.array: {
       // struct btf_array: u32 type, index type, number of elements.
       const [element, length] = [behind.readUInt32LE(0), behind.readUInt32LE(8)];
-      const bytes = resolveValueType(btf, element, deeper(depth, id)).bytes * length;
+      const bytes = resolveBtfValueType(btf, element, deeper(depth, id)).bytes * length;
       return { kind: 'array', bytes, element, length };
     }
     case kind.struct:
@@ -129,7 +129,7 @@ function enumValues(btf: Btf, id: number): { name: string; value: bigint }[] {
 }
 
 /** Formats the name of a BTF type in C, such as `struct podlane_slot`, `__u32`, `char[16]` or `void *`. */
-export function cTypeName(btf: Btf, id: number, depth = 0): string {
+export function formatCTypeName(btf: Btf, id: number, depth = 0): string {
   if (id === 0) return 'void';
   const type = btf.type(id);
   const next = deeper(depth, id);
@@ -138,14 +138,14 @@ export function cTypeName(btf: Btf, id: number, depth = 0): string {
     case kind.volatile:
     case kind.const:
     case kind.restrict:
-      return `${qualifier[type.kind]}${cTypeName(btf, type.sizeOrType, next)}`;
+      return `${qualifier[type.kind]}${formatCTypeName(btf, type.sizeOrType, next)}`;
     case kind.typeTag:
     case kind.variable:
-      return cTypeName(btf, type.sizeOrType, next);
+      return formatCTypeName(btf, type.sizeOrType, next);
     case kind.pointer:
-      return `${cTypeName(btf, type.sizeOrType, next)} *`;
+      return `${formatCTypeName(btf, type.sizeOrType, next)} *`;
     case kind.array:
-      return `${cTypeName(btf, type.data.readUInt32LE(0), next)}[${type.data.readUInt32LE(8)}]`;
+      return `${formatCTypeName(btf, type.data.readUInt32LE(0), next)}[${type.data.readUInt32LE(8)}]`;
     case kind.struct:
     case kind.union:
       return `${type.kind === kind.struct ? 'struct' : 'union'}${type.name && ` ${type.name}`}`;
@@ -166,22 +166,22 @@ const writtenDepth = 2;
 const maxMembers = 1_000;
 
 /** Formats the declaration of a BTF type in C, with the members of its structs. */
-export function cDeclaration(btf: Btf, id: number): string {
+export function formatCDeclaration(btf: Btf, id: number): string {
   return declared(btf, id, '', 0, { members: maxMembers });
 }
 
 function declared(btf: Btf, id: number, indent: string, depth: number, left: { members: number }): string {
-  const type = resolveValueType(btf, id);
+  const type = resolveBtfValueType(btf, id);
   if (type.kind === 'enum' && depth === 0)
-    return `${cTypeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
-  if (type.kind !== 'struct' && type.kind !== 'union') return cTypeName(btf, id);
+    return `${formatCTypeName(btf, id)} {\n${type.values.map(({ name, value }) => `  ${name} = ${value},\n`).join('')}}`;
+  if (type.kind !== 'struct' && type.kind !== 'union') return formatCTypeName(btf, id);
   const shown = type.members.slice(0, Math.max(0, left.members));
   left.members -= shown.length;
   const members = shown.map(({ name, type: of, bits }) => {
-    const inner = resolveValueType(btf, of);
+    const inner = resolveBtfValueType(btf, of);
     const written =
       (inner.kind === 'struct' || inner.kind === 'union') && (inner.name === '' || depth < writtenDepth);
-    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : cTypeName(btf, of);
+    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : formatCTypeName(btf, of);
     const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
     return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;
   });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 /** File with the BTF of the running kernel; exists if the kernel was built with CONFIG_DEBUG_INFO_BTF. */
-export const vmlinuxPath = '/sys/kernel/btf/vmlinux';
+export const vmlinuxBtfPath = '/sys/kernel/btf/vmlinux';
 const magic = 0xeb9f;
 
 /** BTF_KIND_*, <linux/btf.h>. */
@@ -135,4 +135,4 @@ export class Btf {
 }
 
 /** Reads the BTF of the running kernel. @throws ENOENT if the kernel has no BTF */
-export const readVmlinuxBtf = async (): Promise<Btf> => new Btf(await readFile(vmlinuxPath));
+export const readVmlinuxBtf = async (): Promise<Btf> => new Btf(await readFile(vmlinuxBtfPath));

@@ -7,31 +7,31 @@ import {
 import { counterBytes, dropBytes } from './slot-layout.ts';
 
 /** Number of u64 counters in struct podlane_counters (`bpf/slot-layout.h`), which a sweep reads for every slot. */
-export const sweptWidth = counterBytes / 8;
+export const sweptCounterCount = counterBytes / 8;
 /**
  * Number of u64 counters of a slot in both structs; counters of removed devices are stored as an array of this
  * length.
  */
-export const counterWidth = sweptWidth + dropBytes / 8;
+export const slotCounterCount = sweptCounterCount + dropBytes / 8;
 /** PODLANE_DROP_REASONS: maximum number of drop reasons per direction in struct podlane_drops. */
 const reasonRoom = dropBytes / 8 / 2;
 
-if (datapathCounters.length !== sweptWidth || dropReasons.length > reasonRoom)
+if (datapathCounters.length !== sweptCounterCount || dropReasons.length > reasonRoom)
   throw new Error('contract/counters.ts does not match bpf/slot-layout.h');
 
 const dropIndex = dropCounters.map(({ name, direction, reason }): [DatapathCounterName, number] => [
   name,
-  sweptWidth + (direction === 'egress' ? 0 : reasonRoom) + dropReasons.indexOf(reason),
+  sweptCounterCount + (direction === 'egress' ? 0 : reasonRoom) + dropReasons.indexOf(reason),
 ]);
 
 /**
- * Index of each counter among the `counterWidth` values of a slot: struct podlane_counters, then struct podlane_drops.
+ * Index of each counter among the `slotCounterCount` values of a slot: struct podlane_counters, then struct podlane_drops.
  * Reasons that are not in use yet have a place whose value is 0, so an index never changes.
  */
-export const counterIndex = Object.fromEntries([
+export const counterIndexByName = Object.fromEntries([
   ...datapathCounters.map(({ name }, index) => [name, index] as const),
   ...dropIndex,
 ]) as Readonly<Record<DatapathCounterName, number>>;
 
 /** Returns counters that are all zero, as of an unused slot. */
-export const zeroCounters = (): bigint[] => Array<bigint>(counterWidth).fill(0n);
+export const zeroSlotCounters = (): bigint[] => Array<bigint>(slotCounterCount).fill(0n);

@@ -1,5 +1,5 @@
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { sweptWidth, zeroCounters } from './counter-layout.ts';
+import { sweptCounterCount, zeroSlotCounters } from './counter-layout.ts';
 import { MemoryMapping } from './mmap.ts';
 import { counterBytes, dropBytes } from './slot-layout.ts';
 
@@ -42,27 +42,27 @@ export class CounterMap {
   /** Returns the counters of a slot, summed over all CPUs and indexed by `counterIndex`. */
   read(slot: number): bigint[] {
     this.#check(slot);
-    const sums = zeroCounters();
+    const sums = zeroSlotCounters();
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots)
       for (let i = 0; i < sums.length; i += 1)
         sums[i]! +=
-          i < sweptWidth
-            ? this.#counters[entry * sweptWidth + i]!
-            : this.#drops[entry * dropWidth + i - sweptWidth]!;
+          i < sweptCounterCount
+            ? this.#counters[entry * sweptCounterCount + i]!
+            : this.#drops[entry * dropWidth + i - sweptCounterCount]!;
     return sums;
   }
 
   /**
-   * Reads slots 0 to `end` (exclusive): row `slot` of `out`, `sweptWidth` long, receives the sums over the CPUs of
+   * Reads slots 0 to `end` (exclusive): row `slot` of `out`, `sweptCounterCount` long, receives the sums over the CPUs of
    * struct podlane_counters. Callers `read` the drops by reason of the slots that dropped packets. Unused slots are
    * read too: one pass over all memory is faster than picking slots.
    */
   sweep(out: BigUint64Array, end = this.slots): void {
     this.#check(end - 1);
-    const length = end * sweptWidth;
+    const length = end * sweptCounterCount;
     if (out.length < length) throw new RangeError('sweep: out is too short');
     const ofCpu = (cpu: number): BigUint64Array => {
-      const first = cpu * this.slots * sweptWidth;
+      const first = cpu * this.slots * sweptCounterCount;
       return this.#counters.subarray(first, first + length);
     };
     if (this.cpus === 1) out.set(ofCpu(0));
@@ -76,7 +76,7 @@ export class CounterMap {
   clear(slot: number): void {
     this.#check(slot);
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots) {
-      this.#counters.fill(0n, entry * sweptWidth, (entry + 1) * sweptWidth);
+      this.#counters.fill(0n, entry * sweptCounterCount, (entry + 1) * sweptCounterCount);
       this.#drops.fill(0n, entry * dropWidth, (entry + 1) * dropWidth);
     }
   }

@@ -1,16 +1,16 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Anchor } from './anchor.ts';
-import { type DatapathPrograms, linkHooks, programAt } from './datapath-programs.ts';
+import type { AttachAnchor } from './anchor.ts';
+import { type LoadedDatapathPrograms, datapathLinkHooks, programNameByHook } from './datapath-programs.ts';
 import { BpfError } from './error.ts';
-import { attachLink, type LinkHook } from './hook.ts';
-import { detachLink, updateLink, withPinnedLink } from './link.ts';
+import { attachProgramByLink, type LinkHook } from './hook.ts';
+import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
 import type { DeviceLinkInfo } from './link-info.ts';
 import { pin, pinnedNames, unpin } from './pin.ts';
 import { primaryIfindex, slotOf } from './slot-layout.ts';
 
 /** A link of Podlane's pinned as `links/SLOT-HOOK`, with `-` instead of `/` in the name of the hook. */
-export interface PinnedLink {
+export interface PinnedDatapathLink {
   slot: number;
   hook: LinkHook;
   path: string;
@@ -20,11 +20,11 @@ const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
   join(pins, 'links', `${slot}-${hook.replace('/', '-')}`);
 
 /** Lists Podlane's pinned links in the order of their slots. */
-export function pinnedLinks(pins: string): PinnedLink[] {
+export function listPinnedLinks(pins: string): PinnedDatapathLink[] {
   return pinnedNames(join(pins, 'links'))
     .flatMap((name) => {
       const slot = Number.parseInt(name, 10);
-      const hook = linkHooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
+      const hook = datapathLinkHooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
       return hook === undefined ? [] : { slot, hook, path: join(pins, 'links', name) };
     })
     .sort((a, b) => a.slot - b.slot);
@@ -37,24 +37,24 @@ const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => slotOf(info.
  * Attaches the program at `hook` of the slot's device and pins the link. An attached program of another build is
  * replaced and keeps its place; a new one goes where `order` says.
  */
-export async function attachPinned(
+export async function attachPinnedLink(
   pins: string,
-  programs: DatapathPrograms,
+  programs: LoadedDatapathPrograms,
   hook: LinkHook,
   slot: number,
-  anchor?: Anchor,
+  anchor?: AttachAnchor,
 ): Promise<void> {
   const path = pathOf(pins, slot, hook);
-  const program = programs[programAt[hook]];
-  const there = await withPinnedLink(path, async (fd, info) => {
+  const program = programs[programNameByHook[hook]];
+  const there = await withPinnedBpfLink(path, async (fd, info) => {
     if (!attachesTo(info, slot)) return false;
-    if (info.programId !== program.id) await updateLink(`replace the program of ${path}`, fd, program.fd);
+    if (info.programId !== program.id) await updateBpfLink(`replace the program of ${path}`, fd, program.fd);
     return true;
   });
   if (there) return;
   unpin(path);
   const options = { ifindex: primaryIfindex(slot), program: program.fd };
-  const fd = await attachLink(hook, anchor === undefined ? options : { ...options, anchor });
+  const fd = await attachProgramByLink(hook, anchor === undefined ? options : { ...options, anchor });
   try {
     pin(fd, path);
   } finally {
@@ -63,8 +63,8 @@ export async function attachPinned(
 }
 
 /** Detaches a link and removes its pin. Removing the pin alone would leave it attached while any process holds it. */
-export async function detachPinned(link: PinnedLink): Promise<void> {
-  await withPinnedLink(link.path, (fd) => detachLink(`detach ${link.path}`, fd));
+export async function detachPinnedLink(link: PinnedDatapathLink): Promise<void> {
+  await withPinnedBpfLink(link.path, (fd) => detachBpfLink(`detach ${link.path}`, fd));
   unpin(link.path);
 }
 
@@ -72,15 +72,15 @@ export async function detachPinned(link: PinnedLink): Promise<void> {
  * Replaces programs of another build on all pinned links, without a gap for any packet.
  * @param each is called after every replacement with their number so far @returns the number of replacements
  */
-export async function updateLinks(
+export async function updatePinnedLinks(
   pins: string,
-  programs: DatapathPrograms,
+  programs: LoadedDatapathPrograms,
   each?: (replaced: number) => void,
 ): Promise<number> {
   let updated = 0;
-  for (const { slot, hook, path } of pinnedLinks(pins)) {
-    const program = programs[programAt[hook]];
-    await withPinnedLink(path, async (fd, info) => {
+  for (const { slot, hook, path } of listPinnedLinks(pins)) {
+    const program = programs[programNameByHook[hook]];
+    await withPinnedBpfLink(path, async (fd, info) => {
       if (!attachesTo(info, slot) || info.programId === program.id) return;
       if (!(await replaceUnlessGone(`replace the program of ${path}`, fd, program.fd))) return;
       updated += 1;
@@ -93,7 +93,7 @@ export async function updateLinks(
 /** Replaces the program of a link. @returns false if the device was removed in the meantime */
 async function replaceUnlessGone(tried: string, link: number, program: number): Promise<boolean> {
   try {
-    await updateLink(tried, link, program);
+    await updateBpfLink(tried, link, program);
     return true;
   } catch (error) {
     if (error instanceof BpfError && error.errnoName === 'ENOLINK') return false;

@@ -53,27 +53,27 @@ export const ruleMapNames = [
   'trace_filters',
 ] as const;
 /** Descriptors of the maps of the access rules, by map name. */
-export type RuleMaps = Record<(typeof ruleMapNames)[number], number>;
+export type RuleMapDescriptors = Record<(typeof ruleMapNames)[number], number>;
 /** Names of all maps in `bpf/datapath.bpf.c`, which are also the names of their pins. */
-export const mapNames = [...persistent, ...derived, ...ruleMapNames] as const;
-export type MapName = (typeof mapNames)[number];
-export type DatapathMaps = Record<MapName, number>;
+export const datapathMapNames = [...persistent, ...derived, ...ruleMapNames] as const;
+export type DatapathMapName = (typeof datapathMapNames)[number];
+export type DatapathMapDescriptors = Record<DatapathMapName, number>;
 
 /**
  * Returns the name of a map in the object file. A global variable in its own section is a map with the section's
  * name.
  */
-export const nameInObject = (name: MapName): string => (name === 'settings' ? '.data.settings' : name);
+export const mapNameInObject = (name: DatapathMapName): string => (name === 'settings' ? '.data.settings' : name);
 
 /** Configured capacities of the datapath maps. */
-export interface MapSizes {
+export interface DatapathMapCapacities {
   /** Maximum number of devices that the maps have room for. */
   slots: number;
   /** Maximum number of tracked connections, beyond which the least recently used are evicted. */
   connections: number;
 }
 
-type Shape = { key: number; value: number; entries: (sizes: MapSizes) => number };
+type Shape = { key: number; value: number; entries: (sizes: DatapathMapCapacities) => number };
 const ipcache: Shape = {
   key: ipcacheKeyBytes,
   value: ipcacheEntryBytes,
@@ -85,10 +85,10 @@ const policies: Shape = {
   value: policyEntryBytes,
   entries: () => ruleMapCapacity.policies,
 };
-const perSlot = ({ slots }: MapSizes): number => slots;
-const perSlotAndCpu = ({ slots }: MapSizes): number => libbpf_num_possible_cpus() * slots;
+const perSlot = ({ slots }: DatapathMapCapacities): number => slots;
+const perSlotAndCpu = ({ slots }: DatapathMapCapacities): number => libbpf_num_possible_cpus() * slots;
 
-const shape: Record<MapName, Shape> = {
+const shape: Record<DatapathMapName, Shape> = {
   counters: { key: 4, value: counterBytes, entries: perSlotAndCpu },
   drops: { key: 4, value: dropBytes, entries: perSlotAndCpu },
   slots: { key: 4, value: slotBytes, entries: perSlot },
@@ -125,17 +125,17 @@ const shape: Record<MapName, Shape> = {
 };
 
 /** Returns the max_entries of a datapath map. */
-export const mapEntries = (name: MapName, sizes: MapSizes): number => shape[name].entries(sizes);
+export const datapathMapMaxEntries = (name: DatapathMapName, sizes: DatapathMapCapacities): number => shape[name].entries(sizes);
 
 /** Returns the key and value size of a datapath map in bytes, as this version of the agent expects them. */
-export const mapBytes = (name: MapName): { keyBytes: number; valueBytes: number } => ({
+export const datapathMapEntrySizes = (name: DatapathMapName): { keyBytes: number; valueBytes: number } => ({
   keyBytes: shape[name].key,
   valueBytes: shape[name].value,
 });
 
 const pinPath = (pins: string, name: string): string => join(pins, 'maps', name);
 
-function hasShape(fd: number, name: MapName, sizes: MapSizes): boolean {
+function hasShape(fd: number, name: DatapathMapName, sizes: DatapathMapCapacities): boolean {
   const info = mapInfo(fd);
   const { key, value, entries } = shape[name];
   return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(sizes);
@@ -147,27 +147,27 @@ function hasShape(fd: number, name: MapName, sizes: MapSizes): boolean {
  * @returns descriptors and the number of slots; null where no counters are pinned
  * @throws ProblemError `unprocessable` for counters of another layout, which this version cannot continue
  */
-export function openPinnedMaps(
+export function openPinnedDatapathMaps(
   pins: string,
-  { connections }: Pick<MapSizes, 'connections'>,
-): { fds: Partial<DatapathMaps>; maxSlots: number } | null {
-  const fds: Partial<DatapathMaps> = {};
-  const close = (names: readonly MapName[]): void => {
+  { connections }: Pick<DatapathMapCapacities, 'connections'>,
+): { fds: Partial<DatapathMapDescriptors>; maxSlots: number } | null {
+  const fds: Partial<DatapathMapDescriptors> = {};
+  const close = (names: readonly DatapathMapName[]): void => {
     for (const name of names) {
       const fd = fds[name];
       if (fd !== undefined) closeSync(fd);
       delete fds[name];
     }
   };
-  for (const name of mapNames) {
+  for (const name of datapathMapNames) {
     const fd = openPinned(pinPath(pins, name));
     if (fd !== null) fds[name] = fd;
   }
   const { counters, drops } = fds;
   if (counters === undefined || drops === undefined) {
     // The earlier agent was killed between two pins: no program was attached yet.
-    close(mapNames);
-    for (const name of mapNames) unpin(pinPath(pins, name));
+    close(datapathMapNames);
+    for (const name of datapathMapNames) unpin(pinPath(pins, name));
     return null;
   }
   const maxSlots = mapInfo(counters).maxEntries / libbpf_num_possible_cpus();
@@ -175,11 +175,11 @@ export function openPinnedMaps(
   for (const [name, fd] of Object.entries({ counters, drops }) as [(typeof persistent)[number], number][]) {
     if (hasShape(fd, name, sizes)) continue;
     const info = mapInfo(fd);
-    close(mapNames);
+    close(datapathMapNames);
     throw new ProblemError(
       'unprocessable',
       `take over the pinned map ${pinPath(pins, name)}: it has ${info.maxEntries} entries of ${info.valueBytes} bytes, ` +
-        `not ${mapEntries(name, sizes)} of ${shape[name].value}`,
+        `not ${datapathMapMaxEntries(name, sizes)} of ${shape[name].value}`,
       {
         hint: `It belongs to another version of Podlane: detach the pods with that version, or remove ${pins}.`,
       },
@@ -200,9 +200,9 @@ export function openPinnedMaps(
  * @returns descriptors, which the caller closes
  * @throws ProblemError `unprocessable` when a pin was removed: another build could not use that map
  */
-export function reopenMaps(pins: string): DatapathMaps {
-  const fds: Partial<DatapathMaps> = {};
-  for (const name of mapNames) {
+export function reopenDatapathMaps(pins: string): DatapathMapDescriptors {
+  const fds: Partial<DatapathMapDescriptors> = {};
+  for (const name of datapathMapNames) {
     const fd = openPinned(pinPath(pins, name));
     if (fd === null) {
       for (const open of Object.values(fds)) closeSync(open);
@@ -216,26 +216,26 @@ export function reopenMaps(pins: string): DatapathMaps {
     }
     fds[name] = fd;
   }
-  return fds as DatapathMaps;
+  return fds as DatapathMapDescriptors;
 }
 
 /**
  * Pins the maps of a load that are not pinned yet, and removes pins of maps that this version does not have.
  * @returns new descriptors of all maps, which the caller closes
  */
-export function pinMaps(
+export function pinDatapathMaps(
   pins: string,
   loaded: ReadonlyMap<string, number>,
-  pinned: Partial<DatapathMaps>,
-): DatapathMaps {
+  pinned: Partial<DatapathMapDescriptors>,
+): DatapathMapDescriptors {
   const fds = Object.fromEntries(
-    mapNames.map((name) => [
+    datapathMapNames.map((name) => [
       name,
-      pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(nameInObject(name))),
+      pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(mapNameInObject(name))),
     ]),
-  ) as DatapathMaps;
+  ) as DatapathMapDescriptors;
   for (const name of pinnedNames(join(pins, 'maps')))
-    if (!(mapNames as readonly string[]).includes(name)) unpin(pinPath(pins, name));
+    if (!(datapathMapNames as readonly string[]).includes(name)) unpin(pinPath(pins, name));
   return fds;
 }
 

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import {
-  type DatapathMaps,
-  type MapSizes,
-  mapBytes,
-  mapEntries,
-  mapNames,
-  nameInObject,
+  type DatapathMapDescriptors,
+  type DatapathMapCapacities,
+  datapathMapEntrySizes,
+  datapathMapMaxEntries,
+  datapathMapNames,
+  mapNameInObject,
 } from './datapath-maps.ts';
-import { programNames } from './datapath-programs.ts';
+import { datapathProgramNames } from './datapath-programs.ts';
 import { type MapInfo, mapInfo } from './map-info.ts';
 import { describeObject, type LoadedObject, loadObject, schedClsProgramType } from './object-loader.ts';
 import { configBuildOffset, configBytes } from './slot-layout.ts';
@@ -17,10 +17,10 @@ import { configBuildOffset, configBytes } from './slot-layout.ts';
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
 /** Returns the id of a build: the SHA-256 digest of its object file in hex. */
-export const buildOf = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
+export const computeBuildId = (image: Buffer): string => createHash('sha256').update(image).digest('hex');
 
 /** Reads the BPF object file that is bundled with the agent. */
-export const installedObject = (): Promise<Buffer> => readFile(committedObject);
+export const readBundledObject = (): Promise<Buffer> => readFile(committedObject);
 
 /**
  * Checks that an object has the programs that the agent attaches, and maps with the shapes that the agent uses, or of
@@ -28,19 +28,19 @@ export const installedObject = (): Promise<Buffer> => readFile(committedObject);
  * @param pinned descriptors of pinned maps with usable shapes
  * @throws ProblemError `bad_object`, `build_incompatible` with each difference in `errors`
  */
-export function checkObject(image: Buffer, pinned: Partial<DatapathMaps>): void {
+export function checkDatapathObject(image: Buffer, pinned: Partial<DatapathMapDescriptors>): void {
   const { programs, maps } = describeObject('the build', image);
   const errors: { path: string; message: string }[] = [];
-  for (const name of programNames) {
+  for (const name of datapathProgramNames) {
     const found = programs.find((program) => program.name === name);
     if (found === undefined) errors.push({ path: name, message: 'the program is missing' });
     else if (found.type !== schedClsProgramType)
       errors.push({ path: name, message: `the program is of type ${found.type}, not of traffic control` });
   }
-  for (const name of mapNames) {
+  for (const name of datapathMapNames) {
     const fd = pinned[name];
-    const wanted = fd === undefined ? mapBytes(name) : mapInfo(fd);
-    const found = maps.find((map) => map.name === nameInObject(name));
+    const wanted = fd === undefined ? datapathMapEntrySizes(name) : mapInfo(fd);
+    const found = maps.find((map) => map.name === mapNameInObject(name));
     if (found === undefined) {
       errors.push({ path: name, message: 'the map is missing' });
       continue;
@@ -73,21 +73,21 @@ const fields = [
 ] as const;
 
 /** Loads a datapath object, reusing the `pinned` maps, without attaching its programs. */
-export function loadBuild(
+export function loadDatapathObject(
   image: Buffer,
   build: string,
-  sizes: MapSizes,
-  pinned: Partial<DatapathMaps>,
+  sizes: DatapathMapCapacities,
+  pinned: Partial<DatapathMapDescriptors>,
 ): Promise<LoadedObject> {
   return loadObject({
     name: 'datapath',
     image,
     maps: Object.fromEntries(
-      mapNames.map((name) => {
+      datapathMapNames.map((name) => {
         const reuse = pinned[name];
         return [
-          nameInObject(name),
-          reuse === undefined ? { maxEntries: mapEntries(name, sizes) } : { reuse },
+          mapNameInObject(name),
+          reuse === undefined ? { maxEntries: datapathMapMaxEntries(name, sizes) } : { reuse },
         ];
       }),
     ),

@@ -1,31 +1,31 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
-import type { Anchor } from './anchor.ts';
-import { ArrayMap } from './array-map.ts';
+import type { AttachAnchor } from './anchor.ts';
+import { BpfArrayMap } from './array-map.ts';
 import { CounterMap } from './counter-map.ts';
-import { attachPinned, detachPinned, type PinnedLink, pinnedLinks, updateLinks } from './datapath-links.ts';
+import { attachPinnedLink, detachPinnedLink, type PinnedDatapathLink, listPinnedLinks, updatePinnedLinks } from './datapath-links.ts';
 import {
-  type DatapathMaps,
-  type MapSizes,
-  mapNames,
-  openPinnedMaps,
-  pinMaps,
-  type RuleMaps,
-  reopenMaps,
+  type DatapathMapDescriptors,
+  type DatapathMapCapacities,
+  datapathMapNames,
+  openPinnedDatapathMaps,
+  pinDatapathMaps,
+  type RuleMapDescriptors,
+  reopenDatapathMaps,
   ruleMapNames,
 } from './datapath-maps.ts';
-import { buildOf, checkObject, installedObject, loadBuild } from './datapath-object.ts';
+import { computeBuildId, checkDatapathObject, readBundledObject, loadDatapathObject } from './datapath-object.ts';
 import {
-  closePrograms,
-  keepPrograms,
-  openPinnedPrograms,
-  type DatapathPrograms as Programs,
-  pinPrograms,
-  programAt,
-  programNames,
+  closeDatapathPrograms,
+  duplicateProgramDescriptors,
+  openPinnedDatapathPrograms,
+  type LoadedDatapathPrograms as Programs,
+  pinDatapathPrograms,
+  programNameByHook,
+  datapathProgramNames,
 } from './datapath-programs.ts';
-import { HashMap } from './hash-map.ts';
+import { BpfHashMap } from './hash-map.ts';
 import type { LinkHook } from './hook.ts';
 import { listAttachedPrograms } from './hook-query.ts';
 import { mapInfo } from './map-info.ts';
@@ -49,7 +49,7 @@ import {
 /** Default maximum number of tracked connections. */
 const defaultConnections = 65_536;
 
-export interface DatapathOptions {
+export interface OpenDatapathOptions {
   /** Directory for pins in a BPF file system. It is created if missing and belongs to a single agent. */
   pins: string;
   /** Maximum number of devices. Maps that are already pinned keep their size. */
@@ -66,7 +66,7 @@ export interface DatapathOptions {
 }
 
 /** How the agent started: `loaded` new programs, `kept` its pinned ones, or `replaced` those of another build. */
-export type Takeover = 'loaded' | 'kept' | 'replaced';
+export type DatapathTakeover = 'loaded' | 'kept' | 'replaced';
 
 /**
  * Podlane's programs and maps. They are pinned, so that they go on running and counting when this process ends. Calls
@@ -77,44 +77,44 @@ export class DatapathPrograms {
   readonly maxSlots: number;
   /** Id of the running build: the SHA-256 digest of its object file in hex. */
   build: string;
-  readonly takeover: Takeover;
+  readonly takeover: DatapathTakeover;
   /** Number of links whose program was replaced at start. The caller replaces the clsact filters. */
   updatedLinks = 0;
   readonly counters: CounterMap;
   #programs: Programs;
   /** Programs before the last `replace`, kept open for callers that still use their descriptors. */
   #before: Programs | null = null;
-  readonly #slots: ArrayMap;
-  readonly #endpoints4: HashMap;
-  readonly #endpoints6: HashMap;
+  readonly #slots: BpfArrayMap;
+  readonly #endpoints4: BpfHashMap;
+  readonly #endpoints6: BpfHashMap;
   /** Descriptors of the maps of the access rules, which server/acl writes. */
-  readonly ruleMaps: RuleMaps;
+  readonly ruleMaps: RuleMapDescriptors;
   readonly #connections: number;
 
   constructor(
     found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
     connections: number,
     programs: Programs,
-    maps: DatapathMaps,
+    maps: DatapathMapDescriptors,
   ) {
     this.pins = found.pins;
     this.maxSlots = found.maxSlots;
     this.build = found.build;
     this.takeover = found.takeover;
     this.#programs = programs;
-    this.#slots = new ArrayMap(maps.slots, 'slots', slotBytes);
-    this.#endpoints4 = new HashMap(maps.endpoints4, 'endpoints4');
-    this.#endpoints6 = new HashMap(maps.endpoints6, 'endpoints6');
-    this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMaps;
+    this.#slots = new BpfArrayMap(maps.slots, 'slots', slotBytes);
+    this.#endpoints4 = new BpfHashMap(maps.endpoints4, 'endpoints4');
+    this.#endpoints6 = new BpfHashMap(maps.endpoints6, 'endpoints6');
+    this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMapDescriptors;
     this.#connections = connections;
     this.counters = new CounterMap(maps, found.maxSlots);
     closeSync(maps.counters);
     closeSync(maps.drops);
   }
 
-  /** Ids of the running programs, in the order of `programNames`. */
+  /** Ids of the running programs, in the order of `datapathProgramNames`. */
   get programIds(): number[] {
-    return programNames.map((name) => this.#programs[name].id);
+    return datapathProgramNames.map((name) => this.#programs[name].id);
   }
 
   /** True if a program is one of Podlane's running programs or was replaced by them last. */
@@ -124,17 +124,17 @@ export class DatapathPrograms {
 
   get ourIds(): ReadonlySet<number> {
     const before = this.#before;
-    return new Set([...this.programIds, ...(before ? programNames.map((name) => before[name].id) : [])]);
+    return new Set([...this.programIds, ...(before ? datapathProgramNames.map((name) => before[name].id) : [])]);
   }
 
   /** Returns a borrowed descriptor of the program for `hook`, for use in a clsact filter. */
   programFd(hook: Hook): number {
-    return this.#programs[programAt[hook]].fd;
+    return this.#programs[programNameByHook[hook]].fd;
   }
 
   /** Returns the id of the running program for `hook`. */
   programId(hook: Hook): number {
-    return this.#programs[programAt[hook]].id;
+    return this.#programs[programNameByHook[hook]].id;
   }
 
   #check(slot: number): void {
@@ -146,12 +146,12 @@ export class DatapathPrograms {
    * place; a new one goes where `order` says, by default last. Foreign programs are unchanged.
    * @throws ProblemError `no_tcx`, `no_netkit`, `kernel_refused`
    */
-  async attach(hook: LinkHook, slot: number, order?: Anchor): Promise<void> {
+  async attach(hook: LinkHook, slot: number, order?: AttachAnchor): Promise<void> {
     this.#check(slot);
     const programs = this.#programs;
-    await attachPinned(this.pins, programs, hook, slot, order);
+    await attachPinnedLink(this.pins, programs, hook, slot, order);
     // Replaced meanwhile: this link may have come after the others were brought up to date.
-    if (programs !== this.#programs) await attachPinned(this.pins, this.#programs, hook, slot);
+    if (programs !== this.#programs) await attachPinnedLink(this.pins, this.#programs, hook, slot);
   }
 
   /**
@@ -159,7 +159,7 @@ export class DatapathPrograms {
    * @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object`
    */
   async testLoad(image: Buffer): Promise<void> {
-    (await this.#load(image, buildOf(image))).close();
+    (await this.#load(image, computeBuildId(image))).close();
   }
 
   /**
@@ -174,41 +174,41 @@ export class DatapathPrograms {
     image: Buffer,
     { filters, each }: { filters?: () => Promise<void>; each?: (replaced: number) => void } = {},
   ): Promise<number> {
-    const build = buildOf(image);
+    const build = computeBuildId(image);
     const loaded = await this.#load(image, build);
     const before = this.#programs;
     const beforeBuild = this.build;
     try {
-      if (this.#before) closePrograms(this.#before);
+      if (this.#before) closeDatapathPrograms(this.#before);
       this.#before = before;
       // Set before the links are replaced, so that programs attached meanwhile are the new ones.
-      this.#programs = keepPrograms(loaded.programs);
+      this.#programs = duplicateProgramDescriptors(loaded.programs);
     } finally {
       loaded.close();
     }
     this.build = build;
     try {
-      const replaced = await updateLinks(this.pins, this.#programs, each);
+      const replaced = await updatePinnedLinks(this.pins, this.#programs, each);
       await filters?.();
-      pinPrograms(this.pins, this.#programs);
+      pinDatapathPrograms(this.pins, this.#programs);
       return replaced;
     } catch (error) {
       this.#before = this.#programs;
       this.#programs = before;
       this.build = beforeBuild;
-      await updateLinks(this.pins, before);
+      await updatePinnedLinks(this.pins, before);
       await filters?.();
-      pinPrograms(this.pins, before);
+      pinDatapathPrograms(this.pins, before);
       throw error;
     }
   }
 
   /** Loads a datapath object that uses the pinned maps. */
   async #load(image: Buffer, build: string): Promise<LoadedObject> {
-    const maps = reopenMaps(this.pins);
+    const maps = reopenDatapathMaps(this.pins);
     try {
-      checkObject(image, maps);
-      return await loadBuild(image, build, { slots: this.maxSlots, connections: this.#connections }, maps);
+      checkDatapathObject(image, maps);
+      return await loadDatapathObject(image, build, { slots: this.maxSlots, connections: this.#connections }, maps);
     } finally {
       for (const fd of Object.values(maps)) closeSync(fd);
     }
@@ -219,13 +219,13 @@ export class DatapathPrograms {
    * been removed. A netkit device with policy blackhole passes no packets afterwards.
    */
   async detach(slot: number, hooks?: readonly Hook[]): Promise<void> {
-    for (const link of pinnedLinks(this.pins))
-      if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinned(link);
+    for (const link of listPinnedLinks(this.pins))
+      if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinnedLink(link);
   }
 
   /** Lists Podlane's pinned links by slot. Links of removed devices are listed until `detach` is called. */
-  attachedLinks(): PinnedLink[] {
-    return pinnedLinks(this.pins);
+  attachedLinks(): PinnedDatapathLink[] {
+    return listPinnedLinks(this.pins);
   }
 
   /**
@@ -249,7 +249,7 @@ export class DatapathPrograms {
     return decodeSlot(this.#slots.get(slot));
   }
 
-  #endpointsOf(key: Buffer): HashMap {
+  #endpointsOf(key: Buffer): BpfHashMap {
     return key.length === endpointKeyBytes[4] ? this.#endpoints4 : this.#endpoints6;
   }
 
@@ -288,7 +288,7 @@ export class DatapathPrograms {
 
   /** Removes Podlane's links, programs, maps and pins from the node. */
   async destroy(): Promise<void> {
-    for (const link of pinnedLinks(this.pins)) await detachPinned(link);
+    for (const link of listPinnedLinks(this.pins)) await detachPinnedLink(link);
     removePinDirectory(this.pins);
     this.close();
   }
@@ -300,8 +300,8 @@ export class DatapathPrograms {
     closeSync(this.#endpoints4.fd);
     closeSync(this.#endpoints6.fd);
     for (const fd of Object.values(this.ruleMaps)) closeSync(fd);
-    closePrograms(this.#programs);
-    if (this.#before) closePrograms(this.#before);
+    closeDatapathPrograms(this.#programs);
+    if (this.#before) closeDatapathPrograms(this.#before);
   }
 }
 
@@ -310,24 +310,24 @@ export class DatapathPrograms {
  * get the new programs without a gap for any packet.
  * @throws ProblemError `build_incompatible`, `bad_object`, `verifier_refused`, `kernel_refused`, `unprocessable`
  */
-export async function openDatapath(options: DatapathOptions): Promise<DatapathPrograms> {
+export async function openDatapath(options: OpenDatapathOptions): Promise<DatapathPrograms> {
   const { pins, connections = defaultConnections } = options;
-  const image = options.image ?? (await installedObject());
-  const build = buildOf(image);
+  const image = options.image ?? (await readBundledObject());
+  const build = computeBuildId(image);
   for (const directory of ['maps', 'programs', 'links']) ensurePinDirectory(join(pins, directory));
 
-  const pinned = openPinnedMaps(pins, { connections });
+  const pinned = openPinnedDatapathMaps(pins, { connections });
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;
   const kept = pinned && openKept(pins, build, pinned.fds);
   let opened = kept;
   try {
-    if (opened === null && options.image !== undefined) checkObject(image, {});
+    if (opened === null && options.image !== undefined) checkDatapathObject(image, {});
     opened ??= await load(pins, image, build, { slots: maxSlots, connections }, pinned?.fds ?? {});
   } catch (error) {
     for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
     throw error;
   }
-  const takeover: Takeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
+  const takeover: DatapathTakeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
   const programs = new DatapathPrograms(
     { pins, maxSlots, build, takeover },
     connections,
@@ -336,7 +336,7 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
   );
   try {
     await options.fill?.(programs);
-    programs.updatedLinks = await updateLinks(pins, opened.programs);
+    programs.updatedLinks = await updatePinnedLinks(pins, opened.programs);
   } catch (error) {
     programs.close();
     throw error;
@@ -346,15 +346,15 @@ export async function openDatapath(options: DatapathOptions): Promise<DatapathPr
 
 interface Opened {
   programs: Programs;
-  maps: DatapathMaps;
+  maps: DatapathMapDescriptors;
 }
 
 /** Opens the pinned programs and maps; null unless all are of this build and use each other. */
-function openKept(pins: string, build: string, fds: Partial<DatapathMaps>): Opened | null {
-  if (mapNames.some((name) => fds[name] === undefined)) return null;
-  const maps = fds as DatapathMaps;
+function openKept(pins: string, build: string, fds: Partial<DatapathMapDescriptors>): Opened | null {
+  if (datapathMapNames.some((name) => fds[name] === undefined)) return null;
+  const maps = fds as DatapathMapDescriptors;
   const ids = [maps.counters, maps.slots, maps.settings].map((fd) => mapInfo(fd).id);
-  const programs = openPinnedPrograms(pins, build, ids);
+  const programs = openPinnedDatapathPrograms(pins, build, ids);
   return programs && { programs, maps };
 }
 
@@ -362,14 +362,14 @@ async function load(
   pins: string,
   image: Buffer,
   build: string,
-  sizes: MapSizes,
-  pinned: Partial<DatapathMaps>,
+  sizes: DatapathMapCapacities,
+  pinned: Partial<DatapathMapDescriptors>,
 ): Promise<Opened> {
-  const object = await loadBuild(image, build, sizes, pinned);
+  const object = await loadDatapathObject(image, build, sizes, pinned);
   try {
-    const maps = pinMaps(pins, object.maps, pinned);
-    const programs = keepPrograms(object.programs);
-    pinPrograms(pins, programs);
+    const maps = pinDatapathMaps(pins, object.maps, pinned);
+    const programs = duplicateProgramDescriptors(object.programs);
+    pinDatapathPrograms(pins, programs);
     return { maps, programs };
   } finally {
     object.close();

@@ -37,11 +37,11 @@ export class BpfError extends ProblemError {
  * @param operation begins the error's sentence, as in `pin /sys/fs/bpf/podlane/links/3`
  * @throws BpfError
  */
-export function checkResult(operation: string, result: number): number {
+export function checkBpfResult(operation: string, result: number): number {
   if (result < 0) throw new BpfError(operation, -result);
   return result;
 }
 
 /** True if a libbpf call failed with one of the named errnos; libbpf returns them as negative numbers. */
-export const failedWith = (result: number, ...names: string[]): boolean =>
+export const failedWithErrno = (result: number, ...names: string[]): boolean =>
   result < 0 && names.includes(errnoName(-result));

@@ -4,7 +4,7 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { checkResult, failedWith } from './error.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
 import { mapInfo } from './map-info.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
@@ -13,7 +13,7 @@ const perCpuHash = 5;
 const batchEntries = 512;
 
 /** A BPF hash map, optionally per CPU. The caller owns the descriptor. */
-export class HashMap {
+export class BpfHashMap {
   readonly fd: number;
   readonly name: string;
   readonly #keyBytes: number;
@@ -35,13 +35,13 @@ export class HashMap {
   set(key: Buffer, value: Buffer): void {
     if (key.length !== this.#keyBytes || value.length !== this.#valueBytes)
       throw new RangeError(`${this.name}: a key of ${key.length}, a value of ${value.length} bytes`);
-    checkResult(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
+    checkBpfResult(`write ${this.name}`, bpf_map_update_elem(this.fd, key, value, 0));
   }
 
   /** Deletes an entry of a hash map; does nothing if there is none. */
   delete(key: Buffer): void {
     const result = bpf_map_delete_elem(this.fd, key);
-    if (!failedWith(result, 'ENOENT')) checkResult(`delete from ${this.name}`, result);
+    if (!failedWithErrno(result, 'ENOENT')) checkBpfResult(`delete from ${this.name}`, result);
   }
 
   /**
@@ -57,8 +57,8 @@ export class HashMap {
       ];
       count.writeUInt32LE(batchEntries);
       const result = bpf_map_lookup_batch(this.fd, from, place, keys, values, count, null);
-      last = failedWith(result, 'ENOENT');
-      if (!last) checkResult(`read ${this.name}`, result);
+      last = failedWithErrno(result, 'ENOENT');
+      if (!last) checkBpfResult(`read ${this.name}`, result);
       for (let i = 0; i < count.readUInt32LE(); i += 1)
         found.push([
           keys.subarray(i * this.#keyBytes, (i + 1) * this.#keyBytes),

@@ -13,7 +13,7 @@ const BPF_PROG_QUERY = 16;
 const maxPrograms = 64;
 
 /** A program on a hook. `linkId` is null if it was attached without a link. */
-export interface HookedProgram {
+export interface ProgramOnHook {
   programId: number;
   linkId: number | null;
 }
@@ -32,7 +32,7 @@ class Query {
     this.attr.writeBigUInt64LE(addressOf(this.#links), bpf_attr['query.link_ids']);
   }
 
-  get programs(): HookedProgram[] {
+  get programs(): ProgramOnHook[] {
     return Array.from({ length: this.attr.readUInt32LE(bpf_attr['query.count']) }, (_, i) => ({
       programId: this.#programs.readUInt32LE(i * 4),
       linkId: this.#links.readUInt32LE(i * 4) || null,
@@ -45,7 +45,7 @@ class Query {
  * execution order; none on a kernel or device without such a hook. It takes RTNL.
  * @throws ProblemError `device_missing`, `kernel_refused`
  */
-export async function queryHook(ifindex: number, hook: LinkHook): Promise<HookedProgram[]> {
+export async function queryHookPrograms(ifindex: number, hook: LinkHook): Promise<ProgramOnHook[]> {
   const query = new Query(ifindex, hookAttachTypes[hook]);
   const result = await callAsync(syscall, bpfSyscallNumber, BPF_PROG_QUERY, query.attr, query.attr.length);
   if (result < 0) {
@@ -66,7 +66,7 @@ const nothingAttached = new Set(['EINVAL', 'ENXIO', 'ENODEV', 'ENOENT', 'EOPNOTS
  * @param target an ifindex of this thread's namespace, or a descriptor of a cgroup, a network namespace or a map
  * @throws BpfError
  */
-export function queryHookSync(target: number, attachType: number): HookedProgram[] {
+export function queryHookProgramsSync(target: number, attachType: number): ProgramOnHook[] {
   const query = new Query(target, attachType);
   if (syscall(bpfSyscallNumber, BPF_PROG_QUERY, query.attr, query.attr.length) >= 0) return query.programs;
   const error = new BpfError(`list the programs of attach type ${attachType} at ${target}`, errno());
@@ -80,7 +80,7 @@ export async function listAttachedPrograms(
   hook: LinkHook,
   ours: ReadonlySet<number>,
 ): Promise<AttachedProgram[]> {
-  const entries = await queryHook(ifindex, hook);
+  const entries = await queryHookPrograms(ifindex, hook);
   return entries.flatMap(
     (entry, position) => describeAttachedProgram({ hook, position, ...entry }, ours) ?? [],
   );
@@ -88,7 +88,7 @@ export async function listAttachedPrograms(
 
 /** Combines a program's position on a hook with its kernel info; null if the program no longer exists. */
 export function describeAttachedProgram(
-  { hook, position, programId, linkId }: HookedProgram & Pick<AttachedProgram, 'hook' | 'position'>,
+  { hook, position, programId, linkId }: ProgramOnHook & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,
 ): AttachedProgram | null {
   const info = programInfoById(programId);

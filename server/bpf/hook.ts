@@ -1,4 +1,4 @@
-import type { LinkOptions } from './link.ts';
+import type { BpfLinkOptions } from './link.ts';
 import { attachNetkit, netkitAttachTypes } from './netkit-hook.ts';
 import { attachTcx, tcxAttachTypes } from './tcx-hook.ts';
 
@@ -9,7 +9,7 @@ export type LinkHook = keyof typeof netkitAttachTypes | keyof typeof tcxAttachTy
 export const hookAttachTypes: Record<LinkHook, number> = { ...netkitAttachTypes, ...tcxAttachTypes };
 
 /** Attaches a program to a netkit or tcx hook. @returns the link's descriptor @throws BpfError `no_netkit`, `no_tcx` */
-export const attachLink = (hook: LinkHook, options: LinkOptions): Promise<number> =>
+export const attachProgramByLink = (hook: LinkHook, options: BpfLinkOptions): Promise<number> =>
   hook === 'netkit/primary' || hook === 'netkit/peer'
     ? attachNetkit(hook, options)
     : attachTcx(hook, options);

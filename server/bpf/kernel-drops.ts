@@ -2,16 +2,16 @@ import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
-import { ArrayMap } from './array-map.ts';
-import { checkResult } from './error.ts';
-import { HashMap } from './hash-map.ts';
+import { BpfArrayMap } from './array-map.ts';
+import { checkBpfResult } from './error.ts';
+import { BpfHashMap } from './hash-map.ts';
 import { type LoadedObject, loadObject } from './object-loader.ts';
 import { programInfo } from './program-info.ts';
 import { callAsync } from './syscall.ts';
 
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 
-export interface DropProgramOptions {
+export interface KernelDropProgramOptions {
   /** Inode of the network namespace that contains the primaries. */
   hostNetns: bigint;
   maxSlots: number;
@@ -54,19 +54,19 @@ export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCo
 export class KernelDropProgram {
   readonly #object: LoadedObject;
   readonly #link: number;
-  readonly #slots: ArrayMap;
-  readonly #namespaces: HashMap;
-  readonly #counts: HashMap;
-  readonly #lost: ArrayMap;
+  readonly #slots: BpfArrayMap;
+  readonly #namespaces: BpfHashMap;
+  readonly #counts: BpfHashMap;
+  readonly #lost: BpfArrayMap;
 
   constructor(object: LoadedObject, link: number) {
     const { maps } = object;
     this.#object = object;
     this.#link = link;
-    this.#slots = new ArrayMap(maps.get('pod_of_slot')!, 'pod_of_slot', 4);
-    this.#namespaces = new HashMap(maps.get('pod_of_netns')!, 'pod_of_netns');
-    this.#counts = new HashMap(maps.get('kernel_drops')!, 'kernel_drops');
-    this.#lost = new ArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
+    this.#slots = new BpfArrayMap(maps.get('pod_of_slot')!, 'pod_of_slot', 4);
+    this.#namespaces = new BpfHashMap(maps.get('pod_of_netns')!, 'pod_of_netns');
+    this.#counts = new BpfHashMap(maps.get('kernel_drops')!, 'kernel_drops');
+    this.#lost = new BpfArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
   }
 
   /** Attributes drops at the slot's primary to a pod; pod 0 stops this. */
@@ -104,7 +104,7 @@ export class KernelDropProgram {
 }
 
 /** Loads and attaches the drop tracing program. @throws ProblemError `verifier_refused`, `kernel_refused` */
-export async function openKernelDropProgram(options: DropProgramOptions): Promise<KernelDropProgram> {
+export async function openKernelDropProgram(options: KernelDropProgramOptions): Promise<KernelDropProgram> {
   const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
   const object = await loadObject({
     name: 'drops',
@@ -119,7 +119,7 @@ export async function openKernelDropProgram(options: DropProgramOptions): Promis
   try {
     const program = object.programs.get('count_drop')!;
     const link = openedDescriptor(
-      checkResult('attach to tracepoint kfree_skb', await callAsync(bpf_raw_tracepoint_open, null, program)),
+      checkBpfResult('attach to tracepoint kfree_skb', await callAsync(bpf_raw_tracepoint_open, null, program)),
       'link to tracepoint kfree_skb',
     );
     return new KernelDropProgram(object, link);

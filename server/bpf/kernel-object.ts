@@ -7,22 +7,22 @@ import {
   bpf_prog_get_fd_by_id,
 } from '../ffi/libbpf.ts';
 import { errno, syscall } from '../ffi/libc.ts';
-import { BpfError, checkResult, failedWith } from './error.ts';
+import { BpfError, checkBpfResult, failedWithErrno } from './error.ts';
 import { bpf_attr } from './kernel-structs.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
 /**
  * Fills `info` with the kernel's struct bpf_{prog,map,link,btf}_info. Fields that the kernel does not have stay zero.
  */
-export function readObjectInfo(what: string, fd: number, info: Buffer): Buffer {
+export function readBpfObjectInfo(what: string, fd: number, info: Buffer): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(info.length);
-  checkResult(`read the info of ${what}`, bpf_obj_get_info_by_fd(fd, info, bytes));
+  checkBpfResult(`read the info of ${what}`, bpf_obj_get_info_by_fd(fd, info, bytes));
   return info;
 }
 
 /** Reads a NUL-terminated name from a kernel info struct. */
-export const nameInInfo = (info: Buffer, offset: number, length = 16): string =>
+export const readInfoName = (info: Buffer, offset: number, length = 16): string =>
   info.toString('latin1', offset, offset + length).replace(/\0.*$/s, '');
 
 const openById = {
@@ -34,10 +34,10 @@ const openById = {
 export type BpfObjectKind = keyof typeof openById;
 
 /** Runs `use` with a temporary descriptor of the BPF object with this id; returns null if the object does not exist. */
-export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
+export function withBpfObjectById<T>(what: BpfObjectKind, id: number, use: (fd: number) => T): T | null {
   const fd = openById[what](id);
-  if (failedWith(fd, 'ENOENT')) return null;
-  checkResult(`open ${what} ${id}`, fd);
+  if (failedWithErrno(fd, 'ENOENT')) return null;
+  checkBpfResult(`open ${what} ${id}`, fd);
   try {
     return use(fd);
   } finally {
@@ -49,7 +49,7 @@ export function withObjectById<T>(what: BpfObjectKind, id: number, use: (fd: num
 const nextIdCommand: Record<BpfObjectKind, number> = { program: 11, map: 12, btf: 23, link: 31 };
 
 /** Lists the ids of all programs, maps, links or BTF objects in the kernel in ascending order. */
-export function listObjectIds(what: BpfObjectKind): number[] {
+export function listBpfObjectIds(what: BpfObjectKind): number[] {
   const ids: number[] = [];
   const attr = Buffer.alloc(bpf_attr.bytes);
   for (;;) {
@@ -65,12 +65,12 @@ export function listObjectIds(what: BpfObjectKind): number[] {
 }
 
 /** Reads the fields of a BPF descriptor from /proc/thread-self/fdinfo, such as `memlock` (in bytes) and `frozen`. */
-export function readFdinfo(fd: number): Record<string, string> {
+export function readBpfFdinfo(fd: number): Record<string, string> {
   const text = readFileSync(`/proc/thread-self/fdinfo/${fd}`, 'latin1');
   return Object.fromEntries(Array.from(text.matchAll(/^(\w+):\s*(.*)$/gm), ([, key, value]) => [key, value]));
 }
 
 /** Returns the locked memory of a BPF object in bytes from its fdinfo fields; null if the kernel does not report it. */
-export function memlockBytes(info: Record<string, string>): number | null {
+export function parseMemlockSize(info: Record<string, string>): number | null {
   return info.memlock === undefined ? null : Number(info.memlock);
 }

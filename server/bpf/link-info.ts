@@ -1,5 +1,5 @@
 import { addressOf } from '../ffi/libc.ts';
-import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
+import { readInfoName, readBpfObjectInfo, withBpfObjectById } from './kernel-object.ts';
 import { bpf_link_info as field } from './kernel-structs.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
@@ -13,8 +13,8 @@ export interface DeviceLinkInfo {
 }
 
 /** Reads struct bpf_link_info (<linux/bpf.h>) of a tcx or netkit link by its descriptor. */
-export function deviceLinkInfo(fd: number): DeviceLinkInfo {
-  const info = readObjectInfo('a link', fd, Buffer.alloc(field.bytes));
+export function readDeviceLinkInfo(fd: number): DeviceLinkInfo {
+  const info = readBpfObjectInfo('a link', fd, Buffer.alloc(field.bytes));
   return {
     id: info.readUInt32LE(field.id),
     programId: info.readUInt32LE(field.prog_id),
@@ -24,7 +24,7 @@ export function deviceLinkInfo(fd: number): DeviceLinkInfo {
 }
 
 /** Kernel info of a link of any type, with the target that its program is attached to. */
-export interface LinkInfo {
+export interface BpfLinkInfo {
   id: number;
   /** Link type: the name from enum bpf_link_type in lowercase. */
   type: string;
@@ -43,9 +43,9 @@ export interface LinkInfo {
 const nameBytes = 256;
 
 /** Reads the kernel info of a link by its id; null if the link does not exist. */
-export const linkInfoById = (id: number): LinkInfo | null =>
-  withObjectById('link', id, (fd) => {
-    const info = readObjectInfo(`link ${id}`, fd, Buffer.alloc(field.bytes));
+export const readLinkInfoById = (id: number): BpfLinkInfo | null =>
+  withBpfObjectById('link', id, (fd) => {
+    const info = readBpfObjectInfo(`link ${id}`, fd, Buffer.alloc(field.bytes));
     const type = linkTypeName(info.readUInt32LE(field.type));
     const u32 = (at: number): number => info.readUInt32LE(at);
     /** Reads a name by requesting the info again with a buffer at the offsets of the name's pointer and length. */
@@ -54,12 +54,12 @@ export const linkInfoById = (id: number): LinkInfo | null =>
       const again = Buffer.alloc(field.bytes);
       again.writeBigUInt64LE(addressOf(text), at);
       again.writeUInt32LE(nameBytes, lengthAt);
-      readObjectInfo(`link ${id}`, fd, again);
-      return nameInInfo(text, 0, nameBytes);
+      readBpfObjectInfo(`link ${id}`, fd, again);
+      return readInfoName(text, 0, nameBytes);
     };
     const link = { id: u32(field.id), type, programId: u32(field.prog_id), attachType: null };
     const withAttachType = (at: number) => ({ ...link, attachType: attachTypeName(u32(at)) });
-    const named = (text: string): LinkInfo => ({ ...link, at: { kind: 'named', text } });
+    const named = (text: string): BpfLinkInfo => ({ ...link, at: { kind: 'named', text } });
     switch (type) {
       case 'tcx':
       case 'netkit':

@@ -2,22 +2,22 @@ import { closeSync } from 'node:fs';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
-import { type Anchor, encodeAnchor } from './anchor.ts';
-import { checkResult, failedWith } from './error.ts';
+import { type AttachAnchor, encodeAttachAnchor } from './anchor.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
 import { bpf_attr } from './kernel-structs.ts';
-import { type DeviceLinkInfo, deviceLinkInfo } from './link-info.ts';
+import { type DeviceLinkInfo, readDeviceLinkInfo } from './link-info.ts';
 import { openPinned } from './pin.ts';
 import { bpfSyscallNumber, callAsync } from './syscall.ts';
 
 const BPF_LINK_CREATE = 28;
 
-export interface LinkOptions {
+export interface BpfLinkOptions {
   /** Interface index in the caller's network namespace; that of the primary for both netkit hooks. */
   ifindex: number;
   /** Descriptor of the program to attach. */
   program: number;
   /** Position among the programs of the hook; default `tail`. */
-  anchor?: Anchor;
+  anchor?: AttachAnchor;
 }
 
 /**
@@ -25,11 +25,11 @@ export interface LinkOptions {
  * @returns the link's descriptor
  * @throws BpfError EEXIST when the program is on the hook, ENOENT when the anchor's target is not
  */
-export async function createLink(
+export async function createBpfLink(
   operation: string,
-  { ifindex, program, anchor = 'tail', attachType }: LinkOptions & { attachType: number },
+  { ifindex, program, anchor = 'tail', attachType }: BpfLinkOptions & { attachType: number },
 ): Promise<number> {
-  const { flags, relativeId } = encodeAnchor(anchor);
+  const { flags, relativeId } = encodeAttachAnchor(anchor);
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(program, bpf_attr['link_create.prog_fd']);
   attr.writeUInt32LE(ifindex, bpf_attr['link_create.target_ifindex']);
@@ -37,29 +37,29 @@ export async function createLink(
   attr.writeUInt32LE(flags, bpf_attr['link_create.flags']);
   attr.writeUInt32LE(relativeId, bpf_attr['link_create.tcx.relative_id']);
   const result = await callAsync(syscall, bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
-  return openedDescriptor(checkResult(operation, result), `link: ${operation}`);
+  return openedDescriptor(checkBpfResult(operation, result), `link: ${operation}`);
 }
 
 /** Replaces the program of a link atomically, so that every packet meets the old or the new one. Waits for RTNL. */
-export async function updateLink(operation: string, link: number, program: number): Promise<void> {
-  checkResult(operation, await callAsync(bpf_link_update, link, program, null));
+export async function updateBpfLink(operation: string, link: number, program: number): Promise<void> {
+  checkBpfResult(operation, await callAsync(bpf_link_update, link, program, null));
 }
 
 /** Detaches a link's program even if other processes hold the link. Does nothing if it is detached. Waits for RTNL. */
-export async function detachLink(operation: string, link: number): Promise<void> {
+export async function detachBpfLink(operation: string, link: number): Promise<void> {
   const result = await callAsync(bpf_link_detach, link);
-  if (!failedWith(result, 'ENOLINK')) checkResult(operation, result);
+  if (!failedWithErrno(result, 'ENOLINK')) checkBpfResult(operation, result);
 }
 
 /** Runs `use` with a temporary descriptor of the link pinned at `path`; returns null if nothing is pinned there. */
-export async function withPinnedLink<T>(
+export async function withPinnedBpfLink<T>(
   path: string,
   use: (fd: number, info: DeviceLinkInfo) => T | Promise<T>,
 ): Promise<T | null> {
   const fd = openPinned(path);
   if (fd === null) return null;
   try {
-    return await use(fd, deviceLinkInfo(fd));
+    return await use(fd, readDeviceLinkInfo(fd));
   } finally {
     closeSync(fd);
   }

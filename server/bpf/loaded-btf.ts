@@ -1,5 +1,5 @@
 import { addressOf } from '../ffi/libc.ts';
-import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
+import { readInfoName, readBpfObjectInfo, withBpfObjectById } from './kernel-object.ts';
 import { bpf_btf_info as field } from './kernel-structs.ts';
 
 /** BTF that is loaded in the kernel: of a program, of the kernel itself (`vmlinux`) or of a module. */
@@ -13,8 +13,8 @@ export interface LoadedBtf {
 
 /** Reads a BTF object by its id (struct bpf_btf_info, <linux/bpf.h>); null if it does not exist. */
 export const readLoadedBtf = (id: number): LoadedBtf | null =>
-  withObjectById('btf', id, (fd) => {
-    const size = readObjectInfo(`BTF ${id}`, fd, Buffer.alloc(field.bytes)).readUInt32LE(field.btf_size);
+  withBpfObjectById('btf', id, (fd) => {
+    const size = readBpfObjectInfo(`BTF ${id}`, fd, Buffer.alloc(field.bytes)).readUInt32LE(field.btf_size);
     const bytes = Buffer.alloc(size);
     const name = Buffer.alloc(64);
     const info = Buffer.alloc(field.bytes);
@@ -22,10 +22,10 @@ export const readLoadedBtf = (id: number): LoadedBtf | null =>
     info.writeUInt32LE(size, field.btf_size);
     info.writeBigUInt64LE(addressOf(name), field.name);
     info.writeUInt32LE(name.length, field.name_len);
-    readObjectInfo(`BTF ${id}`, fd, info);
+    readBpfObjectInfo(`BTF ${id}`, fd, info);
     return {
       bytes,
-      name: nameInInfo(name, 0, name.length),
+      name: readInfoName(name, 0, name.length),
       kernel: info.readUInt32LE(field.kernel_btf) !== 0,
     };
   });

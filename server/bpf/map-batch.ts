@@ -4,7 +4,7 @@ import {
   bpf_map_update_batch,
   bpf_map_update_elem,
 } from '../ffi/libbpf.ts';
-import { checkResult, failedWith } from './error.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
 import { callAsync } from './syscall.ts';
 
 /** BPF_F_LOCK, <linux/bpf.h>: updates the value of an existing entry in place under its spin lock. */
@@ -13,11 +13,11 @@ const BPF_F_LOCK = 4;
 const ENOTSUPP = 524;
 
 /** Keys of a map, all of the same size, concatenated in one buffer. */
-export interface MapKeys {
+export interface BpfMapKeys {
   count: number;
   keys: Buffer;
 }
-export interface MapEntries extends MapKeys {
+export interface BpfMapEntries extends BpfMapKeys {
   values: Buffer;
 }
 
@@ -33,7 +33,7 @@ const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer)
 
 /** True if the kernel has no batch operations for this type of map (before Linux 5.6, or 5.12 for LPM tries). */
 const batchUnsupported = (result: number): boolean =>
-  result === -ENOTSUPP || failedWith(result, 'EINVAL', 'EOPNOTSUPP');
+  result === -ENOTSUPP || failedWithErrno(result, 'EINVAL', 'EOPNOTSUPP');
 
 /**
  * Writes entries of a hash or trie off the event loop, in as few calls as the kernel allows.
@@ -44,7 +44,7 @@ const batchUnsupported = (result: number): boolean =>
 export async function updateMapBatch(
   map: string,
   fd: number,
-  entries: MapEntries,
+  entries: BpfMapEntries,
   locked = false,
 ): Promise<void> {
   const { count, keys, values } = entries;
@@ -53,35 +53,35 @@ export async function updateMapBatch(
   const flags = locked ? BPF_F_LOCK : 0;
   const result = await callAsync(bpf_map_update_batch, fd, keys, values, done, options(flags));
   if (!batchUnsupported(result)) {
-    checkResult(`write ${count} entries of ${map}`, result);
+    checkBpfResult(`write ${count} entries of ${map}`, result);
     return;
   }
   const [keyBytes, valueBytes] = [keys.length / count, values.length / count];
   for (let i = 0; i < count; i += 1) {
     const key = keys.subarray(i * keyBytes, (i + 1) * keyBytes);
     const value = values.subarray(i * valueBytes, (i + 1) * valueBytes);
-    checkResult(`write entry ${i} of ${count} of ${map}`, bpf_map_update_elem(fd, key, value, flags));
+    checkBpfResult(`write entry ${i} of ${count} of ${map}`, bpf_map_update_elem(fd, key, value, flags));
   }
 }
 
 /** Deletes map entries without blocking the event loop, ignoring missing keys. @throws BpfError */
-export async function deleteMapBatch(map: string, fd: number, { count, keys }: MapKeys): Promise<void> {
+export async function deleteMapBatch(map: string, fd: number, { count, keys }: BpfMapKeys): Promise<void> {
   const keyBytes = keys.length / count;
   for (let from = 0; from < count; ) {
     const done = u32(count - from);
     const rest = keys.subarray(from * keyBytes);
     const result = await callAsync(bpf_map_delete_batch, fd, rest, done, options(0));
-    if (failedWith(result, 'ENOENT')) {
+    if (failedWithErrno(result, 'ENOENT')) {
       from += done.readUInt32LE() + 1;
       continue;
     }
     if (!batchUnsupported(result)) {
-      checkResult(`delete ${count} entries of ${map}`, result);
+      checkBpfResult(`delete ${count} entries of ${map}`, result);
       return;
     }
     for (; from < count; from += 1) {
       const deleted = bpf_map_delete_elem(fd, keys.subarray(from * keyBytes, (from + 1) * keyBytes));
-      if (!failedWith(deleted, 'ENOENT')) checkResult(`delete from ${map}`, deleted);
+      if (!failedWithErrno(deleted, 'ENOENT')) checkBpfResult(`delete from ${map}`, deleted);
     }
   }
 }

@@ -5,7 +5,7 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { checkResult, failedWith } from './error.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
 import type { MapInfo } from './map-info.ts';
 import { mapTypeName } from './type-names.ts';
 
@@ -20,7 +20,7 @@ const arrays = new Set([
 const perCpu = new Set(['percpu_hash', 'lru_percpu_hash', 'percpu_array', 'percpu_cgroup_storage']);
 
 /** Explains why the entries of a map type cannot be listed; null if they can. */
-export function whyNotListable(type: string): string | null {
+export function explainUnlistableMapType(type: string): string | null {
   if (type === 'ringbuf' || type === 'user_ringbuf')
     return 'a ring buffer holds records, and reading removes them';
   if (type === 'queue' || type === 'stack') return `a ${type} has no keys, and reading removes its values`;
@@ -41,7 +41,7 @@ export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number =>
   Math.ceil(info.valueBytes / 8) * 8;
 
 /** Returns the size of a lookup result in bytes; for a per-CPU map it has the padded values of all possible CPUs. */
-export const lookupValueBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
+export const lookupValueSize = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
   if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
   // A lookup returns the ids of programs and maps, and fails for cgroups and perf events.
@@ -52,11 +52,11 @@ export const lookupValueBytes = (info: Pick<MapInfo, 'type' | 'valueBytes'>): nu
  * Returns the key after `key` in the kernel's order, or the first one for null; null after the last. A hash map whose
  * `key` was deleted starts over. @throws BpfError
  */
-export function nextMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
+export function getNextMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
   const next = Buffer.alloc(keyBytes);
   const result = bpf_map_get_next_key(fd, key, next);
-  if (failedWith(result, 'ENOENT')) return null;
-  checkResult('list the keys of a map', result);
+  if (failedWithErrno(result, 'ENOENT')) return null;
+  checkBpfResult('list the keys of a map', result);
   return next;
 }
 
@@ -67,20 +67,20 @@ export function nextMapKey(fd: number, key: Buffer | null, keyBytes: number): Bu
 export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
   const value = Buffer.alloc(bytes);
   const result = bpf_map_lookup_elem(fd, key, value);
-  if (failedWith(result, 'ENOENT')) return null;
-  checkResult('read an entry of a map', result);
+  if (failedWithErrno(result, 'ENOENT')) return null;
+  checkBpfResult('read an entry of a map', result);
   return value;
 }
 
 /** Writes a map entry. @throws BpfError E2BIG if the map is full */
 export const writeMapEntry = (operation: string, fd: number, key: Buffer, value: Buffer): void => {
-  checkResult(operation, bpf_map_update_elem(fd, key, value, 0));
+  checkBpfResult(operation, bpf_map_update_elem(fd, key, value, 0));
 };
 
 /** Deletes a map entry. @returns false if there was none @throws BpfError EINVAL for an array map */
 export function deleteMapEntry(operation: string, fd: number, key: Buffer): boolean {
   const result = bpf_map_delete_elem(fd, key);
-  if (failedWith(result, 'ENOENT')) return false;
-  checkResult(operation, result);
+  if (failedWithErrno(result, 'ENOENT')) return false;
+  checkBpfResult(operation, result);
   return true;
 }

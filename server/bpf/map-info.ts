@@ -1,7 +1,7 @@
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
-import { checkResult, failedWith } from './error.ts';
-import { nameInInfo, readObjectInfo } from './kernel-object.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
+import { readInfoName, readBpfObjectInfo } from './kernel-object.ts';
 import { bpf_map_info } from './kernel-structs.ts';
 
 export interface MapInfo {
@@ -21,7 +21,7 @@ export interface MapInfo {
 
 /** Reads struct bpf_map_info (<linux/bpf.h>) by a map's descriptor. */
 export function mapInfo(fd: number): MapInfo {
-  const info = readObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
+  const info = readBpfObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
   return {
     type: info.readUInt32LE(bpf_map_info.type),
     id: info.readUInt32LE(bpf_map_info.id),
@@ -29,7 +29,7 @@ export function mapInfo(fd: number): MapInfo {
     valueBytes: info.readUInt32LE(bpf_map_info.value_size),
     maxEntries: info.readUInt32LE(bpf_map_info.max_entries),
     flags: info.readUInt32LE(bpf_map_info.map_flags),
-    name: nameInInfo(info, bpf_map_info.name),
+    name: readInfoName(info, bpf_map_info.name),
     btfId: info.readUInt32LE(bpf_map_info.btf_id),
     keyTypeId: info.readUInt32LE(bpf_map_info.btf_key_type_id),
     valueTypeId: info.readUInt32LE(bpf_map_info.btf_value_type_id),
@@ -39,6 +39,6 @@ export function mapInfo(fd: number): MapInfo {
 /** Opens a map by its id. @returns a descriptor for the caller to close, or null if the map does not exist */
 export function mapFdById(id: number): number | null {
   const fd = bpf_map_get_fd_by_id(id);
-  if (failedWith(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkResult(`open map ${id}`, fd), `map ${id}`);
+  if (failedWithErrno(fd, 'ENOENT')) return null;
+  return openedDescriptor(checkBpfResult(`open map ${id}`, fd), `map ${id}`);
 }

@@ -1,13 +1,13 @@
-import { anchorHints } from './anchor.ts';
+import { attachErrorHints } from './anchor.ts';
 import { BpfError } from './error.ts';
-import { createLink, type LinkOptions } from './link.ts';
+import { createBpfLink, type BpfLinkOptions } from './link.ts';
 
 /** Values of enum bpf_attach_type for netkit hooks, <linux/bpf.h>. */
 export const netkitAttachTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 export type NetkitHook = keyof typeof netkitAttachTypes;
 
 const hints: Readonly<Record<string, string>> = {
-  ...anchorHints,
+  ...attachErrorHints,
   ENXIO: 'the device is not netkit',
   EACCES: 'both hooks attach through the primary, not the peer',
 };
@@ -16,10 +16,10 @@ const hints: Readonly<Record<string, string>> = {
  * Attaches a program to a netkit hook through the primary.
  * @returns the link's descriptor @throws BpfError, `no_netkit` on a kernel without netkit
  */
-export async function attachNetkit(hook: NetkitHook, options: LinkOptions): Promise<number> {
+export async function attachNetkit(hook: NetkitHook, options: BpfLinkOptions): Promise<number> {
   const operation = `attach a program to ${hook} of ifindex ${options.ifindex}`;
   try {
-    return await createLink(operation, { ...options, attachType: netkitAttachTypes[hook] });
+    return await createBpfLink(operation, { ...options, attachType: netkitAttachTypes[hook] });
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;
     if (error.errnoName === 'EINVAL')

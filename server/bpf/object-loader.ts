@@ -2,7 +2,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import * as libbpf from '../ffi/libbpf.ts';
 import { addressOf, errno, strerror, viewOf } from '../ffi/libc.ts';
-import { BpfError, checkResult } from './error.ts';
+import { BpfError, checkBpfResult } from './error.ts';
 import type { MapInfo } from './map-info.ts';
 import { callAsync } from './syscall.ts';
 import { verifierError } from './verifier-log.ts';
@@ -133,7 +133,7 @@ export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
       if (request.program !== undefined && !selectProgram(request.program, program)) continue;
       const log = Buffer.alloc(logBytes);
       logs.set(libbpf.bpf_program__name(program), log);
-      checkResult(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));
+      checkBpfResult(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));
     }
     for (const map of members(libbpf.bpf_object__next_map, object)) prepareMap(request, map);
     const result = await callAsync(libbpf.bpf_object__load, object);
@@ -164,8 +164,8 @@ export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
 function selectProgram(name: string, program: bigint): boolean {
   const selected = libbpf.bpf_program__name(program) === name;
   if (selected)
-    checkResult(`set the type of ${name}`, libbpf.bpf_program__set_type(program, schedClsProgramType));
-  else checkResult(`exclude a program beside ${name}`, libbpf.bpf_program__set_autoload(program, false));
+    checkBpfResult(`set the type of ${name}`, libbpf.bpf_program__set_type(program, schedClsProgramType));
+  else checkBpfResult(`exclude a program beside ${name}`, libbpf.bpf_program__set_autoload(program, false));
   return selected;
 }
 
@@ -174,10 +174,10 @@ function prepareMap(request: LoadOptions, map: bigint): void {
   const operation = `${request.name}: prepare map ${mapName}`;
   const wanted = request.maps?.[mapName];
   // Only the caller decides where maps are pinned: otherwise a foreign object could open anybody's pinned map.
-  checkResult(operation, libbpf.bpf_map__set_pin_path(map, null));
+  checkBpfResult(operation, libbpf.bpf_map__set_pin_path(map, null));
   if (wanted?.maxEntries !== undefined)
-    checkResult(operation, libbpf.bpf_map__set_max_entries(map, wanted.maxEntries));
-  if (wanted?.reuse !== undefined) checkResult(operation, libbpf.bpf_map__reuse_fd(map, wanted.reuse));
+    checkBpfResult(operation, libbpf.bpf_map__set_max_entries(map, wanted.maxEntries));
+  if (wanted?.reuse !== undefined) checkBpfResult(operation, libbpf.bpf_map__reuse_fd(map, wanted.reuse));
   if (request.rodata && mapName.endsWith('.rodata')) {
     const length = Buffer.alloc(8);
     const content = libbpf.bpf_map__initial_value(map, length);

@@ -1,5 +1,5 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
-import { nameInInfo } from './kernel-object.ts';
+import { readInfoName } from './kernel-object.ts';
 import { bpf_attr } from './kernel-structs.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
@@ -23,6 +23,6 @@ export function perfEventProgram(pid: number, fd: number): { programId: number; 
   const type = fdTypes[attr.readUInt32LE(bpf_attr['task_fd_query.fd_type'])] ?? 'perf event';
   return {
     programId: attr.readUInt32LE(bpf_attr['task_fd_query.prog_id']),
-    target: `${type} ${nameInInfo(text, 0, text.length)}`,
+    target: `${type} ${readInfoName(text, 0, text.length)}`,
   };
 }

@@ -4,7 +4,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
-import { BpfError, checkResult, failedWith } from './error.ts';
+import { BpfError, checkBpfResult, failedWithErrno } from './error.ts';
 
 /** BPF_FS_MAGIC, <linux/magic.h>. */
 const bpffsMagic = 0xcafe4a11;
@@ -49,7 +49,7 @@ export function pinnedNames(directory: string): string[] {
 
 /** Pins a BPF object by its descriptor. @throws BpfError EEXIST if the path exists */
 export function pin(fd: number, path: string): void {
-  checkResult(`pin ${path}`, bpf_obj_pin(fd, path));
+  checkBpfResult(`pin ${path}`, bpf_obj_pin(fd, path));
 }
 
 /** Pins a BPF object by its descriptor, atomically replacing an older pin at this path. */
@@ -63,8 +63,8 @@ export function pinOver(fd: number, path: string): void {
 /** Opens the BPF object pinned at `path`. @returns a descriptor for the caller to close, or null if there is no pin */
 export function openPinned(path: string): number | null {
   const fd = bpf_obj_get(path);
-  if (failedWith(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkResult(`open pin ${path}`, fd), `pin ${path}`);
+  if (failedWithErrno(fd, 'ENOENT')) return null;
+  return openedDescriptor(checkBpfResult(`open pin ${path}`, fd), `pin ${path}`);
 }
 
 /** Removes a pin; does nothing if there is none. */

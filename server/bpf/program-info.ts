@@ -2,8 +2,8 @@ import { uptime } from 'node:os';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { checkResult, failedWith } from './error.ts';
-import { nameInInfo, readObjectInfo, withObjectById } from './kernel-object.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
+import { readInfoName, readBpfObjectInfo, withBpfObjectById } from './kernel-object.ts';
 import { bpf_prog_info as field } from './kernel-structs.ts';
 
 export interface ProgramInfo {
@@ -43,7 +43,7 @@ export function programInfo(fd: number): ProgramInfo {
   const ids = Buffer.alloc(maxMaps * 4);
   info.writeUInt32LE(maxMaps, field.nr_map_ids);
   info.writeBigUInt64LE(addressOf(ids), field.map_ids);
-  readObjectInfo('a program', fd, info);
+  readBpfObjectInfo('a program', fd, info);
   return {
     type: info.readUInt32LE(field.type),
     id: info.readUInt32LE(field.id),
@@ -54,7 +54,7 @@ export function programInfo(fd: number): ProgramInfo {
     mapIds: Array.from({ length: Math.min(info.readUInt32LE(field.nr_map_ids), maxMaps) }, (_, i) =>
       ids.readUInt32LE(i * 4),
     ),
-    name: nameInInfo(info, field.name),
+    name: readInfoName(info, field.name),
     runTimeNs: Number(info.readBigUInt64LE(field.run_time_ns)),
     runCount: Number(info.readBigUInt64LE(field.run_cnt)),
     misses: info.readBigUInt64LE(field.recursion_misses),
@@ -70,9 +70,9 @@ export function programInfo(fd: number): ProgramInfo {
 /** Opens a program by its id. @returns a descriptor for the caller to close, or null if the program does not exist */
 export function programFdById(id: number): number | null {
   const fd = bpf_prog_get_fd_by_id(id);
-  if (failedWith(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkResult(`open program ${id}`, fd), `program ${id}`);
+  if (failedWithErrno(fd, 'ENOENT')) return null;
+  return openedDescriptor(checkBpfResult(`open program ${id}`, fd), `program ${id}`);
 }
 
 /** Reads the kernel info of a program by its id; null if the program does not exist. */
-export const programInfoById = (id: number): ProgramInfo | null => withObjectById('program', id, programInfo);
+export const programInfoById = (id: number): ProgramInfo | null => withBpfObjectById('program', id, programInfo);

@@ -1,6 +1,6 @@
 import { bpf_prog_test_run_opts } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { checkResult, failedWith } from './error.ts';
+import { checkBpfResult, failedWithErrno } from './error.ts';
 import { __sk_buff } from './kernel-structs.ts';
 
 /**
@@ -35,8 +35,8 @@ export class ProgramTestRun {
     // A signal to this thread interrupts the repeats, so they start over.
     let result: number;
     do result = bpf_prog_test_run_opts(program, options);
-    while (failedWith(result, 'EINTR'));
-    checkResult('run a program on a packet', result);
+    while (failedWithErrno(result, 'EINTR'));
+    checkBpfResult('run a program on a packet', result);
     return { verdict: options.readInt32LE(56), ns: options.readUInt32LE(64) };
   }
 }

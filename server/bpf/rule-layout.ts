@@ -1,4 +1,4 @@
-import { address4Bytes, address6Bytes, addressText } from './ip-address.ts';
+import { encodeIpv4Address, encodeIpv6Address, decodeIpAddress } from './ip-address.ts';
 
 // Sizes, offsets and numbers of bpf/rule-layout.h.
 
@@ -65,15 +65,15 @@ const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /** Encodes an IP address as 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError if the text is no IP address */
 export function encodeMappedAddress(address: string): Buffer {
-  if (address.includes(':')) return Buffer.from(address6Bytes(address));
-  return Buffer.from([...mappedPrefix, ...address4Bytes(address)]);
+  if (address.includes(':')) return Buffer.from(encodeIpv6Address(address));
+  return Buffer.from([...mappedPrefix, ...encodeIpv4Address(address)]);
 }
 /** Size of struct podlane_node_address in bytes. */
 export const nodeAddressBytes = 16;
 
 /** Decodes the 16 bytes of an IP address; IPv4 is encoded as ::ffff:a.b.c.d. */
 export const decodeMappedAddress = (bytes: Buffer): string =>
-  addressText(bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16));
+  decodeIpAddress(bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16));
 
 /** Size of struct podlane_conntrack_key: owner 0, peer 4, pod_port 20, peer_port 22, protocol 24. */
 export const conntrackKeyBytes = 28;

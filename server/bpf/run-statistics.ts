@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { openedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_enable_stats } from '../ffi/libbpf.ts';
-import { checkResult } from './error.ts';
+import { checkBpfResult } from './error.ts';
 
 const BPF_STATS_RUN_TIME = 0;
 
@@ -18,7 +18,7 @@ export const runStatisticsHeld = (): boolean => holders > 0;
 export function holdRunStatistics(): () => void {
   if (holders === 0)
     fd = openedDescriptor(
-      checkResult('enable BPF run statistics', bpf_enable_stats(BPF_STATS_RUN_TIME)),
+      checkBpfResult('enable BPF run statistics', bpf_enable_stats(BPF_STATS_RUN_TIME)),
       'BPF run statistics',
     );
   holders += 1;

@@ -1,4 +1,4 @@
-import { address4Bytes, address6Bytes, addressText, macBytes, macText } from './ip-address.ts';
+import { encodeIpv4Address, encodeIpv6Address, decodeIpAddress, encodeMacAddress, decodeMacAddress } from './ip-address.ts';
 
 // Keep this in step with bpf/slot-layout.h.
 
@@ -60,9 +60,9 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
     0,
   );
   value.writeUInt32LE(owner, 4);
-  if (address4 !== undefined) value.set(address4Bytes(address4), 8);
-  if (address6 !== undefined) value.set(address6Bytes(address6), 12);
-  if (macs) value.set([...macBytes(macs.toPod), ...macBytes(macs.fromPod)], 32);
+  if (address4 !== undefined) value.set(encodeIpv4Address(address4), 8);
+  if (address6 !== undefined) value.set(encodeIpv6Address(address6), 12);
+  if (macs) value.set([...encodeMacAddress(macs.toPod), ...encodeMacAddress(macs.fromPod)], 32);
   return value;
 }
 
@@ -79,12 +79,12 @@ export function decodeSlot(value: Buffer): DecodedSlot | null {
   const macs = { toPod: value.subarray(32, 38), fromPod: value.subarray(38, 44) };
   return {
     owner: value.readUInt32LE(4),
-    address4: flags & flag.hasAddress4 ? addressText(value.subarray(8, 12)) : undefined,
-    address6: flags & flag.hasAddress6 ? addressText(value.subarray(12, 28)) : undefined,
+    address4: flags & flag.hasAddress4 ? decodeIpAddress(value.subarray(8, 12)) : undefined,
+    address6: flags & flag.hasAddress6 ? decodeIpAddress(value.subarray(12, 28)) : undefined,
     hooks: flags & flag.atPrimary ? 'primary' : 'device',
     redirect: (flags & flag.redirect) !== 0,
     macs: value.subarray(32).some((byte) => byte !== 0)
-      ? { toPod: macText(macs.toPod), fromPod: macText(macs.fromPod) }
+      ? { toPod: decodeMacAddress(macs.toPod), fromPod: decodeMacAddress(macs.fromPod) }
       : null,
     check: (flags & flag.checkSource) !== 0,
   };
@@ -113,14 +113,14 @@ const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
  * @throws RangeError
  */
 export function encodeEndpointKey(address: string): Buffer {
-  if (!address.includes(':')) return Buffer.from([...address4Bytes(address), 0, 0, 0, 0]);
-  const key = Buffer.from(address6Bytes(address));
-  return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(addressText(key.subarray(12))) : key;
+  if (!address.includes(':')) return Buffer.from([...encodeIpv4Address(address), 0, 0, 0, 0]);
+  const key = Buffer.from(encodeIpv6Address(address));
+  return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(decodeIpAddress(key.subarray(12))) : key;
 }
 
 /** Decodes the IP address that is the key of an endpoint map. */
 export const decodeEndpointKey = (key: Buffer): string =>
-  addressText(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
+  decodeIpAddress(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
 
 export function encodeEndpoint({ slot, owner }: Endpoint): Buffer {
   const value = Buffer.alloc(endpointBytes);

@@ -1,6 +1,6 @@
-import { anchorHints } from './anchor.ts';
+import { attachErrorHints } from './anchor.ts';
 import { BpfError } from './error.ts';
-import { createLink, type LinkOptions } from './link.ts';
+import { createBpfLink, type BpfLinkOptions } from './link.ts';
 
 /** Values of enum bpf_attach_type for tcx hooks, <linux/bpf.h>. */
 export const tcxAttachTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
@@ -10,10 +10,10 @@ export type TcxHook = keyof typeof tcxAttachTypes;
  * Attaches a program to a tcx hook.
  * @returns the link's descriptor @throws BpfError, `no_tcx` on a kernel without tcx
  */
-export async function attachTcx(hook: TcxHook, options: LinkOptions): Promise<number> {
+export async function attachTcx(hook: TcxHook, options: BpfLinkOptions): Promise<number> {
   const operation = `attach a program to ${hook} of ifindex ${options.ifindex}`;
   try {
-    return await createLink(operation, { ...options, attachType: tcxAttachTypes[hook] });
+    return await createBpfLink(operation, { ...options, attachType: tcxAttachTypes[hook] });
   } catch (error) {
     if (!(error instanceof BpfError)) throw error;
     if (error.errnoName === 'EINVAL')
@@ -21,6 +21,6 @@ export async function attachTcx(hook: TcxHook, options: LinkOptions): Promise<nu
         code: 'no_tcx',
         hint: 'tcx needs Linux 6.6 or a backport with CONFIG_NET_XGRESS',
       });
-    throw error.withHint(anchorHints[error.errnoName]);
+    throw error.withHint(attachErrorHints[error.errnoName]);
   }
 }

@@ -2,10 +2,10 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
-import type { Anchor } from './anchor.ts';
-import { linkHooks } from './datapath-programs.ts';
-import { attachLink, type LinkHook } from './hook.ts';
-import { detachLink, withPinnedLink } from './link.ts';
+import type { AttachAnchor } from './anchor.ts';
+import { datapathLinkHooks } from './datapath-programs.ts';
+import { attachProgramByLink, type LinkHook } from './hook.ts';
+import { detachBpfLink, withPinnedBpfLink } from './link.ts';
 
 import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, unpin } from './pin.ts';
 import { programInfo } from './program-info.ts';
@@ -106,13 +106,13 @@ export class UserProgramPins {
   }
 
   /** Attaches a user program to a hook of the slot's device, unless it already is. @throws BpfError */
-  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: Anchor): Promise<void> {
+  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: AttachAnchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
-    const attached = await withPinnedLink(path, (_, info) => slotOf(info.ifindex) === slot);
+    const attached = await withPinnedBpfLink(path, (_, info) => slotOf(info.ifindex) === slot);
     if (attached) return;
     unpin(path);
     await this.withProgram(pinned, async (program) => {
-      const fd = await attachLink(hook, { ifindex: primaryIfindex(slot), program, anchor });
+      const fd = await attachProgramByLink(hook, { ifindex: primaryIfindex(slot), program, anchor });
       try {
         pin(fd, path);
       } finally {
@@ -122,14 +122,14 @@ export class UserProgramPins {
   }
 
   /** Detaches all user programs from `hooks` (default all) of the slot's device, which may no longer exist. */
-  async detach(slot: number, hooks: readonly LinkHook[] = linkHooks): Promise<void> {
+  async detach(slot: number, hooks: readonly LinkHook[] = datapathLinkHooks): Promise<void> {
     for (const pinned of this.#pins) await this.#detach(pinned, slot, hooks);
   }
 
   /** Detaches a user program from all devices and unloads it. */
   async remove(pinned: UserProgramPin): Promise<void> {
     for (const name of pinnedNames(pinned.path))
-      if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), linkHooks);
+      if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), datapathLinkHooks);
     removePinDirectory(pinned.path);
     this.#pins.splice(this.#pins.indexOf(pinned), 1);
   }
@@ -137,7 +137,7 @@ export class UserProgramPins {
   async #detach(pinned: UserProgramPin, slot: number, hooks: readonly LinkHook[]): Promise<void> {
     for (const hook of hooks) {
       const path = join(pinned.path, linkName(slot, hook));
-      await withPinnedLink(path, (fd) => detachLink(`detach ${path}`, fd));
+      await withPinnedBpfLink(path, (fd) => detachBpfLink(`detach ${path}`, fd));
       unpin(path);
     }
   }

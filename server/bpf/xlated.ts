@@ -1,5 +1,5 @@
 import { addressOf } from '../ffi/libc.ts';
-import { readObjectInfo } from './kernel-object.ts';
+import { readBpfObjectInfo } from './kernel-object.ts';
 import { bpf_func_info, bpf_line_info, bpf_prog_info as field } from './kernel-structs.ts';
 
 /** The translated instructions of a program, with the indexes at which its functions and source lines begin. */
@@ -16,7 +16,7 @@ export interface XlatedProgram {
  * clears the pointer to instructions that it withholds: blinded ones, while kernel.kptr_restrict hides addresses.
  */
 export function readXlatedProgram(fd: number): XlatedProgram {
-  const sizes = readObjectInfo('a program', fd, Buffer.alloc(field.bytes));
+  const sizes = readBpfObjectInfo('a program', fd, Buffer.alloc(field.bytes));
   const bytes = sizes.readUInt32LE(field.xlated_prog_len);
   const functions = sizes.readUInt32LE(field.nr_func_info);
   const lines = sizes.readUInt32LE(field.nr_line_info);
@@ -32,7 +32,7 @@ export function readXlatedProgram(fd: number): XlatedProgram {
   info.writeUInt32LE(bpf_line_info.bytes, field.line_info_rec_size);
   info.writeUInt32LE(lines, field.nr_line_info);
   if (lines > 0) info.writeBigUInt64LE(addressOf(lineInfo), field.line_info);
-  readObjectInfo('a program with its instructions', fd, info);
+  readBpfObjectInfo('a program with its instructions', fd, info);
   const withheld = info.readBigUInt64LE(field.xlated_prog_insns) === 0n;
   return {
     instructions: withheld || bytes === 0 ? null : instructions,

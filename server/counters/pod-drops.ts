@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { dropCounters } from '../../contract/counters.ts';
 import type { PodDrops, ProgramDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { counterIndex } from '../bpf/counter-layout.ts';
+import { counterIndexByName } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
@@ -63,7 +63,7 @@ export class PodDropCounters {
     const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
     return dropCounters
       .map(({ name, reason, direction }) => {
-        const total = sums.reduce((total, counters) => total + (counters[counterIndex[name]] ?? 0n), 0n);
+        const total = sums.reduce((total, counters) => total + (counters[counterIndexByName[name]] ?? 0n), 0n);
         return { reason, direction, packets: Number(total) };
       })
       .filter(({ packets }) => packets > 0)

@@ -1,6 +1,6 @@
 import type { CounterName, DatapathCounterName } from '../../contract/counters.ts';
 import type { DeviceKind } from '../../contract/device.ts';
-import { counterIndex, counterWidth } from '../bpf/counter-layout.ts';
+import { counterIndexByName, slotCounterCount } from '../bpf/counter-layout.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import type { SlotReader } from './slot-reader.ts';
 
@@ -11,7 +11,7 @@ export interface PodSample {
   /** Slot of the pod's current device. */
   slot: number;
   kind: DeviceKind;
-  /** Totals over all devices the pod has had, at the indexes of `counterIndex`. */
+  /** Totals over all devices the pod has had, at the indexes of `counterIndexByName`. */
   counters: BigUint64Array;
   /** Requests of the pod's test traffic; null if it has none. */
   requests: { ok: number; failed: number } | null;
@@ -30,8 +30,8 @@ export interface CounterSample {
 
 /** Reads the counters of a pod's devices and adds those of its removed devices. */
 export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
-  const counters = new BigUint64Array(counterWidth);
-  for (let i = 0; i < counterWidth; i += 1) counters[i] = pod.carried[i] ?? 0n;
+  const counters = new BigUint64Array(slotCounterCount);
+  for (let i = 0; i < slotCounterCount; i += 1) counters[i] = pod.carried[i] ?? 0n;
   for (const slot of pod.slots) read(slot, counters);
   return { pod: pod.number, slot: pod.slots.at(-1) ?? 0, kind: pod.kind, counters, requests: pod.requests };
 }
@@ -40,11 +40,11 @@ export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
 export function readCounterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {
   if (counter === 'requestsOk') return requests && BigInt(requests.ok);
   if (counter === 'requestsFailed') return requests && BigInt(requests.failed);
-  return counters[counterIndex[counter]] ?? 0n;
+  return counters[counterIndexByName[counter]] ?? 0n;
 }
 
 /** Returns by how much a counter of the BPF programs grew between two samples of a pod. */
 export const counterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
-  const index = counterIndex[counter];
+  const index = counterIndexByName[counter];
   return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));
 };

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { NodeSample } from '../../contract/node.ts';
-import { sweptWidth } from '../bpf/counter-layout.ts';
+import { sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
@@ -56,7 +56,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     super();
     this.#pods = pods;
     this.#counters = counters;
-    this.#buffer = new BigUint64Array(counters.slots * sweptWidth);
+    this.#buffer = new BigUint64Array(counters.slots * sweptCounterCount);
     this.#programIds = programIds;
   }
 

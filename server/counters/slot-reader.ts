@@ -1,7 +1,7 @@
-import { counterIndex, counterWidth, sweptWidth } from '../bpf/counter-layout.ts';
+import { counterIndexByName, slotCounterCount, sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 
-/** Adds a slot's counters to `totals`, at the indexes of `counterIndex`. */
+/** Adds a slot's counters to `totals`, at the indexes of `counterIndexByName`. */
 export type SlotReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 
@@ -11,25 +11,25 @@ export function createSlotReader(counters: Counters): SlotReader {
 }
 
 /**
- * Reads all slots below `end` at once into `buffer` (`sweptWidth` values a slot) and returns a reader for them. Drops
+ * Reads all slots below `end` at once into `buffer` (`sweptCounterCount` values a slot) and returns a reader for them. Drops
  * by reason are read when the reader is called, for slots that dropped packets.
  */
 export function createSweepReader(counters: Counters, end: number, buffer: BigUint64Array): SlotReader {
   if (end > 0) counters.sweep(buffer, end);
   return (slot, totals) => {
-    const first = slot * sweptWidth;
-    addAll(totals, buffer.subarray(first, first + sweptWidth), 0);
+    const first = slot * sweptCounterCount;
+    addAll(totals, buffer.subarray(first, first + sweptCounterCount), 0);
     const dropped = totalOf(
       buffer,
-      first + counterIndex.egressDroppedPackets,
-      first + counterIndex.ingressDroppedPackets,
+      first + counterIndexByName.egressDroppedPackets,
+      first + counterIndexByName.ingressDroppedPackets,
     );
-    if (dropped > 0n) addAll(totals, counters.read(slot), sweptWidth);
+    if (dropped > 0n) addAll(totals, counters.read(slot), sweptCounterCount);
   };
 }
 
 function addAll(totals: BigUint64Array, values: ArrayLike<bigint>, from: number): void {
-  const end = Math.min(values.length, counterWidth);
+  const end = Math.min(values.length, slotCounterCount);
   for (let i = from; i < end; i += 1) totals[i] = (totals[i] ?? 0n) + (values[i] ?? 0n);
 }
 

@@ -1,7 +1,7 @@
 import type { Event } from '../../contract/event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
-import type { DatapathContext } from './context.ts';
-import { attachHookFamily } from './device/our-programs.ts';
+import type { DatapathContext } from './datapath-context.ts';
+import { attachHookFamily } from './device/podlane-programs.ts';
 import { wrapAsProblemError } from './errors.ts';
 import { isPodGone } from './pod-activity.ts';
 

@@ -1,4 +1,4 @@
-import { checkResult } from '../bpf/error.ts';
+import { checkBpfResult } from '../bpf/error.ts';
 import { bpf_attr } from '../bpf/kernel-structs.ts';
 import { bpfSyscallNumber, callAsync } from '../bpf/syscall.ts';
 import { openedDescriptor } from '../ffi/descriptors.ts';
@@ -43,7 +43,7 @@ export async function loadMinimalProgram(
   const fd = await callAsync(syscall, bpfSyscallNumber, BPF_PROG_LOAD, attr, attr.length);
   // The kernel reads both buffers inside the call: they must not be collected before.
   void [instructions, license];
-  return openedDescriptor(checkResult(operation, fd), `program: ${operation}`);
+  return openedDescriptor(checkBpfResult(operation, fd), `program: ${operation}`);
 }
 
 /**
@@ -56,7 +56,7 @@ export function createLinkSync(operation: string, program: number, ifindex: numb
   attr.writeUInt32LE(ifindex, bpf_attr['link_create.target_ifindex']);
   attr.writeUInt32LE(type, bpf_attr['link_create.attach_type']);
   const result = syscall(bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
-  const fd = checkResult(operation, result < 0 ? -errno() : result);
+  const fd = checkBpfResult(operation, result < 0 ? -errno() : result);
   return openedDescriptor(fd, `link: ${operation}`);
 }
 
@@ -66,12 +66,12 @@ export async function openTracepoint(operation: string, program: number): Promis
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(program, bpf_attr['raw_tracepoint.prog_fd']);
   const fd = await callAsync(syscall, bpfSyscallNumber, BPF_RAW_TRACEPOINT_OPEN, attr, attr.length);
-  return openedDescriptor(checkResult(operation, fd), `link: ${operation}`);
+  return openedDescriptor(checkBpfResult(operation, fd), `link: ${operation}`);
 }
 
 /** Enables BPF run statistics while the returned descriptor is open. @throws BpfError */
 export async function enableRunStatistics(operation: string): Promise<number> {
   const attr = Buffer.alloc(bpf_attr.bytes); // type 0, BPF_STATS_RUN_TIME
   const fd = await callAsync(syscall, bpfSyscallNumber, BPF_ENABLE_STATS, attr, attr.length);
-  return openedDescriptor(checkResult(operation, fd), 'BPF run statistics');
+  return openedDescriptor(checkBpfResult(operation, fd), 'BPF run statistics');
 }

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { type Btf, readVmlinuxBtf, vmlinuxPath } from '../bpf/btf.ts';
+import { type Btf, readVmlinuxBtf, vmlinuxBtfPath } from '../bpf/btf.ts';
 import { addClsact, deleteClsact } from '../netlink/clsact.ts';
 import { NetlinkError } from '../netlink/error.ts';
 import { getLink, setLink } from '../netlink/link.ts';
@@ -85,7 +85,7 @@ export const capabilityProbes: readonly Probe[] = [
     config: ['CONFIG_DEBUG_INFO_BTF'],
     run: async (context) => {
       const btf = await context.btf();
-      return `read ${btf.typeCount.toLocaleString('en')} types from ${vmlinuxPath}`;
+      return `read ${btf.typeCount.toLocaleString('en')} types from ${vmlinuxBtfPath}`;
     },
   },
   {

@@ -3,14 +3,14 @@ import { type DeviceKind, deviceKindSchema } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type AgentEndpoint, parseAgentEndpoint, waitForAgent } from './agent-client.ts';
 import { lockLabName } from './name-lock.ts';
-import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './names.ts';
+import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './pod-list.ts';
 import {
   type AttachedLabPod,
   attachLabPods,
   createLabPodNamespaces,
   detachLabPods,
   removeLabPods,
-} from './pods.ts';
+} from './attach-pods.ts';
 import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
 import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 

@@ -1,7 +1,7 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { TrafficReport } from '../../contract/pod.ts';
 import { type AgentEndpoint, requestAgent } from './agent-client.ts';
-import type { AttachedLabPod } from './pods.ts';
+import type { AttachedLabPod } from './attach-pods.ts';
 import type { LabTraffic } from './traffic/traffic.ts';
 
 /** Milliseconds between two reports. */

@@ -5,8 +5,8 @@ import {
   isArrayMapType,
   isPerCpuMapType,
   lookUpMapEntry,
-  lookupValueBytes,
-  nextMapKey,
+  lookupValueSize,
+  getNextMapKey,
   perCpuValueStride,
 } from '../bpf/map-entries.ts';
 import type { MapInfo } from '../bpf/map-info.ts';
@@ -38,7 +38,7 @@ export function readMapEntry(
     return { key: typed, keyText: formatMapKey(types, type, key, typed), keyHex: key.toString('hex') };
   };
   try {
-    const bytes = lookUpMapEntry(fd, key, lookupValueBytes(info));
+    const bytes = lookUpMapEntry(fd, key, lookupValueSize(info));
     if (bytes === null || (filled && bytes.every((byte) => byte === 0))) return null;
     const value = isPerCpuMapType(type)
       ? null
@@ -71,13 +71,13 @@ export async function* walkMapEntries(
   let turn = performance.now();
   // A hash that changes meanwhile may start over again and again: stop after twice its size.
   let left = 2 * map.info.maxEntries + 1;
-  for (let key = nextMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
+  for (let key = getNextMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
     yield { key, entry: readMapEntry(map, key, filled) };
     if (performance.now() - turn > turnMs) {
       await breathe();
       turn = performance.now();
     }
-    key = nextMapKey(map.fd, key, map.info.keyBytes);
+    key = getNextMapKey(map.fd, key, map.info.keyBytes);
   }
 }
 
@@ -134,9 +134,9 @@ export function countMapEntries(
   if (isArrayMapType(mapTypeName(info.type))) return { entries: info.maxEntries, entriesAtLeast: false };
   let entries = 0;
   for (
-    let key = nextMapKey(fd, null, info.keyBytes);
+    let key = getNextMapKey(fd, null, info.keyBytes);
     key !== null;
-    key = nextMapKey(fd, key, info.keyBytes)
+    key = getNextMapKey(fd, key, info.keyBytes)
   ) {
     if (entries === most) return { entries, entriesAtLeast: true };
     entries += 1;

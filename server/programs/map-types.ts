@@ -1,8 +1,8 @@
 import type { BpfMapDetail } from '../../contract/map.ts';
 import { Btf } from '../bpf/btf.ts';
-import { decodeBtfValue, type TypedValue } from '../bpf/btf-decode.ts';
-import { cDeclaration, cTypeName, resolveValueType } from '../bpf/btf-types.ts';
-import { addressText } from '../bpf/ip-address.ts';
+import { decodeBtfValue, type DecodedBtfValue } from '../bpf/btf-decode.ts';
+import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../bpf/btf-types.ts';
+import { decodeIpAddress } from '../bpf/ip-address.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
 import type { MapInfo } from '../bpf/map-info.ts';
 
@@ -30,9 +30,9 @@ export function readBtfMapTypes({
     if (object === null) return none(`its BTF ${btfId} is gone`);
     const btf = new Btf(object.bytes);
     // Global data has only a value type; its key is the index 0.
-    if (keyTypeId !== 0 && resolveValueType(btf, keyTypeId).bytes !== keyBytes)
+    if (keyTypeId !== 0 && resolveBtfValueType(btf, keyTypeId).bytes !== keyBytes)
       return none(`its BTF describes keys of another size than ${keyBytes}`);
-    if (valueTypeId !== 0 && resolveValueType(btf, valueTypeId).bytes > valueBytes)
+    if (valueTypeId !== 0 && resolveBtfValueType(btf, valueTypeId).bytes > valueBytes)
       return none(`its BTF describes values of another size than ${valueBytes}`);
     return { btf, key: keyTypeId, value: valueTypeId, untyped: null };
   } catch (error) {
@@ -47,17 +47,17 @@ export const formatTypeDeclarations = ({
   untyped,
 }: BtfMapTypes): Pick<BpfMapDetail, 'keyType' | 'valueType' | 'untyped'> => {
   const text = (id: number) =>
-    btf === null || id === 0 ? null : { name: cTypeName(btf, id), declaration: cDeclaration(btf, id) };
+    btf === null || id === 0 ? null : { name: formatCTypeName(btf, id), declaration: formatCDeclaration(btf, id) };
   return { keyType: text(key), valueType: text(value), untyped };
 };
 
 /** Decodes bytes by their BTF type; without a type, as hex. */
-export function decodeTypedValue(btf: Btf | null, id: number, bytes: Buffer): TypedValue {
+export function decodeTypedValue(btf: Btf | null, id: number, bytes: Buffer): DecodedBtfValue {
   if (btf !== null && id !== 0) return decodeBtfValue(btf, id, bytes);
   return `0x${bytes.toString('hex')}`;
 }
 
-export const decodeMapKey = ({ btf, key }: BtfMapTypes, bytes: Buffer, isArray: boolean): TypedValue =>
+export const decodeMapKey = ({ btf, key }: BtfMapTypes, bytes: Buffer, isArray: boolean): DecodedBtfValue =>
   isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTypedValue(btf, key, bytes);
 
 /** Formats a key on one line: prefixes of an LPM trie and addresses as text, members as name=value. */
@@ -65,7 +65,7 @@ export function formatMapKey(
   { btf, key }: BtfMapTypes,
   type: string,
   bytes: Buffer,
-  typed: TypedValue,
+  typed: DecodedBtfValue,
 ): string {
   if (type === 'lpm_trie' && (bytes.length === 8 || bytes.length === 20)) return prefixText(bytes);
   if (btf === null || key === 0) return String(typed);
@@ -76,7 +76,7 @@ const mapped = /^::ffff:(?=\d+\.)/;
 
 /** Formats a struct bpf_lpm_trie_key (u32 length, address) as CIDR; IPv4-mapped IPv6 (RFC 4291, 2.5.5.2) as IPv4. */
 function prefixText(bytes: Buffer): string {
-  const [address, length] = [addressText(bytes.subarray(4)), bytes.readUInt32LE(0)];
+  const [address, length] = [decodeIpAddress(bytes.subarray(4)), bytes.readUInt32LE(0)];
   return mapped.test(address) && length >= 96
     ? `${address.replace(mapped, '')}/${length - 96}`
     : `${address}/${length}`;
@@ -88,16 +88,16 @@ const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
   (bytes.length === 16 && /addr/i.test(type)) ||
   (bytes.length === 16 && /addr|peer|source|destination/i.test(member));
 
-function lineOf(btf: Btf, id: number, bytes: Buffer, typed: TypedValue, member: string): string {
-  if (isAddress(bytes, cTypeName(btf, id), member)) return addressText(bytes).replace(mapped, '');
-  const type = resolveValueType(btf, id);
+function lineOf(btf: Btf, id: number, bytes: Buffer, typed: DecodedBtfValue, member: string): string {
+  if (isAddress(bytes, formatCTypeName(btf, id), member)) return decodeIpAddress(bytes).replace(mapped, '');
+  const type = resolveBtfValueType(btf, id);
   if (type.kind !== 'struct' || typeof typed !== 'object' || typed === null || Array.isArray(typed))
     return typeof typed === 'object' ? JSON.stringify(typed) : String(typed);
   return type.members
     .filter(({ name, bits }) => name !== '' && bits === 0)
     .map(({ name, type: of, bitOffset }) => {
       const from = bitOffset / 8;
-      const part = bytes.subarray(from, from + resolveValueType(btf, of).bytes);
+      const part = bytes.subarray(from, from + resolveBtfValueType(btf, of).bytes);
       return `${name}=${lineOf(btf, of, part, typed[name] ?? null, name)}`;
     })
     .join(' ');

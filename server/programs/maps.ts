@@ -3,12 +3,12 @@ import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
 import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
-import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
+import { listBpfObjectIds, parseMemlockSize, readBpfFdinfo, withBpfObjectById } from '../bpf/kernel-object.ts';
 import {
   deleteMapEntry,
   isArrayMapType,
   isPerCpuMapType,
-  whyNotListable,
+  explainUnlistableMapType,
   writeMapEntry,
 } from '../bpf/map-entries.ts';
 import { mapFdById, mapInfo } from '../bpf/map-info.ts';
@@ -50,15 +50,15 @@ export class BpfMaps {
   async list(): Promise<BpfMap[]> {
     const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const users = usersOfMaps();
-    return listObjectIds('map')
-      .flatMap((id) => withObjectById('map', id, (fd) => describe(fd, owners, users)) ?? [])
+    return listBpfObjectIds('map')
+      .flatMap((id) => withBpfObjectById('map', id, (fd) => describe(fd, owners, users)) ?? [])
       .sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id);
   }
 
   /** Returns a map with its types and number of entries. @throws ProblemError `map_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfMapDetail> {
     const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
-    const found = withObjectById('map', id, (fd): BpfMapDetail => {
+    const found = withBpfObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
       const info = mapInfo(fd);
       const counted = map.notListed === null ? countMapEntries({ fd, info }, mostCounted) : {};
@@ -176,7 +176,7 @@ const gone = (id: number): ProblemError =>
 /** Returns the ids of the programs that use each map, by map id. */
 function usersOfMaps(): Map<number, number[]> {
   const users = new Map<number, number[]>();
-  for (const program of listObjectIds('program'))
+  for (const program of listBpfObjectIds('program'))
     for (const map of programInfoById(program)?.mapIds ?? [])
       users.set(map, [...(users.get(map) ?? []), program]);
   return users;
@@ -184,7 +184,7 @@ function usersOfMaps(): Map<number, number[]> {
 
 function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
   const info = mapInfo(fd);
-  const fdinfo = readFdinfo(fd);
+  const fdinfo = readBpfFdinfo(fd);
   const type = mapTypeName(info.type);
   const programIds = users.get(info.id) ?? [];
   const map = {
@@ -196,10 +196,10 @@ function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number
     maxEntries: info.maxEntries,
     flags: info.flags,
     flagNames: mapFlagNames(info.flags),
-    memoryBytes: memlockBytes(fdinfo),
+    memoryBytes: parseMemlockSize(fdinfo),
     entries: isArrayMapType(type) ? info.maxEntries : null,
     entriesAtLeast: false,
-    notListed: whyNotListable(type),
+    notListed: explainUnlistableMapType(type),
     frozen: fdinfo.frozen === undefined ? null : fdinfo.frozen === '1',
     btfId: info.btfId || null,
     ...owners.map(info.id, programIds),
@@ -215,7 +215,7 @@ function openMap(id: number): ReadableBpfMap {
   if (fd === null) throw gone(id);
   try {
     const info = mapInfo(fd);
-    const why = whyNotListable(mapTypeName(info.type));
+    const why = explainUnlistableMapType(mapTypeName(info.type));
     if (why !== null)
       throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);
     return { fd, info, types: readBtfMapTypes(info) };

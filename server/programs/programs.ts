@@ -9,12 +9,12 @@ import {
 } from '../../contract/program.ts';
 import { requireValue } from '../../contract/required.ts';
 import { Btf } from '../bpf/btf.ts';
-import { listObjectIds, memlockBytes, readFdinfo, withObjectById } from '../bpf/kernel-object.ts';
+import { listBpfObjectIds, parseMemlockSize, readBpfFdinfo, withBpfObjectById } from '../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
 import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
 import { programTypeName } from '../bpf/type-names.ts';
 import { readXlatedProgram } from '../bpf/xlated.ts';
-import type { SettingStore } from '../store/port.ts';
+import type { SettingStore } from '../store/store-interfaces.ts';
 import { explainNotAttached } from './not-attached-reason.ts';
 import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
 import { ProgramRunRates } from './run-rates.ts';
@@ -80,7 +80,7 @@ export class BpfPrograms {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
     const owners = new BpfObjectOwners(this.#ours, scan);
-    const items = listObjectIds('program').flatMap(
+    const items = listBpfObjectIds('program').flatMap(
       (id) => this.#describe(id, scan, owners, maxListedAttachments) ?? [],
     );
     for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
@@ -135,7 +135,7 @@ export class BpfPrograms {
       return;
     }
     this.#rates.read(
-      listObjectIds('program').flatMap((id) => programInfoById(id) ?? []),
+      listBpfObjectIds('program').flatMap((id) => programInfoById(id) ?? []),
       performance.now(),
     );
   }
@@ -185,8 +185,8 @@ export class BpfPrograms {
 const isOurs = ({ owner }: BpfProgram): boolean => owner.kind === 'podlane';
 
 function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
-  const read = withObjectById('program', info.id, (fd) => ({
-    memoryBytes: memlockBytes(readFdinfo(fd)),
+  const read = withBpfObjectById('program', info.id, (fd) => ({
+    memoryBytes: parseMemlockSize(readBpfFdinfo(fd)),
     fullName: info.btfId === 0 ? null : fullName(fd, info),
   }));
   return read ?? { memoryBytes: null, fullName: null };

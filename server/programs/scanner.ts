@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../contract/problem.ts';
 import type { ProgramInstructions } from '../../contract/program.ts';
 import { Mutex } from '../async/mutex.ts';
-import { listObjectIds } from '../bpf/kernel-object.ts';
+import { listBpfObjectIds } from '../bpf/kernel-object.ts';
 import type { NodeScan, ScannedNamespace } from './scan/node-scan.ts';
 import { heldBpfObjectIds } from './scan/process-descriptors.ts';
 // Does nothing in this thread. Loaded here, Node caches its compiled form, so that the worker starts fast.
@@ -70,7 +70,7 @@ export class BpfScanner {
   }
 
   #objects(): string {
-    return [listObjectIds('program'), listObjectIds('link'), listObjectIds('map')].join(' ');
+    return [listBpfObjectIds('program'), listBpfObjectIds('link'), listBpfObjectIds('map')].join(' ');
   }
 
   /** Returns the running scan if it started with the same objects, else starts another. */

@@ -10,7 +10,7 @@ import * as events from './events.ts';
 import * as journal from './migration-journal.ts';
 import { openDatabase } from './open-database.ts';
 import * as pods from './pods.ts';
-import type { DatapathStore, HistoryStore, RuleStore } from './port.ts';
+import type { DatapathStore, HistoryStore, RuleStore } from './store-interfaces.ts';
 import type {
   CarriedCounters,
   DeviceRecord,

@@ -4,10 +4,10 @@ import { parseAddress } from '../../contract/cidr.ts';
 import type { KernelCapability } from '../../contract/node.ts';
 import { requireValue } from '../../contract/required.ts';
 import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
-import { ArrayMap } from '../bpf/array-map.ts';
+import { BpfArrayMap } from '../bpf/array-map.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
-import { checkResult } from '../bpf/error.ts';
-import { HashMap } from '../bpf/hash-map.ts';
+import { checkBpfResult } from '../bpf/error.ts';
+import { BpfHashMap } from '../bpf/hash-map.ts';
 import { type LoadedObject, loadObject } from '../bpf/object-loader.ts';
 import { programInfo } from '../bpf/program-info.ts';
 import { RingBuffer } from '../bpf/ring-buffer.ts';
@@ -106,7 +106,7 @@ export class KernelDropObserver {
       const loaded = await loading;
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
-      new ArrayMap(requireValue(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
+      new BpfArrayMap(requireValue(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
         number - 1,
         encodeDropFilter(wanted),
       );
@@ -168,7 +168,7 @@ export class KernelDropObserver {
         requireValue(object.maps.get('trace_drops'), 'map trace_drops'),
       );
       const link = openedDescriptor(
-        checkResult(
+        checkBpfResult(
           'attach to tracepoint kfree_skb',
           await callAsync(bpf_raw_tracepoint_open, null, program),
         ),
@@ -184,7 +184,7 @@ export class KernelDropObserver {
 
   /** Writes the set of traces of each address into the BPF map. @param gone addresses of a trace that ended */
   #writeAddresses(object: LoadedObject, gone: readonly Buffer[] = []): void {
-    const traced = new HashMap(requireValue(object.maps.get('traced'), 'map traced'), 'traced');
+    const traced = new BpfHashMap(requireValue(object.maps.get('traced'), 'map traced'), 'traced');
     const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
     for (const [number, { addresses }] of this.#traces)
       for (const address of addresses) {
@@ -220,7 +220,7 @@ export class KernelDropObserver {
 
 /** Counts drops that found the buffer full, and those that occurred while the program ran on the same CPU. */
 const lostOf = (object: LoadedObject): bigint =>
-  new ArrayMap(
+  new BpfArrayMap(
     requireValue(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'),
     'lost_trace_drops',
     8,

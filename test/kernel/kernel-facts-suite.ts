@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Btf, readVmlinuxBtf } from '../../server/bpf/btf.ts';
-import { type BtfMember, resolveValueType } from '../../server/bpf/btf-types.ts';
+import { type BtfMember, resolveBtfValueType } from '../../server/bpf/btf-types.ts';
 import * as bpfStructs from '../../server/bpf/kernel-structs.ts';
 import { readDropReasons } from '../../server/kernel/drop-reasons.ts';
 import { currentNamespace } from '../../server/kernel/netns.ts';
@@ -15,7 +15,7 @@ type Layout = Readonly<Record<string, number>>;
 
 /** Offset in bytes of a member by its path, `id.idiag_if`, through anonymous structs and unions; null without one. */
 function offsetOf(btf: Btf, typeId: number, path: string): number | null {
-  const type = resolveValueType(btf, typeId);
+  const type = resolveBtfValueType(btf, typeId);
   if (type.kind !== 'struct' && type.kind !== 'union') return null;
   for (const member of type.members) {
     const inside = memberOffset(btf, member, path);
@@ -44,7 +44,7 @@ function differences(all: readonly Btf[], name: string, layout: Layout, checkSiz
   const found = btf?.find('struct', name) ?? btf?.find('union', name);
   if (!btf || !found) return [`${name}: not in the kernel’s BTF`];
   const { bytes, ...fields } = layout;
-  const size = resolveValueType(btf, found.id).bytes;
+  const size = resolveBtfValueType(btf, found.id).bytes;
   return [
     ...(checkSize && bytes !== undefined && bytes !== size
       ? [`${name}: ${bytes} bytes, kernel ${size}`]

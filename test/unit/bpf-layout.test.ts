@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressText } from '../../server/bpf/ip-address.ts';
+import { decodeIpAddress } from '../../server/bpf/ip-address.ts';
 import {
   decodeEndpoint,
   decodeEndpointKey,
@@ -80,7 +80,7 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
     fc.assert(
       fc.property(fc.oneof(bytes(16), bytes(4)), (address) => {
-        const key = encodeEndpointKey(addressText(address));
+        const key = encodeEndpointKey(decodeIpAddress(address));
         expect(key.subarray(0, address.length)).toEqual(Buffer.from(address));
         expect(encodeEndpointKey(decodeEndpointKey(key))).toEqual(key);
       }),

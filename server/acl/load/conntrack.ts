@@ -1,4 +1,4 @@
-import type { HashMap } from '../../bpf/hash-map.ts';
+import type { BpfHashMap } from '../../bpf/hash-map.ts';
 import { conntrackStates, decodeMappedAddress } from '../../bpf/rule-layout.ts';
 import type { TrackedConnection } from './kernel-rules.ts';
 
@@ -6,7 +6,7 @@ import type { TrackedConnection } from './kernel-rules.ts';
 const nowSeconds = (): number => Number(process.hrtime.bigint() / 1_000_000_000n);
 
 /** Reads the map `conntrack`, for one pod or for all; expired connections are left out. */
-export function listTrackedConnections(map: HashMap, owner?: number): TrackedConnection[] {
+export function listTrackedConnections(map: BpfHashMap, owner?: number): TrackedConnection[] {
   const now = nowSeconds();
   return map
     .entries()

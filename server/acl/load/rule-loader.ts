@@ -1,8 +1,8 @@
 import type { RuleSetName } from '../../../contract/rules.ts';
 import { Mutex } from '../../async/mutex.ts';
-import { ArrayMap } from '../../bpf/array-map.ts';
-import type { RuleMaps } from '../../bpf/datapath-maps.ts';
-import { HashMap } from '../../bpf/hash-map.ts';
+import { BpfArrayMap } from '../../bpf/array-map.ts';
+import type { RuleMapDescriptors } from '../../bpf/datapath-maps.ts';
+import { BpfHashMap } from '../../bpf/hash-map.ts';
 import { MemoryMapping } from '../../bpf/mmap.ts';
 import {
   decodeTrace,
@@ -50,17 +50,17 @@ export class RuleLoader implements KernelRules {
   readonly #settings: KernelSettings;
   readonly #entries: MemoryMapping;
   readonly #sets: Record<RuleSetName, RuleSetLoader>;
-  readonly #conntrack: HashMap;
-  readonly #nodeAddresses: HashMap;
+  readonly #conntrack: BpfHashMap;
+  readonly #nodeAddresses: BpfHashMap;
   readonly #lostVerdicts: MemoryMapping;
   readonly #verdicts: RingBufferSubscription<VerdictEvent>;
-  readonly #traceFilters: ArrayMap;
+  readonly #traceFilters: BpfArrayMap;
   readonly #traces: RingBufferSubscription<TraceEvent>;
   /** Runs loads one after the other, each with its clean-up. */
   readonly #loads = new Mutex();
 
   /** Adopts the rules that an earlier agent loaded: they are enforced until the next load. */
-  constructor(maps: RuleMaps, options: RuleLoaderOptions) {
+  constructor(maps: RuleMapDescriptors, options: RuleLoaderOptions) {
     const { slots, timeouts = defaultConntrackTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
     this.#slots = slots;
     this.#settings = new KernelSettings(maps.settings);
@@ -77,8 +77,8 @@ export class RuleLoader implements KernelRules {
       active: new RuleSetLoader('active', { ipcache, pods, policies }, this.#settings, allocator),
       staged: new RuleSetLoader('staged', staged, this.#settings, allocator),
     };
-    this.#conntrack = new HashMap(maps.conntrack, 'conntrack');
-    this.#nodeAddresses = new HashMap(maps.node_addresses, 'node_addresses');
+    this.#conntrack = new BpfHashMap(maps.conntrack, 'conntrack');
+    this.#nodeAddresses = new BpfHashMap(maps.node_addresses, 'node_addresses');
     this.#lostVerdicts = new MemoryMapping(
       'the lost verdicts',
       maps.lost_verdicts,
@@ -88,7 +88,7 @@ export class RuleLoader implements KernelRules {
     this.#verdicts = new RingBufferSubscription(maps.verdicts, 'verdicts', decodeVerdict, (active) =>
       this.#settings.setVerdictRate(active ? verdicts.perSecond : 0, verdicts.burst),
     );
-    this.#traceFilters = new ArrayMap(maps.trace_filters, 'trace_filters', traceFilterBytes);
+    this.#traceFilters = new BpfArrayMap(maps.trace_filters, 'trace_filters', traceFilterBytes);
     this.#traces = new RingBufferSubscription(maps.traces, 'traces', decodeTrace);
     this.setTraceFilters([]);
   }

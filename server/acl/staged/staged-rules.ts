@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
-import type { RuleStore } from '../../store/port.ts';
+import type { RuleStore } from '../../store/store-interfaces.ts';
 import type { StagedRulesRecord } from '../../store/records.ts';
 import type { EventPublisher, RuleChange } from '../rule-change.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';

@@ -1,6 +1,6 @@
 import { addressBitLength, type Cidr } from '../../../contract/cidr.ts';
-import { HashMap } from '../../bpf/hash-map.ts';
-import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
+import { BpfHashMap } from '../../bpf/hash-map.ts';
+import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntryBytes, ipcacheKeyBytes } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -39,12 +39,12 @@ function coveringIdentity(
 
 /** The map `ipcache` of a rule set, with a copy of its content. */
 export class IpcacheMap {
-  readonly #map: HashMap;
+  readonly #map: BpfHashMap;
   #prefixes = new Map<string, IpcachePrefix>();
   #removed = new Set<string>();
 
   constructor(fd: number) {
-    this.#map = new HashMap(fd, 'ipcache');
+    this.#map = new BpfHashMap(fd, 'ipcache');
   }
 
   get size(): number {
@@ -67,7 +67,7 @@ export class IpcacheMap {
   }
 
   /** Computes the updates that make the `target` tables match, and the keys to remove after the switch. */
-  prepare({ ipcache }: PolicyTables, target: TargetPolicyTable): { write: MapEntries; remove: MapKeys } {
+  prepare({ ipcache }: PolicyTables, target: TargetPolicyTable): { write: BpfMapEntries; remove: BpfMapKeys } {
     const write = new MapWordBuffer(ipcacheKeyBytes, ipcacheEntryBytes);
     const remove = new MapWordBuffer(ipcacheKeyBytes);
     const wanted = new Map<string, { length: number; address: bigint; identity: number }>();
@@ -112,7 +112,7 @@ export class IpcacheMap {
   }
 
   /** Empties the copy. @returns all keys, to be removed from the map */
-  clear(): MapKeys {
+  clear(): BpfMapKeys {
     const keys = new MapWordBuffer(ipcacheKeyBytes);
     for (const prefix of this.#prefixes.values()) writePrefix(keys.next(), prefix);
     this.#prefixes.clear();

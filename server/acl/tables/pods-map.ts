@@ -1,5 +1,5 @@
-import { HashMap } from '../../bpf/hash-map.ts';
-import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
+import { BpfHashMap } from '../../bpf/hash-map.ts';
+import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesBytes, unknownPod } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -11,13 +11,13 @@ const unknownWords: PolicyWords = [0, unknownPod, 0, unknownPod];
 
 /** The map `pods` of a rule set, with a copy of its content. */
 export class PodsMap {
-  readonly #map: HashMap;
+  readonly #map: BpfHashMap;
   /** Policies by pod number. */
   #pods = new Map<number, PolicyWords>();
   #removed = new Set<number>();
 
   constructor(fd: number) {
-    this.#map = new HashMap(fd, 'pods');
+    this.#map = new BpfHashMap(fd, 'pods');
   }
 
   /** Reads the content from the kernel. */
@@ -51,7 +51,7 @@ export class PodsMap {
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
-  ): { write: MapEntries; remove: MapKeys } {
+  ): { write: BpfMapEntries; remove: BpfMapKeys } {
     const write = new MapWordBuffer(4, podPoliciesBytes);
     const remove = new MapWordBuffer(4);
     const put = (pod: number, policies: PolicyWords): void => {
@@ -91,7 +91,7 @@ export class PodsMap {
   }
 
   /** Empties the copy. @returns all keys, to be removed from the map */
-  clear(): MapKeys {
+  clear(): BpfMapKeys {
     const buffer = new MapWordBuffer(4);
     for (const pod of this.#pods.keys()) {
       const { keys, key } = buffer.next();

@@ -1,5 +1,5 @@
-import { HashMap } from '../../bpf/hash-map.ts';
-import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
+import { BpfHashMap } from '../../bpf/hash-map.ts';
+import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { policyEntryBytes, policyKeyBytes } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -12,13 +12,13 @@ const tableB = (packed: number): number => packed % 2 ** 24;
 
 /** The map `policies` of a rule set, with a copy of its content. */
 export class PoliciesMap {
-  readonly #map: HashMap;
+  readonly #map: BpfHashMap;
   /** Packed indexes of entry lists by policy and identity. */
   #policies = new Map<number, Map<number, number>>();
   #removed: [policy: number, identity: number][] = [];
 
   constructor(fd: number) {
-    this.#map = new HashMap(fd, 'policies');
+    this.#map = new BpfHashMap(fd, 'policies');
   }
 
   get size(): number {
@@ -60,7 +60,7 @@ export class PoliciesMap {
     { policyMap }: PolicyTables,
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
-  ): { write: MapEntries; remove: MapKeys } {
+  ): { write: BpfMapEntries; remove: BpfMapKeys } {
     const write = new MapWordBuffer(policyKeyBytes, policyEntryBytes);
     const remove = new MapWordBuffer(policyKeyBytes);
     const put = (lists: Map<number, number>, policy: number, identity: number, index: number): void => {
@@ -100,7 +100,7 @@ export class PoliciesMap {
   }
 
   /** Empties the copy. @returns all keys, to be removed from the map */
-  clear(): MapKeys {
+  clear(): BpfMapKeys {
     const buffer = new MapWordBuffer(policyKeyBytes);
     for (const [policy, lists] of this.#policies)
       for (const identity of lists.keys()) {

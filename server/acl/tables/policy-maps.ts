@@ -1,4 +1,4 @@
-import type { MapEntries, MapKeys } from '../../bpf/map-batch.ts';
+import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { IpcacheMap } from './ipcache-map.ts';
 import { PodsMap } from './pods-map.ts';
 import { PoliciesMap } from './policies-map.ts';
@@ -14,12 +14,12 @@ export interface PolicyMapFds {
 
 /** Updates of a rule set's maps to make before the switch, and keys to remove once no packet is evaluated by them. */
 interface MapChanges {
-  ipcache: MapEntries;
-  pods: MapEntries;
-  policies: MapEntries;
+  ipcache: BpfMapEntries;
+  pods: BpfMapEntries;
+  policies: BpfMapEntries;
   remove: RemovedMapKeys;
 }
-export type RemovedMapKeys = Record<keyof PolicyMapFds, MapKeys>;
+export type RemovedMapKeys = Record<keyof PolicyMapFds, BpfMapKeys>;
 
 /**
  * The double-buffered maps of a rule set that lead to entries: each value has a part for table A and one for table B.

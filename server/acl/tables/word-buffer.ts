@@ -1,4 +1,4 @@
-import type { MapEntries } from '../../bpf/map-batch.ts';
+import type { BpfMapEntries } from '../../bpf/map-batch.ts';
 
 const doubleCapacity = (words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
   const larger = new Uint32Array(words.length * 2);
@@ -28,7 +28,7 @@ export class MapWordBuffer {
     return { keys: this.#keys, key, values: this.#values, value };
   }
 
-  get entries(): MapEntries {
+  get entries(): BpfMapEntries {
     return {
       count: this.count,
       keys: Buffer.from(this.#keys.buffer, 0, this.count * this.#keyWords * 4),

@@ -1,4 +1,4 @@
-import { counterIndex } from '../../bpf/counter-layout.ts';
+import { counterIndexByName } from '../../bpf/counter-layout.ts';
 import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
@@ -35,9 +35,10 @@ export function readPodTraffic({ programs }: KernelContext, pod: LivePod): PodTr
   const counter = (index: number): number => Number(sums[index] ?? 0n);
   return {
     at: performance.now(),
-    egressPackets: counter(counterIndex.egressPackets),
-    ingressPackets: counter(counterIndex.ingressPackets),
-    drops: counter(counterIndex.egressDroppedPackets) + counter(counterIndex.ingressDroppedPackets),
+    egressPackets: counter(counterIndexByName.egressPackets),
+    ingressPackets: counter(counterIndexByName.ingressPackets),
+    drops:
+      counter(counterIndexByName.egressDroppedPackets) + counter(counterIndexByName.ingressDroppedPackets),
     failed: pod.requests?.failed ?? null,
   };
 }

@@ -2,9 +2,9 @@ import type { BatchPlan, BatchPod, NewBatch } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { MigrationCheck } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { DatapathContext } from '../context.ts';
+import type { DatapathContext } from '../datapath-context.ts';
 import { wrapAsProblemError } from '../errors.ts';
-import type { MigrationController } from '../migration/migrations.ts';
+import type { MigrationController } from '../migration/migration-controller.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 
 type PlannedPod = BatchPlan['pods'][number];

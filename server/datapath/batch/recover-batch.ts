@@ -1,7 +1,7 @@
 import type { Batch, BatchPod } from '../../../contract/batch.ts';
 import { countPods } from '../../../contract/batch-states.ts';
 import type { Migration } from '../../../contract/migration.ts';
-import type { BatchStore, MigrationStore } from '../../store/port.ts';
+import type { BatchStore, MigrationStore } from '../../store/store-interfaces.ts';
 import { summarizeMigrationFailure } from './failure-summary.ts';
 
 /**

@@ -15,7 +15,7 @@ import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './next-hops.ts';
-import { releaseSlotPrograms } from './our-programs.ts';
+import { releaseSlotPrograms } from './podlane-programs.ts';
 
 /** Longest time for the kernel to notice that both ends are up. */
 const carrierLimitMs = 5000;

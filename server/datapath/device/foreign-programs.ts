@@ -10,7 +10,7 @@ import { replaceBpfFilter } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { programHooks } from './hooks.ts';
-import { readAttachedPrograms } from './our-programs.ts';
+import { readAttachedPrograms } from './podlane-programs.ts';
 import { podlaneFilterPriority } from './tc-filter.ts';
 import { attachUserProgram } from './user-hooks.ts';
 

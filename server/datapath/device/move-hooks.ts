@@ -3,7 +3,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import type { DatapathContext } from '../context.ts';
+import type { DatapathContext } from '../datapath-context.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { chooseNetkitPolicy } from './device.ts';
@@ -12,7 +12,7 @@ import {
   detachHookFamily,
   findHooksWithoutPodlaneProgram,
   writeSlotEntry,
-} from './our-programs.ts';
+} from './podlane-programs.ts';
 import { attachUserPrograms } from './user-hooks.ts';
 
 /**

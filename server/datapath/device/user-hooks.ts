@@ -1,7 +1,7 @@
 import type { HookFamily } from '../../../contract/device.ts';
-import type { Anchor } from '../../bpf/anchor.ts';
+import type { AttachAnchor } from '../../bpf/anchor.ts';
 import type { LinkHook } from '../../bpf/hook.ts';
-import { queryHook } from '../../bpf/hook-query.ts';
+import { queryHookPrograms } from '../../bpf/hook-query.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { addClsact } from '../../netlink/clsact.ts';
@@ -47,9 +47,9 @@ async function findUserProgramAnchor(
   { place }: UserProgramPin,
   slot: number,
   hook: LinkHook,
-): Promise<Anchor> {
+): Promise<AttachAnchor> {
   if (place === 'after') return 'tail';
-  const found = await queryHook(primaryIfindex(slot), hook);
+  const found = await queryHookPrograms(primaryIfindex(slot), hook);
   const ours = found.find(({ programId }) => kernel.programs.isOurs(programId));
   return ours ? { before: { programId: ours.programId } } : 'head';
 }
@@ -59,9 +59,9 @@ export async function anchorAmongUserPrograms(
   kernel: KernelContext,
   slot: number,
   hook: LinkHook,
-): Promise<Anchor> {
+): Promise<AttachAnchor> {
   if (kernel.userPins.owners().size === 0) return 'tail';
-  const found = await queryHook(primaryIfindex(slot), hook);
+  const found = await queryHookPrograms(primaryIfindex(slot), hook);
   const after = found.find(({ programId }) => kernel.userPins.find(programId)?.place === 'after');
   return after ? { before: { programId: after.programId } } : 'tail';
 }

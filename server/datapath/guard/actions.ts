@@ -1,14 +1,14 @@
-import { type DatapathContext, formatPodName } from '../context.ts';
+import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
-import { attachPodlanePrograms, setRedirectEndpoints } from '../device/our-programs.ts';
+import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-programs.ts';
 import { wrapAsProblemError } from '../errors.ts';
-import type { MigrationController } from '../migration/migrations.ts';
+import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 import { guardEventTemplates } from './messages.ts';
-import { addGuardAction, type PodGuardState } from './state.ts';
+import { addGuardAction, type PodGuardState } from './guard-store.ts';
 
 interface Dependencies {
   context: DatapathContext;

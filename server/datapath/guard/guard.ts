@@ -6,10 +6,10 @@ import type {
 } from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
 import { TaskScope } from '../../async/task-scope.ts';
-import { type DatapathContext, formatPodName, setPodCondition } from '../context.ts';
-import { EchoSockets } from '../echo/sockets.ts';
+import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
+import { EchoSockets } from '../echo/echo-sockets.ts';
 import { wrapAsProblemError } from '../errors.ts';
-import type { MigrationController } from '../migration/migrations.ts';
+import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, runningMigrationId } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { GuardActions } from './actions.ts';
@@ -27,7 +27,7 @@ import {
   nodeWideFailureMessage,
 } from './messages.ts';
 import { PodGuardSignals } from './pod-signals.ts';
-import { addGuardAction, GuardStore, type PodGuardState } from './state.ts';
+import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
 
 /** Each pod is evaluated this often; the evaluations are spread over the period. */
 const periodMs = 1000;

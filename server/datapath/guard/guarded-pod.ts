@@ -1,7 +1,7 @@
 import type { GuardAction } from '../../../contract/guard.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { PodGuardSignals } from './pod-signals.ts';
-import type { PodGuardState } from './state.ts';
+import type { PodGuardState } from './guard-store.ts';
 
 /** A pod with the guard's signals and state for it. */
 export interface GuardedPod {

@@ -1,6 +1,6 @@
 import type { Hook } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { type HookedProgram, queryHook } from '../../bpf/hook-query.ts';
+import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
@@ -49,14 +49,14 @@ export async function checkNetkitHooks(
   }
 }
 
-async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Promise<HookedProgram[]> {
+async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Promise<ProgramOnHook[]> {
   const ifindex = primaryIfindex(slot);
-  if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHook(ifindex, hook);
+  if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHookPrograms(ifindex, hook);
   const programs = await readTcFilterPrograms(kernel, ifindex, hook);
   return programs.map(({ id, linkId }) => ({ programId: id, linkId }));
 }
 
-const otherPrograms = (present: readonly HookedProgram[]): string =>
+const otherPrograms = (present: readonly ProgramOnHook[]): string =>
   present.length === 0
     ? ''
     : ` (but ${present.map(({ programId }) => `${programInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;

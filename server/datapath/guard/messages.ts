@@ -1,9 +1,9 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardAction, GuardThresholdOverrides, GuardThresholds } from '../../../contract/guard.ts';
 import type { NewEvent } from '../../store/records.ts';
-import { formatPodName } from '../context.ts';
+import { formatPodName } from '../datapath-context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodGuardState } from './state.ts';
+import type { PodGuardState } from './guard-store.ts';
 
 /** Returns the condition of a pod that the guard moved or gave up on; null while it only watches. */
 export function guardConditionMessage({ escalation: { stage, because } }: PodGuardState): string | null {

@@ -2,7 +2,7 @@ import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
-import type { EchoSockets } from '../echo/sockets.ts';
+import type { EchoSockets } from '../echo/echo-sockets.ts';
 import {
   assessProbeRecord,
   initialProbeRecord,

@@ -5,8 +5,8 @@ import {
   guardSignalSchema,
 } from '../../../contract/guard.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
-import { counterIndex } from '../../bpf/counter-layout.ts';
-import type { EchoSockets } from '../echo/sockets.ts';
+import { counterIndexByName } from '../../bpf/counter-layout.ts';
+import type { EchoSockets } from '../echo/echo-sockets.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodIdle } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
@@ -70,7 +70,8 @@ export class PodGuardSignals {
       this.#slot = device.slot;
     }
     const counters = this.#kernel.programs.counters.read(device.slot);
-    const counter = (name: keyof typeof counterIndex): number => Number(counters[counterIndex[name]]);
+    const counter = (name: keyof typeof counterIndexByName): number =>
+      Number(counters[counterIndexByName[name]]);
     const silent = this.#traffic.add(
       {
         at: now,

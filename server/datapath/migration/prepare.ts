@@ -7,14 +7,14 @@ import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
 import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device.ts';
 import { defaultHookFamily } from '../device/hooks.ts';
 import { type DeviceNetworkState, readDeviceNetworkState } from '../device/network-state.ts';
-import { buildSlotEntry } from '../device/our-programs.ts';
+import { buildSlotEntry } from '../device/podlane-programs.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod, toDeviceRef } from '../pod-registry.ts';
 import { buildDeviceRecord } from '../pods/connect-pod.ts';
 import { type MigrationRequest, runPreflightChecks } from './preflight.ts';
 import { formatPlanScript } from './script.ts';
-import { planMigrationSteps } from './steps.ts';
+import { planMigrationSteps } from './step-list.ts';
 
 /** A plan, with the network state that its steps carry over and the record of the new device. */
 export interface PreparedMigration {

@@ -11,7 +11,7 @@ import {
   undoMigrationSteps,
 } from './executor.ts';
 import { findDeviceOnSlot } from './prepare.ts';
-import type { DeviceMove } from './step.ts';
+import type { DeviceMove } from './step-definition.ts';
 
 /** The parts of `Migrations` that a recovery uses. */
 export interface MigrationRecoveryContext {

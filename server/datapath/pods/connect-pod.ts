@@ -8,7 +8,7 @@ import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/recor
 import { addPeerAddresses, createDevicePair } from '../device/device.ts';
 import { enableHostForwarding } from '../device/host-forwarding.ts';
 import { addPodRoutes } from '../device/network-state.ts';
-import { attachPodlanePrograms, setRedirectEndpoints } from '../device/our-programs.ts';
+import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-programs.ts';
 import { attachUserPrograms } from '../device/user-hooks.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';

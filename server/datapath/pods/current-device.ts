@@ -1,4 +1,4 @@
-import type { DatapathStore } from '../../store/port.ts';
+import type { DatapathStore } from '../../store/store-interfaces.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';

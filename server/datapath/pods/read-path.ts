@@ -12,7 +12,7 @@ import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import { programHooks } from '../device/hooks.ts';
 import { hasIpv6Address, listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
-import { readAttachedPrograms } from '../device/our-programs.ts';
+import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';

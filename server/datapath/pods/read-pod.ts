@@ -10,7 +10,7 @@ import type { Route } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { listPodGateways } from '../device/next-hops.ts';
-import { readAttachedPrograms } from '../device/our-programs.ts';
+import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';

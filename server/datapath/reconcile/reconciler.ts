@@ -1,20 +1,20 @@
 import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
 import { slotOf } from '../../bpf/slot-layout.ts';
 import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
-import { type DatapathContext, formatPodName, setPodCondition } from '../context.ts';
+import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
 import { wrapAsProblemError } from '../errors.ts';
 import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { removePodFromMemory } from '../pods/lifecycle.ts';
-import type { DeviceDrift } from './drift.ts';
+import type { DeviceDrift } from './device-drift.ts';
 import {
   detectPodDrift,
   reconcilePodAtStart,
   removeExtraDevices,
   removePodIfNamespaceGone,
   writePodMapEntries,
-} from './reconcile.ts';
+} from './reconcile-pod.ts';
 
 /** Gathers events that belong together: a namespace disappears link by link, a tool changes address by address. */
 const debounceMs = 200;

@@ -6,14 +6,14 @@ import type { AttachedProgram } from '../../../contract/device.ts';
 import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
-import { withObjectById } from '../../bpf/kernel-object.ts';
+import { withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { mapInfo } from '../../bpf/map-info.ts';
 import { loadObject } from '../../bpf/object-loader.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
-import { type DatapathContext, formatPodName } from '../context.ts';
+import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { programHooks } from '../device/hooks.ts';
-import { readAttachedPrograms } from '../device/our-programs.ts';
+import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
 import { wrapAsProblemError } from '../errors.ts';
 import { withPod } from '../pod-activity.ts';
@@ -204,7 +204,7 @@ export class UserPrograms {
         verifiedInstructions: info.verifiedInstructions || null,
       },
       maps: info.mapIds.flatMap((id) => {
-        const name = withObjectById('map', id, (fd) => mapInfo(fd).name);
+        const name = withBpfObjectById('map', id, (fd) => mapInfo(fd).name);
         return name === null ? [] : [{ id, name }];
       }),
       attached: on !== undefined,

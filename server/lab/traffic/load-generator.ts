@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { computeLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
-import { shortClient } from './short-connection-client.ts';
-import { tcpClient } from './tcp-client.ts';
+import { createShortConnectionClient } from './short-connection-client.ts';
+import { createTcpClient } from './tcp-client.ts';
 import {
-  advanceClock,
-  type ClientOptions,
+  advanceTrafficClock,
   type RequestCounts,
   type TrafficClient,
+  type TrafficClientOptions,
 } from './traffic-client.ts';
-import { udpClient } from './udp-client.ts';
+import { createUdpClient } from './udp-client.ts';
 
 /** A flow with its index in `labFlows` and the address of its server. */
 export type AddressedFlow = LabFlow & { index: number; address: string };
@@ -39,7 +39,7 @@ export class LoadGenerator {
     const tick = () => {
       if (!this.#running) return;
       const now = performance.now();
-      advanceClock(this.#clock, now - last);
+      advanceTrafficClock(this.#clock, now - last);
       for (const paced of this.#clients) this.#pace(paced, now - last, now - started);
       last = now;
       if (toJoin && this.#clients.every(({ client }) => client.joined)) {
@@ -80,9 +80,13 @@ export class LoadGenerator {
 /** Limits the requests that are due at once, so that a client that was blocked does not catch up in a burst. */
 const dueLimit = (flow: LabFlow): number => (flow.type === 'burst' ? 1 : 4);
 
-function clientOf(flow: AddressedFlow, counts: RequestCounts, clock: ClientOptions['clock']): TrafficClient {
-  const options: ClientOptions = { ...flow, port: labServerPort, counts, clock };
-  if (flow.type === 'tcp') return tcpClient(options);
-  if (flow.type === 'short') return shortClient(options);
-  return udpClient(options, { burst: flow.type === 'burst' });
+function clientOf(
+  flow: AddressedFlow,
+  counts: RequestCounts,
+  clock: TrafficClientOptions['clock'],
+): TrafficClient {
+  const options: TrafficClientOptions = { ...flow, port: labServerPort, counts, clock };
+  if (flow.type === 'tcp') return createTcpClient(options);
+  if (flow.type === 'short') return createShortConnectionClient(options);
+  return createUdpClient(options, { burst: flow.type === 'burst' });
 }

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { decodeTrafficMessage, encodeTrafficMessage, createMessageSplitter } from './message.ts';
+import { createMessageSplitter, decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
 import { socketBufferSize } from './udp-client.ts';
 
 /** Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have stopped */

@@ -1,12 +1,19 @@
 import { connect } from 'node:net';
-import { encodeTrafficMessage, createMessageSplitter } from './message.ts';
-import { type TrafficClientOptions, responseTimeoutMs, type TrafficClient } from './traffic-client.ts';
+import { createMessageSplitter, encodeTrafficMessage } from './message.ts';
+import { responseTimeoutMs, type TrafficClient, type TrafficClientOptions } from './traffic-client.ts';
 
 /** Maximum number of open connections. */
 const maxConnections = 8;
 
 /** Sends one request per connection: connect, request, reply, close. */
-export function createShortConnectionClient({ address, port, request, reply, counts, clock }: TrafficClientOptions): TrafficClient {
+export function createShortConnectionClient({
+  address,
+  port,
+  request,
+  reply,
+  counts,
+  clock,
+}: TrafficClientOptions): TrafficClient {
   const pending = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
   let joined = false;

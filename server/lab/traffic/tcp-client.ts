@@ -1,6 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { encodeTrafficMessage, createMessageSplitter } from './message.ts';
-import { type TrafficClientOptions, responseTimeoutMs, reconnectDelayMs, type TrafficClient } from './traffic-client.ts';
+import { createMessageSplitter, encodeTrafficMessage } from './message.ts';
+import {
+  reconnectDelayMs,
+  responseTimeoutMs,
+  type TrafficClient,
+  type TrafficClientOptions,
+} from './traffic-client.ts';
 
 /** Connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;
@@ -29,7 +34,14 @@ export function createTcpClient(options: TrafficClientOptions): TrafficClient {
   };
 }
 
-function keptConnection({ address, port, request, reply, counts, clock }: TrafficClientOptions): TrafficClient {
+function keptConnection({
+  address,
+  port,
+  request,
+  reply,
+  counts,
+  clock,
+}: TrafficClientOptions): TrafficClient {
   let socket: Socket | null = null;
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
   let since = clock.now - reconnectDelayMs;

@@ -26,9 +26,13 @@ export type TrafficThreadCommand =
 export type TrafficThreadEvent = { type: 'serving' | 'joined' | 'drained' };
 
 /** Runs a pod's servers and clients in this thread, which enters the pod's network namespace. */
-export function runTrafficThread(main: MessagePort, { netns, address, flows, counts }: TrafficThreadData): void {
+export function runTrafficThread(
+  main: MessagePort,
+  { netns, address, flows, counts }: TrafficThreadData,
+): void {
   enterNetns(netns);
-  const report = (type: TrafficThreadEvent['type']) => main.postMessage({ type } satisfies TrafficThreadEvent);
+  const report = (type: TrafficThreadEvent['type']) =>
+    main.postMessage({ type } satisfies TrafficThreadEvent);
   const load = new LoadGenerator();
   let stopServing = () => {};
   main.on('message', async (message: TrafficThreadCommand) => {

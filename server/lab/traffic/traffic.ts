@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import { labFlows } from '../flows.ts';
 import { adjustLoadRate } from './adjust-rate.ts';
-import { requestCountsSize, type RequestCounts, openSharedRequestCounts } from './traffic-client.ts';
-import type { TrafficThreadEvent, TrafficThreadData, TrafficThreadCommand } from './traffic-thread.ts';
+import { openSharedRequestCounts, type RequestCounts, requestCountsSize } from './traffic-client.ts';
+import type { TrafficThreadCommand, TrafficThreadData, TrafficThreadEvent } from './traffic-thread.ts';
 
 /** An endpoint of the traffic: a network namespace and the address of its servers. */
 export interface TrafficEndpoint {

@@ -1,6 +1,11 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
-import { type TrafficClientOptions, responseTimeoutMs, reconnectDelayMs, type TrafficClient } from './traffic-client.ts';
+import {
+  reconnectDelayMs,
+  responseTimeoutMs,
+  type TrafficClient,
+  type TrafficClientOptions,
+} from './traffic-client.ts';
 
 /** Datagrams of a burst, and the most memory that the kernel charges for a small one (its truesize). */
 const burstDatagrams = 300;

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { queryHookSync } from '../../bpf/hook-query.ts';
-import type { LinkInfo } from '../../bpf/link-info.ts';
+import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
+import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { cgroupAttachTypes } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
@@ -25,7 +25,7 @@ const programTypes = [
  * @returns the attachments, and the cgroups' paths by id, which is the inode of the cgroup's directory
  */
 export function scanCgroupAttachments(
-  links: readonly LinkInfo[],
+  links: readonly BpfLinkInfo[],
   types: ReadonlySet<string>,
   unread: string[],
 ): { attachments: ProgramAttachment[]; paths: Map<bigint, string> } {
@@ -62,9 +62,9 @@ export function scanCgroupAttachments(
   return { attachments, paths };
 }
 
-function programsOf(fd: number, id: bigint, name: string, links: readonly LinkInfo[]): ProgramAttachment[] {
+function programsOf(fd: number, id: bigint, name: string, links: readonly BpfLinkInfo[]): ProgramAttachment[] {
   return cgroupAttachTypes.flatMap(({ type, name: hook }) => {
-    const entries = queryHookSync(fd, type);
+    const entries = queryHookProgramsSync(fd, type);
     return entries.map(({ programId, linkId }, position) =>
       createAttachment(programId, {
         kind: 'cgroup',
@@ -79,7 +79,7 @@ function programsOf(fd: number, id: bigint, name: string, links: readonly LinkIn
   });
 }
 
-const linkOf = (links: readonly LinkInfo[], id: bigint, hook: string, programId: number): number | null =>
+const linkOf = (links: readonly BpfLinkInfo[], id: bigint, hook: string, programId: number): number | null =>
   links.find(
     (link) =>
       link.at.kind === 'cgroup' &&

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Attachment, NamespaceReference } from '../../../contract/program.ts';
-import { Btf, vmlinuxPath } from '../../bpf/btf.ts';
-import type { LinkInfo } from '../../bpf/link-info.ts';
+import { Btf, vmlinuxBtfPath } from '../../bpf/btf.ts';
+import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import { createAttachment } from './attachment.ts';
@@ -26,7 +26,7 @@ const kinds: Record<string, Attachment['kind']> = {
 
 /** Resolves the target of each link, and adds the attachments that are known from links only. */
 export function resolveLinkTargets(
-  links: readonly LinkInfo[],
+  links: readonly BpfLinkInfo[],
   placed: readonly ProgramAttachment[],
   cgroups: ReadonlyMap<bigint, string>,
   namespaces: readonly { inode: bigint; ref: NamespaceReference }[],
@@ -61,11 +61,11 @@ export function resolveLinkTargets(
 }
 
 /** Names a link's hook as bpftool does: netkit/peer, tcx/ingress; else by the attach type or the link type. */
-const hookOf = ({ type, attachType }: LinkInfo): string =>
+const hookOf = ({ type, attachType }: BpfLinkInfo): string =>
   attachType?.replace(/^(tcx|netkit)_/, '$1/') ?? type;
 
 function targetOf(
-  { at, programId }: LinkInfo,
+  { at, programId }: BpfLinkInfo,
   cgroups: ReadonlyMap<bigint, string>,
   namespaces: readonly { inode: bigint; ref: NamespaceReference }[],
 ): string {
@@ -104,7 +104,7 @@ function readTracedName(object: number, typeId: number): string {
   try {
     // The kernel returns 0 or the id of vmlinux's BTF for its own functions.
     const found = object === 0 ? null : readLoadedBtf(object);
-    const vmlinux = () => new Btf(readFileSync(vmlinuxPath));
+    const vmlinux = () => new Btf(readFileSync(vmlinuxBtfPath));
     const btf =
       found === null || found.name === 'vmlinux'
         ? vmlinux()

@@ -1,6 +1,6 @@
-import { queryHookSync } from '../../bpf/hook-query.ts';
-import { listObjectIds, withObjectById } from '../../bpf/kernel-object.ts';
-import { lookUpMapEntry, nextMapKey } from '../../bpf/map-entries.ts';
+import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
+import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts';
+import { lookUpMapEntry, getNextMapKey } from '../../bpf/map-entries.ts';
 import { type MapInfo, mapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';
@@ -17,9 +17,9 @@ const mostSlots = 4_096;
 
 /** Finds programs attached through maps: those in a prog_array, for tail calls, and those of sockmaps and sockhashes. */
 export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachment[] {
-  return listObjectIds('map').flatMap(
+  return listBpfObjectIds('map').flatMap(
     (id) =>
-      withObjectById('map', id, (fd) => {
+      withBpfObjectById('map', id, (fd) => {
         const info = mapInfo(fd);
         const type = mapTypeName(info.type);
         if (type === 'prog_array') return calledThrough(fd, info);
@@ -32,20 +32,20 @@ export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachmen
 
 function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): ProgramAttachment[] {
   const found: ProgramAttachment[] = [];
-  let key = nextMapKey(fd, null, 4);
+  let key = getNextMapKey(fd, null, 4);
   for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
     const value = lookUpMapEntry(fd, key, 4);
     const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
     if (value !== null)
       found.push(createAttachment(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
-    key = nextMapKey(fd, key, 4);
+    key = getNextMapKey(fd, key, 4);
   }
   return found;
 }
 
 const ofSockets = (fd: number, { id, name }: MapInfo): ProgramAttachment[] =>
   Object.entries(socketTypes).flatMap(([hook, type]) =>
-    queryHookSync(fd, type).map(({ programId, linkId }) =>
+    queryHookProgramsSync(fd, type).map(({ programId, linkId }) =>
       createAttachment(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
     ),
   );

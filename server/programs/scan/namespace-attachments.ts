@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BpfDevice, NamespaceReference } from '../../../contract/program.ts';
-import { queryHookSync } from '../../bpf/hook-query.ts';
-import type { LinkInfo } from '../../bpf/link-info.ts';
+import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
+import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { type NetworkNamespace, namedDirectory, openNamespace } from '../../kernel/netns.ts';
 import { listIngressQdiscs } from '../../netlink/clsact.ts';
 import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
@@ -69,14 +69,14 @@ const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;
 /** Finds the programs at the hooks of a namespace and of its devices, in the order they run. */
 export async function scanNamespaceAttachments(
   namespace: OpenScannedNamespace,
-  links: readonly LinkInfo[],
+  links: readonly BpfLinkInfo[],
   types: ReadonlySet<string>,
 ): Promise<ProgramAttachment[]> {
   const found: ProgramAttachment[] = [];
   if (types.has('flow_dissector') || types.has('sk_lookup'))
     for (const [hook, type] of Object.entries(netnsTypes))
       found.push(
-        ...ordered(queryHookSync(namespace.fd, type), (programId, rest) =>
+        ...ordered(queryHookProgramsSync(namespace.fd, type), (programId, rest) =>
           createAttachment(programId, {
             kind: 'netns',
             hook,
@@ -95,7 +95,7 @@ export async function scanNamespaceAttachments(
     for (const device of devices)
       for (const [hook, type] of hooksOf(device))
         found.push(
-          ...ordered(queryHookSync(device.ifindex, type), (programId, rest) =>
+          ...ordered(queryHookProgramsSync(device.ifindex, type), (programId, rest) =>
             createAttachment(programId, {
               kind: hook.startsWith('netkit') ? 'netkit' : 'tcx',
               hook,
@@ -140,7 +140,7 @@ const ordered = (
 const xdpAttachments = (
   link: LinkWithXdp,
   device: BpfDevice,
-  links: readonly LinkInfo[],
+  links: readonly BpfLinkInfo[],
 ): ProgramAttachment[] =>
   link.xdp.map(({ mode, programId }) =>
     createAttachment(programId, {

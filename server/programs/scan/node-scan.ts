@@ -5,7 +5,7 @@ import type {
   NamespaceReference,
 } from '../../../contract/program.ts';
 import type { BpfObjectKind } from '../../bpf/kernel-object.ts';
-import type { LinkInfo } from '../../bpf/link-info.ts';
+import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 
 /** A network namespace to scan. */
 export interface ScannedNamespace {
@@ -21,7 +21,7 @@ export interface NodeScanRequest {
 export type ProgramAttachment = Attachment & { programId: number };
 
 export interface ScannedLink {
-  link: LinkInfo;
+  link: BpfLinkInfo;
   target: string;
   device: BpfDevice | null;
 }

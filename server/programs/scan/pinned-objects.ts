@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { readObjectInfo } from '../../bpf/kernel-object.ts';
+import { readBpfObjectInfo } from '../../bpf/kernel-object.ts';
 import { openPinned } from '../../bpf/pin.ts';
 import type { NodeScan } from './node-scan.ts';
 
@@ -65,7 +65,7 @@ function pinned(path: string): { kind: NodeScan['pins'][number]['kind']; id: num
       const kind = kinds[name as keyof typeof kinds];
       return kind === undefined
         ? null
-        : { kind, id: readObjectInfo(path, fd, Buffer.alloc(16)).readUInt32LE(4) };
+        : { kind, id: readBpfObjectInfo(path, fd, Buffer.alloc(16)).readUInt32LE(4) };
     } finally {
       closeSync(fd);
     }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
 import { requireValue } from '../../../contract/required.ts';
 import { Btf } from '../../bpf/btf.ts';
-import { disassemble } from '../../bpf/disassemble.ts';
-import { withObjectById } from '../../bpf/kernel-object.ts';
+import { disassembleProgram } from '../../bpf/disassemble.ts';
+import { withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { programInfo } from '../../bpf/program-info.ts';
 import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated.ts';
@@ -13,7 +13,7 @@ const mostInstructions = 100_000;
 
 /** Disassembles a program's translated instructions, with functions and source lines; null if it no longer exists. */
 export function readProgramInstructions(id: number): ProgramInstructions | null {
-  const found = withObjectById('program', id, (fd) => ({
+  const found = withBpfObjectById('program', id, (fd) => ({
     info: programInfo(fd),
     code: readXlatedProgram(fd),
   }));
@@ -46,7 +46,7 @@ function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf |
   );
   const sources = new Map(btf === null ? [] : lines.map((line) => [line.index, line]));
   const helpers = helperNames(bytes);
-  return disassemble(bytes, {
+  return disassembleProgram(bytes, {
     call: (immediate) => helpers.get(immediate),
     function: (index) => names.get(index),
   }).map(({ index, units, text, target }) => {

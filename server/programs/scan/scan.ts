@@ -1,5 +1,5 @@
-import { listObjectIds } from '../../bpf/kernel-object.ts';
-import { linkInfoById } from '../../bpf/link-info.ts';
+import { listBpfObjectIds } from '../../bpf/kernel-object.ts';
+import { readLinkInfoById } from '../../bpf/link-info.ts';
 import { programInfoById } from '../../bpf/program-info.ts';
 import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
@@ -13,9 +13,9 @@ import { scanProcesses } from './process-descriptors.ts';
 /** Searches everything that a program may be attached to. It blocks repeatedly, so it runs in a worker thread. */
 export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
-  const links = listObjectIds('link').flatMap((id) => linkInfoById(id) ?? []);
+  const links = listBpfObjectIds('link').flatMap((id) => readLinkInfoById(id) ?? []);
   const types = new Set(
-    listObjectIds('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)),
+    listBpfObjectIds('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)),
   );
   const found = scanProcesses(unread);
   const attachments: ProgramAttachment[] = [...found.perfEvents];

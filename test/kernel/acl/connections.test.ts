@@ -6,7 +6,7 @@ import { parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';
 import { RuleFixture } from './rule-fixture.ts';
@@ -171,9 +171,9 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
   test('later fragments follow the first one’s verdict', async () => {
     await fixture.load('active', rules(closed, allowEgress), [pod]);
     const later = { fragment: { id: port, offset: 9, more: false } };
-    const before = fixture.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]!;
+    const before = fixture.programs.counters.read(0)[counterIndexByName['egressDroppedPackets.fragment']]!;
     expect(out(later)).toBe('drop');
-    expect(fixture.programs.counters.read(0)[counterIndex['egressDroppedPackets.fragment']]! - before).toBe(
+    expect(fixture.programs.counters.read(0)[counterIndexByName['egressDroppedPackets.fragment']]! - before).toBe(
       1n,
     );
     expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');

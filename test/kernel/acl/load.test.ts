@@ -5,7 +5,7 @@ import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { PolicyTableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
-import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { tcp } from './packets.ts';
 import { noTracking, RuleFixture } from './rule-fixture.ts';
 
@@ -53,7 +53,7 @@ function entered(...ports: number[]): number[] {
 }
 const sizes = () =>
   (['ipcache', 'pods', 'policies', 'staged_ipcache', 'staged_pods', 'staged_policies'] as const).map(
-    (name) => new HashMap(fixture.programs.ruleMaps[name], name).entries().length,
+    (name) => new BpfHashMap(fixture.programs.ruleMaps[name], name).entries().length,
   );
 
 test('changing one rule writes a small share of the tables, and obsolete elements are removed', async () => {

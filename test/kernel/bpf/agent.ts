@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
-import type { Anchor } from '../../../server/bpf/anchor.ts';
+import type { AttachAnchor } from '../../../server/bpf/anchor.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
-import type { PinnedLink } from '../../../server/bpf/datapath-links.ts';
+import type { PinnedDatapathLink } from '../../../server/bpf/datapath-links.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import type { DecodedSlot, Endpoint, SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import type { TcHook } from '../../../server/netlink/tc-filter.ts';
@@ -21,7 +21,7 @@ export type Call =
   | { name: 'open'; args: [pins: string, args: OpenArguments] }
   | { name: 'replace'; args: [args: { object: string; failAt?: number | undefined }] }
   | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; args: [] }
-  | { name: 'attach'; args: [hook: LinkHook, slot: number, order?: Anchor | undefined] }
+  | { name: 'attach'; args: [hook: LinkHook, slot: number, order?: AttachAnchor | undefined] }
   | { name: 'detach'; args: [slot: number, hooks?: readonly Hook[] | undefined] }
   | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; args: [slot: number] }
   | { name: 'query'; args: [slot: number, hook: LinkHook] }
@@ -32,7 +32,7 @@ export type Call =
   | { name: 'loadForeign'; args: [name: string] }
   | {
       name: 'attachForeign';
-      args: [id: number, hook: LinkHook, slot: number, order?: Anchor | undefined];
+      args: [id: number, hook: LinkHook, slot: number, order?: AttachAnchor | undefined];
     }
   | { name: 'detachForeign'; args: [id: number, hook: LinkHook, slot: number] };
 
@@ -74,10 +74,10 @@ export class Agent implements AsyncDisposable {
       programIds: number[];
     }>;
   holdStatistics = () => this.#call({ name: 'holdStatistics', args: [] });
-  attach = (hook: LinkHook, slot: number, order?: Anchor) =>
+  attach = (hook: LinkHook, slot: number, order?: AttachAnchor) =>
     this.#call({ name: 'attach', args: [hook, slot, order] });
   detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', args: [slot, hooks] });
-  links = () => this.#call({ name: 'links', args: [] }) as Promise<PinnedLink[]>;
+  links = () => this.#call({ name: 'links', args: [] }) as Promise<PinnedDatapathLink[]>;
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', args: [slot, hook] }) as Promise<AttachedProgram[]>;
   setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', args: [slot, entry] });
@@ -98,7 +98,7 @@ export class Agent implements AsyncDisposable {
   };
   /** Loads a program that only says NEXT; the agent process holds it. Answers its id. */
   loadForeign = (name: string) => this.#call({ name: 'loadForeign', args: [name] }) as Promise<number>;
-  attachForeign = (id: number, hook: LinkHook, slot: number, order?: Anchor) =>
+  attachForeign = (id: number, hook: LinkHook, slot: number, order?: AttachAnchor) =>
     this.#call({ name: 'attachForeign', args: [id, hook, slot, order] });
   detachForeign = (id: number, hook: LinkHook, slot: number) =>
     this.#call({ name: 'detachForeign', args: [id, hook, slot] });

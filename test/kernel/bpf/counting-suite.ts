@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DropReason, toDropCounterName } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import { address4Bytes } from '../../../server/bpf/ip-address.ts';
+import { encodeIpv4Address } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { DeviceFixture, podAddress } from './device-fixture.ts';
 import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';
@@ -14,7 +14,7 @@ const [IPv4, ARP, IPv6, LLDP] = [0x0800, 0x0806, 0x86dd, 0x88cc];
 const malformed = 'malformed';
 const unknownProtocol = 'unknown_protocol';
 const spoofedSource = 'spoofed_source';
-const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address4Bytes(podAddress)];
+const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...encodeIpv4Address(podAddress)];
 const linkLocal = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const global = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
 
@@ -65,16 +65,16 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
       test('packets out of the pod are counted with their bytes, the Ethernet header left out', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ payload: 80 })), 7);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 7n,
-          [counterIndex.egressBytes]: 700n,
+          [counterIndexByName.egressPackets]: 7n,
+          [counterIndexByName.egressBytes]: 700n,
         });
       });
 
       test('packets into the pod are counted', async () => {
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '10.9.9.9', payload: 30 })), 5);
         expect(await counted()).toEqual({
-          [counterIndex.ingressPackets]: 5n,
-          [counterIndex.ingressBytes]: 250n,
+          [counterIndexByName.ingressPackets]: 5n,
+          [counterIndexByName.ingressBytes]: 250n,
         });
       });
 
@@ -83,34 +83,34 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         if (kind === 'netkit') frame.fill(0, 0, 12); // L3: no MAC addresses
         fromPod.send(frame, 10);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 10n,
-          [counterIndex.egressBytes]: 280n,
-          [counterIndex.ingressPackets]: 10n,
-          [counterIndex.ingressBytes]: 280n,
+          [counterIndexByName.egressPackets]: 10n,
+          [counterIndexByName.egressBytes]: 280n,
+          [counterIndexByName.ingressPackets]: 10n,
+          [counterIndexByName.ingressBytes]: 280n,
         });
       });
 
       test('ARP passes', async () => {
         fromPod.send(ethernet(ARP, Buffer.alloc(28)), 2);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 2n,
-          [counterIndex.egressBytes]: 56n,
+          [counterIndexByName.egressPackets]: 2n,
+          [counterIndexByName.egressBytes]: 56n,
         });
       });
 
       test('padding after the packet is not an error', async () => {
         fromPod.send(ethernet(IPv4, ipv4({ total: 24, payload: 26 })));
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 1n,
-          [counterIndex.egressBytes]: 46n,
+          [counterIndexByName.egressPackets]: 1n,
+          [counterIndexByName.egressBytes]: 46n,
         });
       });
     });
 
     describe('dropped packets, by reason', () => {
       const drops = (reason: DropReason, count: number) => ({
-        [counterIndex.egressDroppedPackets]: BigInt(count),
-        [counterIndex[toDropCounterName('egress', reason)]]: BigInt(count),
+        [counterIndexByName.egressDroppedPackets]: BigInt(count),
+        [counterIndexByName[toDropCounterName('egress', reason)]]: BigInt(count),
       });
 
       test.each([
@@ -142,8 +142,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         fromPod.send(ethernet(IPv4, ipv4()), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 6),
-          [counterIndex.egressPackets]: 1n,
-          [counterIndex.egressBytes]: 40n,
+          [counterIndexByName.egressPackets]: 1n,
+          [counterIndexByName.egressBytes]: 40n,
         });
       });
 
@@ -153,8 +153,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         fromPod.send(ethernet(IPv6, ipv6()), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 2),
-          [counterIndex.egressPackets]: 2n,
-          [counterIndex.egressBytes]: 96n,
+          [counterIndexByName.egressPackets]: 2n,
+          [counterIndexByName.egressBytes]: 96n,
         });
       });
 
@@ -162,8 +162,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.setSlot(slot, { ...entry, address6: 'fd00::2' });
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 2n,
-          [counterIndex.egressBytes]: 96n,
+          [counterIndexByName.egressPackets]: 2n,
+          [counterIndexByName.egressBytes]: 96n,
         });
       });
 
@@ -173,8 +173,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 3);
         fromPod.send(ethernet(IPv6, ipv6({ source: global })), 2);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 5n,
-          [counterIndex.egressBytes]: 216n,
+          [counterIndexByName.egressPackets]: 5n,
+          [counterIndexByName.egressBytes]: 216n,
         });
         await agent.clear(slot);
         await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
@@ -205,8 +205,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 1);
         expect(await counted()).toEqual({
           ...drops(spoofedSource, 3),
-          [counterIndex.ingressDroppedPackets]: 1n,
-          [counterIndex[toDropCounterName('ingress', unknownProtocol)]]: 1n,
+          [counterIndexByName.ingressDroppedPackets]: 1n,
+          [counterIndexByName[toDropCounterName('ingress', unknownProtocol)]]: 1n,
         });
       });
 
@@ -214,8 +214,8 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.setSlot(slot, { ...entry, check: false });
         fromPod.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 2);
         expect(await counted()).toEqual({
-          [counterIndex.egressPackets]: 2n,
-          [counterIndex.egressBytes]: 80n,
+          [counterIndexByName.egressPackets]: 2n,
+          [counterIndexByName.egressBytes]: 80n,
         });
       });
 
@@ -224,9 +224,9 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         liar.send(ethernet(IPv4, ipv4({ source: '10.42.0.3' })), 5);
         liar.send(ethernet(LLDP, Buffer.alloc(46)), 2);
         expect(await counted()).toEqual({
-          [counterIndex.egressDroppedPackets]: 7n,
-          [counterIndex[toDropCounterName('egress', spoofedSource)]]: 5n,
-          [counterIndex[toDropCounterName('egress', unknownProtocol)]]: 2n,
+          [counterIndexByName.egressDroppedPackets]: 7n,
+          [counterIndexByName[toDropCounterName('egress', spoofedSource)]]: 5n,
+          [counterIndexByName[toDropCounterName('egress', unknownProtocol)]]: 2n,
         });
       });
 
@@ -235,11 +235,11 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 3);
         toPod.send(ethernetToPod(IPv4, ipv4({ source: '192.0.2.1' })), 1);
         expect(await counted()).toEqual({
-          [counterIndex.ingressDroppedPackets]: 5n,
-          [counterIndex[toDropCounterName('ingress', malformed)]]: 2n,
-          [counterIndex[toDropCounterName('ingress', unknownProtocol)]]: 3n,
-          [counterIndex.ingressPackets]: 1n,
-          [counterIndex.ingressBytes]: 40n,
+          [counterIndexByName.ingressDroppedPackets]: 5n,
+          [counterIndexByName[toDropCounterName('ingress', malformed)]]: 2n,
+          [counterIndexByName[toDropCounterName('ingress', unknownProtocol)]]: 3n,
+          [counterIndexByName.ingressPackets]: 1n,
+          [counterIndexByName.ingressBytes]: 40n,
         });
       });
     });

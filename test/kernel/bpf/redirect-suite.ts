@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
-import { address6Bytes } from '../../../server/bpf/ip-address.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
+import { encodeIpv6Address } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, type FixturePod, NodeFixture, type PodDevice } from './node-fixture.ts';
@@ -77,7 +77,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
 
     const ping = (args: string) => fixture.in(a.netns, `ping -n -i 0.2 -W 2 ${args}`);
     const redirected = async (pod: FixturePod) =>
-      (await agent.read(pod.slot))[counterIndex.egressRedirectedPackets]!;
+      (await agent.read(pod.slot))[counterIndexByName.egressRedirectedPackets]!;
 
     const forgetMtu = (): void => {
       for (const command of ['ip route flush cache', 'ip -6 route flush cache']) fixture.in(a.netns, command);
@@ -98,11 +98,11 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(frame!.toString('hex', 0, 12)).toBe(`${macs.toPod}${macs.fromPod}`.replaceAll(':', ''));
         for (const pod of [a, b]) {
           const counters = await agent.read(pod.slot);
-          expect(counters[counterIndex.egressRedirectedPackets]).toBe(3n);
-          expect(counters[counterIndex.egressRedirectedBytes]).toBe(3n * BigInt(56 + family.overhead));
-          expect(counters[counterIndex.egressPackets]).toBeGreaterThanOrEqual(3n);
-          expect(counters[counterIndex.ingressPackets]).toBeGreaterThanOrEqual(3n);
-          expect(counters.slice(counterIndex.egressDroppedPackets)).toEqual(Array(18).fill(0n));
+          expect(counters[counterIndexByName.egressRedirectedPackets]).toBe(3n);
+          expect(counters[counterIndexByName.egressRedirectedBytes]).toBe(3n * BigInt(56 + family.overhead));
+          expect(counters[counterIndexByName.egressPackets]).toBeGreaterThanOrEqual(3n);
+          expect(counters[counterIndexByName.ingressPackets]).toBeGreaterThanOrEqual(3n);
+          expect(counters.slice(counterIndexByName.egressDroppedPackets)).toEqual(Array(18).fill(0n));
         }
       });
 
@@ -157,21 +157,21 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         fixture.forward(false);
         await stream();
         const counters = await agent.read(a.slot);
-        expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
+        expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
         expect(
-          counters[counterIndex.egressRedirectedBytes]! / counters[counterIndex.egressRedirectedPackets]!,
+          counters[counterIndexByName.egressRedirectedBytes]! / counters[counterIndexByName.egressRedirectedPackets]!,
         ).toBeGreaterThan(3000n);
-        expect(counters[counterIndex.egressDroppedPackets]).toBe(0n);
+        expect(counters[counterIndexByName.egressDroppedPackets]).toBe(0n);
       });
 
       test('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
         fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
-        expect(counters[counterIndex.egressPackets]).toBeGreaterThan(
-          counters[counterIndex.egressRedirectedPackets]!,
+        expect(counters[counterIndexByName.egressPackets]).toBeGreaterThan(
+          counters[counterIndexByName.egressRedirectedPackets]!,
         );
-        expect(counters[counterIndex.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
+        expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
         forgetMtu();
       });
     });
@@ -187,8 +187,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       packet[0] = 6 << 4;
       packet.writeUInt16BE(16, 4);
       packet.set([nextHeader, 9], 6);
-      packet.set(address6Bytes(source), 8);
-      packet.set(address6Bytes(b.address6), 24);
+      packet.set(encodeIpv6Address(source), 8);
+      packet.set(encodeIpv6Address(b.address6), 24);
       packet.set(payload, 40);
       const macs = a.macs ?? { toPod: '00:00:00:00:00:00', fromPod: '00:00:00:00:00:00' };
       const header = `${to ?? macs.fromPod}${macs.toPod}86dd`.replaceAll(':', '');

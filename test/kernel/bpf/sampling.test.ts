@@ -2,8 +2,8 @@ import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
-import { ArrayMap, createMmapableArray } from '../../../server/bpf/array-map.ts';
-import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { BpfArrayMap, createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
+import { counterIndexByName, sweptCounterCount, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import { CounterMap } from '../../../server/bpf/counter-map.ts';
 import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
@@ -19,8 +19,8 @@ let maps: { counters: number; drops: number };
 let counters: CounterMap;
 beforeEach(() => {
   maps = {
-    counters: createMmapableArray('test_counters', counterBytes, cpus * slots),
-    drops: createMmapableArray('test_drops', dropBytes, cpus * slots),
+    counters: createMmapableArrayMap('test_counters', counterBytes, cpus * slots),
+    drops: createMmapableArrayMap('test_drops', dropBytes, cpus * slots),
   };
   counters = new CounterMap(maps, slots);
 });
@@ -32,14 +32,14 @@ afterEach(() => {
 
 /** Writes through the map, as a program would, where the reader has it mapped. */
 function count(cpu: number, slot: number, values: Record<number, bigint>): void {
-  const [low, high] = [new BigUint64Array(sweptWidth), new BigUint64Array(dropBytes / 8)];
+  const [low, high] = [new BigUint64Array(sweptCounterCount), new BigUint64Array(dropBytes / 8)];
   for (const [place, value] of Object.entries(values)) {
-    if (Number(place) < sweptWidth) low[Number(place)] = value;
-    else high[Number(place) - sweptWidth] = value;
+    if (Number(place) < sweptCounterCount) low[Number(place)] = value;
+    else high[Number(place) - sweptCounterCount] = value;
   }
   const index = cpu * slots + slot;
-  new ArrayMap(maps.counters, 'test_counters', counterBytes).set(index, Buffer.from(low.buffer));
-  new ArrayMap(maps.drops, 'test_drops', dropBytes).set(index, Buffer.from(high.buffer));
+  new BpfArrayMap(maps.counters, 'test_counters', counterBytes).set(index, Buffer.from(low.buffer));
+  new BpfArrayMap(maps.drops, 'test_drops', dropBytes).set(index, Buffer.from(high.buffer));
 }
 
 const podAt = (slot: number): SampledPod => ({
@@ -48,41 +48,41 @@ const podAt = (slot: number): SampledPod => ({
   slots: [slot],
   netnsInode: 0n,
   kind: 'veth',
-  carried: zeroCounters(),
+  carried: zeroSlotCounters(),
   requests: null,
 });
 
 test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => {
   for (let cpu = 0; cpu < cpus; cpu += 1)
     count(cpu, 3, {
-      [counterIndex.egressBytes]: 2n ** 60n + BigInt(cpu),
-      [counterIndex['ingressDroppedPackets.spoofed_source']]: 5n,
+      [counterIndexByName.egressBytes]: 2n ** 60n + BigInt(cpu),
+      [counterIndexByName['ingressDroppedPackets.spoofed_source']]: 5n,
     });
-  const expected = zeroCounters();
-  for (let cpu = 0; cpu < cpus; cpu += 1) expected[counterIndex.egressBytes]! += 2n ** 60n + BigInt(cpu);
-  expected[counterIndex['ingressDroppedPackets.spoofed_source']] = 5n * BigInt(cpus);
+  const expected = zeroSlotCounters();
+  for (let cpu = 0; cpu < cpus; cpu += 1) expected[counterIndexByName.egressBytes]! += 2n ** 60n + BigInt(cpu);
+  expected[counterIndexByName['ingressDroppedPackets.spoofed_source']] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
-  expect(counters.read(2)).toEqual(zeroCounters());
+  expect(counters.read(2)).toEqual(zeroSlotCounters());
 });
 
 test('a sweep reads what single reads do', () => {
   for (let slot = 0; slot < slots; slot += 1)
     for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, { 0: BigInt(slot), 7: BigInt(1000 + cpu) });
-  const room = new BigUint64Array(slots * sweptWidth);
+  const room = new BigUint64Array(slots * sweptCounterCount);
   counters.sweep(room);
   for (let slot = 0; slot < slots; slot += 1)
-    expect([...room.subarray(slot * sweptWidth, (slot + 1) * sweptWidth)]).toEqual(
-      counters.read(slot).slice(0, sweptWidth),
+    expect([...room.subarray(slot * sweptCounterCount, (slot + 1) * sweptCounterCount)]).toEqual(
+      counters.read(slot).slice(0, sweptCounterCount),
     );
 });
 
 test('clearing a slot leaves adjacent slots unchanged', () => {
-  const all = Object.fromEntries(zeroCounters().map((_, i) => [i, 9n]));
+  const all = Object.fromEntries(zeroSlotCounters().map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);
-  expect(counters.read(2)).toEqual(zeroCounters());
+  expect(counters.read(2)).toEqual(zeroSlotCounters());
   expect(counters.read(1)).toEqual(counters.read(3));
-  expect(counters.read(1)).toEqual(zeroCounters().map(() => 9n * BigInt(cpus)));
+  expect(counters.read(1)).toEqual(zeroSlotCounters().map(() => 9n * BigInt(cpus)));
 });
 
 test('slots out of range are rejected', () => {
@@ -106,7 +106,7 @@ test('all pods are sampled every second, a watched one at its own rate until the
     const unwatch = sampler.watch('pod-2', 10, (sample) => watched.push(sample));
     sampler.watch('no-such-pod', 10, () => expect.unreachable());
     await sleep(500);
-    count(0, 2, { [counterIndex.egressPackets]: 4n });
+    count(0, 2, { [counterIndexByName.egressPackets]: 4n });
     await sleep(650);
     unwatch();
     const seen = watched.length;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { createMmapableArray } from '../../../server/bpf/array-map.ts';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { pinOver, unpin } from '../../../server/bpf/pin.ts';
 import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
@@ -39,7 +39,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       return agent;
     };
     const egressPackets = async (agent: Agent): Promise<bigint> =>
-      (await agent.read(slot))[counterIndex.egressPackets]!;
+      (await agent.read(slot))[counterIndexByName.egressPackets]!;
 
     beforeEach(() => {
       agents = [];
@@ -65,7 +65,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
 
     /** Puts an array in the place of a pinned map. */
     function pinArray(name: string, valueBytes: number, entries: number): void {
-      const fd = createMmapableArray(name, valueBytes, entries);
+      const fd = createMmapableArrayMap(name, valueBytes, entries);
       pinOver(fd, `${fixture.pins}/maps/${name}`);
       closeSync(fd);
     }
@@ -94,7 +94,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       fromPod.send(frame, 10);
       expect(await egressPackets(next)).toBe(30n);
       fromPod.send(spoofed);
-      expect((await next.read(slot))[counterIndex['egressDroppedPackets.spoofed_source']]).toBe(1n);
+      expect((await next.read(slot))[counterIndexByName['egressDroppedPackets.spoofed_source']]).toBe(1n);
     });
 
     test('another build replaces the programs: links stay and counters continue', async () => {
@@ -147,8 +147,8 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         const counters = await next.read(slot);
         expect(sent).toBeGreaterThan(20);
         expect([
-          counters[counterIndex.egressPackets],
-          counters[counterIndex['egressDroppedPackets.spoofed_source']],
+          counters[counterIndexByName.egressPackets],
+          counters[counterIndexByName['egressDroppedPackets.spoofed_source']],
         ]).toEqual([20n, BigInt(sent)]);
         expect(await next.readSlot(slot)).toMatchObject(entry);
       });

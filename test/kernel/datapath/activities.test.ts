@@ -9,7 +9,7 @@ import type { UserProgram } from '../../../contract/build.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
-import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { decodeEndpoint, decodeEndpointKey } from '../../../server/bpf/slot-layout.ts';
 import { exampleObject } from '../../testbed/builds.ts';
@@ -322,7 +322,7 @@ describe('a thousand acts of all kinds on ten pods', () => {
     const fd = openPinned(join(node.pins, 'maps', 'endpoints4'));
     if (fd === null) throw new Error('endpoints4 is not pinned');
     try {
-      return new HashMap(fd, 'endpoints4').entries().map(([key, value]) => {
+      return new BpfHashMap(fd, 'endpoints4').entries().map(([key, value]) => {
         const { slot, owner } = decodeEndpoint(value);
         return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
       });

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { openNamespace } from '../../../server/kernel/netns.ts';
 import { createLabHost, removeLabHost } from '../../../server/lab/host.ts';
-import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/names.ts';
+import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/pod-list.ts';
 import { withNamespace } from '../../../server/netlink/setns.ts';
 
 const lab = `t-${process.pid.toString(36)}`;

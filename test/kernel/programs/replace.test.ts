@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import { anotherBuild, renamedObject } from '../../testbed/builds.ts';
 import { Agent, type Opened } from '../bpf/agent.ts';
 import { DeviceFixture, podAddress } from '../bpf/device-fixture.ts';
@@ -64,7 +64,7 @@ test('every packet is counted exactly once before, during and after the replacem
   }
   expect(await replaced).toMatchObject({ replaced: 6 });
   fromPod.send(frame, 20);
-  expect((await agent.read(1))[counterIndex.egressPackets]).toBe(BigInt(sent + 20));
+  expect((await agent.read(1))[counterIndexByName.egressPackets]).toBe(BigInt(sent + 20));
   expect(sent).toBeGreaterThan(100);
   // Ours in its place, before the other.
   const [ours, other, ...more] = await agent.query(1, 'tcx/ingress');
@@ -79,7 +79,7 @@ test('a failure halfway restores the previous programs on all devices', async ()
   expect(await running()).toEqual(before);
   using fromPod = fixture.packetsFromPod(2);
   fromPod.send(frame, 7);
-  expect((await agent.read(2))[counterIndex.egressPackets]).toBe(7n);
+  expect((await agent.read(2))[counterIndexByName.egressPackets]).toBe(7n);
 });
 
 test('an incompatible object is refused with the differences, and nothing changes', async () => {

@@ -4,9 +4,9 @@ import type { NewUserProgram, UserProgram } from '../../../contract/build.ts';
 import type { Event } from '../../../contract/event.ts';
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { HashMap } from '../../../server/bpf/hash-map.ts';
-import { withObjectById } from '../../../server/bpf/kernel-object.ts';
-import { deviceLinkInfo } from '../../../server/bpf/link-info.ts';
+import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
+import { withBpfObjectById } from '../../../server/bpf/kernel-object.ts';
+import { readDeviceLinkInfo } from '../../../server/bpf/link-info.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, objectRefusedByVerifier, renamedObject } from '../../testbed/builds.ts';
@@ -19,7 +19,7 @@ const hostAddress = '10.42.255.1';
 function detachLinkOf(programId: number, pins: string): void {
   for (const name of readdirSync(`${pins}/links`)) {
     const fd = openPinned(`${pins}/links/${name}`)!;
-    if (deviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
+    if (readDeviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
     closeSync(fd);
   }
 }
@@ -50,16 +50,16 @@ describe.each([
       netns,
     );
   const counted = ({ maps }: UserProgram): Record<number, number> =>
-    withObjectById('map', maps.find(({ name }) => name === 'datagrams')!.id, (fd) =>
+    withBpfObjectById('map', maps.find(({ name }) => name === 'datagrams')!.id, (fd) =>
       Object.fromEntries(
-        new HashMap(fd, 'datagrams')
+        new BpfHashMap(fd, 'datagrams')
           .entries()
           .map(([key, value]) => [key.readUInt16LE(0), Number(value.readBigUInt64LE(0))]),
       ),
     )!;
   /** Programs of filters go once the kernel's work queue has come to it. */
   const unloaded = ({ program }: UserProgram): boolean =>
-    withObjectById('program', program.id, () => true) === null;
+    withBpfObjectById('program', program.id, () => true) === null;
   /** Names on the hook in the order they run; ours as `ours`, users' with their number. */
   const order = async (): Promise<string[]> => {
     const { device } = await node.ask<Pod>('GET', '/pods/shop.cart');

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
-import { ArrayMap } from '../../../server/bpf/array-map.ts';
-import { checkResult } from '../../../server/bpf/error.ts';
+import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
+import { checkBpfResult } from '../../../server/bpf/error.ts';
 import { mapInfo } from '../../../server/bpf/map-info.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
 import { openCapture, readWithTshark } from '../../testbed/capture.ts';
@@ -118,9 +118,9 @@ test('a capture ends when its device is removed', async () => {
 
 /** Filters of traces that the programs have. */
 function filtersInKernel(): number {
-  const fd = checkResult('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
+  const fd = checkBpfResult('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
   const { valueBytes, maxEntries } = mapInfo(fd);
-  const map = new ArrayMap(fd, 'trace_filters', valueBytes);
+  const map = new BpfArrayMap(fd, 'trace_filters', valueBytes);
   const used = Array.from({ length: maxEntries }, (_, i) => map.get(i).some((byte) => byte !== 0));
   closeSync(fd);
   return used.filter(Boolean).length;

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { type Migration, type MigrationStep, migrationSteps } from '../../../contract/migration.ts';
 import { newPodSchema } from '../../../contract/pod.ts';
-import { counterIndex } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
 import { addCarriedCounters } from '../../../server/datapath/device/carried-counters.ts';
 import type {
@@ -119,7 +119,7 @@ function watchTotals(): void {
   for (const { id } of datapath?.all() ?? []) {
     const total = totalOf(id)!;
     const last = lastTotals.get(id);
-    const decreased = Object.entries(counterIndex).find(([, i]) => total[i]! < (last?.[i] ?? 0n));
+    const decreased = Object.entries(counterIndexByName).find(([, i]) => total[i]! < (last?.[i] ?? 0n));
     if (decreased && last) {
       const [name, i] = decreased;
       wentBack.push(`${name} went back to ${total[i]} from ${last[i]}`);

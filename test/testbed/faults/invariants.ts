@@ -2,8 +2,8 @@ import { closeSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { ArrayMap } from '../../../server/bpf/array-map.ts';
-import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
+import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinned } from '../../../server/bpf/pin.ts';
 import {
   decodeEndpoint,
@@ -96,7 +96,7 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
   const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(fixture.pins, 'maps', name))!);
   const slots = openPinned(join(fixture.pins, 'maps/slots'))!;
   try {
-    const entries = endpoints.flatMap((fd) => new HashMap(fd, 'endpoints').entries());
+    const entries = endpoints.flatMap((fd) => new BpfHashMap(fd, 'endpoints').entries());
     const has = entries.map(([key, value]) => {
       const { slot, owner } = decodeEndpoint(value);
       return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
@@ -105,7 +105,7 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
       if (!wanted.includes(each)) found.push(violation(`endpoint ${each}`, familyOf(each)));
     for (const each of wanted)
       if (!has.includes(each)) found.push(violation(`no endpoint ${each}`, familyOf(each)));
-    const described = new ArrayMap(slots, 'slots', slotBytes);
+    const described = new BpfArrayMap(slots, 'slots', slotBytes);
     for (let slot = 0; slot < maxSlots; slot++) {
       const entry = decodeSlot(described.get(slot));
       const owner = live.find((each) => each.slot === slot);

@@ -1,11 +1,11 @@
 // A process in a node's host namespace that attaches foreign programs there, and reads what is attached: bpf(2) finds
 // devices in the namespace of its caller.
 
-import { ArrayMap } from '../../../server/bpf/array-map.ts';
+import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
 import { attachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
-import { HashMap } from '../../../server/bpf/hash-map.ts';
+import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import { queryHook } from '../../../server/bpf/hook-query.ts';
+import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
 import { openPinned, pinnedNames } from '../../../server/bpf/pin.ts';
 import { programInfoById } from '../../../server/bpf/program-info.ts';
 import { decodeEndpoint, decodeEndpointKey, decodeSlot, slotBytes } from '../../../server/bpf/slot-layout.ts';
@@ -67,7 +67,7 @@ async function programsOn(socket: NetlinkSocket, ifindex: number, hook: string):
       ({ kind, priority, handle, protocol, programId, directAction }) =>
         `${nameOf(programId)} ${kind} pref ${priority} handle ${handle} protocol ${protocol}${directAction ? ' direct-action' : ''}`,
     );
-  return (await queryHook(ifindex, hook as LinkHook)).map(
+  return (await queryHookPrograms(ifindex, hook as LinkHook)).map(
     ({ programId, linkId }) => `${nameOf(programId)}${linkId === null ? '' : ' (link)'}`,
   );
 }
@@ -83,9 +83,9 @@ async function read({ pins, devices, slots }: Extract<WorkerCall, { call: 'read'
   const hooks: BpfState['hooks'] = {};
   for (const { name, ifindex, hooks: wanted } of devices)
     for (const hook of wanted) hooks[`${hook} of ${name}`] = await programsOn(socket, ifindex, hook);
-  const slotMap = new ArrayMap(pinned(`${pins}/maps/slots`), 'slots', slotBytes);
+  const slotMap = new BpfArrayMap(pinned(`${pins}/maps/slots`), 'slots', slotBytes);
   const endpoints = ['endpoints4', 'endpoints6'].flatMap((name) =>
-    new HashMap(pinned(`${pins}/maps/${name}`), name).entries(),
+    new BpfHashMap(pinned(`${pins}/maps/${name}`), name).entries(),
   );
   return {
     hooks,

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { clock, count, duration, percent, quantity, scaled, span } from '../../../app/_lib/format.ts';
+import {
+  formatClockTime,
+  formatCount,
+  formatDuration,
+  formatElapsedTime,
+  formatPercent,
+  formatQuantity,
+  scaleNumber,
+} from '../../../app/_lib/format.ts';
 
 /** Narrow no-break spaces as plain ones, to be readable here. */
 const plain = (text: string) => text.replaceAll('\u202f', ' ');
@@ -27,23 +35,23 @@ describe('scaled', () => {
     [4.2e18, '4200', 'P'],
     [-24_100, '-24.1', 'k'],
   ])('%d is %s %s', (value, digits, prefix) => {
-    expect(scaled(value)).toEqual({ digits, prefix });
+    expect(scaleNumber(value)).toEqual({ digits, prefix });
   });
 });
 
 test('a quantity has a prefix and a unit, pps with a space after its prefix', () => {
-  expect(plain(quantity(1_840_000, 'pps'))).toBe('1.84 M pps');
-  expect(plain(quantity(9.62e9, 'bit/s'))).toBe('9.62 Gbit/s');
-  expect(plain(quantity(842, 'bit/s'))).toBe('842 bit/s');
-  expect(plain(quantity(24_100))).toBe('24.1 k');
+  expect(plain(formatQuantity(1_840_000, 'pps'))).toBe('1.84 M pps');
+  expect(plain(formatQuantity(9.62e9, 'bit/s'))).toBe('9.62 Gbit/s');
+  expect(plain(formatQuantity(842, 'bit/s'))).toBe('842 bit/s');
+  expect(plain(formatQuantity(24_100))).toBe('24.1 k');
 });
 
 test('counts have thousands commas', () => {
-  expect(count(4012)).toBe('4,012');
+  expect(formatCount(4012)).toBe('4,012');
 });
 
 test('per cent have three significant digits', () => {
-  expect([0, 0.00001, 0.0031, 0.114, 0.5, 1].map(percent)).toEqual([
+  expect([0, 0.00001, 0.0031, 0.114, 0.5, 1].map(formatPercent)).toEqual([
     '0',
     '<0.01',
     '0.31',
@@ -63,15 +71,19 @@ test.each([
   [3 * 86_400_000 + 4 * 3_600_000 + 59_000, '3 d 4 h'],
   [2 * 3_600_000, '2 h'],
 ])('the duration %d is %s', (ms, text) => {
-  expect(plain(duration(ms))).toBe(text);
+  expect(plain(formatDuration(ms))).toBe(text);
 });
 
 test('a span is in whole units', () => {
-  expect([400, 12_900, 61_000].map((ms) => plain(span(ms)))).toEqual(['0 s', '12 s', '1 min 1 s']);
+  expect([400, 12_900, 61_000].map((ms) => plain(formatElapsedTime(ms)))).toEqual([
+    '0 s',
+    '12 s',
+    '1 min 1 s',
+  ]);
 });
 
 test('a time on another day has a date', () => {
   const now = new Date(2026, 10, 22, 15, 0, 0).getTime();
-  expect(clock(new Date(2026, 10, 22, 14, 6, 32).getTime(), now)).toBe('14:06:32');
-  expect(clock(new Date(2026, 10, 19, 14, 2, 38).getTime(), now)).toBe('19 Nov 14:02:38');
+  expect(formatClockTime(new Date(2026, 10, 22, 14, 6, 32).getTime(), now)).toBe('14:06:32');
+  expect(formatClockTime(new Date(2026, 10, 19, 14, 2, 38).getTime(), now)).toBe('19 Nov 14:02:38');
 });

@@ -1,18 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
-  type ConnectionStatus,
   createLiveConnection,
-  type Socket,
+  type LiveConnectionStatus,
+  type MinimalWebSocket,
 } from '../../../app/_lib/live-connection.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 
 /** Fake WebSocket that records what is sent and delivers given messages. */
-class Wire implements Socket {
+class Wire implements MinimalWebSocket {
   binaryType = '';
-  onopen: Socket['onopen'] = null;
-  onclose: Socket['onclose'] = null;
-  onerror: Socket['onerror'] = null;
-  onmessage: Socket['onmessage'] = null;
+  onopen: MinimalWebSocket['onopen'] = null;
+  onclose: MinimalWebSocket['onclose'] = null;
+  onerror: MinimalWebSocket['onerror'] = null;
+  onmessage: MinimalWebSocket['onmessage'] = null;
   heard: { id: number; type: string; topic: string; pod?: string; hz?: number }[] = [];
   closed = false;
   answers = true;
@@ -36,7 +36,7 @@ class Wire implements Socket {
   }
 }
 
-function open(reason: ConnectionStatus['reason'] = 'agent') {
+function open(reason: LiveConnectionStatus['reason'] = 'agent') {
   const wires: Wire[] = [];
   const stream = createLiveConnection({
     open: () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { newerMigrationState, upsertMigration } from '../../../app/_lib/migration-queries.ts';
+import { pickNewerMigration, upsertMigration } from '../../../app/_lib/migration-queries.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
 const at = (done: number, ended = false): Migration =>
@@ -11,11 +11,11 @@ const at = (done: number, ended = false): Migration =>
 
 test('the later of two states of a migration wins, in either order', () => {
   const [early, late, ended] = [at(3), at(6), at(10, true)];
-  expect(newerMigrationState(undefined, early)).toBe(early);
-  expect(newerMigrationState(early, late)).toBe(late);
-  expect(newerMigrationState(late, early)).toBe(late);
-  expect(newerMigrationState(ended, late)).toBe(ended);
-  expect(newerMigrationState(late, ended)).toBe(ended);
+  expect(pickNewerMigration(undefined, early)).toBe(early);
+  expect(pickNewerMigration(early, late)).toBe(late);
+  expect(pickNewerMigration(late, early)).toBe(late);
+  expect(pickNewerMigration(ended, late)).toBe(ended);
+  expect(pickNewerMigration(late, ended)).toBe(ended);
 });
 
 test('a new migration is first in the list', () => {

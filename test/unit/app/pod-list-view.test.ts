@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
-  addressSortKey,
-  closestName,
-  countFacets,
+  buildPodListQuery,
+  computeAddressSortKey,
+  countPodFacets,
   defaultPodListView,
   filterPods,
+  findClosestName,
   parsePodListView,
-  podListQuery,
 } from '../../../app/pods/_list/list-view.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
@@ -75,7 +75,7 @@ test('facets of one group are combined by OR, groups by AND', () => {
 });
 
 test('facets count the whole node, namespaces from the largest', () => {
-  expect(countFacets(pods)).toEqual({
+  expect(countPodFacets(pods)).toEqual({
     kinds: { netkit: 2, veth: 1 },
     namespaces: [
       ['shop', 2],
@@ -87,7 +87,7 @@ test('facets count the whole node, namespaces from the largest', () => {
 
 describe('the URL', () => {
   test('of the default view is empty', () => {
-    expect(podListQuery(defaultPodListView)).toBe('');
+    expect(buildPodListQuery(defaultPodListView)).toBe('');
     expect(parsePodListView(new URLSearchParams())).toEqual(defaultPodListView);
   });
 
@@ -100,8 +100,8 @@ describe('the URL', () => {
       sort: 'pod',
       descending: true,
     } as const;
-    expect(podListQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
-    expect(parsePodListView(new URLSearchParams(podListQuery(view)))).toEqual(view);
+    expect(buildPodListQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
+    expect(parsePodListView(new URLSearchParams(buildPodListQuery(view)))).toEqual(view);
   });
 
   test('with invalid parameters is parsed without them', () => {
@@ -112,9 +112,9 @@ describe('the URL', () => {
 });
 
 test('a mistyped name finds the closest one', () => {
-  expect(closestName(pods, 'crat')).toBe('cart');
-  expect(closestName(pods, 'shpo')).toBe('shop');
-  expect(closestName(pods, 'kubernetes')).toBeNull();
+  expect(findClosestName(pods, 'crat')).toBe('cart');
+  expect(findClosestName(pods, 'shpo')).toBe('shop');
+  expect(findClosestName(pods, 'kubernetes')).toBeNull();
 });
 
 test('addresses sort by number, IPv4 before IPv6', () => {
@@ -128,6 +128,6 @@ test('addresses sort by number, IPv4 before IPv6', () => {
     'fd00:1::/128',
   ];
   const pods = sorted.toReversed().map(at);
-  pods.sort((a, b) => (addressSortKey(a) < addressSortKey(b) ? -1 : 1));
+  pods.sort((a, b) => (computeAddressSortKey(a) < computeAddressSortKey(b) ? -1 : 1));
   expect(pods.map(({ name }) => name)).toEqual(sorted);
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { createPodSeries } from '../../../app/_lib/time-series/pod-series.ts';
+import { createPodTimeSeries } from '../../../app/_lib/time-series/pod-series.ts';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { frameAt, type Row } from './frame.ts';
 
 const podSeries = (capacity = 10, longCapacity = capacity) => {
-  const made = createPodSeries({ capacity, longCapacity, periodMs: 1000 });
+  const made = createPodTimeSeries({ capacity, longCapacity, periodMs: 1000 });
   const at = (second: number, ...rows: Row[]) => made.push(decodeSampleFrame(frameAt(second, rows)));
   return Object.assign(made, { at });
 };

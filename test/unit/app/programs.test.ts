@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { type TableColumn, sortTableRows } from '../../../app/_components/table/column.ts';
+import { sortTableRows, type TableColumn } from '../../../app/_components/table/column.ts';
 import {
+  buildProgramFilterQuery,
+  countProgramFacets,
   emptyProgramFilter,
   filterPrograms,
   parseProgramFilter,
-  programFacets,
-  programFilterQuery,
 } from '../../../app/programs/_list/program-filter.ts';
-import { listingLines, listingText } from '../../../app/programs/[id]/listing-lines.ts';
-import { hexLines, inlineValue } from '../../../app/programs/maps/[id]/value-text.ts';
+import { buildListingLines, formatInstructionListing } from '../../../app/programs/[id]/listing-lines.ts';
+import { formatHexLines, formatInlineValue } from '../../../app/programs/maps/[id]/value-text.ts';
 import type { BpfInstruction, BpfProgram } from '../../../contract/program.ts';
 
 const program = (id: number, more: Partial<BpfProgram>): BpfProgram => ({
@@ -52,7 +52,7 @@ test('programs match every word of the filter in name, owner or id', () => {
   expect(shown('7')).toEqual([7]);
   expect(shown('', { owner: 'foreign' })).toEqual([8]);
   expect(shown('', { types: ['sched_cls'] })).toEqual([7]);
-  expect(programFacets([ours, cilium])).toEqual({
+  expect(countProgramFacets([ours, cilium])).toEqual({
     podlane: 1,
     foreign: 1,
     types: [
@@ -70,8 +70,8 @@ test('a filter survives its URL; unknown values are ignored', () => {
     types: ['xdp', 'tracing'],
     sort: 'cpu',
   } as const;
-  expect(programFilterQuery(emptyProgramFilter)).toBe('');
-  expect(parseProgramFilter(new URLSearchParams(programFilterQuery(view)))).toEqual(view);
+  expect(buildProgramFilterQuery(emptyProgramFilter)).toBe('');
+  expect(parseProgramFilter(new URLSearchParams(buildProgramFilterQuery(view)))).toEqual(view);
   expect(parseProgramFilter(new URLSearchParams('owner=me&sort=unknown&order=up'))).toEqual(
     emptyProgramFilter,
   );
@@ -82,9 +82,10 @@ test('rows are sorted by a column; unknown values come last in both directions',
     { key: 'n', label: 'n', sort: ({ n }) => n, cell: () => null },
   ];
   const order = (descending: boolean) =>
-    sortTableRows([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, { sort: 'n', descending }).map(
-      ({ n }) => n,
-    );
+    sortTableRows([{ n: 2 }, { n: null }, { n: Number.NaN }, { n: 10 }], columns, {
+      sort: 'n',
+      descending,
+    }).map(({ n }) => n);
   expect(order(false)).toEqual([2, 10, null, Number.NaN]);
   expect(order(true)).toEqual([10, 2, null, Number.NaN]);
 });
@@ -101,18 +102,18 @@ test('a listing has function names and source lines between its instructions', (
     },
     { ...plain, index: 1, text: 'exit' },
   ];
-  expect(listingLines(instructions, true).map(({ kind }) => kind)).toEqual([
+  expect(buildListingLines(instructions, true).map(({ kind }) => kind)).toEqual([
     ...['function', 'source', 'instruction', 'instruction'],
   ]);
-  expect(listingLines(instructions, false)).toHaveLength(3);
-  expect(listingText(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
+  expect(buildListingLines(instructions, false)).toHaveLength(3);
+  expect(formatInstructionListing(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
 });
 
 test('a value is formatted on one line: named members, counted runs, strings quoted where needed', () => {
-  expect(inlineValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
+  expect(formatInlineValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
     '{address: 10.0.0.1, ports: [80, 443], on: true}',
   );
-  expect(inlineValue([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
-  expect(inlineValue('two words')).toBe('"two words"');
-  expect(hexLines('00'.repeat(17))).toEqual([Array(16).fill('00').join(' '), '00']);
+  expect(formatInlineValue([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
+  expect(formatInlineValue('two words')).toBe('"two words"');
+  expect(formatHexLines('00'.repeat(17))).toEqual([Array(16).fill('00').join(' '), '00']);
 });

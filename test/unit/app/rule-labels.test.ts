@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import {
-  entryPortsLabel,
-  inEvaluationOrder,
-  matchesSearch,
-  peersLabel,
-  rulePortsLabel,
-  subjectLabel,
+  formatEntryPorts,
+  formatRulePeers,
+  formatRulePorts,
+  formatRuleSubject,
+  ruleMatchesSearch,
+  sortByEvaluationOrder,
 } from '../../../app/rules/rule-labels.ts';
 import { ruleSchema } from '../../../contract/acl.ts';
 
@@ -26,20 +26,20 @@ test.each([
     'tier not in (web, api)',
   ],
 ])('the subject %j is “%s”', (subject, words) => {
-  expect(subjectLabel(made({ subject }).subject)).toBe(words);
+  expect(formatRuleSubject(made({ subject }).subject)).toBe(words);
 });
 
 test('peers, protocols and ports', () => {
-  expect(peersLabel([])).toBe('any');
+  expect(formatRulePeers([])).toBe('any');
   const { peers } = made({
     peers: [{ cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] }, { pods: { matchLabels: { app: 'a' } } }],
   });
-  expect(peersLabel(peers)).toBe('10.0.0.0/8 except 10.1.0.0/16; app=a');
-  expect(rulePortsLabel(made({}))).toBe('any');
-  expect(rulePortsLabel(made({ protocol: 'tcp', ports: [{ from: 80 }, { from: 8000, to: 8100 }] }))).toBe(
+  expect(formatRulePeers(peers)).toBe('10.0.0.0/8 except 10.1.0.0/16; app=a');
+  expect(formatRulePorts(made({}))).toBe('any');
+  expect(formatRulePorts(made({ protocol: 'tcp', ports: [{ from: 80 }, { from: 8000, to: 8100 }] }))).toBe(
     'tcp 80, 8000–8100',
   );
-  expect(rulePortsLabel(made({ protocol: 'icmp', icmp: [{ type: 8 }, { type: 3, code: 4 }] }))).toBe(
+  expect(formatRulePorts(made({ protocol: 'icmp', icmp: [{ type: 8 }, { type: 3, code: 4 }] }))).toBe(
     'icmp 8, 3/4',
   );
 });
@@ -51,12 +51,12 @@ test.each([
   ['icmp', 8 * 256, 8 * 256 + 255, 'type 8'],
   ['icmp', 3 * 256 + 4, 3 * 256 + 4, 'type 3 code 4'],
 ] as const)('an entry of %s %i to %i has ports %s', (protocol, from, to, words) => {
-  expect(entryPortsLabel(protocol, from, to)).toBe(words);
+  expect(formatEntryPorts(protocol, from, to)).toBe(words);
 });
 
 test('rules are evaluated by priority, and in their order within a priority', () => {
   const rules = [made({ name: 'b' }), made({ name: 'c', priority: 5 }), made({ name: 'a' })];
-  expect(inEvaluationOrder(rules).map(({ rule, index }) => [rule.name, index])).toEqual([
+  expect(sortByEvaluationOrder(rules).map(({ rule, index }) => [rule.name, index])).toEqual([
     ['c', 1],
     ['b', 0],
     ['a', 2],
@@ -65,7 +65,7 @@ test('rules are evaluated by priority, and in their order within a priority', ()
 
 test('a rule is found by each of its words', () => {
   const one = made({ protocol: 'tcp', ports: [{ from: 443 }], action: 'deny' });
-  expect(matchesSearch(one, 'DENY 443')).toBe(true);
-  expect(matchesSearch(one, '')).toBe(true);
-  expect(matchesSearch(one, 'web udp')).toBe(false);
+  expect(ruleMatchesSearch(one, 'DENY 443')).toBe(true);
+  expect(ruleMatchesSearch(one, '')).toBe(true);
+  expect(ruleMatchesSearch(one, 'web udp')).toBe(false);
 });

@@ -1,9 +1,9 @@
 import { yamlLanguage } from '@codemirror/lang-yaml';
 import { expect, test } from 'vitest';
-import { ruleAt, ruleSpans } from '../../../app/rules/_editor/rule-spans.ts';
+import { findRuleAtPosition, findRuleSpans } from '../../../app/rules/_editor/rule-spans.ts';
 
 const spans = (text: string) =>
-  ruleSpans(yamlLanguage.parser.parse(text), (from, to) => text.slice(from, to));
+  findRuleSpans(yamlLanguage.parser.parse(text), (from, to) => text.slice(from, to));
 
 const set = `name: shop
 rules:
@@ -31,9 +31,9 @@ test('each rule has its name and place, whatever the order of its keys', () => {
 
 test('a place belongs to the rule that began last before it', () => {
   const all = spans(set);
-  expect(ruleAt(all, set.indexOf('443'))?.name).toBe("it's out");
-  expect(ruleAt(all, set.indexOf('- direction'))?.name).toBe("it's out");
-  expect(ruleAt(all, set.indexOf('the front'))).toBeNull();
+  expect(findRuleAtPosition(all, set.indexOf('443'))?.name).toBe("it's out");
+  expect(findRuleAtPosition(all, set.indexOf('- direction'))?.name).toBe("it's out");
+  expect(findRuleAtPosition(all, set.indexOf('the front'))).toBeNull();
 });
 
 test('rules in flow style, and texts that are no rule set', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { layoutTracePath, longestPathLayers } from '../../../app/trace/_live/path-layout.ts';
+import { assignLongestPathLayers, layoutTracePath } from '../../../app/trace/_live/path-layout.ts';
 import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
 
 const node = (id: string, where: TraceNode['where'] = 'from-pod'): TraceNode => ({
@@ -17,7 +17,12 @@ const edge = (from: string, to: string, packets = 1, by: TraceEdge['by'] = null)
 
 test('a node stands right of all nodes that lead to it', () => {
   const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id));
-  const layers = longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'c'), edge('a', 'c'), edge('c', 'd')]);
+  const layers = assignLongestPathLayers(nodes, [
+    edge('a', 'b'),
+    edge('b', 'c'),
+    edge('a', 'c'),
+    edge('c', 'd'),
+  ]);
   expect([...layers]).toEqual([
     ['a', 0],
     ['b', 1],
@@ -28,7 +33,7 @@ test('a node stands right of all nodes that lead to it', () => {
 
 test('edges that close a cycle do not loop forever', () => {
   const nodes = [node('a'), node('b')];
-  expect(longestPathLayers(nodes, [edge('a', 'b'), edge('b', 'a'), edge('a', 'a')]).size).toBe(2);
+  expect(assignLongestPathLayers(nodes, [edge('a', 'b'), edge('b', 'a'), edge('a', 'a')]).size).toBe(2);
 });
 
 test('the busiest node of a column is on top, and no nodes overlap', () => {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { verdictDifferences } from '../../../app/rules/_staged/verdict-differences.ts';
+import { groupVerdictDifferences } from '../../../app/rules/_staged/verdict-differences.ts';
 import type { Verdict, VerdictKind } from '../../../contract/verdict.ts';
 
 const verdict = (id: number, kind: VerdictKind, rule: string | null, pod: string | null) =>
   ({ id, kind, rule, pod: pod === null ? null : { id: pod, namespace: 'shop', name: pod } }) as Verdict;
 
 test('verdicts that differ under the staged rules are counted by rule and pod, each with its newest packet', () => {
-  const differences = verdictDifferences([
+  const differences = groupVerdictDifferences([
     verdict(6, 'staged-deny', 'no-web', 'cart'),
     verdict(5, 'dropped', 'no-web', 'cart'),
     verdict(4, 'staged-allow', null, 'cart'),

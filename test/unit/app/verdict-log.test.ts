@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import {
   addLiveVerdicts,
-  addPage,
-  emptyVerdictLog,
-  maxShownVerdicts,
+  addVerdictPage,
+  buildVerdictApiQuery,
+  maxLoadedVerdicts,
   mergeVerdicts,
-  verdictFilterQuery,
+  noLoadedVerdicts,
 } from '../../../app/_lib/verdict-log.ts';
 import type { Verdict, VerdictList, VerdictLosses } from '../../../contract/verdict.ts';
 
@@ -26,37 +26,37 @@ test('two lists are merged, newest first, each verdict once', () => {
 });
 
 test('verdicts that arrive before the first page are neither lost nor duplicated', () => {
-  const early = addLiveVerdicts(emptyVerdictLog, verdicts(5, 6), losses);
-  const read = addPage(early, page([6, 5, 4], '4'), false);
+  const early = addLiveVerdicts(noLoadedVerdicts, verdicts(5, 6), losses);
+  const read = addVerdictPage(early, page([6, 5, 4], '4'), false);
   expect(ids(read.items)).toEqual([6, 5, 4]);
   expect(read.next).toBe('4');
 });
 
 test('older pages continue the list, and the first page read again does not move its end', () => {
-  const first = addPage(emptyVerdictLog, page([9, 8], '8'), false);
-  const second = addPage(first, page([7, 6], null), true);
+  const first = addVerdictPage(noLoadedVerdicts, page([9, 8], '8'), false);
+  const second = addVerdictPage(first, page([7, 6], null), true);
   expect(ids(second.items)).toEqual([9, 8, 7, 6]);
   expect(second.next).toBeNull();
-  expect(addPage(second, page([10, 9], '9'), false)).toMatchObject({ next: null });
+  expect(addVerdictPage(second, page([10, 9], '9'), false)).toMatchObject({ next: null });
 });
 
 test('after a long interruption the list starts again, without a gap', () => {
-  const before = addPage(emptyVerdictLog, page([3, 2], '2'), false);
-  const after = addPage(before, page([90, 80], '80'), false);
+  const before = addVerdictPage(noLoadedVerdicts, page([3, 2], '2'), false);
+  const after = addVerdictPage(before, page([90, 80], '80'), false);
   expect(ids(after.items)).toEqual([90, 80]);
   expect(after.next).toBe('80');
 });
 
 test('the oldest verdicts are removed, and can be read again', () => {
-  const full = addPage(emptyVerdictLog, page([2, 1], null), false);
-  const many = Array.from({ length: maxShownVerdicts }, (_, index) => index + 3);
+  const full = addVerdictPage(noLoadedVerdicts, page([2, 1], null), false);
+  const many = Array.from({ length: maxLoadedVerdicts }, (_, index) => index + 3);
   const log = addLiveVerdicts(full, verdicts(...many), losses);
-  expect(log.items).toHaveLength(maxShownVerdicts);
+  expect(log.items).toHaveLength(maxLoadedVerdicts);
   expect(log.next).toBe('3');
 });
 
 test('the query of a filter has its non-empty fields', () => {
-  expect(verdictFilterQuery({ pod: 'shop.cart', port: 80, rule: '', verdict: undefined }).toString()).toBe(
+  expect(buildVerdictApiQuery({ pod: 'shop.cart', port: 80, rule: '', verdict: undefined }).toString()).toBe(
     'pod=shop.cart&port=80',
   );
 });

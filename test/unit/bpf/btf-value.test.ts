@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Btf } from '../../../server/bpf/btf.ts';
 import { decodeBtfValue } from '../../../server/bpf/btf-decode.ts';
 import { BtfValueError, encodeBtfValue } from '../../../server/bpf/btf-encode.ts';
-import { cDeclaration, cTypeName, resolveValueType } from '../../../server/bpf/btf-types.ts';
+import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../../../server/bpf/btf-types.ts';
 import { btf } from './btf-sample.ts';
 import { elfSection } from './elf-section.ts';
 
@@ -138,7 +138,7 @@ test('of a union one member is enough', () => {
 });
 
 test('declares types as C does', () => {
-  expect(cDeclaration(types, id.outer)).toBe(
+  expect(formatCDeclaration(types, id.outer)).toBe(
     [
       'struct outer {',
       '  char name[8];',
@@ -150,16 +150,16 @@ test('declares types as C does', () => {
       '}',
     ].join('\n'),
   );
-  expect(cDeclaration(types, id.bits)).toContain('  int mid:5;\n');
-  expect(cDeclaration(types, id.verdict)).toBe('enum verdict {\n  PASS = 0,\n  NEXT = -1,\n}');
-  expect(cTypeName(types, id.pointer)).toBe('__u32 *');
-  expect(cTypeName(types, id.flags)).toBe('flags_t');
+  expect(formatCDeclaration(types, id.bits)).toContain('  int mid:5;\n');
+  expect(formatCDeclaration(types, id.verdict)).toBe('enum verdict {\n  PASS = 0,\n  NEXT = -1,\n}');
+  expect(formatCTypeName(types, id.pointer)).toBe('__u32 *');
+  expect(formatCTypeName(types, id.flags)).toBe('flags_t');
 });
 
 test('types that contain themselves are refused, not followed', () => {
   expect(() => decodeBtfValue(types, id.circle, Buffer.alloc(4))).toThrow(RangeError);
-  expect(() => resolveValueType(types, id.self)).toThrow(RangeError);
-  expect(cDeclaration(types, id.circle).length).toBeLessThan(100_000);
+  expect(() => resolveBtfValueType(types, id.self)).toThrow(RangeError);
+  expect(formatCDeclaration(types, id.circle).length).toBeLessThan(100_000);
 });
 
 const objects = new URL('../../../bpf/objects/', import.meta.url);
@@ -170,10 +170,10 @@ const trees = readdirSync(objects).map((name) => {
 
 test.each(trees)('every struct of $name is read, and written as it was read', ({ btf: tree }) => {
   for (let type = 1; type <= tree.typeCount; type++) {
-    const { kind: of, bytes: length } = resolveValueType(tree, type);
+    const { kind: of, bytes: length } = resolveBtfValueType(tree, type);
     // Sections of an object have no length before it is loaded.
     if ((of !== 'struct' && of !== 'union') || length === 0) continue;
-    expect(cDeclaration(tree, type)).toContain('{');
+    expect(formatCDeclaration(tree, type)).toContain('{');
     fc.assert(
       fc.property(fc.uint8Array({ minLength: length, maxLength: length }), (random) => {
         const value = decodeBtfValue(tree, type, Buffer.from(random));
@@ -196,7 +196,7 @@ test('BTF that is cut short or changed is refused as such, or read; nothing else
         try {
           const read = new Btf(broken);
           for (let type = 1; type <= Math.min(read.typeCount, 100); type++) {
-            cDeclaration(read, type);
+            formatCDeclaration(read, type);
             decodeBtfValue(read, type, Buffer.alloc(64));
           }
         } catch (error) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { disassemble } from '../../../server/bpf/disassemble.ts';
+import { disassembleProgram } from '../../../server/bpf/disassemble.ts';
 
 /** struct bpf_insn: code, registers (destination low, source high), offset, immediate. */
 function code(
@@ -52,12 +52,12 @@ test.each<[string, [number, number, number, number]]>([
   ['nospec', [0xc2, 0x00, 0, 0]],
   ['BUG_alu_e7', [0xe7, 0x00, 0, 0]],
 ])('%s', (text, instruction) => {
-  expect(disassemble(code(instruction))[0]!.text).toBe(text);
+  expect(disassembleProgram(code(instruction))[0]!.text).toBe(text);
 });
 
 test('64-bit loads take two, and name what they load', () => {
   const load = (source: number, low: number, high: number) =>
-    disassemble(code([0x18, (source << 4) | 1, 0, low], [0, 0, 0, high], [0x95, 0, 0, 0]));
+    disassembleProgram(code([0x18, (source << 4) | 1, 0, low], [0, 0, 0, high], [0x95, 0, 0, 0]));
   expect(load(0, -1, 1).map(({ text }) => text)).toEqual(['r1 = 0x1ffffffff', 'exit']);
   expect(load(1, 12, 0)[0]).toEqual({ index: 0, units: 2, text: 'r1 = map[id:12]', target: null });
   expect(load(2, 12, 4)[0]!.text).toBe('r1 = map[id:12][0]+4');
@@ -75,7 +75,7 @@ test('says where jumps go, counting as the kernel does, and names what is called
     [0x95, 0, 0, 0],
     [0x05, 0x00, -2, 0],
   );
-  const found = disassemble(instructions, {
+  const found = disassembleProgram(instructions, {
     call: (immediate) => (immediate === 40 ? 'bpf_redirect' : undefined),
     function: (index) => (index === 6 ? 'count' : undefined),
   });
@@ -90,11 +90,11 @@ test('says where jumps go, counting as the kernel does, and names what is called
 });
 
 test('what is cut short or random is written, not thrown at', () => {
-  expect(disassemble(Buffer.alloc(7))).toEqual([]);
-  expect(disassemble(code([0x18, 0, 0, 0]))).toHaveLength(1);
+  expect(disassembleProgram(Buffer.alloc(7))).toEqual([]);
+  expect(disassembleProgram(code([0x18, 0, 0, 0]))).toHaveLength(1);
   for (let op = 0; op < 256; op++)
     for (const immediate of [0, 1, -1])
-      expect(disassemble(code([op, 0x21, 0, immediate], [op, 0x21, 1, immediate]))[0]!.text).not.toMatch(
+      expect(disassembleProgram(code([op, 0x21, 0, immediate], [op, 0x21, 1, immediate]))[0]!.text).not.toMatch(
         /undefined|NaN/,
       );
 });

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import { decodeKernelDropCount } from '../../../server/bpf/kernel-drops.ts';
 import type { DropTrackedPod, KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
@@ -27,7 +27,7 @@ const cart: SampledPod = {
   netnsInode: 40n,
   kind: 'netkit',
   requests: null,
-  carried: zeroCounters(),
+  carried: zeroSlotCounters(),
 };
 
 class Pods extends EventEmitter<DatapathEvents> {
@@ -37,7 +37,7 @@ class Pods extends EventEmitter<DatapathEvents> {
   summaries = () => [{ id: 'cart', createdAt: '2026-01-01T00:00:00.000Z' }] as PodSummary[];
 }
 
-function open(read = (_slot: number): bigint[] => zeroCounters()) {
+function open(read = (_slot: number): bigint[] => zeroSlotCounters()) {
   const said: [string, number, ...number[]][] = [];
   const kernel = {
     track: ({ number, slots }: DropTrackedPod) => void said.push(['track', number, ...slots]),
@@ -71,10 +71,10 @@ test('a pod is tracked with all its devices until it is removed', () => {
 });
 
 test('own drops are summed over all devices, most frequent first, without reasons that never occurred', () => {
-  const spoofedOut = counterIndex['egressDroppedPackets.spoofed_source'];
-  const counters = (values: Record<number, bigint>) => zeroCounters().map((_, i) => values[i] ?? 0n);
+  const spoofedOut = counterIndexByName['egressDroppedPackets.spoofed_source'];
+  const counters = (values: Record<number, bigint>) => zeroSlotCounters().map((_, i) => values[i] ?? 0n);
   const { pods, drops } = open((slot) =>
-    counters({ [spoofedOut]: BigInt(slot), [counterIndex['ingressDroppedPackets.malformed']]: 50n }),
+    counters({ [spoofedOut]: BigInt(slot), [counterIndexByName['ingressDroppedPackets.malformed']]: 50n }),
   );
   // A pod attached before a counter existed has fewer carried counters.
   pods.pods.set('cart', {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decodeSampleFrame, missingFrameValue, sampleFrameColumns } from '../../../contract/sample-frame.ts';
-import { counterIndex, sweptWidth, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName, sweptCounterCount, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import { samplePod } from '../../../server/counters/sample.ts';
 import {
   createSlotReader,
@@ -16,9 +16,9 @@ const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicN
 const at = (slot: number, i: number): bigint => (slot === 0 ? 0n : BigInt(1000 * slot + i));
 const counters = {
   sweep(out: BigUint64Array, end: number): void {
-    for (let i = 0; i < end * sweptWidth; i += 1) out[i] = at(Math.floor(i / sweptWidth), i % sweptWidth);
+    for (let i = 0; i < end * sweptCounterCount; i += 1) out[i] = at(Math.floor(i / sweptCounterCount), i % sweptCounterCount);
   },
-  read: (slot: number): bigint[] => zeroCounters().map((_, i) => at(slot, i)),
+  read: (slot: number): bigint[] => zeroSlotCounters().map((_, i) => at(slot, i)),
 };
 
 const pod = (fields: Partial<SampledPod>): SampledPod => ({
@@ -27,7 +27,7 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   slots: [1],
   netnsInode: 4026531999n,
   kind: 'netkit',
-  carried: zeroCounters(),
+  carried: zeroSlotCounters(),
   requests: null,
   ...fields,
 });
@@ -36,7 +36,7 @@ const encode = (pods: SampledPod[], reader: SlotReader): Uint8Array =>
   encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
 
 const read = (pods: SampledPod[]) => {
-  const bytes = encode(pods, createSweepReader(counters, 5, new BigUint64Array(5 * sweptWidth)));
+  const bytes = encode(pods, createSweepReader(counters, 5, new BigUint64Array(5 * sweptCounterCount)));
   const frame = decodeSampleFrame(bytes.buffer as ArrayBuffer);
   return {
     frame,
@@ -63,18 +63,18 @@ test('a row names the pod, its kind and the slot of its newest device', () => {
 });
 
 test('totals are the sums over removed and live devices', () => {
-  const carried = zeroCounters();
-  carried[counterIndex.egressPackets] = 50n;
-  carried[counterIndex.ingressBytes] = 2n ** 60n;
+  const carried = zeroSlotCounters();
+  carried[counterIndexByName.egressPackets] = 50n;
+  carried[counterIndexByName.ingressBytes] = 2n ** 60n;
   const { row } = read([pod({ carried, slots: [1, 2] })]);
   expect(row(0).egressPackets).toBe(50n + 1000n + 2000n);
   expect(row(0).ingressBytes).toBe(2n ** 60n + 1003n + 2003n);
 });
 
 test('drops are counted by direction and by reason', () => {
-  const carried = zeroCounters();
-  carried[counterIndex.egressDroppedPackets] = 5n;
-  carried[counterIndex['egressDroppedPackets.spoofed_source']] = 5n;
+  const carried = zeroSlotCounters();
+  carried[counterIndexByName.egressDroppedPackets] = 5n;
+  carried[counterIndexByName['egressDroppedPackets.spoofed_source']] = 5n;
   const { row } = read([pod({ slots: [0], carried }), pod({ slots: [1] })]);
   expect(row(0)).toMatchObject({
     egressDroppedPackets: 5n,
@@ -103,8 +103,8 @@ test('a pod without test traffic has no value for requests', () => {
 });
 
 test('a pod without a device keeps its totals', () => {
-  const carried = zeroCounters();
-  carried[counterIndex.ingressPackets] = 3n;
+  const carried = zeroSlotCounters();
+  carried[counterIndexByName.ingressPackets] = 3n;
   expect(read([pod({ slots: [], carried })]).row(0)).toMatchObject({
     ingressPackets: 3n,
     egressPackets: 0n,
@@ -114,7 +114,7 @@ test('a pod without a device keeps its totals', () => {
 
 test('a sweep and single reads give the same frame', () => {
   const pods = [pod({ slots: [1, 3] })];
-  const swept = createSweepReader(counters, 4, new BigUint64Array(4 * sweptWidth));
+  const swept = createSweepReader(counters, 4, new BigUint64Array(4 * sweptCounterCount));
   expect(encode(pods, swept)).toEqual(encode(pods, createSlotReader(counters)));
 });
 

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import type { Batch } from '../../../contract/batch.ts';
 import { TaskScope } from '../../../server/async/task-scope.ts';
 import { BatchExecutor } from '../../../server/datapath/batch/batch-executor.ts';
-import type { DatapathContext } from '../../../server/datapath/context.ts';
+import type { DatapathContext } from '../../../server/datapath/datapath-context.ts';
 import { createLivePod, type LivePod, PodRegistry } from '../../../server/datapath/pod-registry.ts';
 import { PodReconciler } from '../../../server/datapath/reconcile/reconciler.ts';
 import type { PodRecord } from '../../../server/store/records.ts';

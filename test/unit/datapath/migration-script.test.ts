@@ -9,7 +9,7 @@ import type { ForeignProgram } from '../../../server/datapath/device/foreign-pro
 import { programHooks } from '../../../server/datapath/device/hooks.ts';
 import type { MigrationPlanInput } from '../../../server/datapath/migration/plan.ts';
 import { formatPlanScript } from '../../../server/datapath/migration/script.ts';
-import { planMigrationSteps } from '../../../server/datapath/migration/steps.ts';
+import { planMigrationSteps } from '../../../server/datapath/migration/step-list.ts';
 import type { Route } from '../../../server/netlink/route-message.ts';
 import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 

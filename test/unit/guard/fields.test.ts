@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   guardFieldGroups,
-  guardFieldTexts,
+  toGuardFieldTexts,
   parseGuardFields,
-  thresholdText,
+  formatGuardThreshold,
 } from '../../../app/_lib/guard-fields.ts';
 import { type GuardThresholdOverrides, guardThresholdOverridesSchema } from '../../../contract/guard.ts';
 import { guardDefaults } from '../../../contract/guard-thresholds.ts';
@@ -30,7 +30,7 @@ const anyChoice: fc.Arbitrary<GuardThresholdOverrides> = fc.record(
 test('a choice shown in the form and read again is the same', () => {
   fc.assert(
     fc.property(anyChoice, (choice) => {
-      expect(parseGuardFields(guardFieldTexts(choice))).toEqual({ choice, problems: {} });
+      expect(parseGuardFields(toGuardFieldTexts(choice))).toEqual({ choice, problems: {} });
     }),
   );
 });
@@ -59,6 +59,6 @@ test('an empty field makes no choice; the share is in percent', () => {
     choice: { dropShare: 0.125, tcpPort: null },
     problems: {},
   });
-  expect(thresholdText({ scale: 100 }, 0.125)).toBe('12.5');
+  expect(formatGuardThreshold({ scale: 100 }, 0.125)).toBe('12.5');
   expect(parseGuardFields({ repairs: '2.5' }).problems).toHaveProperty('repairs');
 });

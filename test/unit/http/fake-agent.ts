@@ -15,7 +15,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
 import type { SampleEvents } from '../../../server/counters/sampler.ts';
-import type { BatchEvents } from '../../../server/datapath/batch/batches.ts';
+import type { BatchEvents } from '../../../server/datapath/batch/batch-controller.ts';
 import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { DumpEvents } from '../../../server/debug/dumps.ts';
 import type { AgentServices } from '../../../server/http/agent.ts';

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { counterDefinitions, toDropCounterName } from '../../../contract/counters.ts';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
-import { counterIndex, zeroCounters } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import { type CounterSample, readCounterValue, samplePod } from '../../../server/counters/sample.ts';
@@ -34,9 +34,9 @@ const cart: SampledPod = {
 
 /** Counters of a slot, `factor` times as many packets as at factor 1; denied packets occur in no direction. */
 function slotCounters(slot: number, factor: number): bigint[] {
-  const values = zeroCounters();
-  const put = (name: keyof typeof counterIndex, value: number): void => {
-    values[counterIndex[name]] = BigInt(value * slot * factor);
+  const values = zeroSlotCounters();
+  const put = (name: keyof typeof counterIndexByName, value: number): void => {
+    values[counterIndexByName[name]] = BigInt(value * slot * factor);
   };
   put('egressPackets', 100);
   put('egressBytes', 9000);
@@ -70,9 +70,9 @@ function sampleAt(second: number, factor: number): CounterSample {
 
 /** Counters of removed devices: one malformed packet that left the pod. */
 function carried(): bigint[] {
-  const values = zeroCounters();
-  values[counterIndex['egressDroppedPackets.malformed']] = 1n;
-  values[counterIndex.egressDroppedPackets] = 1n;
+  const values = zeroSlotCounters();
+  values[counterIndexByName['egressDroppedPackets.malformed']] = 1n;
+  values[counterIndexByName.egressDroppedPackets] = 1n;
   return values;
 }
 

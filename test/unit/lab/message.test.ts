@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  createMessageSplitter,
   decodeTrafficMessage,
   encodeTrafficMessage,
-  messageHeaderSize,
   maxMessageSize,
-  createMessageSplitter,
+  messageHeaderSize,
 } from '../../../server/lab/traffic/message.ts';
 
 const id = fc.integer({ min: 0, max: 0xffff_ffff });

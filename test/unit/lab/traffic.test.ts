@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
 import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
-import { labOutsideService, labPods } from '../../../server/lab/names.ts';
+import { labOutsideService, labPods } from '../../../server/lab/pod-list.ts';
 import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
 import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/message.ts';
-import { advanceTrafficClock, requestCountsSize, openSharedRequestCounts } from '../../../server/lab/traffic/traffic-client.ts';
+import {
+  advanceTrafficClock,
+  openSharedRequestCounts,
+  requestCountsSize,
+} from '../../../server/lab/traffic/traffic-client.ts';
 
 test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Btf, vmlinuxPath } from '../../../server/bpf/btf.ts';
+import { Btf, vmlinuxBtfPath } from '../../../server/bpf/btf.ts';
 import { parseIgmp, parseIgmp6 } from '../../../server/kernel/multicast-groups.ts';
 import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
 import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
@@ -279,8 +279,8 @@ describe('BTF', () => {
     fc.assert(fc.property(fc.oneof(changed, noisy), read), { seed, numRuns: 12_000 });
   });
 
-  test.runIf(existsSync(vmlinuxPath))('the kernel’s own, its header and first types changed', () => {
-    const kernel = readFileSync(vmlinuxPath);
+  test.runIf(existsSync(vmlinuxBtfPath))('the kernel’s own, its header and first types changed', () => {
+    const kernel = readFileSync(vmlinuxBtfPath);
     fc.assert(
       fc.property(fc.nat(23), fc.nat(255), fc.nat(2000), fc.nat(255), (at, value, deeper, other) => {
         const bytes = Buffer.from(kernel);

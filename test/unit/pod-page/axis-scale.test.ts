@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nextAxisScale, niceCeiling } from '../../../app/pods/[id]/_charts/axis-scale.ts';
-import { axisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
+import { roundUpToScaleTop, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-scale.ts';
+import { formatAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
 describe('niceCeiling', () => {
   test.each([
@@ -15,13 +15,13 @@ describe('niceCeiling', () => {
     [0.72, 0.8],
     [99, 100],
   ])('of %d is %d', (value, top) => {
-    expect(niceCeiling(value)).toBeCloseTo(top, 10);
+    expect(roundUpToScaleTop(value)).toBeCloseTo(top, 10);
   });
 
   test('is at least the value, and less than twice the value', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-6, max: 1e12, noNaN: true }), (value) => {
-        const top = niceCeiling(value);
+        const top = roundUpToScaleTop(value);
         expect(top).toBeGreaterThanOrEqual(value * (1 - 1e-9));
         expect(top).toBeLessThanOrEqual(value * 2.000001);
       }),
@@ -31,24 +31,24 @@ describe('niceCeiling', () => {
 
 describe('nextAxisScale', () => {
   test('grows at once', () => {
-    expect(nextAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
+    expect(updateAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
   });
 
   test('shrinks only after a lower top was enough for 30 s', () => {
-    const first = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    const first = updateAxisScale({ top: 100, lowerSince: null }, 18, 1000);
     expect(first).toEqual({ top: 100, lowerSince: 1000 });
-    expect(nextAxisScale(first, 18, 30_999).top).toBe(100);
-    expect(nextAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
+    expect(updateAxisScale(first, 18, 30_999).top).toBe(100);
+    expect(updateAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
   });
 
   test('starts the wait again after a high value', () => {
-    const waiting = nextAxisScale({ top: 100, lowerSince: null }, 18, 1000);
-    expect(nextAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
+    const waiting = updateAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    expect(updateAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
   });
 });
 
 test('axis labels are round', () => {
-  expect([0, 25, 1000, 15_000, 2_000_000].map(axisLabel)).toEqual([
+  expect([0, 25, 1000, 15_000, 2_000_000].map(formatAxisLabel)).toEqual([
     '0',
     '25',
     '1\u00a0k',

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { createNodeSeries, type NodePoint } from '../../../app/_lib/time-series/node-series.ts';
-import { type PodHistory, rateNames } from '../../../app/_lib/time-series/rates.ts';
-import { type ChartPoint, chartPoints } from '../../../app/pods/[id]/_charts/chart-points.ts';
-import { downsample } from '../../../app/pods/[id]/_charts/downsample.ts';
-import { findGaps } from '../../../app/pods/[id]/_charts/gaps.ts';
-import { flagPositions } from '../../../app/pods/[id]/_charts/migration-flags.ts';
-import { nearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
-import { rowsByKind } from '../../../app/pods/[id]/_charts/rows-by-kind.ts';
+import { createNodeTimeSeries, type NodeSeriesPoint } from '../../../app/_lib/time-series/node-series.ts';
+import { type PodRateHistory, podRateNames } from '../../../app/_lib/time-series/rates.ts';
+import { buildChartPoints, type ChartPoint } from '../../../app/pods/[id]/_charts/chart-points.ts';
+import { downsampleChartPoints } from '../../../app/pods/[id]/_charts/downsample.ts';
+import { findSampleGaps } from '../../../app/pods/[id]/_charts/gaps.ts';
+import { placeMigrationFlags } from '../../../app/pods/[id]/_charts/migration-flags.ts';
+import { findNearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
+import { buildRowsByKind } from '../../../app/pods/[id]/_charts/rows-by-kind.ts';
 import type { CounterRateName } from '../../../contract/counters.ts';
 
 const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPackets = second): ChartPoint => ({
@@ -25,39 +25,39 @@ const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPacke
 
 describe('findGaps', () => {
   test('a missing second is a gap between its neighbors', () => {
-    expect(findGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
+    expect(findSampleGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
   });
   test('the time since the last sample is a gap too', () => {
-    expect(findGaps([point(1)], 0, 5000)).toEqual([{ from: 1000, to: 5000 }]);
+    expect(findSampleGaps([point(1)], 0, 5000)).toEqual([{ from: 1000, to: 5000 }]);
   });
   test('nothing is missing before the first sample', () => {
-    expect(findGaps([point(50), point(51)], 0, 51_500)).toEqual([]);
+    expect(findSampleGaps([point(50), point(51)], 0, 51_500)).toEqual([]);
   });
   test('a gap is cut at the window', () => {
-    expect(findGaps([point(1), point(9)], 5000, 9000)).toEqual([{ from: 5000, to: 9000 }]);
+    expect(findSampleGaps([point(1), point(9)], 5000, 9000)).toEqual([{ from: 5000, to: 9000 }]);
   });
 });
 
 describe('downsample', () => {
   const minute = Array.from({ length: 60 }, (_, second) => point(second));
   test('keeps points that are far enough apart', () => {
-    expect(downsample(minute, 60_000, 300)).toEqual(minute);
+    expect(downsampleChartPoints(minute, 60_000, 300)).toEqual(minute);
   });
   test('joins the points of a stretch to their mean, drops by reason too', () => {
-    const [first] = downsample(minute, 60_000, 12);
+    const [first] = downsampleChartPoints(minute, 60_000, 12);
     expect(first).toMatchObject({ time: 4000, ingressPackets: 2, drops: [2, 0, 0] });
   });
   test('starts stretches at fixed times, so that they do not change as the window moves', () => {
-    const later = downsample(minute.slice(7), 60_000, 12).slice(1, 4);
-    expect(later).toEqual(downsample(minute, 60_000, 12).slice(2, 5));
+    const later = downsampleChartPoints(minute.slice(7), 60_000, 12).slice(1, 4);
+    expect(later).toEqual(downsampleChartPoints(minute, 60_000, 12).slice(2, 5));
   });
   test('never joins points of two kinds', () => {
     const mixed = [point(0), point(1), point(2, 'veth'), point(3, 'veth')];
-    expect(downsample(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
+    expect(downsampleChartPoints(mixed, 60_000, 12).map(({ kind }) => kind)).toEqual(['netkit', 'veth']);
   });
   test('keeps the cost unknown if no point of a stretch has one', () => {
     const known = { ...point(1), egressNsPerRun: 200 };
-    expect(downsample([point(0), known], 60_000, 12)[0]).toMatchObject({
+    expect(downsampleChartPoints([point(0), known], 60_000, 12)[0]).toMatchObject({
       egressNsPerRun: 200,
       ingressNsPerRun: null,
     });
@@ -66,7 +66,7 @@ describe('downsample', () => {
 
 describe('rowsByKind', () => {
   const rows = (points: ChartPoint[]) =>
-    rowsByKind(
+    buildRowsByKind(
       points,
       (each) => each.ingressPackets,
       () => null,
@@ -84,16 +84,18 @@ describe('rowsByKind', () => {
 
 test('nearestPoint finds the point by time, up to a distance', () => {
   const points = [point(1), point(2), point(5)];
-  expect(nearestPoint(points, 2400, 1000)?.time).toBe(2000);
-  expect(nearestPoint(points, 4100, 1000)?.time).toBe(5000);
-  expect(nearestPoint(points, 3500, 1000)).toBeNull();
-  expect(nearestPoint([], 1, 1000)).toBeNull();
+  expect(findNearestPoint(points, 2400, 1000)?.time).toBe(2000);
+  expect(findNearestPoint(points, 4100, 1000)?.time).toBe(5000);
+  expect(findNearestPoint(points, 3500, 1000)).toBeNull();
+  expect(findNearestPoint([], 1, 1000)).toBeNull();
 });
 
 describe('chartPoints', () => {
-  const history = (...seconds: { second: number; egressPackets: number; kind?: number }[]): PodHistory => {
+  const history = (
+    ...seconds: { second: number; egressPackets: number; kind?: number }[]
+  ): PodRateHistory => {
     const values = (value: number) => new Float32Array(seconds.length).fill(value);
-    const rates = Object.fromEntries(rateNames.map((name) => [name, values(0)])) as Record<
+    const rates = Object.fromEntries(podRateNames.map((name) => [name, values(0)])) as Record<
       CounterRateName,
       Float32Array
     >;
@@ -106,14 +108,14 @@ describe('chartPoints', () => {
       kinds: new Float32Array(seconds.map(({ kind = 1 }) => kind)),
     };
   };
-  const node = (time: number, ns: number): NodePoint => ({
-    sample: { time } as NodePoint['sample'],
+  const node = (time: number, ns: number): NodeSeriesPoint => ({
+    sample: { time } as NodeSeriesPoint['sample'],
     nsPerRun: new Map([[3, ns]]),
   });
   const programs = { netkit: { egress: 1, ingress: 2 }, veth: { egress: 3, ingress: null } };
 
   test('have no point for a missing sample or without an earlier one to compare with', () => {
-    const points = chartPoints(
+    const points = buildChartPoints(
       history(
         { second: 1, egressPackets: Number.NaN },
         { second: 2, egressPackets: 5 },
@@ -131,19 +133,24 @@ describe('chartPoints', () => {
 
   test('begin at a time', () => {
     const seconds = [1, 2, 3].map((second) => ({ second, egressPackets: 1 }));
-    expect(chartPoints(history(...seconds), [], programs, 2000).map(({ time }) => time)).toEqual([
+    expect(buildChartPoints(history(...seconds), [], programs, 2000).map(({ time }) => time)).toEqual([
       2000, 3000,
     ]);
   });
 
   test('charge the pod its own runs, dropped packets too, at the program’s mean time', () => {
-    const [only] = chartPoints(history({ second: 2, egressPackets: 990 }), [node(2040, 200)], programs, 0);
+    const [only] = buildChartPoints(
+      history({ second: 2, egressPackets: 990 }),
+      [node(2040, 200)],
+      programs,
+      0,
+    );
     expect(only).toMatchObject({ egressNsPerRun: 200, ingressNsPerRun: null, ingressCores: null });
     expect(only?.egressCores).toBeCloseTo((1000 * 200) / 1e9, 12);
   });
 
   test('know no cost of a second that the node sample misses', () => {
-    const points = chartPoints(
+    const points = buildChartPoints(
       history({ second: 2, egressPackets: 990 }, { second: 9, egressPackets: 990 }),
       [node(2040, 200)],
       programs,
@@ -153,7 +160,7 @@ describe('chartPoints', () => {
   });
 
   test('take the node sample nearest in time', () => {
-    const points = chartPoints(
+    const points = buildChartPoints(
       history({ second: 2, egressPackets: 1 }, { second: 3, egressPackets: 1 }),
       [node(1040, 100), node(2040, 200), node(3040, 300)],
       programs,
@@ -168,10 +175,10 @@ describe('createNodeSeries', () => {
     ({
       time,
       programs: programs.map(([id, runCount, runTimeNs]) => ({ id, runCount, runTimeNs })),
-    }) as NodePoint['sample'];
+    }) as NodeSeriesPoint['sample'];
 
   test('derives the mean run time of each program between two samples', () => {
-    const series = createNodeSeries(10);
+    const series = createNodeTimeSeries(10);
     expect(series.push(sample(1000, [3, 10, 1000], [4, 5, 5]))).toBe(true);
     expect(series.latest?.nsPerRun.size).toBe(0);
     series.push(sample(2000, [3, 20, 3000], [4, 5, 5], [7, 1, 1]));
@@ -179,7 +186,7 @@ describe('createNodeSeries', () => {
   });
 
   test('takes no sample twice, and forgets what is older than its capacity', () => {
-    const series = createNodeSeries(2);
+    const series = createNodeTimeSeries(2);
     expect([1000, 2000, 2000, 3000].map((time) => series.push(sample(time)))).toEqual([
       true,
       true,
@@ -191,6 +198,8 @@ describe('createNodeSeries', () => {
 });
 
 test('flags of migrations close together do not cover each other: the newest keeps its own', () => {
-  expect(flagPositions([10, 30, 200, 280], 286)).toEqual([null, 31, 201, null].with(3, 238).with(2, null));
-  expect(flagPositions([10, 100], 286)).toEqual([11, 101]);
+  expect(placeMigrationFlags([10, 30, 200, 280], 286)).toEqual(
+    [null, 31, 201, null].with(3, 238).with(2, null),
+  );
+  expect(placeMigrationFlags([10, 100], 286)).toEqual([11, 101]);
 });

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { migrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.ts';
+import { findMigrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
-import { migrationDisabledReason, migrationOutcome } from '../../../app/pods/[id]/_migration/text.ts';
-import { durationWithoutDrain, migrationTiming, timeAxis } from '../../../app/pods/[id]/_migration/timing.ts';
+import {
+  findMigrationDisabledReason,
+  formatMigrationOutcome,
+} from '../../../app/pods/[id]/_migration/text.ts';
+import {
+  computeDurationWithoutDrain,
+  computeMigrationTiming,
+  computeTimeAxis,
+} from '../../../app/pods/[id]/_migration/timing.ts';
 import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
 import type { Node } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
@@ -46,7 +53,7 @@ function migration(done: number, state: Migration['state'] = 'running'): Migrati
 
 describe('timing', () => {
   test('counts a step from the kernel’s acknowledgement', () => {
-    expect(migrationTiming(migration(5), 7)).toMatchObject({
+    expect(computeMigrationTiming(migration(5), 7)).toMatchObject({
       new: { from: 2, to: null },
       podRoute: 5,
       hostRoute: null,
@@ -55,16 +62,19 @@ describe('timing', () => {
   });
   test('of a completed migration has the time for which both devices were up', () => {
     const whole = migration(10, 'done');
-    expect(migrationTiming(whole, 0)).toMatchObject({
+    expect(computeMigrationTiming(whole, 0)).toMatchObject({
       bothUp: 105,
       verified: 109,
       end: 109,
       old: { from: 0, to: 107 },
     });
-    expect(durationWithoutDrain(whole)).toBe(9);
+    expect(computeDurationWithoutDrain(whole)).toBe(9);
   });
   test('of a rolled back migration removes the new device at the end', () => {
-    expect(migrationTiming({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({ from: 2, to: 3 });
+    expect(computeMigrationTiming({ ...migration(3, 'undone'), durationMs: 3 }, 0).new).toEqual({
+      from: 2,
+      to: 3,
+    });
   });
 });
 
@@ -73,16 +83,16 @@ test.each([
   [9, 10, 2],
   [2172, 2500, 500],
 ])('the axis of %d ms ends at %d in steps of %d', (end, to, step) => {
-  const axis = timeAxis(end);
+  const axis = computeTimeAxis(end);
   expect(axis.to).toBe(to);
   expect(axis.ticks[1]).toBe(step);
 });
 
 test('a migration is marked in the charts where the host’s route moved, and not at all if it was rolled back', () => {
-  expect(migrationMarks([migration(10, 'done')])).toEqual([
+  expect(findMigrationMarks([migration(10, 'done')])).toEqual([
     { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
   ]);
-  expect(migrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
+  expect(findMigrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
 });
 
 describe('migrationOutcome', () => {
@@ -95,14 +105,14 @@ describe('migrationOutcome', () => {
     requestsFailed: 1,
   };
   test('states the failed requests if they are counted, else the device drops', () => {
-    expect(migrationOutcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
+    expect(formatMigrationOutcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
     const uncounted = { ...result, requestsOk: null, requestsFailed: null };
-    expect(migrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 device drops');
+    expect(formatMigrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 device drops');
   });
   test('names the step at which the migration was rolled back', () => {
-    expect(migrationOutcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration)).toBe(
-      'undone at addressed',
-    );
+    expect(
+      formatMigrationOutcome({ ...migration(3, 'undone'), error: { step: 'addressed' } } as Migration),
+    ).toBe('undone at addressed');
   });
 });
 
@@ -115,18 +125,22 @@ describe('migrationDisabledReason', () => {
       ],
     }) as Node;
   test('says for a promotion that the kernel has no netkit, with a hint', () => {
-    expect(migrationDisabledReason(pod, 'netkit', node(false))).toBe(
+    expect(findMigrationDisabledReason(pod, 'netkit', node(false))).toBe(
       'No netkit on this node: RTM_NEWLINK answered EOPNOTSUPP. Boot 6.7 or later.',
     );
-    expect(migrationDisabledReason(pod, 'netkit', node(true))).toBeNull();
+    expect(findMigrationDisabledReason(pod, 'netkit', node(true))).toBeNull();
   });
   test('does not need netkit for a fallback', () => {
-    expect(migrationDisabledReason(pod, 'veth', node(false))).toBeNull();
+    expect(findMigrationDisabledReason(pod, 'veth', node(false))).toBeNull();
   });
   test('refuses a pod that is gone, migrating or without a device', () => {
-    expect(migrationDisabledReason({ ...pod, state: 'gone' }, 'veth', undefined)).toBe('The pod is gone.');
-    expect(migrationDisabledReason({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
-    expect(migrationDisabledReason({ ...pod, device: null }, 'veth', undefined)).toMatch(/device is gone/);
+    expect(findMigrationDisabledReason({ ...pod, state: 'gone' }, 'veth', undefined)).toBe(
+      'The pod is gone.',
+    );
+    expect(findMigrationDisabledReason({ ...pod, state: 'migrating' }, 'veth', undefined)).toMatch(/running/);
+    expect(findMigrationDisabledReason({ ...pod, device: null }, 'veth', undefined)).toMatch(
+      /device is gone/,
+    );
   });
 });
 

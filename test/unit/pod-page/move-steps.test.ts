@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Move, moveSteps } from '../../../app/pods/[id]/_programs/move-steps.ts';
+import { type HookMove, planHookMove } from '../../../app/pods/[id]/_programs/move-steps.ts';
 import { isAttachFallback } from '../../../app/pods/[id]/attach-fallback.ts';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 
@@ -27,7 +27,9 @@ const end = (name: string, ifindex: number) => ({
   mac: null,
   up: true,
 });
-const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['device']> } = {}): Move => ({
+const move = (
+  more: Omit<Partial<HookMove>, 'device'> & { device?: Partial<HookMove['device']> } = {},
+): HookMove => ({
   to: 'primary',
   primaryHooks: 'tcx',
   policy: { primary: 'forward', peer: 'blackhole' },
@@ -41,11 +43,11 @@ const move = (more: Omit<Partial<Move>, 'device'> & { device?: Partial<Move['dev
     ...more.device,
   },
 });
-const commands = (what: Move) => moveSteps(what).map((step) => step.commands);
+const commands = (what: HookMove) => planHookMove(what).map((step) => step.commands);
 
 describe('moving programs between hooks', () => {
   test('attaches to the new hooks before it detaches from the old, and opens the policy in between', () => {
-    expect(moveSteps(move()).map(({ title }) => title)).toEqual([
+    expect(planHookMove(move()).map(({ title }) => title)).toEqual([
       'Attach new',
       'Switch counters',
       'Policy',
@@ -78,7 +80,7 @@ describe('moving programs between hooks', () => {
   test('leaves a policy that is already set, and foreign programs', () => {
     const open = { primary: 'forward', peer: 'forward' } as const;
     const foreign = program('netkit/peer', { ours: false, linkId: 99 });
-    const [, , policy, detach] = moveSteps(move({ device: { policy: open, programs: [foreign] } }));
+    const [, , policy, detach] = planHookMove(move({ device: { policy: open, programs: [foreign] } }));
     expect(policy?.commands).toEqual([]);
     expect(policy?.detail).toMatch(/^Unchanged/);
     expect(detach?.commands).toEqual([]);

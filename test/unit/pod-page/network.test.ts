@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { splitNote } from '../../../app/pods/[id]/_migration/text.ts';
-import { bySideAndFamily, familyOf } from '../../../app/pods/[id]/_network/rows-by-family.ts';
+import { splitCheckNote } from '../../../app/pods/[id]/_migration/text.ts';
+import { detectAddressFamily, sortBySideAndFamily } from '../../../app/pods/[id]/_network/rows-by-family.ts';
 
 test('rows are ordered by namespace, then by family', () => {
-  const rows = bySideAndFamily(
+  const rows = sortBySideAndFamily(
     { pod: ['fe80::1', '169.254.1.1'], host: ['fd00::1', '10.42.0.33'] },
     (row) => row,
   );
@@ -16,12 +16,12 @@ test('rows are ordered by namespace, then by family', () => {
 });
 
 test('the family of a neighbor is that of its address, not of its MAC', () => {
-  expect(familyOf('169.254.1.1 lladdr 02:70:6c:00:00:00 PERMANENT')).toBe('IPv4');
-  expect(familyOf('default via fe80::1 dev eth0')).toBe('IPv6');
+  expect(detectAddressFamily('169.254.1.1 lladdr 02:70:6c:00:00:00 PERMANENT')).toBe('IPv4');
+  expect(detectAddressFamily('default via fe80::1 dev eth0')).toBe('IPv6');
 });
 
 test('a note of the plan is split into lines', () => {
-  expect(splitNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
+  expect(splitCheckNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
     'udp 0.0.0.0:68 bound to eth0',
     '239.1.1.1 joined',
   ]);

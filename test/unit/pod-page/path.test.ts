@@ -1,38 +1,50 @@
 import { describe, expect, test } from 'vitest';
-import { type PathRates, programRuns, verdictShares } from '../../../app/pods/[id]/_path/path-view.ts';
-import { arrowHead, trackWidth, twistedWire } from '../../../app/pods/[id]/_path/svg-shapes.ts';
-import { uprightLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
-import { type LayoutBox, minWideWidth, wideLayout } from '../../../app/pods/[id]/_path/wide-layout.ts';
+import {
+  computeProgramRunRate,
+  computeVerdictShares,
+  type PodPathRates,
+} from '../../../app/pods/[id]/_path/path-view.ts';
+import {
+  buildArrowHeadPath,
+  buildTwistedWirePath,
+  computeFlowLineWidth,
+} from '../../../app/pods/[id]/_path/svg-shapes.ts';
+import { computeVerticalPathLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
+import {
+  computeHorizontalPathLayout,
+  minHorizontalPathWidth,
+  type PathLayoutBox,
+} from '../../../app/pods/[id]/_path/wide-layout.ts';
 
 const one = { egress: 1, ingress: 1 };
-const right = ({ x, width }: LayoutBox) => x + width;
+const right = ({ x, width }: PathLayoutBox) => x + width;
 
 describe('the width of a line', () => {
   test('without packets is null', () => {
-    expect(trackWidth(0)).toBeNull();
-    expect(trackWidth(Number.NaN)).toBeNull();
+    expect(computeFlowLineWidth(0)).toBeNull();
+    expect(computeFlowLineWidth(Number.NaN)).toBeNull();
   });
   test('is 2 px at one packet per second and 7 px at a million or more', () => {
-    expect([1, 1_000_000, 50_000_000].map(trackWidth)).toEqual([2, 7, 7]);
-    expect(trackWidth(1000)).toBe(4.5);
+    expect([1, 1_000_000, 50_000_000].map(computeFlowLineWidth)).toEqual([2, 7, 7]);
+    expect(computeFlowLineWidth(1000)).toBe(4.5);
   });
 });
 
 test('the wires of a pair start on opposite sides and end where they started', () => {
   const ends = (d: string) => [d.split('L')[0], d.split('L').at(-1)];
-  expect(ends(twistedWire(312, 468, 168, 1, false))).toEqual(['M312.0 178.0', '468.0 178.0']);
-  expect(ends(twistedWire(312, 468, 168, -1, false))).toEqual(['M312.0 158.0', '468.0 158.0']);
-  expect(ends(twistedWire(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
+  expect(ends(buildTwistedWirePath(312, 468, 168, 1, false))).toEqual(['M312.0 178.0', '468.0 178.0']);
+  expect(ends(buildTwistedWirePath(312, 468, 168, -1, false))).toEqual(['M312.0 158.0', '468.0 158.0']);
+  expect(ends(buildTwistedWirePath(196, 280, 54, 1, true))).toEqual(['M64.0 196.0', '64.0 280.0']);
 });
 
 test('an arrow head has its tip at its position', () => {
-  expect(arrowHead(10, 20, 'right')).toBe('M10 20l-8-5v10z');
-  expect(arrowHead(10, 20, 'up')).toBe('M10 20l-5 8h10z');
+  expect(buildArrowHeadPath(10, 20, 'right')).toBe('M10 20l-8-5v10z');
+  expect(buildArrowHeadPath(10, 20, 'up')).toBe('M10 20l-5 8h10z');
 });
 
 describe('the wide layout', () => {
   test('has the designed coordinates at 1392 px', () => {
-    const layout = wideLayout(1392, 'netkit', one, true);
+    const layout = computeHorizontalPathLayout(1392, 'netkit', one, true);
     expect(layout).toMatchObject({
       width: 1392,
       height: 336,
@@ -47,8 +59,13 @@ describe('the wide layout', () => {
   });
 
   test.each(['netkit', 'veth'] as const)('keeps %s boxes apart from the narrowest width on', (kind) => {
-    for (let width = minWideWidth; width <= 2560; width += 40) {
-      const { container, device, host, destinations, hooks } = wideLayout(width, kind, one, true);
+    for (let width = minHorizontalPathWidth; width <= 2560; width += 40) {
+      const { container, device, host, destinations, hooks } = computeHorizontalPathLayout(
+        width,
+        kind,
+        one,
+        true,
+      );
       expect(right(container)).toBeLessThan(device.x);
       expect(right(device)).toBeLessThan(host.x - 20);
       expect(right(host)).toBeLessThan(destinations.x - 40);
@@ -59,8 +76,8 @@ describe('the wide layout', () => {
   });
 
   test('both hooks of a veth are on the host’s side of the namespace edge, those of a netkit on one side each', () => {
-    const veth = wideLayout(1392, 'veth', one, true);
-    const netkit = wideLayout(1392, 'netkit', one, true);
+    const veth = computeHorizontalPathLayout(1392, 'veth', one, true);
+    const netkit = computeHorizontalPathLayout(1392, 'netkit', one, true);
     expect([veth.hooks.egress.x, veth.hooks.ingress.x].every((x) => x > veth.edge)).toBe(true);
     expect(netkit.hooks.egress.x).toBeLessThan(netkit.edge);
     expect(netkit.hooks.ingress.x).toBeGreaterThan(netkit.edge);
@@ -68,13 +85,14 @@ describe('the wide layout', () => {
   });
 
   test('grows by a chip for each further program on a hook', () => {
-    const layout = wideLayout(1392, 'veth', { egress: 3, ingress: 2 }, true);
+    const layout = computeHorizontalPathLayout(1392, 'veth', { egress: 3, ingress: 2 }, true);
     expect(layout.height).toBe(336 + 2 * 82 + 82);
     expect(layout.tracks.egress).toBe(170 + 2 * 82);
   });
 
   test('draws no line to a missing uplink', () => {
-    const ids = (uplink: boolean) => wideLayout(1392, 'netkit', one, uplink).stretches.map(({ id }) => id);
+    const ids = (uplink: boolean) =>
+      computeHorizontalPathLayout(1392, 'netkit', one, uplink).stretches.map(({ id }) => id);
     expect(ids(true).filter((id) => id.startsWith('uplink'))).toHaveLength(2);
     expect(ids(false).filter((id) => id.startsWith('uplink'))).toEqual([]);
   });
@@ -84,7 +102,7 @@ test.each(['netkit', 'veth'] as const)(
   'the upright layout stacks the hops of %s without touching',
   (kind) => {
     for (const programs of [one, { egress: 2, ingress: 3 }, { egress: 0, ingress: 0 }]) {
-      const layout = uprightLayout(358, kind, programs, true, 5);
+      const layout = computeVerticalPathLayout(358, kind, programs, true, 5);
       const { container, device, host, uplink } = layout;
       expect(container.y + container.height).toBeLessThan(device.y);
       expect(device.y + device.height).toBeLessThan(host.y);
@@ -96,7 +114,7 @@ test.each(['netkit', 'veth'] as const)(
 );
 
 describe('verdicts', () => {
-  const rates: PathRates = {
+  const rates: PodPathRates = {
     egressPackets: 990,
     ingressPackets: 100,
     egressBits: 0,
@@ -106,10 +124,10 @@ describe('verdicts', () => {
     ingressDroppedPackets: 0,
   };
   test('a program runs once for every packet, accepted or dropped', () => {
-    expect(programRuns(rates, 'egress')).toBe(1000);
+    expect(computeProgramRunRate(rates, 'egress')).toBe(1000);
   });
   test('add up to one', () => {
-    expect(verdictShares(rates, 'egress')).toEqual({
+    expect(computeVerdictShares(rates, 'egress')).toEqual({
       pass: 0.99,
       redirect: 0,
       drop: 0.01,
@@ -117,18 +135,18 @@ describe('verdicts', () => {
     });
   });
   test('are unknown without a sample or without a packet', () => {
-    expect(verdictShares(null, 'egress')).toBeNull();
-    expect(verdictShares({ ...rates, ingressPackets: 0 }, 'ingress')).toBeNull();
+    expect(computeVerdictShares(null, 'egress')).toBeNull();
+    expect(computeVerdictShares({ ...rates, ingressPackets: 0 }, 'ingress')).toBeNull();
   });
 });
 
 describe('attach fallback', () => {
   test('draws both hooks of a netkit device on the host', () => {
-    const { hooks, edge, veth } = wideLayout(1392, 'netkit', one, true, { atPrimary: true });
+    const { hooks, edge, veth } = computeHorizontalPathLayout(1392, 'netkit', one, true, { atPrimary: true });
     expect(veth).toBeNull();
     expect(hooks.egress.x).toBeGreaterThan(edge);
     expect(hooks.egress.chips.x).toBeGreaterThan(edge);
-    const upright = uprightLayout(358, 'netkit', one, true, 5, { atPrimary: true });
+    const upright = computeVerticalPathLayout(358, 'netkit', one, true, 5, { atPrimary: true });
     expect(upright.hooks.egress.y).toBeGreaterThan(upright.edge);
   });
 });
@@ -136,8 +154,8 @@ describe('attach fallback', () => {
 test.each(['netkit', 'veth'] as const)(
   'the redirect path of %s joins between the device and the host',
   (kind) => {
-    for (let width = minWideWidth; width <= 2560; width += 40) {
-      const { stretches, device, host, hooks } = wideLayout(width, kind, one, true);
+    for (let width = minHorizontalPathWidth; width <= 2560; width += 40) {
+      const { stretches, device, host, hooks } = computeHorizontalPathLayout(width, kind, one, true);
       const short = stretches.find(({ id }) => id === 'redirect-ingress')!;
       const join = Number(/^M(\d+) /.exec(short.over!)![1]);
       expect(join).toBeGreaterThan(Math.max(right(device), kind === 'veth' ? hooks.egress.chips.x + 224 : 0));
@@ -147,8 +165,8 @@ test.each(['netkit', 'veth'] as const)(
 );
 
 test('two address families and more facts increase the height', () => {
-  const plain = wideLayout(1392, 'veth', one, true);
-  const both = wideLayout(1392, 'veth', one, true, { addresses: 2, facts: 5 });
+  const plain = computeHorizontalPathLayout(1392, 'veth', one, true);
+  const both = computeHorizontalPathLayout(1392, 'veth', one, true, { addresses: 2, facts: 5 });
   expect(both.container.height).toBe(plain.container.height + 18);
   expect(both.height).toBeGreaterThanOrEqual(both.foot + 5 * 18);
 });

@@ -8,7 +8,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, computeObjectDigest } from '../../../server/programs/build-files.ts';
 import { type BuildRunner, DatapathBuilds } from '../../../server/programs/builds.ts';
 import { TrustedSigners } from '../../../server/programs/trusted-signers.ts';
-import type { SettingStore } from '../../../server/store/port.ts';
+import type { SettingStore } from '../../../server/store/store-interfaces.ts';
 import { SigningKey } from '../../testbed/builds.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 

@@ -24,7 +24,7 @@ describe('the table of folders', () => {
     ['server/netlink/link.ts', './message.ts'],
     ['server/netlink/link.ts', 'node:fs'],
     ['server/store/sqlite-store.ts', '@prisma/client'],
-    ['server/datapath/context.ts', '../store/port.ts'],
+    ['server/datapath/datapath-context.ts', '../store/store-interfaces.ts'],
     ['gateway/dashboard.ts', 'next'],
     ['scripts/generate-sql.ts', '@prisma/adapter-better-sqlite3'],
     ['test/kernel/link.test.ts', '../../server/netlink/link.ts'],

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import type { Event } from '../../../contract/event.ts';
 import { sampleFrameColumns } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
-import { counterWidth } from '../../../server/bpf/counter-layout.ts';
+import { slotCounterCount } from '../../../server/bpf/counter-layout.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
 import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
@@ -71,7 +71,7 @@ const sampleOf = (sequence: number, pods = 1): CounterSample => ({
     pod: slot + 1,
     slot,
     kind: 'veth' as const,
-    counters: new BigUint64Array(counterWidth),
+    counters: new BigUint64Array(slotCounterCount),
     requests: null,
   })),
 });

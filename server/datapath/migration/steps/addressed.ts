@@ -1,7 +1,7 @@
 import { listAddresses } from '../../../netlink/address.ts';
 import { addPeerAddresses, orderForAssignment } from '../../device/device.ts';
 import { netnsCommand } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /** Gives the new peer the pod's addresses. The old peer keeps them until it is removed. */
 export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {

@@ -8,7 +8,7 @@ import {
   foreignFilterPriority,
 } from '../../device/foreign-programs.ts';
 import { podlaneProgramNames, programHooks } from '../../device/hooks.ts';
-import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../../device/our-programs.ts';
+import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../../device/podlane-programs.ts';
 import { podlaneFilterHandle, podlaneFilterPriority } from '../../device/tc-filter.ts';
 import {
   attachUserPrograms,
@@ -17,7 +17,7 @@ import {
 } from '../../device/user-hooks.ts';
 import type { MigrationPlanInput } from '../plan.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /** Attaches our programs to the new device, then foreign and user programs in their order around ours. */
 export const attachedStepDefinition: MigrationStepDefinition<'attached'> = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countPackets } from '../packet-count.ts';
 import { quoteShellWord } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /**
  * Readings in a row, at least 5 ms apart, that must be equal. Readings rather than time: a sender that chose its route

@@ -7,11 +7,11 @@ import {
   podGatewayAddresses,
   stripPrefixLength,
 } from '../../device/next-hops.ts';
-import { findMissingNeighbors } from '../../reconcile/drift.ts';
+import { findMissingNeighbors } from '../../reconcile/device-drift.ts';
 import { formatTemporaryPeerName } from '../../slot-allocator.ts';
 import type { MigrationPlanInput } from '../plan.ts';
 import { formatNetnsArgument, netnsCommand, waitUntilCommand } from '../shell-commands.ts';
-import type { MigrationStepContext, MigrationStepDefinition } from '../step.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
 
 /** Seconds that the kernel has to bring both ends up. */
 const carrierSeconds = 5;

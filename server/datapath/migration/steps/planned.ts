@@ -1,5 +1,5 @@
-import { releaseSlotPrograms } from '../../device/our-programs.ts';
-import type { MigrationStepDefinition } from '../step.ts';
+import { releaseSlotPrograms } from '../../device/podlane-programs.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /** Starts the journal. Its undo comes last, and frees the new device's slot. */
 export const plannedStepDefinition: MigrationStepDefinition<'planned'> = {

@@ -4,8 +4,8 @@ import { getLink } from '../../../netlink/link.ts';
 import { deleteDevicePair } from '../../device/device.ts';
 import { countPackets } from '../packet-count.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
-import type { MigrationStepContext, MigrationStepDefinition } from '../step.ts';
-import { moveRoutesBack } from './route-moves.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
+import { moveRoutesBack } from '../route-requests.ts';
 
 /** Deletes the old pair, then the pins and the map entry of its slot. */
 export const removedStepDefinition: MigrationStepDefinition<'removed'> = {

@@ -4,7 +4,7 @@ import { isNetlinkError } from '../../../netlink/error.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
 import { hasCapability } from '../../kernel-context.ts';
 import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /** The old device's name may stay taken for a moment after the kernel has acknowledged its deletion. */
 const whileTaken = {

@@ -1,7 +1,7 @@
 import { countPacketsByDirection } from '../packet-count.ts';
 import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
-import { verifyNewDevice } from '../verify.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
+import { verifyNewDevice } from '../verify-device.ts';
 
 /** Packets of a direction on the old device from which on the new one must carry some; fewer may have been the last. */
 const busyPackets = 5n;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Migration } from '../../contract/migration.ts';
-import type { DatapathStore } from '../store/port.ts';
+import type { DatapathStore } from '../store/store-interfaces.ts';
 import type { NewEvent, PodRecord } from '../store/records.ts';
 import type { KernelContext } from './kernel-context.ts';
 import type { LivePod, PodRegistry } from './pod-registry.ts';

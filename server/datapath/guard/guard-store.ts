@@ -6,7 +6,7 @@ import {
   guardStageSchema,
   guardThresholdOverridesSchema,
 } from '../../../contract/guard.ts';
-import type { DatapathContext } from '../context.ts';
+import type { DatapathContext } from '../datapath-context.ts';
 import { type EscalationState, initialEscalationState } from './escalation-policy.ts';
 
 /** Most actions of a pod to store; older ones are dropped. */

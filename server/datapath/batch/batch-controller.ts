@@ -10,8 +10,8 @@ import type {
 } from '../../../contract/batch.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
-import type { DatapathContext } from '../context.ts';
-import type { MigrationController } from '../migration/migrations.ts';
+import type { DatapathContext } from '../datapath-context.ts';
+import type { MigrationController } from '../migration/migration-controller.ts';
 import { BatchExecutor } from './batch-executor.ts';
 import { planBatch, throwIfBatchRefused } from './plan-batch.ts';
 import { reconcileBatchPods } from './recover-batch.ts';

@@ -3,7 +3,7 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DeviceRecord, NewEvent } from '../../store/records.ts';
-import { type DatapathContext, formatPodName } from '../context.ts';
+import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { readDeviceDrops } from '../device/device-drops.ts';
 import type { DeviceNetworkState } from '../device/network-state.ts';
 import { toMigrationProblem } from '../errors.ts';
@@ -12,12 +12,12 @@ import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
 import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './executor.ts';
-import { JournalWriter } from './journal-retry.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { throwIfRefused } from './preflight.ts';
 import { createMigrationJournal, prepareMigration } from './prepare.ts';
 import { type MigrationRecoveryContext, recoverMigration } from './recover.ts';
-import type { DeviceMove } from './step.ts';
-import { createStepActions } from './steps.ts';
+import type { DeviceMove } from './step-definition.ts';
+import { createStepActions } from './step-list.ts';
 
 /** A migration whose journal is open, with everything that its steps need. */
 interface StartedMigration {

@@ -4,7 +4,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../kernel/netns.ts';
 import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import { setLoopbackUp } from './host.ts';
-import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './names.ts';
+import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './pod-list.ts';
 
 /** A pod of the lab with the id that the agent gave it. */
 export interface AttachedLabPod extends LabPod {

@@ -1,16 +1,16 @@
-import type { StepRequest } from '../../../../contract/migration.ts';
-import { listRoutes } from '../../../netlink/route.ts';
-import type { Route } from '../../../netlink/route-message.ts';
-import type { NetlinkSocket } from '../../../netlink/socket.ts';
+import type { StepRequest } from '../../../contract/migration.ts';
+import { listRoutes } from '../../netlink/route.ts';
+import type { Route } from '../../netlink/route-message.ts';
+import type { NetlinkSocket } from '../../netlink/socket.ts';
 import {
   addPodRoutes,
   formatRouteWithoutDevice,
   moveDeviceRoutes,
   restoreRoutes,
-} from '../../device/network-state.ts';
-import { setRedirectEndpoints } from '../../device/our-programs.ts';
-import { replaceRouteCommand } from '../shell-commands.ts';
-import type { MigrationStepContext } from '../step.ts';
+} from '../device/network-state.ts';
+import { setRedirectEndpoints } from '../device/podlane-programs.ts';
+import { replaceRouteCommand } from './shell-commands.ts';
+import type { MigrationStepContext } from './step-definition.ts';
 
 /** Requests that move routes to `device`, one each. */
 export const replaceRouteRequests = (moved: readonly Route[], device: string): StepRequest[] =>

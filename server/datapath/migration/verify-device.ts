@@ -3,10 +3,10 @@ import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
-import { EchoSockets } from '../echo/sockets.ts';
+import { EchoSockets } from '../echo/echo-sockets.ts';
 import { podNamespaceExists } from '../pod-namespaces.ts';
 import { countPacketsByDirection } from './packet-count.ts';
-import type { MigrationStepContext, MigrationStepDefinition } from './step.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from './step-definition.ts';
 
 /** Time after which a pod that has carried nothing gets an echo request: traffic that goes on comes sooner. */
 const trafficWaitMs = 300;

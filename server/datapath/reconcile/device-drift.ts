@@ -11,7 +11,7 @@ import { addPeerAddresses, chooseNetkitPolicy, setPodNeighbors } from '../device
 import { programHooks } from '../device/hooks.ts';
 import { addPodRoutes } from '../device/network-state.ts';
 import { listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
-import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../device/our-programs.ts';
+import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../device/podlane-programs.ts';
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 

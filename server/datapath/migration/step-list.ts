@@ -7,7 +7,7 @@ import {
 import type { KernelContext } from '../kernel-context.ts';
 import type { MigrationStepAction, MigrationStepActions } from './executor.ts';
 import type { MigrationPlanInput } from './plan.ts';
-import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step.ts';
+import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step-definition.ts';
 import { addressedStepDefinition } from './steps/addressed.ts';
 import { attachedStepDefinition } from './steps/attached.ts';
 import { drainedStepDefinition } from './steps/drained.ts';
@@ -15,8 +15,8 @@ import { madeStepDefinition } from './steps/made.ts';
 import { plannedStepDefinition } from './steps/planned.ts';
 import { removedStepDefinition } from './steps/removed.ts';
 import { renamedStepDefinition } from './steps/renamed.ts';
-import { routedHostStepDefinition } from './steps/routed-host.ts';
-import { routedPodStepDefinition } from './steps/routed-pod.ts';
+import { routedHostStepDefinition } from './steps/host-routes.ts';
+import { routedPodStepDefinition } from './steps/pod-routes.ts';
 import { createVerifiedStepDefinition } from './steps/verified.ts';
 
 /** One step for each name, in the order of the names. */

@@ -2,10 +2,10 @@ import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { encodeEndpoint, encodeEndpointKey } from '../../../bpf/slot-layout.ts';
 import { moveDeviceRoutes } from '../../device/network-state.ts';
 import { stripPrefixLength } from '../../device/next-hops.ts';
-import { setRedirectEndpoints } from '../../device/our-programs.ts';
+import { setRedirectEndpoints } from '../../device/podlane-programs.ts';
 import { updateMapEntryCommand } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from './route-moves.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
+import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 
 /** Moves the host's routes and the redirect endpoints to the new primary: the last step that can be undone. */
 export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = {

@@ -2,18 +2,18 @@ import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
 import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { type DatapathContext, formatPodName } from '../context.ts';
+import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { deleteDevicePair } from '../device/device.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
 import { moveDeviceRoutes } from '../device/network-state.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
-import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '../device/our-programs.ts';
+import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '../device/podlane-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { buildDeviceRecord, connectPod } from '../pods/connect-pod.ts';
 import { makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
-import { type DeviceDrift, detectDeviceDrift } from './drift.ts';
+import { type DeviceDrift, detectDeviceDrift } from './device-drift.ts';
 
 /**
  * Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device.

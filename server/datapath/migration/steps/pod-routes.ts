@@ -1,7 +1,7 @@
 import { moveDeviceRoutes } from '../../device/network-state.ts';
 import { netnsCommand } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from './route-moves.ts';
+import type { MigrationStepDefinition } from '../step-definition.ts';
+import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 
 /** Moves the pod's routes to the new peer: what the pod sends leaves over the new device. */
 export const routedPodStepDefinition: MigrationStepDefinition<'routed-pod'> = {
