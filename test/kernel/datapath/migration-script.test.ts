@@ -6,9 +6,9 @@ import { TwinNodes } from '../../testbed/migration-script/twin-nodes.ts';
 const testTimeout = 120_000;
 
 describe.each([
-  ['tcx', 12, []],
-  ['clsact', 10, ['--without', 'tcx']],
-  ['tcx without renaming of interfaces that are up', 3, ['--without', 'live-rename']],
+  ['tcx', 10, []],
+  ['clsact', 6, ['--without', 'tcx']],
+  ['tcx without renaming of interfaces that are up', 2, ['--without', 'live-rename']],
 ] as const)('the script of a plan, with programs on %s', (name, count, flags) => {
   const cases = generateCases(count, count, [{ from: 'veth', to: 'veth' }]);
   let nodes: TwinNodes;

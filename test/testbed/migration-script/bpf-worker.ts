@@ -6,7 +6,7 @@ import { attachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
-import { openPinned, pinnedNames } from '../../../server/bpf/pin.ts';
+import { openPinned, listPinNames } from '../../../server/bpf/pin.ts';
 import { programInfoById } from '../../../server/bpf/program-info.ts';
 import { decodeEndpoint, decodeEndpointKey, decodeSlot, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
@@ -94,10 +94,10 @@ async function read({ pins, devices, slots }: Extract<WorkerCall, { call: 'read'
       endpoints.map(([key, value]): [string, unknown] => [decodeEndpointKey(key), decodeEndpoint(value)]),
     ),
     pins: [
-      ...pinnedNames(pins).map((name) => `/${name}`),
-      ...pinnedNames(`${pins}/links`).map((name) => `links/${name}`),
-      ...pinnedNames(`${pins}/users`).flatMap((user) =>
-        pinnedNames(`${pins}/users/${user}`).map((name) => `users/${user}/${name}`),
+      ...listPinNames(pins).map((name) => `/${name}`),
+      ...listPinNames(`${pins}/links`).map((name) => `links/${name}`),
+      ...listPinNames(`${pins}/users`).flatMap((user) =>
+        listPinNames(`${pins}/users/${user}`).map((name) => `users/${user}/${name}`),
       ),
     ].sort(),
   };

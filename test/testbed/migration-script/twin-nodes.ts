@@ -129,6 +129,8 @@ async function twinOf(cases: readonly ScriptCase[], flags: string[]): Promise<Tw
     },
   };
   try {
+    // One of the nodes has no agent later: nobody may act on pods meanwhile.
+    await node.ask('PUT', '/node/guard', { on: false });
     for (const [index, each] of cases.entries()) twin.pods.push(await addPod(twin, each, index));
   } catch (error) {
     await twin[Symbol.asyncDispose]();
