@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 /** Node.js flags of the agent. A small young generation saves 30 MB, since most objects die young or live long. */
 export const agentNodeFlags = ['--max-semi-space-size=2'];
 /** Time that the agent has to become ready, in ms; an emulated guest takes 10 s just to load the BPF programs. */
-const readyWithinMs = 120_000;
+const readyWithinMs = 600_000;
 
 /**
  * Starts the agent on a Unix socket and waits until it answers.

@@ -21,7 +21,7 @@ test('a debug dump shows its progress, is downloaded with a table of contents, a
   await expect(dumps).toContainText('Pod networks');
   await expect(page.getByRole('button', { name: 'Create dump' })).toBeDisabled();
   const save = dumps.getByRole('link', { name: 'Download' });
-  await expect(save).toBeVisible({ timeout: 20_000 });
+  await expect(save).toBeVisible({ timeout: 80_000 });
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
   const download = page.waitForEvent('download');
   await save.click();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/counters.ts';
 import { decodeConntrackEntry } from '../../server/acl/load/conntrack.ts';
-import { decodeTrace, decodeVerdict, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
+import { decodeTraceEvent, decodeVerdictEvent, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
 import { decodeMappedAddress, encodeMappedAddress } from '../../server/bpf/rule-layout.ts';
 
 const address4 = '00000000000000000000ffff0a2a0021';
@@ -23,7 +23,7 @@ test('struct podlane_verdict_event', () => {
     ].join(''),
     'hex',
   );
-  expect(decodeVerdict(record)).toEqual({
+  expect(decodeVerdictEvent(record)).toEqual({
     timeNs: 1n,
     slot: 5,
     owner: 7,
@@ -52,7 +52,7 @@ test('struct podlane_trace_event: only the valid header bytes', () => {
     ].join(''),
     'hex',
   );
-  expect(decodeTrace(record)).toEqual({
+  expect(decodeTraceEvent(record)).toEqual({
     id: 1,
     timeNs: 2n,
     slot: 5,

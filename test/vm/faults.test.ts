@@ -13,7 +13,7 @@ const groups = [
 ];
 const columns = ['kill before', 'kill after', ...groups.flat()];
 
-test('migrations between netkit and veth survive faults at every step', { timeout: 600_000 }, async ({
+test('migrations between netkit and veth survive faults at every step', { timeout: 2_400_000 }, async ({
   onTestFinished,
 }) => {
   const matrix = await runFaultMatrix({

@@ -8,7 +8,7 @@ import type { Pod } from '../../contract/pod.ts';
 import { ping, startTestNode, type TestNode } from '../testbed/node.ts';
 
 const hostAddress = '192.0.2.1';
-const soon = { timeout: 40_000, interval: 200 };
+const soon = { timeout: 160_000, interval: 200 };
 const coolDownMs = 3000;
 
 let node: TestNode;

@@ -16,7 +16,7 @@ let nodes: TwinNodes;
 let executed = 0;
 beforeAll(async () => {
   nodes = await TwinNodes.open(cases);
-}, 600_000);
+}, 2_400_000);
 afterAll(async () => {
   await nodes?.[Symbol.asyncDispose]();
   console.info(`${executed} of ${cases.length} scripts executed between netkit and veth`);

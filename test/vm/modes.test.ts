@@ -122,7 +122,7 @@ test('attach fallback and back: programs move, no packet is lost, none goes by u
     );
     expect((await Promise.all(pinging)).map((side) => side.lost)).toEqual([0, 0]);
     // The metrics are of the last sample.
-    await expect.poll(async () => (await total()) - before, { timeout: 5000 }).toBeGreaterThanOrEqual(800);
+    await expect.poll(async () => (await total()) - before, { timeout: 20_000 }).toBeGreaterThanOrEqual(800);
     // A source that is not the pod's is dropped at either place.
     node.run(['ip', 'address', 'add', '10.9.9.9/32', 'dev', 'eth0'], layer3.netns.path);
     expect(() =>

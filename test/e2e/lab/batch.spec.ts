@@ -55,7 +55,7 @@ test('the whole node is migrated, paused and resumed; no request fails, and the 
   page,
   lab,
 }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(480_000);
   await openPods(page);
   const pods = Number(await page.getByRole('table').getAttribute('aria-rowcount')) - 2;
   const before = await lab.traffic();
@@ -79,7 +79,7 @@ test('the whole node is migrated, paused and resumed; no request fails, and the 
   await strip.getByRole('button', { name: 'Open' }).click();
   await sheet.getByRole('button', { name: 'Resume' }).click();
   await expect(sheet.getByRole('heading', { name: `${pods} pods on new veth devices` })).toBeVisible({
-    timeout: 60_000,
+    timeout: 240_000,
   });
 
   const address = page.url();

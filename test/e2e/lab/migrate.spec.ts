@@ -17,7 +17,7 @@ async function migrate(page: Page, action: string, kind: string): Promise<void> 
   await expect(sheet.getByRole('heading', { name: action })).toBeVisible();
   await expect(sheet.getByText('ip route replace').first()).toBeVisible();
   await sheet.getByRole('button', { name: action }).click();
-  await expect(sheet.getByRole('heading', { name: `On ${kind}` })).toBeVisible({ timeout: 30_000 });
+  await expect(sheet.getByRole('heading', { name: `On ${kind}` })).toBeVisible({ timeout: 120_000 });
   await expect(sheet.getByText('10 of 10')).toBeVisible();
   await expect(fact(sheet, 'failed')).toHaveText('0');
   await sheet.getByRole('button', { name: 'Done' }).click();
@@ -35,7 +35,7 @@ test('cart falls back to veth and is promoted to netkit in the dashboard: no req
   page,
   lab,
 }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(720_000);
   await page.goto('/pods');
   await page.getByRole('link', { name: /^cart-/ }).click();
   await expect(page.getByRole('heading', { level: 1, name: /^cart-/ })).toBeVisible();

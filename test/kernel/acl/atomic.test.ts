@@ -69,4 +69,4 @@ test('during 200 changes of all rules under traffic no packet is evaluated by a 
   expect(wrong.map((i) => packets[i])).toEqual([]);
   expect(evaluated).toBeGreaterThan(50_000);
   expect(fixture.loader.generation('active')).toBe(201);
-}, 60_000);
+}, 240_000);

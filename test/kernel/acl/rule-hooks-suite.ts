@@ -121,7 +121,7 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       send(a, b, 4, 900, 3100);
       send(a, b, 4, 900, 1100);
       send(a, b, 4, 900, 1200);
-      await expect.poll(() => events.length, { timeout: 5000 }).toBe(3);
+      await expect.poll(() => events.length, { timeout: 20_000 }).toBe(3);
       loader.setTraceFilters([]);
       stop();
       const out = {

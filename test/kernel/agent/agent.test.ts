@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { AgentProcess, podCounts, TestHost } from './agent-fixture.ts';
 
-const soon = { timeout: 5000, interval: 20 };
+const soon = { timeout: 20_000, interval: 20 };
 
 test('attached pods reach each other and are reported as the kernel has them', async () => {
   const host = new TestHost();

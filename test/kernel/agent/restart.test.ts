@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { AgentProcess, podCounts, TestHost } from './agent-fixture.ts';
 
-const soon = { timeout: 5000, interval: 20 };
+const soon = { timeout: 20_000, interval: 20 };
 
 test('a killed agent is missed by no packet; the next one has the same pods and counts that went on', async () => {
   const host = new TestHost();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import { programInfo } from '../../../server/bpf/program-info.ts';
+import { readProgramInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
 import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
@@ -55,7 +55,7 @@ const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['
     await addBpfFilter(socket, primaryIfindex(slot), hook, filter);
   },
   async loadForeign(name) {
-    return programInfo(
+    return readProgramInfo(
       await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 }),
     ).id;
   },

@@ -7,7 +7,7 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import { createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import { pinOver, unpin } from '../../../server/bpf/pin.ts';
+import { replacePin, removePin } from '../../../server/bpf/pin.ts';
 import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { Agent } from './agent.ts';
 import { DeviceFixture, podAddress } from './device-fixture.ts';
@@ -66,7 +66,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     /** Puts an array in the place of a pinned map. */
     function pinArray(name: string, valueBytes: number, entries: number): void {
       const fd = createMmapableArrayMap(name, valueBytes, entries);
-      pinOver(fd, `${fixture.pins}/maps/${name}`);
+      replacePin(fd, `${fixture.pins}/maps/${name}`);
       closeSync(fd);
     }
 
@@ -119,7 +119,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     if (kind === 'veth') {
       test.each([
         ['keeps its maps', () => {}],
-        ['knew no endpoints', () => unpin(`${fixture.pins}/maps/endpoints4`)],
+        ['knew no endpoints', () => removePin(`${fixture.pins}/maps/endpoints4`)],
         ['had smaller slots', () => pinArray('slots', 24, 64)],
         ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
       ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {

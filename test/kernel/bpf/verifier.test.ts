@@ -4,7 +4,7 @@ import { machine, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
-import { loadObject } from '../../../server/bpf/object-loader.ts';
+import { loadBpfObject } from '../../../server/bpf/object-loader.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -31,7 +31,7 @@ char LICENSE[] SEC("license") = "GPL";`,
 test('the error of a rejected program names it and starts with the verifier’s reason', async () => {
   // Packet data read without comparing it with data_end.
   const image = compile('return *(char *)(long)skb->data;');
-  const error = await loadObject({ name: 'case', image }).catch((error: unknown) => error);
+  const error = await loadBpfObject({ name: 'case', image }).catch((error: unknown) => error);
   if (!(error instanceof ProblemError)) throw new Error('not refused');
   expect(error.code).toBe('verifier_refused');
   expect(error.message).toMatch(
@@ -49,14 +49,14 @@ test('the error of a rejected program names it and starts with the verifier’s 
 });
 
 test('a file that is not an object is rejected', async () => {
-  await expect(loadObject({ name: 'case', image: Buffer.from('not an ELF file') })).rejects.toMatchObject({
+  await expect(loadBpfObject({ name: 'case', image: Buffer.from('not an ELF file') })).rejects.toMatchObject({
     code: 'bad_object',
     message: expect.stringMatching(/^open case as a BPF object: /),
   });
 });
 
 test('a valid object is loaded, and closing it closes its descriptors', async () => {
-  const object = await loadObject({ name: 'case', image: compile('return -1;') });
+  const object = await loadBpfObject({ name: 'case', image: compile('return -1;') });
   expect([...object.programs.keys()]).toEqual(['harmless', 'tested']);
   object.close();
 });

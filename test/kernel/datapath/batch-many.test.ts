@@ -10,11 +10,11 @@ beforeAll(async () => {
   // Each pod has a second slot while it is migrated.
   node = await startTestNode(['--max-slots', String(count * 2)]);
   paths = (await addPods(node, count)).map((pod) => pod.netns.path);
-}, 120_000);
+}, 480_000);
 afterAll(() => node?.[Symbol.asyncDispose](), 120_000);
 
 test('200 pods get new devices: all answer before and after, no packet is lost and nothing is left behind', {
-  timeout: 120_000,
+  timeout: 480_000,
 }, async () => {
   expect(unreachablePods(node, count)).toEqual([]);
   const stop = new AbortController();

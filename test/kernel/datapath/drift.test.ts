@@ -15,7 +15,7 @@ beforeAll(async () => {
   node = await startTestNode();
   pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
   other = await node.addPod('web', ['10.42.0.3/32', 'fd42::3/128']);
-}, 60_000);
+}, 240_000);
 afterAll(() => node?.[Symbol.asyncDispose]());
 
 const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');
@@ -76,10 +76,10 @@ test.each<[what: string, change: (device: { primary: string }) => unknown, sente
   await expect
     .poll(
       async () => (await drifts()).slice(0, -old.length || undefined).some((text) => sentence.test(text)),
-      { timeout: 5000 },
+      { timeout: 20_000 },
     )
     .toBe(true);
-  await expect.poll(async () => (await now()).device?.peer.up, { timeout: 5000 }).toBe(true);
+  await expect.poll(async () => (await now()).device?.peer.up, { timeout: 20_000 }).toBe(true);
   const after = await now();
   expect(after.attention).toEqual([]);
   expect(after.routes.pod.map((route) => route.text).sort()).toEqual(
@@ -92,12 +92,12 @@ test.each<[what: string, change: (device: { primary: string }) => unknown, sente
 test('an address added by another process becomes a condition, is not removed, and the condition clears with it', async () => {
   inPod('ip', 'address', 'add', '10.9.9.9/32', 'dev', 'eth0');
   await expect
-    .poll(async () => (await now()).attention, { timeout: 5000 })
+    .poll(async () => (await now()).attention, { timeout: 20_000 })
     .toEqual(['10.9.9.9/32 was added to eth0 by another process; packets from it are dropped']);
   await sleep(500);
   expect(inPod('ip', 'address', 'show', 'dev', 'eth0')).toContain('10.9.9.9');
   inPod('ip', 'address', 'delete', '10.9.9.9/32', 'dev', 'eth0');
-  await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
+  await expect.poll(async () => (await now()).attention, { timeout: 20_000 }).toEqual([]);
 });
 
 test('a change that is made again and again is no longer repaired, and the pod says so', async () => {
@@ -113,7 +113,7 @@ test('a change that is made again and again is no longer repaired, and the pod s
   await sleep(1500);
   expect((await drifts()).length).toBe(count);
   inPod('ip', 'route', 'replace', 'default', 'via', '169.254.1.1', 'dev', 'eth0', 'onlink');
-  await expect.poll(async () => (await now()).attention, { timeout: 5000 }).toEqual([]);
+  await expect.poll(async () => (await now()).attention, { timeout: 20_000 }).toEqual([]);
 });
 
 test('a removed pin is restored when the agent starts', async () => {
@@ -138,7 +138,7 @@ test('a pod whose namespace is gone is removed', async () => {
           () => 'there',
           (error) => error.code,
         ),
-      { timeout: 5000 },
+      { timeout: 20_000 },
     )
     .toBe('pod_not_found');
 });

@@ -19,7 +19,7 @@ beforeAll(async () => {
     ],
   });
   web = await node.addPod('web', ['fd42::3/128']);
-}, 60_000);
+}, 240_000);
 afterAll(() => node?.[Symbol.asyncDispose]());
 
 const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');

@@ -31,7 +31,7 @@ describe.each([
           name,
         ]),
       );
-  }, 60_000);
+  }, 240_000);
   afterAll(() => node?.[Symbol.asyncDispose]());
 
   const order = async (): Promise<[string, (number | 'ours')[]][]> => {

@@ -3,7 +3,7 @@ import { generateCases } from '../../testbed/migration-script/cases.ts';
 import { TwinNodes } from '../../testbed/migration-script/twin-nodes.ts';
 
 // A script starts some forty processes, on a machine that may be busy.
-const testTimeout = 120_000;
+const testTimeout = 480_000;
 
 describe.each([
   ['tcx', 10, []],
@@ -15,7 +15,7 @@ describe.each([
   let executed = 0;
   beforeAll(async () => {
     nodes = await TwinNodes.open(cases, [...flags]);
-  }, 300_000);
+  }, 1_200_000);
   afterAll(async () => {
     await nodes?.[Symbol.asyncDispose]();
     console.info(`${executed} of ${count} scripts executed with programs on ${name}`);

@@ -12,7 +12,7 @@ beforeAll(async () => {
   node = await startTestNode(['--without', 'tcx,live-rename']);
   pod = await node.addPod('cart', ['10.42.0.2/32', 'fd42::2/128']);
   other = await node.addPod('web', ['10.42.0.3/32']);
-}, 60_000);
+}, 240_000);
 afterAll(() => node?.[Symbol.asyncDispose]());
 
 const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');

@@ -15,9 +15,9 @@ const secret = 'podlane-test-secret-77aa01';
 const tokenFile = `/tmp/podlane-t-token-${process.pid}`;
 
 const main = join(import.meta.dirname, '../../../cli/podlane.js');
-const soon = { timeout: 20_000, interval: 5 };
+const soon = { timeout: 80_000, interval: 5 };
 // A dump asks some hundred programs of iproute2 and bpftool, on a machine that may be busy.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let node: TestNode;
 let cart: Pod;

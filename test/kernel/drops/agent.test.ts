@@ -8,7 +8,7 @@ import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
 
-const soon = { timeout: 5000, interval: 20 };
+const soon = { timeout: 20_000, interval: 20 };
 
 test('an agent reports the drops of each pod by Podlane and the kernel, through a migration, until the pod is removed', async () => {
   const node = await startTestNode();

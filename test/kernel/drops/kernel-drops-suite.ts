@@ -230,6 +230,6 @@ async function settled(read: () => string): Promise<void> {
       last = now;
       if (!same) throw new Error('still changing');
     },
-    { timeout: 5000, interval: 50 },
+    { timeout: 20_000, interval: 50 },
   );
 }

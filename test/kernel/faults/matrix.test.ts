@@ -4,7 +4,7 @@ import { faultColumns, formatFaultMatrix, runFaultMatrix } from '../../testbed/f
 /** `FAULTS='made × kill'` runs only the cells whose step and fault match. */
 const wanted = new RegExp(process.env.FAULTS ?? '');
 
-test('a migration from veth to veth survives every fault at every step', { timeout: 300_000 }, async ({
+test('a migration from veth to veth survives every fault at every step', { timeout: 1_200_000 }, async ({
   onTestFinished,
 }) => {
   const matrix = await runFaultMatrix({
@@ -25,7 +25,7 @@ test('a migration from veth to veth survives every fault at every step', { timeo
 /** Our programs are filters of clsact then, which have no links to pin, and eth0 is the interface's second name. */
 const otherWay = ['kill before', 'kill after', 'EBUSY later all', 'undo refused', 'pod gone', 'new deleted'];
 
-test('the same on a kernel without tcx and live rename', { timeout: 120_000 }, async ({ onTestFinished }) => {
+test('the same on a kernel without tcx and live rename', { timeout: 480_000 }, async ({ onTestFinished }) => {
   const matrix = await runFaultMatrix({
     onEnd: onTestFinished,
     directions: [{ from: 'veth', to: 'veth' }],

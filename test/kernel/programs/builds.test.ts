@@ -39,7 +39,7 @@ beforeAll(async () => {
   key = new SigningKey(trust);
   node = await startTestNode(['--trust', trust]);
   client = (await addPods(node, pods, 'veth'))[1]!;
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   await node?.[Symbol.asyncDispose]();
   rmSync(trust, { recursive: true });
@@ -84,7 +84,7 @@ test('activation under traffic loses no packet, and counters continue', async ()
   await node.ask('POST', '/builds/rollback');
   await node.ask('POST', '/builds/rollback');
   for (const { sent, lost } of await Promise.all(pings)) expect([sent, lost]).toEqual([400, 0]);
-  await expect.poll(() => packetsOf(7), { timeout: 3000 }).toEqual([400, 400]);
+  await expect.poll(() => packetsOf(7), { timeout: 12_000 }).toEqual([400, 400]);
   expect(await packetsOf(19)).toEqual([400, 400]);
   expect(await programsOf(0)).not.toEqual(before);
   expect(new Set((await Promise.all([0, 1, 19].map(programsOf))).map(String)).size).toBe(1);

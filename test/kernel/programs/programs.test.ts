@@ -198,7 +198,7 @@ test('added and removed objects are seen at once', async () => {
       for (const [name, id] of Object.entries(others.programs))
         if (name !== 'filter') expect(there, name).not.toContain(id);
     },
-    { timeout: 2_000, interval: 20 }, // The kernel frees programs behind a grace period.
+    { timeout: 8000, interval: 20 }, // The kernel frees programs behind a grace period.
   );
 });
 

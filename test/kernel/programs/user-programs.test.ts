@@ -7,7 +7,7 @@ import type { Pod } from '../../../contract/pod.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { withBpfObjectById } from '../../../server/bpf/kernel-object.ts';
 import { readDeviceLinkInfo } from '../../../server/bpf/link-info.ts';
-import { openPinned } from '../../../server/bpf/pin.ts';
+import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, objectRefusedByVerifier, renamedObject } from '../../testbed/builds.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -18,7 +18,7 @@ const hostAddress = '10.42.255.1';
 /** Takes our program off its hook, as `bpftool link detach` does. */
 function detachLinkOf(programId: number, pins: string): void {
   for (const name of readdirSync(`${pins}/links`)) {
-    const fd = openPinned(`${pins}/links/${name}`)!;
+    const fd = openPinnedObject(`${pins}/links/${name}`)!;
     if (readDeviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
     closeSync(fd);
   }
@@ -73,7 +73,7 @@ describe.each([
     node.run(['ip', 'address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
     const pod = await node.addPod('cart', '10.42.0.2/32', 'veth');
     netns = pod.netns.path;
-  }, 60_000);
+  }, 240_000);
   afterAll(() => node?.[Symbol.asyncDispose]());
 
   test('run before and after ours in the order of attachment, each with its own maps', async () => {
@@ -132,7 +132,7 @@ describe.each([
   test('are on the device that replaces one that another process deleted', async () => {
     const { primary } = await node.ask<Pod>('GET', '/pods/shop.cart');
     node.run(['ip', 'link', 'delete', primary.name]);
-    await expect.poll(order, { timeout: 5000 }).toHaveLength(4);
+    await expect.poll(order, { timeout: 20_000 }).toHaveLength(4);
     send(5000, 1);
     expect(counted(added.last!)).toEqual({ 5000: 6 });
   });

@@ -4,7 +4,7 @@ import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
-import { openPinned } from '../../../server/bpf/pin.ts';
+import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import {
   decodeEndpoint,
   decodeEndpointKey,
@@ -93,8 +93,8 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
   const wanted = live.flatMap((each) =>
     each.addresses.map((address) => `${bare(address)} slot ${each.slot} of ${each.number}`),
   );
-  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinned(join(fixture.pins, 'maps', name))!);
-  const slots = openPinned(join(fixture.pins, 'maps/slots'))!;
+  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinnedObject(join(fixture.pins, 'maps', name))!);
+  const slots = openPinnedObject(join(fixture.pins, 'maps/slots'))!;
   try {
     const entries = endpoints.flatMap((fd) => new BpfHashMap(fd, 'endpoints').entries());
     const has = entries.map(([key, value]) => {

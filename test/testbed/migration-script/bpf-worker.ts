@@ -6,8 +6,8 @@ import { attachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
-import { openPinned, listPinNames } from '../../../server/bpf/pin.ts';
-import { programInfoById } from '../../../server/bpf/program-info.ts';
+import { openPinnedObject, listPinNames } from '../../../server/bpf/pin.ts';
+import { readProgramInfoById } from '../../../server/bpf/program-info.ts';
 import { decodeEndpoint, decodeEndpointKey, decodeSlot, slotBytes } from '../../../server/bpf/slot-layout.ts';
 import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
@@ -40,7 +40,7 @@ export type WorkerCall =
     };
 
 function nameOf(id: number | null): string {
-  const info = id === null ? null : programInfoById(id);
+  const info = id === null ? null : readProgramInfoById(id);
   return info === null ? 'no program' : `${info.name} ${info.tag}`;
 }
 
@@ -73,7 +73,7 @@ async function programsOn(socket: NetlinkSocket, ifindex: number, hook: string):
 }
 
 const pinned = (path: string): number => {
-  const fd = openPinned(path);
+  const fd = openPinnedObject(path);
   if (fd === null) throw new Error(`nothing is pinned at ${path}`);
   return fd;
 };

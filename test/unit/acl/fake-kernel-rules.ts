@@ -8,7 +8,7 @@ import type {
 } from '../../../server/acl/load/kernel-rules.ts';
 import { emptyPolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { diffPolicyTables } from '../../../server/acl/tables/tables-diff.ts';
-import type { TraceEvent, TraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
+import type { TraceEvent, PacketTraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 
 interface LoadedSet {
   request: RuleLoadRequest | null;
@@ -63,13 +63,13 @@ export class FakeKernelRules implements KernelRules {
   /** Publishes events to the subscriber. */
   publishVerdicts: (events: readonly VerdictEvent[]) => void = () => {};
   publishTraces: (events: readonly TraceEvent[]) => void = () => {};
-  traceFilters: readonly TraceFilter[] = [];
+  traceFilters: readonly PacketTraceFilter[] = [];
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void {
     this.publishVerdicts = listener;
     return () => {};
   }
   lostVerdicts = () => [];
-  setTraceFilters(filters: readonly TraceFilter[]): void {
+  setTraceFilters(filters: readonly PacketTraceFilter[]): void {
     this.traceFilters = filters;
   }
   onTraceEvents(listener: (events: readonly TraceEvent[]) => void): () => void {

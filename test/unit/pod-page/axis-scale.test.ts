@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { roundUpToScaleTop, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-scale.ts';
 import { formatAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
-describe('niceCeiling', () => {
+describe('roundUpToScaleTop', () => {
   test.each([
     [0, 1],
     [Number.NaN, 1],
@@ -29,7 +29,7 @@ describe('niceCeiling', () => {
   });
 });
 
-describe('nextAxisScale', () => {
+describe('updateAxisScale', () => {
   test('grows at once', () => {
     expect(updateAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
   });

@@ -23,7 +23,7 @@ const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPacke
   ingressNsPerRun: null,
 });
 
-describe('findGaps', () => {
+describe('findSampleGaps', () => {
   test('a missing second is a gap between its neighbors', () => {
     expect(findSampleGaps([point(1), point(2), point(4)], 0, 4000)).toEqual([{ from: 2000, to: 4000 }]);
   });
@@ -64,7 +64,7 @@ describe('downsample', () => {
   });
 });
 
-describe('rowsByKind', () => {
+describe('buildRowsByKind', () => {
   const rows = (points: ChartPoint[]) =>
     buildRowsByKind(
       points,
@@ -82,7 +82,7 @@ describe('rowsByKind', () => {
   });
 });
 
-test('nearestPoint finds the point by time, up to a distance', () => {
+test('findNearestPoint finds the point by time, up to a distance', () => {
   const points = [point(1), point(2), point(5)];
   expect(findNearestPoint(points, 2400, 1000)?.time).toBe(2000);
   expect(findNearestPoint(points, 4100, 1000)?.time).toBe(5000);
@@ -90,7 +90,7 @@ test('nearestPoint finds the point by time, up to a distance', () => {
   expect(findNearestPoint([], 1, 1000)).toBeNull();
 });
 
-describe('chartPoints', () => {
+describe('buildChartPoints', () => {
   const history = (
     ...seconds: { second: number; egressPackets: number; kind?: number }[]
   ): PodRateHistory => {
@@ -170,7 +170,7 @@ describe('chartPoints', () => {
   });
 });
 
-describe('createNodeSeries', () => {
+describe('createNodeTimeSeries', () => {
   const sample = (time: number, ...programs: [id: number, runCount: number, runTimeNs: number][]) =>
     ({
       time,

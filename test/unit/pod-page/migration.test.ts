@@ -95,7 +95,7 @@ test('a migration is marked in the charts where the host’s route moved, and no
   expect(findMigrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
 });
 
-describe('migrationOutcome', () => {
+describe('formatMigrationOutcome', () => {
   const result = {
     egressPackets: 9,
     ingressPackets: 9,
@@ -116,7 +116,7 @@ describe('migrationOutcome', () => {
   });
 });
 
-describe('migrationDisabledReason', () => {
+describe('findMigrationDisabledReason', () => {
   const pod = { state: 'running', device: {} } as Pod;
   const node = (available: boolean) =>
     ({

@@ -21,7 +21,7 @@ const pod = (
   ingressDroppedPackets,
 });
 
-describe('splitTraffic', () => {
+describe('computeRatesByPath', () => {
   test('without redirects all packets go through the host stack', () => {
     const split = computeRatesByPath(pod(100, 80), [pod(60, 70), pod(20, 30)]);
     expect(split).toMatchObject({ redirected: 0, hostRouted: 100, podsToHost: 80 });
