@@ -3,7 +3,7 @@ import localFont from 'next/font/local';
 import { headers } from 'next/headers';
 import type { ReactNode } from 'react';
 import { AppShell } from './_components/app-shell.tsx';
-import { themeScript } from './_lib/theme-script.ts';
+import { initialThemeScript } from './_lib/theme-script.ts';
 import { sharedText } from './_text/shared.ts';
 import './globals.css';
 
@@ -51,7 +51,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
           nonce={nonce}
           suppressHydrationWarning
           // biome-ignore lint/security/noDangerouslySetInnerHtml: our own constant
-          dangerouslySetInnerHTML={{ __html: themeScript }}
+          dangerouslySetInnerHTML={{ __html: initialThemeScript }}
         />
       </head>
       <body>

@@ -8,7 +8,7 @@ const marks = {
 } as const;
 
 /** Shows the action of a rule or an entry as an icon and a word. `default`: the default entries decide. */
-export function ActionMark({ action }: { action: keyof typeof marks }) {
+export function RuleActionLabel({ action }: { action: keyof typeof marks }) {
   const { Icon, tone, icon } = marks[action];
   return (
     <span className={`inline-flex items-baseline gap-1.5 whitespace-nowrap ${tone}`}>

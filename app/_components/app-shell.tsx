@@ -3,16 +3,16 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
-import { startBatchUpdates } from '../_lib/batch-queries.ts';
-import { startDumpUpdates } from '../_lib/dump-queries.ts';
-import { startEventUpdates } from '../_lib/event-queries.ts';
-import { startMigrationUpdates } from '../_lib/migration-queries.ts';
-import { startPodUpdates } from '../_lib/pod-queries.ts';
-import { startRuleUpdates } from '../_lib/rule-queries.ts';
+import { startBatchCacheSync } from '../_lib/batch-queries.ts';
+import { startDumpCacheSync } from '../_lib/dump-queries.ts';
+import { startEventCacheSync } from '../_lib/event-queries.ts';
+import { startMigrationCacheSync } from '../_lib/migration-queries.ts';
+import { startPodCacheSync } from '../_lib/pod-queries.ts';
+import { startRuleCacheSync } from '../_lib/rule-queries.ts';
 import { startTimeSeries } from '../_lib/time-series/store.ts';
 import { sharedText } from '../_text/shared.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
-import { Toasts } from './toast.tsx';
+import { ToastContainer } from './toast.tsx';
 import { Topbar } from './topbar.tsx';
 
 const newClient = () =>
@@ -33,12 +33,12 @@ export function AppShell({ children }: { children: ReactNode }) {
   useEffect(() => {
     const stops = [
       startTimeSeries(),
-      startPodUpdates(client),
-      startMigrationUpdates(client),
-      startBatchUpdates(client),
-      startDumpUpdates(client),
-      startEventUpdates(client),
-      startRuleUpdates(client),
+      startPodCacheSync(client),
+      startMigrationCacheSync(client),
+      startBatchCacheSync(client),
+      startDumpCacheSync(client),
+      startEventCacheSync(client),
+      startRuleCacheSync(client),
     ];
     return () => {
       for (const stop of stops) stop();
@@ -69,7 +69,7 @@ export function AppShell({ children }: { children: ReactNode }) {
       <main id="main" tabIndex={-1} className="outline-none">
         {children}
       </main>
-      <Toasts />
+      <ToastContainer />
     </QueryClientProvider>
   );
 }

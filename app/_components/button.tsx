@@ -51,7 +51,7 @@ export function IconButton({ label, className = '', ...rest }: ComponentProps<'b
 }
 
 /** A key of the keyboard. */
-export function Key({ children }: { children: string }) {
+export function KeyboardKey({ children }: { children: string }) {
   return (
     <kbd className="min-w-[18px] rounded-1 border border-line-2 px-1 text-center font-medium font-mono text-11 text-muted">
       {children}

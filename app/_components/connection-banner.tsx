@@ -2,32 +2,32 @@
 
 import { Unplug } from 'lucide-react';
 import { useSyncExternalStore } from 'react';
-import { span } from '../_lib/format.ts';
-import { type ConnectionStatus, liveConnection } from '../_lib/live-connection.ts';
-import { useNode } from '../_lib/node-queries.ts';
-import { sampleAge, staleAfterMs } from '../_lib/time-series/store.ts';
-import { useNow } from '../_lib/use-now.ts';
+import { formatElapsedTime } from '../_lib/format.ts';
+import { getLiveConnection, type LiveConnectionStatus } from '../_lib/live-connection.ts';
+import { useNodeInfo } from '../_lib/node-queries.ts';
+import { getLastFrameAge, sampleStaleAfterMs } from '../_lib/time-series/store.ts';
+import { useCurrentTime } from '../_lib/use-now.ts';
 import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 
-const connecting: ConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
+const connecting: LiveConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
 
 /** State of the live connection, and the time of the next attempt to reconnect. */
-export const useStreamStatus = (): ConnectionStatus =>
+export const useConnectionStatus = (): LiveConnectionStatus =>
   useSyncExternalStore(
-    (listener) => liveConnection().onStatus(listener),
-    () => liveConnection().status,
+    (listener) => getLiveConnection().onStatus(listener),
+    () => getLiveConnection().status,
     () => connecting,
   );
 
 /** Shows that no new data arrives, and why. Interruptions under two seconds show nothing. */
 export function ConnectionBanner() {
-  const status = useStreamStatus();
-  const now = useNow();
-  const node = useNode().data?.name ?? sharedText.thisNode;
-  const age = sampleAge();
+  const status = useConnectionStatus();
+  const now = useCurrentTime();
+  const node = useNodeInfo().data?.name ?? sharedText.thisNode;
+  const age = getLastFrameAge();
   const lost = status.state === 'lost' && now - status.since > 2000;
-  const silent = status.state === 'connected' && (age ?? now - status.since) > staleAfterMs;
+  const silent = status.state === 'connected' && (age ?? now - status.since) > sampleStaleAfterMs;
   if (!lost && !silent) return null;
   const waits = status.nextTryAt === null ? 0 : Math.ceil((status.nextTryAt - now) / 1000);
   return (
@@ -41,7 +41,7 @@ export function ConnectionBanner() {
           sharedText.noDataYet
         ) : (
           <>
-            {sharedText.dataIs} <span aria-hidden="true">{span(age)}</span>
+            {sharedText.dataIs} <span aria-hidden="true">{formatElapsedTime(age)}</span>
             <span className="sr-only">{sharedText.moreThanThreeSeconds}</span> {sharedText.old}
           </>
         )}
@@ -51,9 +51,9 @@ export function ConnectionBanner() {
       {lost && status.reason !== 'signed-out' && (
         <>
           <span aria-hidden="true" className="text-12 text-ink-2 tabular-nums">
-            {waits > 0 ? sharedText.nextRetry(span(waits * 1000)) : sharedText.retrying}
+            {waits > 0 ? sharedText.nextRetry(formatElapsedTime(waits * 1000)) : sharedText.retrying}
           </span>
-          <Button size="small" onClick={() => liveConnection().retryNow()}>
+          <Button size="small" onClick={() => getLiveConnection().retryNow()}>
             {sharedText.retryNow}
           </Button>
         </>
@@ -62,7 +62,7 @@ export function ConnectionBanner() {
   );
 }
 
-function explain({ state, reason }: ConnectionStatus, node: string): string {
+function explain({ state, reason }: LiveConnectionStatus, node: string): string {
   const calm = sharedText.trafficNotAffected;
   if (state === 'connected') return sharedText.agentSilent(node, calm);
   if (reason === 'signed-out') return sharedText.signedOut;

@@ -4,7 +4,7 @@ import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
-import { notify } from './toast.tsx';
+import { showToast } from './toast.tsx';
 
 /** Copies `text` to the clipboard and confirms with a check mark for two seconds. The label is `Copy` followed by `what`. */
 export function CopyButton({
@@ -29,7 +29,8 @@ export function CopyButton({
       onClick={() => {
         navigator.clipboard.writeText(text).then(
           () => setCopied(true),
-          ({ message }: Error) => notify({ title: sharedText.copyFailed, detail: message, tone: 'failed' }),
+          ({ message }: Error) =>
+            showToast({ title: sharedText.copyFailed, detail: message, tone: 'failed' }),
         );
       }}
     >

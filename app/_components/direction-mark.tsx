@@ -2,7 +2,7 @@ import { ArrowDownLeft, ArrowUpRight } from 'lucide-react';
 import type { Direction } from '../../contract/direction.ts';
 
 /** Shows a direction as an arrow into or out of the pod, with the word. */
-export function DirectionMark({ direction }: { direction: Direction }) {
+export function DirectionLabel({ direction }: { direction: Direction }) {
   const Arrow = direction === 'ingress' ? ArrowDownLeft : ArrowUpRight;
   return (
     <span className="inline-flex items-baseline gap-1.5 whitespace-nowrap text-ink-2">

@@ -1,6 +1,6 @@
 import { ApiError } from '../_lib/api.ts';
-import { VerifierError } from './verifier-error.tsx';
-import { WarningSign } from './warning-sign.tsx';
+import { VerifierErrorDetails } from './verifier-error.tsx';
+import { WarningIcon } from './warning-sign.tsx';
 
 /** Shows an API error with its detail, hint and verifier output. `title` is the fallback if the error has none. */
 export function ErrorNotice({ error, title }: { error: Error; title: string }) {
@@ -8,7 +8,7 @@ export function ErrorNotice({ error, title }: { error: Error; title: string }) {
   return (
     <div className="grid gap-4">
       <div role="alert" className="flex gap-3 rounded-2 border border-signal bg-signal-wash px-4 py-2.5">
-        <WarningSign className="mt-0.5 size-4" />
+        <WarningIcon className="mt-0.5 size-4" />
         <div className="min-w-0">
           <p className="font-semibold">{api?.title ?? title}</p>
           <p className="whitespace-pre-line text-12 [overflow-wrap:anywhere]">{error.message}</p>
@@ -17,7 +17,7 @@ export function ErrorNotice({ error, title }: { error: Error; title: string }) {
           )}
         </div>
       </div>
-      {api?.verifier !== undefined && <VerifierError refusal={api.verifier} />}
+      {api?.verifier !== undefined && <VerifierErrorDetails refusal={api.verifier} />}
     </div>
   );
 }

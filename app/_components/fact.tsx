@@ -1,12 +1,20 @@
 import type { ReactNode } from 'react';
 
 /** A row of labeled facts below a title. */
-export const Facts = ({ children }: { children: ReactNode }) => (
+export const LabeledFactList = ({ children }: { children: ReactNode }) => (
   <dl className="flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">{children}</dl>
 );
 
 /** A fact: a muted label and its value. */
-export function Fact({ label, title, children }: { label: string; title?: string; children: ReactNode }) {
+export function LabeledFact({
+  label,
+  title,
+  children,
+}: {
+  label: string;
+  title?: string;
+  children: ReactNode;
+}) {
   return (
     <div className="flex min-w-0 gap-1" title={title}>
       <dt className="flex-none text-muted">{label}</dt>

@@ -1,8 +1,8 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
-import { WarningSign } from './warning-sign.tsx';
+import { WarningIcon } from './warning-sign.tsx';
 
 /** Styles that inputs, selects and text areas share. */
-export const inputLook =
+export const inputClasses =
   'h-(--control) min-w-0 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal disabled:border-line-2 disabled:text-muted';
 
 interface FieldProps {
@@ -16,7 +16,7 @@ interface FieldProps {
 }
 
 /** A form control with its label above it, and its hint or error message below. */
-export function Field({ label, hint, problem, className = '', children }: FieldProps) {
+export function FormField({ label, hint, problem, className = '', children }: FieldProps) {
   const id = useId();
   const said = problem !== undefined || hint !== undefined;
   return (
@@ -35,7 +35,7 @@ export function Field({ label, hint, problem, className = '', children }: FieldP
             hint
           ) : (
             <span className="flex items-start gap-1.5 text-signal-text">
-              <WarningSign className="mt-px size-3.5" /> {problem}
+              <WarningIcon className="mt-px size-3.5" /> {problem}
             </span>
           )}
         </p>

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { bytes } from '../_lib/format.ts';
+import { formatByteSize } from '../_lib/format.ts';
 
 interface Props {
   label: string;
@@ -29,7 +29,7 @@ export function FileField({ label, accept, file, choose, hint, disabled = false 
         className="min-w-0 max-w-full text-12 text-ink-2 file:mr-2.5 file:h-(--control) file:cursor-pointer file:rounded-2 file:border file:border-line-control file:border-solid file:bg-surface-1 file:px-2.5 file:text-ink-1 disabled:text-muted disabled:file:cursor-not-allowed disabled:file:border-line-2 disabled:file:text-muted"
       />
       <p id={`${id}-said`} className="text-12 text-muted tabular-nums">
-        {file === null ? hint : bytes(file.size)}
+        {file === null ? hint : formatByteSize(file.size)}
       </p>
     </div>
   );

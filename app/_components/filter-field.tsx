@@ -2,7 +2,7 @@
 
 import { Search } from 'lucide-react';
 import { type ReactNode, useEffect, useId, useRef } from 'react';
-import { Key } from './button.tsx';
+import { KeyboardKey } from './button.tsx';
 
 interface FilterFieldProps {
   text: string;
@@ -17,7 +17,7 @@ interface FilterFieldProps {
 }
 
 /** The text field of a filter bar; `/` focuses it. */
-export function FilterField({
+export function FilterTextField({
   text,
   change,
   label,
@@ -69,7 +69,7 @@ export function FilterField({
         </datalist>
       )}
       <span aria-hidden="true" className="max-md:hidden">
-        <Key>/</Key>
+        <KeyboardKey>/</KeyboardKey>
       </span>
     </label>
   );
@@ -83,7 +83,7 @@ interface FacetProps {
 }
 
 /** A toggle that filters by a property; `count` is the number of items that have it. */
-export function Facet({ count, on, toggle, children }: FacetProps) {
+export function FacetButton({ count, on, toggle, children }: FacetProps) {
   return (
     <button
       type="button"
@@ -101,6 +101,6 @@ export function Facet({ count, on, toggle, children }: FacetProps) {
 export const FacetDivider = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
 
 /** Returns the list with `item` added, or removed if it was present. */
-export function toggleItem<T>(list: readonly T[], item: T): T[] {
+export function toggleListItem<T>(list: readonly T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }

@@ -3,17 +3,17 @@
 import { type FormEvent, useId, useState } from 'react';
 import type { GuardThresholdOverrides, GuardThresholds } from '../../contract/guard.ts';
 import {
+  formatGuardThreshold,
   type GuardField,
   type GuardFieldTexts,
   guardFieldGroups,
-  guardFieldTexts,
   parseGuardFields,
-  thresholdText,
+  toGuardFieldTexts,
 } from '../_lib/guard-fields.ts';
-import { useMissingRole } from '../_lib/session-queries.ts';
+import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
-import { WarningSign } from './warning-sign.tsx';
+import { WarningIcon } from './warning-sign.tsx';
 
 interface Props {
   chosen: GuardThresholdOverrides | null;
@@ -31,14 +31,14 @@ const control =
   'h-(--control) rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal';
 
 /** Form for the guard's thresholds. An empty field inherits the node's value or the default. */
-export function GuardForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
-  const [texts, setTexts] = useState<GuardFieldTexts>(() => guardFieldTexts(chosen));
+export function GuardThresholdForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
+  const [texts, setTexts] = useState<GuardFieldTexts>(() => toGuardFieldTexts(chosen));
   const [tried, setTried] = useState(false);
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const { choice, problems } = parseGuardFields(texts);
   const refused = Object.keys(problems).length > 0;
   const changed =
-    refused || JSON.stringify(choice) !== JSON.stringify(parseGuardFields(guardFieldTexts(chosen)).choice);
+    refused || JSON.stringify(choice) !== JSON.stringify(parseGuardFields(toGuardFieldTexts(chosen)).choice);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
@@ -56,7 +56,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
                 key={field.name}
                 field={field}
                 value={texts[field.name] ?? ''}
-                inherited={thresholdText(field, inherited[field.name])}
+                inherited={formatGuardThreshold(field, inherited[field.name])}
                 from={from}
                 problem={tried ? problems[field.name] : undefined}
                 change={(value) => setTexts({ ...texts, [field.name]: value })}
@@ -75,7 +75,7 @@ export function GuardForm({ chosen, inherited, from, save, saving, error, saved 
         <p role="status" className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2">
           {error !== null ? (
             <>
-              <WarningSign /> {error.message}
+              <WarningIcon /> {error.message}
             </>
           ) : tried && refused ? (
             sharedText.notSaved
@@ -138,7 +138,7 @@ function Row({ field, value, inherited, from, problem, change }: RowProps) {
       </span>
       {problem !== undefined && (
         <p id={described} className="col-span-2 flex items-center gap-1.5 pt-1 text-12 text-signal-text">
-          <WarningSign /> {problem}
+          <WarningIcon /> {problem}
         </p>
       )}
     </div>

@@ -14,7 +14,7 @@ interface MissingResourceProps {
 }
 
 /** Takes the place of a page whose resource does not exist or cannot be loaded. */
-export function MissingResource({ error, gone, list, retry }: MissingResourceProps) {
+export function MissingResourceNotice({ error, gone, list, retry }: MissingResourceProps) {
   if (gone === null) return <ErrorState error={error} retry={retry} />;
   return (
     <EmptyState

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 
 /** Result of an action, shown as a toast. */
-export interface Notice {
+export interface ToastMessage {
   title: string;
   detail?: ReactNode;
   tone: 'done' | 'failed' | 'info';
@@ -9,6 +9,6 @@ export interface Notice {
 }
 
 /** A notice with the id under which it is closed. */
-export interface ShownNotice extends Notice {
+export interface OpenToast extends ToastMessage {
   id: number;
 }

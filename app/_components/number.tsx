@@ -1,4 +1,4 @@
-import { scaled } from '../_lib/format.ts';
+import { scaleNumber } from '../_lib/format.ts';
 import { sharedText } from '../_text/shared.ts';
 
 /**
@@ -16,8 +16,8 @@ export function SiNumber({
   slot?: boolean;
   className?: string;
 }) {
-  if (Number.isNaN(value)) return <NotAvailable reason={unknown} slot={slot} />;
-  const { digits, prefix } = scaled(value);
+  if (Number.isNaN(value)) return <NotAvailableNumber reason={unknown} slot={slot} />;
+  const { digits, prefix } = scaleNumber(value);
   return (
     <span className={`whitespace-nowrap tabular-nums ${value === 0 ? 'text-muted' : ''} ${className}`}>
       {digits}
@@ -33,14 +33,14 @@ export function SiNumber({
 }
 
 /** Shows a drop rate: muted at 0, bold red above 100 per second. */
-export function DropRate({ value }: { value: number }) {
-  if (Number.isNaN(value)) return <NotAvailable reason={sharedText.noData} slot={false} />;
+export function DropRateNumber({ value }: { value: number }) {
+  if (Number.isNaN(value)) return <NotAvailableNumber reason={sharedText.noData} slot={false} />;
   const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
   return <SiNumber value={value} slot={false} className={tone} />;
 }
 
 /** Takes the place of an unknown number; the title gives the reason. */
-export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }) {
+export function NotAvailableNumber({ reason, slot }: { reason: string; slot: boolean }) {
   return (
     <span className={`text-muted ${slot ? 'pr-[13px]' : ''}`} title={reason}>
       {sharedText.notAvailable}
@@ -52,7 +52,7 @@ export function NotAvailable({ reason, slot }: { reason: string; slot: boolean }
  * Shows a large number with its unit in a summary, e.g. `1.84 M packets/s`. `format` replaces the SI prefix,
  * e.g. for percentages.
  */
-export function Readout({
+export function LargeNumber({
   value,
   unit,
   format,
@@ -66,7 +66,7 @@ export function Readout({
     ? { digits: 'n/a', prefix: '' }
     : format !== undefined
       ? { digits: format(value), prefix: '' }
-      : scaled(value);
+      : scaleNumber(value);
   const space = prefix === '' || unit.startsWith('bit') || unit === 'B' ? '' : ' ';
   return (
     <span

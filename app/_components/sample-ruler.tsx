@@ -1,24 +1,24 @@
 'use client';
 
-import { span, thinSpace } from '../_lib/format.ts';
-import { podSeries, sampleAge, staleAfterMs } from '../_lib/time-series/store.ts';
-import { useSampleClock } from '../_lib/time-series/use-time-series.ts';
-import { useNow } from '../_lib/use-now.ts';
+import { formatElapsedTime, narrowNoBreakSpace } from '../_lib/format.ts';
+import { getLastFrameAge, podTimeSeries, sampleStaleAfterMs } from '../_lib/time-series/store.ts';
+import { useLastFrameTiming } from '../_lib/time-series/use-time-series.ts';
+import { useCurrentTime } from '../_lib/use-now.ts';
 import { sharedText } from '../_text/shared.ts';
 
 const ticks = 60;
 
 /** Shows a tick for each second of the last minute, a red stub for a missing sample, and the age of the last sample. */
-export function SampleRuler() {
-  const sample = useSampleClock();
-  useNow();
-  const age = sampleAge();
+export function SampleArrivalTimeline() {
+  const sample = useLastFrameTiming();
+  useCurrentTime();
+  const age = getLastFrameAge();
   const late = age === null ? 0 : Math.max(0, Math.floor(age / 1000 - 0.5));
-  const came = [...podSeries.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
+  const came = [...podTimeSeries.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
     -ticks,
   );
   // Long ticks mark every tenth sample, so that they move with the data.
-  const newest = podSeries.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
+  const newest = podTimeSeries.version === 0 ? 0 : Math.floor((sample?.time ?? 0) / 1000) + late;
   return (
     <span
       className="flex items-center gap-2.5 whitespace-nowrap text-12 text-ink-2 tabular-nums"
@@ -47,15 +47,16 @@ export function SampleRuler() {
 
 function Age({ age, skipped }: { age: number | null; skipped: number }) {
   if (age === null) return <span className="text-muted">{sharedText.noData}</span>;
-  if (age > staleAfterMs) return <span className="text-signal-text">{sharedText.ago(span(age))}</span>;
+  if (age > sampleStaleAfterMs)
+    return <span className="text-signal-text">{sharedText.ago(formatElapsedTime(age))}</span>;
   return (
     <span>
-      1{thinSpace}Hz{' '}
+      1{narrowNoBreakSpace}Hz{' '}
       <span className="text-muted">
         ·{' '}
         {skipped > 0
           ? sharedText.skippedSamples(skipped)
-          : `${(Math.round(age / 100) / 10).toFixed(1)}${thinSpace}s ago`}
+          : `${(Math.round(age / 100) / 10).toFixed(1)}${narrowNoBreakSpace}s ago`}
       </span>
     </span>
   );

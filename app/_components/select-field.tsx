@@ -1,4 +1,4 @@
-import { Field, inputLook } from './field.tsx';
+import { FormField, inputClasses } from './field.tsx';
 
 interface SelectFieldProps {
   label: string;
@@ -11,14 +11,14 @@ interface SelectFieldProps {
 
 /** A select field with its label. */
 export const SelectField = ({ label, problem, value, change, options, disabled }: SelectFieldProps) => (
-  <Field label={label} problem={problem}>
+  <FormField label={label} problem={problem}>
     {(tied) => (
       <select
         {...tied}
         value={value}
         onChange={(event) => change(event.target.value)}
         disabled={disabled}
-        className={`${inputLook} w-full`}
+        className={`${inputClasses} w-full`}
       >
         {options.map(([option, words]) => (
           <option key={option} value={option}>
@@ -27,5 +27,5 @@ export const SelectField = ({ label, problem, value, change, options, disabled }
         ))}
       </select>
     )}
-  </Field>
+  </FormField>
 );

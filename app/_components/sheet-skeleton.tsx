@@ -1,5 +1,5 @@
 import { sharedText } from '../_text/shared.ts';
-import { Skeleton } from './skeleton.tsx';
+import { ValueSkeleton } from './skeleton.tsx';
 
 /** Placeholder for the content of a sheet while it loads. */
 export function SheetSkeleton({ lines }: { lines: number }) {
@@ -10,7 +10,7 @@ export function SheetSkeleton({ lines }: { lines: number }) {
       </p>
       {Array.from({ length: lines }, (_, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
-        <Skeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
+        <ValueSkeleton key={index} className={index % 2 === 0 ? 'w-3/5' : 'w-2/5'} />
       ))}
     </div>
   );

@@ -1,4 +1,4 @@
-import { kindScope } from './kind.tsx';
+import { deviceKindColorClass } from './kind.tsx';
 import { sparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {
@@ -30,7 +30,7 @@ export function Sparkline({ values, kinds, width, height, tone = 'muted' }: Spar
           fill="none"
           strokeWidth="1.25"
           strokeLinejoin="round"
-          className={kind === null ? toneStroke[tone] : `${kindScope(kind)} stroke-kind`}
+          className={kind === null ? toneStroke[tone] : `${deviceKindColorClass(kind)} stroke-kind`}
         />
       ))}
       {last?.end && (
@@ -38,7 +38,7 @@ export function Sparkline({ values, kinds, width, height, tone = 'muted' }: Spar
           cx={last.end.x}
           cy={last.end.y}
           r="1.75"
-          className={last.kind === null ? toneFill[tone] : `${kindScope(last.kind)} fill-kind`}
+          className={last.kind === null ? toneFill[tone] : `${deviceKindColorClass(last.kind)} fill-kind`}
         />
       )}
     </svg>

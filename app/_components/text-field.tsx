@@ -1,5 +1,5 @@
 import type { ComponentProps } from 'react';
-import { Field, inputLook } from './field.tsx';
+import { FormField, inputClasses } from './field.tsx';
 
 interface TextFieldProps
   extends Pick<
@@ -15,15 +15,15 @@ interface TextFieldProps
 
 /** A single-line text field without autofill. */
 export const TextField = ({ label, hint, problem, change, ...input }: TextFieldProps) => (
-  <Field label={label} hint={hint} problem={problem}>
+  <FormField label={label} hint={hint} problem={problem}>
     {(tied) => (
       <input
         {...tied}
         {...input}
         onChange={(event) => change(event.target.value)}
         autoComplete="off"
-        className={`${inputLook} w-full`}
+        className={`${inputClasses} w-full`}
       />
     )}
-  </Field>
+  </FormField>
 );

@@ -4,11 +4,11 @@ import { CircleCheck, Info, X } from 'lucide-react';
 import { Toast } from 'radix-ui';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
-import type { ShownNotice } from './notice.ts';
-import { WarningSign } from './warning-sign.tsx';
+import type { OpenToast } from './notice.ts';
+import { WarningIcon } from './warning-sign.tsx';
 
 interface ToastListProps {
-  notices: readonly ShownNotice[];
+  notices: readonly OpenToast[];
   close: (id: number) => void;
 }
 
@@ -53,6 +53,6 @@ export function ToastList({ notices, close }: ToastListProps) {
 
 const icon = {
   done: <CircleCheck aria-hidden="true" className="size-4 text-accent-text" strokeWidth={1.6} />,
-  failed: <WarningSign className="size-4" />,
+  failed: <WarningIcon className="size-4" />,
   info: <Info aria-hidden="true" className="size-4 text-muted" strokeWidth={1.6} />,
 } as const;

@@ -1,9 +1,9 @@
 'use client';
 
 import { lazy, Suspense, useSyncExternalStore } from 'react';
-import type { Notice, ShownNotice } from './notice.ts';
+import type { OpenToast, ToastMessage } from './notice.ts';
 
-let notices: readonly ShownNotice[] = [];
+let notices: readonly OpenToast[] = [];
 let nextId = 1;
 const listeners = new Set<() => void>();
 
@@ -13,7 +13,7 @@ function set(next: typeof notices): void {
 }
 
 /** Shows a toast with the result of an action. Not for changes that the page already shows. */
-export function notify(notice: Notice): void {
+export function showToast(notice: ToastMessage): void {
   set([...notices.slice(-2), { ...notice, id: nextId++ }]);
 }
 
@@ -23,7 +23,7 @@ const none: typeof notices = [];
 const ToastList = lazy(async () => ({ default: (await import('./toast-list.tsx')).ToastList }));
 
 /** Renders the toasts; mounted once in the frame. */
-export function Toasts() {
+export function ToastContainer() {
   const shown = useSyncExternalStore(
     (listener) => {
       listeners.add(listener);

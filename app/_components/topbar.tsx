@@ -1,10 +1,10 @@
 'use client';
 
 import Link from 'next/link';
-import { useNode } from '../_lib/node-queries.ts';
+import { useNodeInfo } from '../_lib/node-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 import { MainNav } from './main-nav.tsx';
-import { SampleRuler } from './sample-ruler.tsx';
+import { SampleArrivalTimeline } from './sample-ruler.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
@@ -20,7 +20,7 @@ export function Topbar() {
       <NodeName />
       <MainNav />
       <span className="flex-1" />
-      <SampleRuler />
+      <SampleArrivalTimeline />
       <span className="h-5 w-px bg-line-2 max-md:hidden" />
       <SessionMenu />
       <ThemeMenu />
@@ -29,7 +29,7 @@ export function Topbar() {
 }
 
 function NodeName() {
-  const { data: node } = useNode();
+  const { data: node } = useNodeInfo();
   if (node === undefined) return <span className="w-40 max-xl:hidden" />;
   return (
     <span className="flex min-w-0 items-center gap-2 whitespace-nowrap text-12 max-xl:hidden">

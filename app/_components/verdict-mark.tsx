@@ -17,7 +17,7 @@ const marks = {
 } as const;
 
 /** Shows a verdict as an icon and a word. */
-export function VerdictMark({ kind }: { kind: VerdictKind }) {
+export function VerdictLabel({ kind }: { kind: VerdictKind }) {
   const { Icon, tone, icon } = marks[kind];
   return (
     <span className={`inline-flex items-baseline gap-1.5 whitespace-nowrap ${tone}`}>

@@ -6,7 +6,7 @@ import { CopyButton } from './copy-button.tsx';
 const head = 'text-12 text-muted';
 
 /** Shows a verifier error: message, source line, instructions, register state and the end of the log. */
-export function VerifierError({ refusal }: { refusal: Refusal }) {
+export function VerifierErrorDetails({ refusal }: { refusal: Refusal }) {
   const { program, message, meaning, source, instruction, before, registers, log } = refusal;
   return (
     <section aria-label={sharedText.verifierOutput} className="grid min-w-0 gap-3">

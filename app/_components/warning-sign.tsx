@@ -1,5 +1,5 @@
 /** Warning triangle beside text in the signal color, because color alone carries no meaning. */
-export function WarningSign({ className = 'size-3.5' }: { className?: string }) {
+export function WarningIcon({ className = 'size-3.5' }: { className?: string }) {
   return (
     <svg viewBox="0 0 24 24" aria-hidden="true" className={className}>
       <path className="fill-signal" d="M12 3 22.5 20.5h-21z" />

@@ -48,8 +48,8 @@ const root = '/api/v1';
  * @param path under `/api/v1`, e.g. `/pods`
  * @throws ApiError
  */
-export async function callApi<T>(path: string, init: ApiRequest = {}): Promise<T> {
-  const response = await fetchApi(path, init);
+export async function requestApi<T>(path: string, init: ApiRequest = {}): Promise<T> {
+  const response = await fetchApiResponse(path, init);
   return (response.status === 204 ? null : await response.json()) as T;
 }
 
@@ -57,7 +57,7 @@ export async function callApi<T>(path: string, init: ApiRequest = {}): Promise<T
  * Requests the node's API and returns the response, for bodies other than JSON and for headers.
  * @throws ApiError
  */
-export async function fetchApi(path: string, init: ApiRequest = {}): Promise<Response> {
+export async function fetchApiResponse(path: string, init: ApiRequest = {}): Promise<Response> {
   const { body, text, headers, signal } = init;
   const content = text?.content ?? (body === undefined ? null : JSON.stringify(body));
   const response = await fetch(root + path, {
@@ -85,12 +85,14 @@ export async function fetchApi(path: string, init: ApiRequest = {}): Promise<Res
 }
 
 /** Requests all pages of a list and returns their items. */
-export async function callApiAllPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
+export async function requestAllApiPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let before: string | null = null;
   do {
     const query: string = before === null ? '' : `&before=${encodeURIComponent(before)}`;
-    const page: { items: T[]; next: string | null } = await callApi(`${path}?limit=500${query}`, { signal });
+    const page: { items: T[]; next: string | null } = await requestApi(`${path}?limit=500${query}`, {
+      signal,
+    });
     items.push(...page.items);
     before = page.next;
   } while (before !== null);

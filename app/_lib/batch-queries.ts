@@ -10,29 +10,29 @@ import type {
   ResumeBatch,
 } from '../../contract/batch.ts';
 import { countPods } from '../../contract/batch-states.ts';
-import { callApi } from './api.ts';
-import { liveConnection } from './live-connection.ts';
-import { useTopic } from './pod-queries.ts';
+import { requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
+import { useLiveTopic } from './pod-queries.ts';
 
 const list = ['batches'] as const;
 const one = (id: string) => ['batch', id] as const;
 
 /** Latest batches without their pods, newest first. */
 export function useBatches() {
-  useTopic('batches');
+  useLiveTopic('batches');
   return useQuery({
     queryKey: list,
     queryFn: async ({ signal }) =>
-      (await callApi<{ items: BatchSummary[] }>('/batches?limit=20', { signal })).items,
+      (await requestApi<{ items: BatchSummary[] }>('/batches?limit=20', { signal })).items,
   });
 }
 
 /** A batch with its pods, updated as they migrate. */
 export function useBatch(id: string | null) {
-  useTopic('batches');
+  useLiveTopic('batches');
   return useQuery({
     queryKey: one(id ?? ''),
-    queryFn: ({ signal }) => callApi<Batch>(`/batches/${encodeURIComponent(id ?? '')}`, { signal }),
+    queryFn: ({ signal }) => requestApi<Batch>(`/batches/${encodeURIComponent(id ?? '')}`, { signal }),
     enabled: id !== null,
   });
 }
@@ -41,7 +41,7 @@ export function useBatch(id: string | null) {
 export const useBatchPlan = (wanted: NewBatchInput | null) =>
   useQuery({
     queryKey: ['batch-plan', wanted],
-    queryFn: ({ signal }) => callApi<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
+    queryFn: ({ signal }) => requestApi<BatchPlan>('/batches', { body: { ...wanted, dryRun: true }, signal }),
     enabled: wanted !== null,
     placeholderData: (known) => known,
     gcTime: 0,
@@ -51,22 +51,22 @@ export const useBatchPlan = (wanted: NewBatchInput | null) =>
 
 /** Starts a batch; `useBatch` returns its progress. */
 export const useStartBatch = () =>
-  useMutation({ mutationFn: (wanted: NewBatchInput) => callApi<Batch>('/batches', { body: wanted }) });
+  useMutation({ mutationFn: (wanted: NewBatchInput) => requestApi<Batch>('/batches', { body: wanted }) });
 
 export type BatchCommand = { act: 'pause' | 'stop' } | { act: 'resume'; unhealthy: ResumeBatch['unhealthy'] };
 
 export const useBatchCommand = (id: string) =>
   useMutation({
     mutationFn: ({ act, ...body }: BatchCommand) =>
-      callApi<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
+      requestApi<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
   });
 
 /** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
-export function startBatchUpdates(client: QueryClient): () => void {
-  return liveConnection().onMessage((message) => {
+export function startBatchCacheSync(client: QueryClient): () => void {
+  return getLiveConnection().onMessage((message) => {
     if (message.type === 'batch-pod') {
       const { batchId, pod } = message;
-      client.setQueryData<Batch>(one(batchId), (known) => known && updateBatchPod(known, pod));
+      client.setQueryData<Batch>(one(batchId), (known) => known && replaceBatchPod(known, pod));
     }
     if (message.type !== 'batch') return;
     const { batch } = message;
@@ -85,7 +85,7 @@ export function startBatchUpdates(client: QueryClient): () => void {
 }
 
 /** Replaces a pod of a batch by id, and counts the pods again. */
-export function updateBatchPod(batch: Batch, pod: BatchPod): Batch {
+export function replaceBatchPod(batch: Batch, pod: BatchPod): Batch {
   const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
   return { ...batch, pods, counts: countPods(pods) };
 }

@@ -2,21 +2,21 @@
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import type { Event } from '../../contract/event.ts';
-import { callApi } from './api.ts';
-import { liveConnection } from './live-connection.ts';
-import { useTopic } from './pod-queries.ts';
+import { requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
+import { useLiveTopic } from './pod-queries.ts';
 
 const ofPod = (pod: string) => ['events', pod] as const;
 const maxEvents = 50;
 
 /** Latest events of a pod, newest first, updated by the live connection. */
 export function usePodEvents(podId: string) {
-  useTopic('events');
+  useLiveTopic('events');
   return useQuery({
     queryKey: ofPod(podId),
     queryFn: async ({ signal }) =>
       (
-        await callApi<{ items: Event[] }>(`/events?limit=${maxEvents}&pod=${encodeURIComponent(podId)}`, {
+        await requestApi<{ items: Event[] }>(`/events?limit=${maxEvents}&pod=${encodeURIComponent(podId)}`, {
           signal,
         })
       ).items,
@@ -28,8 +28,8 @@ export const prependEvent = (list: readonly Event[], event: Event): Event[] =>
   [event, ...list.filter(({ id }) => id !== event.id)].sort((a, b) => b.id - a.id).slice(0, maxEvents);
 
 /** Adds events of the live connection to the queries; called once per tab. @returns a function that stops it */
-export function startEventUpdates(client: QueryClient): () => void {
-  return liveConnection().onMessage((message) => {
+export function startEventCacheSync(client: QueryClient): () => void {
+  return getLiveConnection().onMessage((message) => {
     if (message.type !== 'event' || message.event.podId === null) return;
     client.setQueryData<Event[]>(
       ofPod(message.event.podId),

@@ -1,15 +1,15 @@
 /** Formats of numbers and times. Components add `n/a` and muted zeros. */
 
-export interface Scaled {
+export interface ScaledNumber {
   digits: string;
   prefix: '' | 'k' | 'M' | 'G' | 'T' | 'P';
 }
 
 /** Narrow no-break space, between a number and its unit in prose. */
-export const thinSpace = '\u202f';
+export const narrowNoBreakSpace = '\u202f';
 
 /** Replaces thin spaces by full ones, for a live value beside a label, whose digits change every second. */
-export const withFullSpaces = (text: string): string => text.replaceAll(thinSpace, '\u00a0');
+export const widenNarrowSpaces = (text: string): string => text.replaceAll(narrowNoBreakSpace, '\u00a0');
 
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
 
@@ -17,7 +17,7 @@ const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
  * Three significant digits with a decimal SI prefix: 842, 9.64 k, 24.1 k, 1.02 M.
  * Below a thousand whole numbers, below ten one decimal where there is one.
  */
-export function scaled(value: number): Scaled {
+export function scaleNumber(value: number): ScaledNumber {
   const magnitude = Math.abs(value);
   const sign = value < 0 ? '-' : '';
   if (magnitude < 9.95) return { digits: sign + small(magnitude), prefix: '' };
@@ -33,19 +33,19 @@ export function scaled(value: number): Scaled {
 }
 
 /** A scaled number with its unit in one string: `1.84 M pps`, `842 bit/s`, `24.1 k`. */
-export function quantity(value: number, unit = ''): string {
-  const { digits, prefix } = scaled(value);
-  if (unit.length > 0 && unit !== 'pps') return `${digits}${thinSpace}${prefix}${unit}`;
-  return [digits, prefix, unit].filter((part) => part !== '').join(thinSpace);
+export function formatQuantity(value: number, unit = ''): string {
+  const { digits, prefix } = scaleNumber(value);
+  if (unit.length > 0 && unit !== 'pps') return `${digits}${narrowNoBreakSpace}${prefix}${unit}`;
+  return [digits, prefix, unit].filter((part) => part !== '').join(narrowNoBreakSpace);
 }
 
 /** A whole number with thousands commas: `4,012`. */
-export function count(value: number): string {
+export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
 /** A share between 0 and 1 as three significant digits of per cent, without the sign: `11.4`. */
-export function percent(share: number): string {
+export function formatPercent(share: number): string {
   const value = share * 100;
   if (value >= 9.995) return value >= 99.95 ? Math.round(value).toString() : value.toFixed(1);
   if (value === 0) return '0';
@@ -53,8 +53,8 @@ export function percent(share: number): string {
 }
 
 /** Bytes with a decimal prefix: `148 MB`. */
-export function bytes(value: number): string {
-  return quantity(value, 'B');
+export function formatByteSize(value: number): string {
+  return formatQuantity(value, 'B');
 }
 
 const second = 1000;
@@ -63,29 +63,29 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 /** A duration with its two largest units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
-export function duration(ms: number): string {
+export function formatDuration(ms: number): string {
   const t = Math.max(0, ms);
-  if (t < 0.995) return `${t.toFixed(2)}${thinSpace}ms`;
-  if (t < 999.95) return `${t.toFixed(1)}${thinSpace}ms`;
-  if (t < 59.95 * second) return `${(t / second).toFixed(1)}${thinSpace}s`;
+  if (t < 0.995) return `${t.toFixed(2)}${narrowNoBreakSpace}ms`;
+  if (t < 999.95) return `${t.toFixed(1)}${narrowNoBreakSpace}ms`;
+  if (t < 59.95 * second) return `${(t / second).toFixed(1)}${narrowNoBreakSpace}s`;
   return coarse(t);
 }
 
 /** Formats an elapsed time in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
-export function span(ms: number): string {
+export function formatElapsedTime(ms: number): string {
   const t = Math.max(0, ms);
-  return t < minute ? `${Math.floor(t / second)}${thinSpace}s` : coarse(t);
+  return t < minute ? `${Math.floor(t / second)}${narrowNoBreakSpace}s` : coarse(t);
 }
 
 /** Formats a time of day with seconds, after its date unless `ms` is on the day of `now`: `19 Nov 14:06:32`. */
-export function clock(ms: number, now = Date.now()): string {
+export function formatClockTime(ms: number, now = Date.now()): string {
   const date = new Date(ms);
   const time = date.toLocaleTimeString('en-GB', { hour12: false });
-  return date.toDateString() === new Date(now).toDateString() ? time : `${dayOf(ms)} ${time}`;
+  return date.toDateString() === new Date(now).toDateString() ? time : `${formatDay(ms)} ${time}`;
 }
 
 /** The day alone: `19 Nov`. */
-export function dayOf(ms: number): string {
+export function formatDay(ms: number): string {
   const date = new Date(ms);
   return `${date.getDate()} ${date.toLocaleString('en-US', { month: 'short' })}`;
 }
@@ -112,6 +112,6 @@ function coarse(ms: number): string {
   return parts
     .slice(Math.max(0, first), Math.max(0, first) + 2)
     .filter(([, n]) => n > 0)
-    .map(([unit, n]) => `${n}${thinSpace}${unit}`)
+    .map(([unit, n]) => `${n}${narrowNoBreakSpace}${unit}`)
     .join(' ');
 }

@@ -72,16 +72,19 @@ export const guardFieldGroups: GuardFieldGroup[] = [
 export type GuardFieldTexts = Partial<Record<Name, string>>;
 
 /** Returns the texts of the form for chosen thresholds. */
-export const guardFieldTexts = (choice: GuardThresholdOverrides | null): GuardFieldTexts =>
+export const toGuardFieldTexts = (choice: GuardThresholdOverrides | null): GuardFieldTexts =>
   Object.fromEntries(
     allFields().flatMap((each) => {
       const value = choice?.[each.name];
-      return value === undefined ? [] : [[each.name, thresholdText(each, value)]];
+      return value === undefined ? [] : [[each.name, formatGuardThreshold(each, value)]];
     }),
   );
 
 /** Formats a threshold as it is typed into its field. */
-export function thresholdText({ scale }: Pick<GuardField, 'scale'>, value: GuardThresholds[Name]): string {
+export function formatGuardThreshold(
+  { scale }: Pick<GuardField, 'scale'>,
+  value: GuardThresholds[Name],
+): string {
   if (value === null) return 'none';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return String(withoutBinaryNoise(value * scale));

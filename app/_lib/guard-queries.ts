@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../contract/guard.ts';
-import { callApi } from './api.ts';
+import { requestApi } from './api.ts';
 
 const everyMs = 2000;
 const ofPod = (id: string) => ['pod', id, 'guard'] as const;
@@ -13,14 +13,14 @@ const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/guard`;
 export const usePodGuard = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ofPod(id),
-    queryFn: ({ signal }) => callApi<PodGuard>(pathOf(id), { signal }),
+    queryFn: ({ signal }) => requestApi<PodGuard>(pathOf(id), { signal }),
     refetchInterval: everyMs,
     staleTime: everyMs,
     enabled,
   });
 
 export const useNodeGuard = () =>
-  useQuery({ queryKey: ofNode, queryFn: ({ signal }) => callApi<NodeGuard>('/node/guard', { signal }) });
+  useQuery({ queryKey: ofNode, queryFn: ({ signal }) => requestApi<NodeGuard>('/node/guard', { signal }) });
 
 /** Sets the pod's thresholds; null removes them, so that the node's apply. */
 export function useSetPodGuard(id: string) {
@@ -28,8 +28,8 @@ export function useSetPodGuard(id: string) {
   return useMutation({
     mutationFn: (choice: GuardThresholdOverrides | null) =>
       choice === null
-        ? callApi<PodGuard>(pathOf(id), { method: 'DELETE' })
-        : callApi<PodGuard>(pathOf(id), { method: 'PUT', body: choice }),
+        ? requestApi<PodGuard>(pathOf(id), { method: 'DELETE' })
+        : requestApi<PodGuard>(pathOf(id), { method: 'PUT', body: choice }),
     onSuccess: (guard) => client.setQueryData(ofPod(id), guard),
   });
 }
@@ -37,7 +37,7 @@ export function useSetPodGuard(id: string) {
 export function useResumeGuard(id: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => callApi<PodGuard>(`${pathOf(id)}/resume`, { method: 'POST' }),
+    mutationFn: () => requestApi<PodGuard>(`${pathOf(id)}/resume`, { method: 'POST' }),
     onSuccess: (guard) => client.setQueryData(ofPod(id), guard),
   });
 }
@@ -46,7 +46,7 @@ export function useSetNodeGuard() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (choice: GuardThresholdOverrides) =>
-      callApi<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
+      requestApi<NodeGuard>('/node/guard', { method: 'PUT', body: choice }),
     onSuccess: (guard) => client.setQueryData(ofNode, guard),
   });
 }

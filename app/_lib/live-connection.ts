@@ -1,9 +1,9 @@
 import type { Problem } from '../../contract/problem.ts';
 import type { ServerMessage } from '../../contract/stream.ts';
-import { ApiError, callApi } from './api.ts';
-import { createSubscriptions, type SubscriptionTopic } from './subscriptions.ts';
+import { ApiError, requestApi } from './api.ts';
+import { createSubscriptionRegistry, type SubscriptionTopic } from './subscriptions.ts';
 
-export interface ConnectionStatus {
+export interface LiveConnectionStatus {
   state: 'connecting' | 'connected' | 'lost';
   /** Time at which the state began, ms since the epoch. */
   since: number;
@@ -14,7 +14,7 @@ export interface ConnectionStatus {
 }
 
 /** Part of the WebSocket interface that the connection uses. */
-export interface Socket {
+export interface MinimalWebSocket {
   binaryType: string;
   onopen: (() => void) | null;
   onclose: (() => void) | null;
@@ -24,10 +24,10 @@ export interface Socket {
   close(): void;
 }
 
-export interface ConnectionOptions {
-  open: () => Socket;
+export interface LiveConnectionOptions {
+  open: () => MinimalWebSocket;
   /** Finds the process that does not respond. */
-  probe: () => Promise<ConnectionStatus['reason']>;
+  probe: () => Promise<LiveConnectionStatus['reason']>;
   random?: () => number;
 }
 
@@ -44,9 +44,14 @@ export type LiveConnection = ReturnType<typeof createLiveConnection>;
  * Creates the WebSocket connection of a tab. It opens with the first subscription and subscribes again after each
  * reconnect. The delay of reconnects is 0.5 s, 1 s, 2 s, 4 s, then 5 s, each reduced by up to a quarter at random.
  */
-export function createLiveConnection({ open, probe, random = Math.random }: ConnectionOptions) {
-  let socket: Socket | null = null;
-  let status: ConnectionStatus = { state: 'connecting', since: Date.now(), nextTryAt: null, reason: null };
+export function createLiveConnection({ open, probe, random = Math.random }: LiveConnectionOptions) {
+  let socket: MinimalWebSocket | null = null;
+  let status: LiveConnectionStatus = {
+    state: 'connecting',
+    since: Date.now(),
+    nextTryAt: null,
+    reason: null,
+  };
   let attempt = 0;
   let started = false;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,13 +59,13 @@ export function createLiveConnection({ open, probe, random = Math.random }: Conn
   const statusListeners = new Set<() => void>();
   const messageListeners = new Set<(message: ServerMessage) => void>();
   const frameListeners = new Set<(frame: ArrayBuffer) => void>();
-  const subscriptions = createSubscriptions({
+  const subscriptions = createSubscriptionRegistry({
     send: (message) => socket?.send(JSON.stringify(message)),
     ackWithinMs,
     onSilence: () => drop(),
   });
 
-  function setStatus(next: ConnectionStatus): void {
+  function setStatus(next: LiveConnectionStatus): void {
     status = next;
     for (const listener of statusListeners) listener();
   }
@@ -125,7 +130,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Conn
   }
 
   return {
-    get status(): ConnectionStatus {
+    get status(): LiveConnectionStatus {
       return status;
     },
     /** Reconnects at once instead of after the delay; does nothing while connected or connecting. */
@@ -161,9 +166,9 @@ function listen<T>(listeners: Set<T>, listener: T): () => void {
 }
 
 /** Requests the API to find the silent process: a 502 means the agent, no response the gateway. */
-async function findSilentProcess(): Promise<ConnectionStatus['reason']> {
+async function findSilentProcess(): Promise<LiveConnectionStatus['reason']> {
   try {
-    await callApi('/node', { signal: AbortSignal.timeout(4000) });
+    await requestApi('/node', { signal: AbortSignal.timeout(4000) });
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) return 'gateway';
@@ -175,13 +180,13 @@ async function findSilentProcess(): Promise<ConnectionStatus['reason']> {
 let tabConnection: LiveConnection | undefined;
 
 /** Returns the tab's connection; only in the browser. */
-export function liveConnection(): LiveConnection {
+export function getLiveConnection(): LiveConnection {
   if (tabConnection !== undefined) return tabConnection;
   const created = createLiveConnection({
     open: () => {
       const url = new URL('/api/v1/stream', location.href);
       url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-      return new WebSocket(url) as Socket;
+      return new WebSocket(url) as MinimalWebSocket;
     },
     probe: findSilentProcess,
   });

@@ -3,31 +3,31 @@
 import { type QueryClient, useMutation, useQuery } from '@tanstack/react-query';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
-import { callApi } from './api.ts';
-import { liveConnection } from './live-connection.ts';
-import { useTopic } from './pod-queries.ts';
+import { requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
+import { useLiveTopic } from './pod-queries.ts';
 
 const one = (id: string) => ['migration', id] as const;
 const of = (pod: string) => ['migrations', pod] as const;
 
 /** A migration, updated with each step. */
 export function useMigration(id: string | null) {
-  useTopic('migrations');
+  useLiveTopic('migrations');
   return useQuery({
     queryKey: one(id ?? ''),
-    queryFn: ({ signal }) => callApi<Migration>(`/migrations/${encodeURIComponent(id ?? '')}`, { signal }),
+    queryFn: ({ signal }) => requestApi<Migration>(`/migrations/${encodeURIComponent(id ?? '')}`, { signal }),
     enabled: id !== null,
   });
 }
 
 /** Latest migrations of a pod, newest first. */
 export function usePodMigrations(podId: string) {
-  useTopic('migrations');
+  useLiveTopic('migrations');
   return useQuery({
     queryKey: of(podId),
     queryFn: async ({ signal }) =>
       (
-        await callApi<{ items: Migration[] }>(`/migrations?limit=50&pod=${encodeURIComponent(podId)}`, {
+        await requestApi<{ items: Migration[] }>(`/migrations?limit=50&pod=${encodeURIComponent(podId)}`, {
           signal,
         })
       ).items,
@@ -39,7 +39,7 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
   useQuery({
     queryKey: ['plan', podId, to],
     queryFn: ({ signal }) =>
-      callApi<MigrationPlan>(`/pods/${encodeURIComponent(podId)}/migrations`, {
+      requestApi<MigrationPlan>(`/pods/${encodeURIComponent(podId)}/migrations`, {
         body: { to, dryRun: true },
         signal,
       }),
@@ -53,11 +53,11 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
 export const useStartMigration = (podId: string) =>
   useMutation({
     mutationFn: (to: DeviceKind) =>
-      callApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
+      requestApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
   });
 
 /** Returns the newer of two states of one migration, since messages and responses may arrive out of order. */
-export function newerMigrationState(known: Migration | undefined, next: Migration): Migration {
+export function pickNewerMigration(known: Migration | undefined, next: Migration): Migration {
   if (known === undefined) return next;
   if (known.endedAt !== null && next.endedAt === null) return known;
   const settled = ({ steps }: Migration) => steps.filter(({ state }) => state !== 'pending').length;
@@ -65,11 +65,11 @@ export function newerMigrationState(known: Migration | undefined, next: Migratio
 }
 
 /** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
-export function startMigrationUpdates(client: QueryClient): () => void {
-  return liveConnection().onMessage((message) => {
+export function startMigrationCacheSync(client: QueryClient): () => void {
+  return getLiveConnection().onMessage((message) => {
     if (message.type !== 'migration') return;
     const { migration } = message;
-    client.setQueryData<Migration>(one(migration.id), (known) => newerMigrationState(known, migration));
+    client.setQueryData<Migration>(one(migration.id), (known) => pickNewerMigration(known, migration));
     client.setQueryData<Migration[]>(of(migration.podId), (list) => list && upsertMigration(list, migration));
     if (migration.endedAt === null) return;
     void client.invalidateQueries({ queryKey: ['pod', migration.podId] });
@@ -81,5 +81,5 @@ export function startMigrationUpdates(client: QueryClient): () => void {
 export function upsertMigration(list: readonly Migration[], migration: Migration): Migration[] {
   const index = list.findIndex(({ id }) => id === migration.id);
   if (index === -1) return [migration, ...list];
-  return list.with(index, newerMigrationState(list[index], migration));
+  return list.with(index, pickNewerMigration(list[index], migration));
 }

@@ -1,17 +1,17 @@
 import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verdict.ts';
 
 /** `shop.cart`. */
-export const qualifiedPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
+export const formatPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
   `${namespace}.${name}`;
 
 /** `10.42.0.33:8080`, `[fd00::1]:53`, without a port the address alone. */
-export function endpointLabel({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
+export function formatPacketEndpoint({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
   if (port === null) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** `tcp S.`, `icmp 8/0`, `udp`. */
-export function packetProtocolLabel({
+export function formatPacketProtocol({
   protocolName,
   tcpFlags,
   icmp,
@@ -36,13 +36,13 @@ const icmpWords = (protocol: string, { type, code }: { type: number; code: numbe
   icmpTypes[`${protocol} ${type}`] ?? `${type}/${code}`;
 
 /** Formats a time of day with milliseconds: `14:06:32.081`. */
-export function clockWithMilliseconds(time: string): string {
+export function formatClockTimeWithMilliseconds(time: string): string {
   const date = new Date(time);
   return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
 /** Returns the URL of a policy lookup for a packet. */
-export function explainHref(
+export function buildPolicyLookupHref(
   { source, destination, protocol, protocolName, icmp }: PacketHeaders,
   set: 'active' | 'staged',
 ): string {
@@ -62,9 +62,12 @@ export function explainHref(
 }
 
 /** Returns the URL of the form that traces the packet's flow between the pod and its peer. */
-export function traceHref(pod: PodReference, { source, destination, protocolName }: PacketHeaders): string {
+export function buildNewTraceHref(
+  pod: PodReference,
+  { source, destination, protocolName }: PacketHeaders,
+): string {
   const peer = source.pod?.id === pod.id ? destination : source;
-  const query = new URLSearchParams({ pod: qualifiedPodName(pod), address: peer.address });
+  const query = new URLSearchParams({ pod: formatPodName(pod), address: peer.address });
   if (destination.port !== null) query.set('port', String(destination.port));
   const protocol = protocolName === 'icmpv6' ? 'icmp' : protocolName;
   if (['tcp', 'udp', 'sctp', 'icmp'].includes(protocol)) query.set('protocol', protocol);

@@ -3,30 +3,33 @@
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
-import { callApi, callApiAllPages } from './api.ts';
-import { liveConnection } from './live-connection.ts';
+import { requestAllApiPages, requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
 
 const list = ['pods'] as const;
 const one = (id: string) => ['pod', id] as const;
 
 /** All pods of the node, updated by the live connection. */
 export function usePods() {
-  useTopic('pods');
-  return useQuery({ queryKey: list, queryFn: ({ signal }) => callApiAllPages<PodSummary>('/pods', signal) });
+  useLiveTopic('pods');
+  return useQuery({
+    queryKey: list,
+    queryFn: ({ signal }) => requestAllApiPages<PodSummary>('/pods', signal),
+  });
 }
 
 /** A pod with its device, read again whenever it changes. */
 export function usePod(id: string) {
-  useTopic('pods');
+  useLiveTopic('pods');
   return useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => callApi<Pod>(`/pods/${encodeURIComponent(id)}`, { signal }),
+    queryFn: ({ signal }) => requestApi<Pod>(`/pods/${encodeURIComponent(id)}`, { signal }),
   });
 }
 
 /** Subscribes to a topic of the live connection while the component is mounted. */
-export function useTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
-  useEffect(() => liveConnection().subscribe({ topic }), [topic]);
+export function useLiveTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
+  useEffect(() => getLiveConnection().subscribe({ topic }), [topic]);
 }
 
 /** Replaces a pod in a list by id, or adds it at the end. */
@@ -36,8 +39,8 @@ export function upsertPod(pods: readonly PodSummary[], pod: PodSummary): PodSumm
 }
 
 /** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
-export function startPodUpdates(client: QueryClient): () => void {
-  const stream = liveConnection();
+export function startPodCacheSync(client: QueryClient): () => void {
+  const stream = getLiveConnection();
   const stops = [
     stream.onMessage((message) => {
       if (message.type === 'pod') {
@@ -59,7 +62,7 @@ export function startPodUpdates(client: QueryClient): () => void {
 }
 
 /** Splits a pod's name before the suffix that its owner generated: `cart`, `-7c9d8b6f4-x2kqp`. */
-export function splitName(name: string): [own: string, generated: string] {
+export function splitPodName(name: string): [own: string, generated: string] {
   const match =
     /^(.+?)(-[0-9a-f]{6,10}-[0-9a-z]{5}|-\d{8,}-[0-9a-z]{4,5}|-[0-9bcdfghjklmnpqrstvwxz2456789]{5})$/.exec(
       name,
@@ -68,4 +71,4 @@ export function splitName(name: string): [own: string, generated: string] {
 }
 
 /** Returns an address without its prefix length; empty for none. */
-export const plainAddress = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';
+export const stripPrefixLength = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';

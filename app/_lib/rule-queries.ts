@@ -14,9 +14,9 @@ import type {
   RuleView,
   StagedRules,
 } from '../../contract/rules.ts';
-import { ApiError, callApi, fetchApi } from './api.ts';
-import { liveConnection } from './live-connection.ts';
-import { useTopic } from './pod-queries.ts';
+import { ApiError, fetchApiResponse, requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
+import { useLiveTopic } from './pod-queries.ts';
 
 const root = ['rules'] as const;
 const everyMs = 2000;
@@ -28,43 +28,43 @@ const named = (path: string, query: Record<string, string | undefined>): string 
 
 /** Active rules, read again when an event reports a change. */
 export function useActiveRules() {
-  useTopic('events');
+  useLiveTopic('events');
   return useQuery({
     queryKey: [...root, 'active'],
-    queryFn: ({ signal }) => callApi<ActiveRules>('/rules', { signal }),
+    queryFn: ({ signal }) => requestApi<ActiveRules>('/rules', { signal }),
   });
 }
 
 /** Staged rules; null if there are none. */
 export function useStagedRules() {
-  useTopic('events');
+  useLiveTopic('events');
   return useQuery({
     queryKey: [...root, 'staged'],
     queryFn: async ({ signal }) =>
-      (await callApi<{ staged: StagedRules | null }>('/rules/staged', { signal })).staged,
+      (await requestApi<{ staged: StagedRules | null }>('/rules/staged', { signal })).staged,
   });
 }
 
 /** Versions that were active, newest first. */
 export function useRuleVersions() {
-  useTopic('events');
+  useLiveTopic('events');
   return useQuery({
     queryKey: [...root, 'versions'],
     queryFn: async ({ signal }) =>
-      (await callApi<{ items: RuleVersion[] }>('/rules/versions', { signal })).items,
+      (await requestApi<{ items: RuleVersion[] }>('/rules/versions', { signal })).items,
   });
 }
 
 export const useRuleVersion = (number: number | null) =>
   useQuery({
     queryKey: [...root, 'version', number],
-    queryFn: ({ signal }) => callApi<RuleVersionText>(`/rules/versions/${number}`, { signal }),
+    queryFn: ({ signal }) => requestApi<RuleVersionText>(`/rules/versions/${number}`, { signal }),
     enabled: number !== null,
     staleTime: Number.POSITIVE_INFINITY,
   });
 
 /** Counts of each rule at a time, ms since the epoch. */
-export interface StatisticsReading {
+export interface RuleStatisticsReading {
   at: number;
   statistics: RuleStatistics;
 }
@@ -76,8 +76,8 @@ export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active')
   useQuery({
     queryKey: [...root, 'statistics', set],
     queryFn: async ({ signal, client, queryKey }) => {
-      const statistics = await callApi<RuleStatistics>(named('/rules/statistics', { set }), { signal });
-      const before = client.getQueryData<StatisticsReading[]>(queryKey) ?? [];
+      const statistics = await requestApi<RuleStatistics>(named('/rules/statistics', { set }), { signal });
+      const before = client.getQueryData<RuleStatisticsReading[]>(queryKey) ?? [];
       return [
         ...before.filter((reading) => reading.statistics.generation === statistics.generation),
         { at: Date.now(), statistics },
@@ -89,21 +89,21 @@ export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active')
   });
 
 /** A rule with its pods, entries and counts, read every two seconds. */
-export const useRuleView = (name: string | null, set: RuleSetName = 'active') =>
+export const useRuleDetails = (name: string | null, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'view', set, name],
     queryFn: ({ signal }) =>
-      callApi<RuleView>(named(`/rules/${encodeURIComponent(name ?? '')}`, { set }), { signal }),
+      requestApi<RuleView>(named(`/rules/${encodeURIComponent(name ?? '')}`, { set }), { signal }),
     refetchInterval: everyMs,
     enabled: name !== null,
   });
 
 /** Changes that applying a text would make (dry run), and the entries of one of its rules. */
-export const useRulesPlan = (text: string | null, rule: string | null) =>
+export const useRulesDryRun = (text: string | null, rule: string | null) =>
   useQuery({
     queryKey: [...root, 'plan', text, rule],
     queryFn: ({ signal }) =>
-      callApi<RulesPlan>(named('/rules', { dryRun: 'true', rule: rule ?? undefined }), {
+      requestApi<RulesPlan>(named('/rules', { dryRun: 'true', rule: rule ?? undefined }), {
         method: 'PUT',
         text: yaml(text ?? ''),
         signal,
@@ -116,10 +116,10 @@ export const useRulesPlan = (text: string | null, rule: string | null) =>
   });
 
 /** Result of a policy lookup; none without a query. */
-export const useExplanation = (question: ExplainRequest | null) =>
+export const usePolicyLookup = (question: ExplainRequest | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
-    queryFn: ({ signal }) => callApi<Explanation>('/rules/explain', { body: question, signal }),
+    queryFn: ({ signal }) => requestApi<Explanation>('/rules/explain', { body: question, signal }),
     enabled: question !== null,
     staleTime: 0,
     retry: false,
@@ -147,7 +147,7 @@ const trimmed = (comment: string | undefined): string | undefined => comment?.tr
 
 export const useApplyRules = () =>
   useChange(({ text, etag, comment }: Write) =>
-    callApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
+    requestApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
@@ -157,7 +157,7 @@ export const useApplyRules = () =>
 /** Removes all rules, after which all traffic is allowed. */
 export const useRemoveRules = () =>
   useChange(({ etag, comment }: Omit<Write, 'text'>) =>
-    callApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
+    requestApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
       method: 'DELETE',
       headers: matching(etag),
     }),
@@ -165,7 +165,7 @@ export const useRemoveRules = () =>
 
 export const useStageRules = () =>
   useChange(({ text, etag }: Write) =>
-    callApi<{ staged: StagedRules }>('/rules/staged', {
+    requestApi<{ staged: StagedRules }>('/rules/staged', {
       method: 'PUT',
       text: yaml(text),
       headers: matching(etag),
@@ -173,19 +173,21 @@ export const useStageRules = () =>
   );
 
 export const useDiscardStagedRules = () =>
-  useChange((etag: string) => fetchApi('/rules/staged', { method: 'DELETE', headers: matching(etag) }));
+  useChange((etag: string) =>
+    fetchApiResponse('/rules/staged', { method: 'DELETE', headers: matching(etag) }),
+  );
 
 export const useApplyStagedRules = () =>
   useChange(({ etag, comment }: { etag: string; comment: string }) =>
-    callApi<ActiveRules>(named('/rules/staged/apply', { comment: trimmed(comment) }), {
+    requestApi<ActiveRules>(named('/rules/staged/apply', { comment: trimmed(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
   );
 
-export const useApplyVersion = () =>
+export const useApplyRuleVersion = () =>
   useChange(({ number, etag, comment }: { number: number; etag: string | null; comment: string }) =>
-    callApi<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: trimmed(comment) }), {
+    requestApi<ActiveRules>(named(`/rules/versions/${number}/apply`, { comment: trimmed(comment) }), {
       method: 'POST',
       headers: matching(etag),
     }),
@@ -194,16 +196,16 @@ export const useApplyVersion = () =>
 /** Converts a text of rules or Kubernetes NetworkPolicies to rules, without applying them. */
 export const useImportRules = () =>
   useMutation({
-    mutationFn: (text: string) => callApi<ImportedRules>('/rules/import', { text: yaml(text) }),
+    mutationFn: (text: string) => requestApi<ImportedRules>('/rules/import', { text: yaml(text) }),
   });
 
 /** Returns true if a write was refused because the rules were changed meanwhile. */
-export const isWriteConflict = (error: Error | null): boolean =>
+export const isRuleWriteConflict = (error: Error | null): boolean =>
   error instanceof ApiError && (error.status === 409 || error.status === 412);
 
 /** Reads the rules again after a change; called once per tab. @returns a function that stops it */
-export function startRuleUpdates(client: QueryClient): () => void {
-  return liveConnection().onMessage((message) => {
+export function startRuleCacheSync(client: QueryClient): () => void {
+  return getLiveConnection().onMessage((message) => {
     if (message.type === 'event' && message.event.type.startsWith('rules.'))
       void client.invalidateQueries({ queryKey: root });
   });

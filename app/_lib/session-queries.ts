@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { type Role, roleIncludes } from '../../contract/roles.ts';
 import type { Session } from '../../contract/session.ts';
-import { callApi } from './api.ts';
+import { requestApi } from './api.ts';
 
 /** Descriptions of the roles, the one with the fewest rights first; each includes those before it. */
 export const roleDescriptions: readonly { role: Role; description: string }[] = [
@@ -16,7 +16,7 @@ export const roleDescriptions: readonly { role: Role; description: string }[] = 
 export const useSession = () =>
   useQuery({
     queryKey: ['session'],
-    queryFn: ({ signal }) => callApi<Session>('/session', { signal }),
+    queryFn: ({ signal }) => requestApi<Session>('/session', { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
@@ -24,7 +24,7 @@ export const useSession = () =>
  * Returns why a control that requires `role` is disabled, or null. While the session is loading no control is disabled:
  * the agent checks each request anyway.
  */
-export function useMissingRole(role: Role): string | null {
+export function useMissingRoleReason(role: Role): string | null {
   const { data: session } = useSession();
   if (session === undefined || roleIncludes(session.role, role)) return null;
   return `Requires role ${role}; this session has role ${session.role}.`;

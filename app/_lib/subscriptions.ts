@@ -33,7 +33,7 @@ interface Options {
 }
 
 /** Counts the subscribers of each topic, and matches the agent's acknowledgements to the calls. */
-export function createSubscriptions({ send, ackWithinMs, onSilence }: Options) {
+export function createSubscriptionRegistry({ send, ackWithinMs, onSilence }: Options) {
   const entries = new Map<string, Entry>();
   const calls = new Map<number, { key: string; timer: ReturnType<typeof setTimeout> }>();
   let nextId = 1;

@@ -1,14 +1,14 @@
 'use client';
 
 import { useEffect, useSyncExternalStore } from 'react';
-import { themeKey } from './theme-script.ts';
+import { themeStorageKey } from './theme-script.ts';
 
 export type Theme = 'system' | 'dark' | 'light';
 
 const listeners = new Set<() => void>();
 
 function stored(): Theme {
-  const value = localStorage.getItem(themeKey);
+  const value = localStorage.getItem(themeStorageKey);
   return value === 'dark' || value === 'light' ? value : 'system';
 }
 
@@ -19,8 +19,8 @@ function apply(): void {
 }
 
 export function setTheme(theme: Theme): void {
-  if (theme === 'system') localStorage.removeItem(themeKey);
-  else localStorage.setItem(themeKey, theme);
+  if (theme === 'system') localStorage.removeItem(themeStorageKey);
+  else localStorage.setItem(themeStorageKey, theme);
   apply();
   for (const listener of listeners) listener();
 }

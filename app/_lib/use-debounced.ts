@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react';
 
 /** Returns a value after it has not changed for `ms`, so that requests are made when typing stops. */
-export function useDebounced<T>(value: T, ms: number): T {
+export function useDebouncedValue<T>(value: T, ms: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {
     const timer = setTimeout(() => setSettled(value), ms);

@@ -7,7 +7,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
 const listeners = new Set<() => void>();
 
 /** Calls `listener` every half second. @returns a function that stops the calls */
-export function onTick(listener: () => void): () => void {
+export function onHalfSecondTick(listener: () => void): () => void {
   listeners.add(listener);
   timer ??= setInterval(() => {
     now = Date.now();
@@ -28,4 +28,4 @@ function lastTick(): number {
 }
 
 /** Current time, ms since the epoch, updated every half second; 0 on the server. */
-export const useNow = (): number => useSyncExternalStore(onTick, lastTick, () => 0);
+export const useCurrentTime = (): number => useSyncExternalStore(onHalfSecondTick, lastTick, () => 0);

@@ -11,7 +11,7 @@ const writeAfterMs = 150;
  * @param parse parses the state from a query; invalid parameters are ignored
  * @param query returns the state as a query, empty for the default state. Both functions must be stable
  */
-export function useUrlState<View extends object>(
+export function useUrlQueryState<View extends object>(
   parse: (query: URLSearchParams) => View,
   query: (view: View) => string,
 ): [View, (change: Partial<View>) => void] {

@@ -2,15 +2,15 @@
 
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
-import { callApi } from './api.ts';
-import { liveConnection } from './live-connection.ts';
+import { requestApi } from './api.ts';
+import { getLiveConnection } from './live-connection.ts';
 import {
   addLiveVerdicts,
-  addPage,
-  emptyVerdictLog,
-  maxShownVerdicts,
-  type VerdictLog,
-  verdictFilterQuery,
+  addVerdictPage,
+  buildVerdictApiQuery,
+  type LoadedVerdicts,
+  maxLoadedVerdicts,
+  noLoadedVerdicts,
 } from './verdict-log.ts';
 
 /** Interval at which new verdicts are added to the list: adding each by itself would take too much time. */
@@ -18,19 +18,19 @@ const flushMs = 250;
 const pageSize = 200;
 
 const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSignal) => {
-  const query = verdictFilterQuery(filter);
+  const query = buildVerdictApiQuery(filter);
   query.set('limit', String(pageSize));
   if (before !== null) query.set('before', before);
-  return callApi<VerdictList>(`/verdicts?${query}`, signal === undefined ? {} : { signal });
+  return requestApi<VerdictList>(`/verdicts?${query}`, signal === undefined ? {} : { signal });
 };
 
 /**
  * Verdicts that match a filter: those of the agent's log, and new ones. While `held`, new ones are not added, and
  * `waiting` is their number.
  */
-export function useVerdicts(filter: VerdictFilter, held: boolean) {
-  const key = verdictFilterQuery(filter).toString();
-  const [log, setLog] = useState<VerdictLog>(emptyVerdictLog);
+export function useVerdictLog(filter: VerdictFilter, held: boolean) {
+  const key = buildVerdictApiQuery(filter).toString();
+  const [log, setLog] = useState<LoadedVerdicts>(noLoadedVerdicts);
   const [waiting, setWaiting] = useState(0);
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -44,19 +44,19 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the filter
   useEffect(() => {
     const wanted = latestFilter.current;
-    const stream = liveConnection();
+    const stream = getLiveConnection();
     const leaving = new AbortController();
     let arrived: Verdict[] = [];
     let came = 0;
     let losses: VerdictLosses | null = null;
     let agent: string | null = null;
-    setLog(emptyVerdictLog);
+    setLog(noLoadedVerdicts);
     setWaiting(0);
     const read = () => {
       readPage(wanted, null, leaving.signal).then(
         (page) => {
           setError(null);
-          setLog((known) => addPage(known, page, false));
+          setLog((known) => addVerdictPage(known, page, false));
         },
         (problem: Error) => {
           if (!leaving.signal.aborted) setError(problem);
@@ -78,14 +78,14 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
       stream.onMessage((message) => {
         if (message.type === 'verdicts') {
           came += message.items.length + message.missed;
-          arrived = [...arrived, ...message.items].slice(-maxShownVerdicts);
+          arrived = [...arrived, ...message.items].slice(-maxLoadedVerdicts);
           losses = message.losses;
           // The rest is in the agent's log.
           if (message.missed > 0) read();
         }
         if (message.type !== 'hello') return;
         // A restarted agent numbers its verdicts from the start.
-        if (agent !== null && agent !== message.startedAt) setLog(emptyVerdictLog);
+        if (agent !== null && agent !== message.startedAt) setLog(noLoadedVerdicts);
         agent = message.startedAt;
         read();
       }),
@@ -106,7 +106,7 @@ export function useVerdicts(filter: VerdictFilter, held: boolean) {
   const loadOlder = useCallback(async () => {
     if (next === null) return;
     const page = await readPage(latestFilter.current, next);
-    setLog((known) => addPage(known, page, true));
+    setLog((known) => addVerdictPage(known, page, true));
   }, [next]);
 
   return { log, waiting, error, loadOlder, retry: () => setAttempt((known) => known + 1) };

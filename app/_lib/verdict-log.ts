@@ -1,9 +1,9 @@
 import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
 
 /** Most verdicts that the page stores; earlier ones are in the agent's log and in the export. */
-export const maxShownVerdicts = 5000;
+export const maxLoadedVerdicts = 5000;
 
-export interface VerdictLog {
+export interface LoadedVerdicts {
   /** Verdicts, newest first; null before the first page. */
   items: readonly Verdict[] | null;
   /** Cursor of the next older page (`before`); null at the end. */
@@ -14,7 +14,13 @@ export interface VerdictLog {
   losses: VerdictLosses | null;
 }
 
-export const emptyVerdictLog: VerdictLog = { items: null, next: null, size: 0, capacity: 0, losses: null };
+export const noLoadedVerdicts: LoadedVerdicts = {
+  items: null,
+  next: null,
+  size: 0,
+  capacity: 0,
+  losses: null,
+};
 
 /** Merges two lists, newest first, without duplicates. */
 export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Verdict[] {
@@ -32,7 +38,7 @@ export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Ver
 }
 
 /** Adds a page of the agent's log. @param older true if it is the next older page */
-export function addPage(log: VerdictLog, page: VerdictList, older: boolean): VerdictLog {
+export function addVerdictPage(log: LoadedVerdicts, page: VerdictList, older: boolean): LoadedVerdicts {
   const { next, size, capacity, losses } = page;
   const known = log.items ?? [];
   const [newestKnown = 0, oldestKnown = Number.POSITIVE_INFINITY] = [known[0]?.id, known.at(-1)?.id];
@@ -50,12 +56,12 @@ export function addPage(log: VerdictLog, page: VerdictList, older: boolean): Ver
 
 /** Adds verdicts of the live connection, oldest first; the oldest of the log are removed. */
 export function addLiveVerdicts(
-  log: VerdictLog,
+  log: LoadedVerdicts,
   arrived: readonly Verdict[],
   losses: VerdictLosses,
-): VerdictLog {
+): LoadedVerdicts {
   const all = mergeVerdicts([...arrived].reverse(), log.items ?? []);
-  const items = all.slice(0, maxShownVerdicts);
+  const items = all.slice(0, maxLoadedVerdicts);
   const oldest = items.at(-1);
   const next = oldest !== undefined && items.length < all.length ? String(oldest.id) : log.next;
   const size = Math.min(log.capacity, log.size + arrived.length);
@@ -63,7 +69,7 @@ export function addLiveVerdicts(
 }
 
 /** Returns a filter as a URL query without its empty fields. */
-export function verdictFilterQuery(filter: VerdictFilter): URLSearchParams {
+export function buildVerdictApiQuery(filter: VerdictFilter): URLSearchParams {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(filter))
     if (value !== undefined && value !== '') query.set(key, String(value));

@@ -6,9 +6,9 @@ import { defaultDumpSize } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
-import { Field, inputLook } from '../_components/field.tsx';
+import { FormField, inputClasses } from '../_components/field.tsx';
 import { useCreateDump } from '../_lib/dump-queries.ts';
-import { useMissingRole } from '../_lib/session-queries.ts';
+import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 import { debugText } from './text.ts';
 
@@ -16,9 +16,9 @@ const mebi = 1 << 20;
 const bounds = [16, 64, 256, 1024] as const;
 
 /** Form that creates a debug dump, with the equivalent command. */
-export function CreateDump({ running }: { running: Dump | undefined }) {
+export function CreateDumpForm({ running }: { running: Dump | undefined }) {
   const make = useCreateDump();
-  const lacks = useMissingRole('admin');
+  const lacks = useMissingRoleReason('admin');
   const [maxBytes, bound] = useState(defaultDumpSize);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
@@ -37,13 +37,13 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
       }}
     >
       <div className="grid grid-cols-[132px_minmax(0,1fr)] gap-x-3">
-        <Field label={debugText.maxSize}>
+        <FormField label={debugText.maxSize}>
           {(tied) => (
             <select
               {...tied}
               value={maxBytes}
               onChange={(event) => bound(Number(event.target.value))}
-              className={inputLook}
+              className={inputClasses}
             >
               {bounds.map((size) => (
                 <option key={size} value={size * mebi}>
@@ -52,8 +52,8 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
               ))}
             </select>
           )}
-        </Field>
-        <Field label={debugText.podsToInclude}>
+        </FormField>
+        <FormField label={debugText.podsToInclude}>
           {(tied) => (
             <input
               {...tied}
@@ -62,10 +62,10 @@ export function CreateDump({ running }: { running: Dump | undefined }) {
               placeholder={debugText.podsPlaceholder}
               autoComplete="off"
               spellCheck={false}
-              className={inputLook}
+              className={inputClasses}
             />
           )}
-        </Field>
+        </FormField>
       </div>
       <div className="flex flex-wrap items-center gap-3">
         <Button

@@ -3,11 +3,11 @@
 import { dumpRetentionHours, maxStoredDumps } from '../../contract/limits.ts';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
-import { Skeleton } from '../_components/skeleton.tsx';
+import { ValueSkeleton } from '../_components/skeleton.tsx';
 import { useDumps } from '../_lib/dump-queries.ts';
-import { CreateDump } from './create-dump.tsx';
+import { CreateDumpForm } from './create-dump.tsx';
 import { DumpCard } from './dump-card.tsx';
-import { DumpContents } from './dump-contents.tsx';
+import { DumpContentsList } from './dump-contents.tsx';
 import { debugText } from './text.ts';
 
 /** Page of debug dumps: archives of the state of kernel and agent. */
@@ -19,7 +19,7 @@ export function DebugPage() {
       <div className="min-w-0 lg:pr-6">
         <h1 className="font-semibold text-20 tracking-[-.014em]">{debugText.debugDump}</h1>
         <p className="mt-0.5 text-12 text-ink-2">{debugText.debugIntro}</p>
-        <CreateDump running={running} />
+        <CreateDumpForm running={running} />
       </div>
       <section
         aria-labelledby="dumps"
@@ -42,7 +42,7 @@ export function DebugPage() {
               </div>
             ) : (
               <div className="flex h-14 items-center">
-                <Skeleton className="w-80 max-w-full" />
+                <ValueSkeleton className="w-80 max-w-full" />
               </div>
             )
           ) : dumps.length === 0 ? (
@@ -61,7 +61,7 @@ export function DebugPage() {
         </div>
       </section>
       <div className="min-w-0 lg:col-start-1 lg:row-start-2 lg:pr-6">
-        <DumpContents />
+        <DumpContentsList />
       </div>
     </div>
   );

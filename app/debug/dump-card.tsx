@@ -5,14 +5,14 @@ import { useState } from 'react';
 import type { Dump } from '../../contract/dump.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
-import { Fact, Facts } from '../_components/fact.tsx';
-import { notify } from '../_components/toast.tsx';
-import { WarningSign } from '../_components/warning-sign.tsx';
-import { archivePath, useDeleteDump } from '../_lib/dump-queries.ts';
-import { bytes, clock, count, duration } from '../_lib/format.ts';
-import { useMissingRole } from '../_lib/session-queries.ts';
+import { LabeledFact, LabeledFactList } from '../_components/fact.tsx';
+import { showToast } from '../_components/toast.tsx';
+import { WarningIcon } from '../_components/warning-sign.tsx';
+import { dumpArchivePath, useDeleteDump } from '../_lib/dump-queries.ts';
+import { formatByteSize, formatClockTime, formatCount, formatDuration } from '../_lib/format.ts';
+import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
-import { DumpParts } from './dump-parts.tsx';
+import { DumpPartList } from './dump-parts.tsx';
 import { debugText } from './text.ts';
 
 /** A debug dump: progress, result and actions. */
@@ -22,25 +22,30 @@ export function DumpCard({ dump }: { dump: Dump }) {
   return (
     <article
       id={dump.id}
-      aria-label={debugText.dumpTitle(clock(Date.parse(dump.startedAt)))}
+      aria-label={debugText.dumpTitle(formatClockTime(Date.parse(dump.startedAt)))}
       className="border-line-1 border-b py-3"
     >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <div className="min-w-0 flex-1 basis-72">
           <h3 className="flex flex-wrap items-center gap-x-2 font-semibold">
-            <span className="tabular-nums">{clock(Date.parse(dump.startedAt))}</span>
+            <span className="tabular-nums">{formatClockTime(Date.parse(dump.startedAt))}</span>
             <DumpStateLabel dump={dump} problems={problems} />
           </h3>
-          <Facts>
-            <Fact label={debugText.by}>{dump.actor}</Fact>
-            <Fact label={debugText.files}>{count(dump.files)}</Fact>
-            <Fact label={debugText.uncompressed} title={debugText.sizeLimit(bytes(dump.maxBytes))}>
-              {bytes(dump.unpackedBytes)}
-            </Fact>
-            {dump.archiveBytes !== null && <Fact label={debugText.archive}>{bytes(dump.archiveBytes)}</Fact>}
-            {took !== null && <Fact label={debugText.duration}>{duration(took)}</Fact>}
+          <LabeledFactList>
+            <LabeledFact label={debugText.by}>{dump.actor}</LabeledFact>
+            <LabeledFact label={debugText.files}>{formatCount(dump.files)}</LabeledFact>
+            <LabeledFact
+              label={debugText.uncompressed}
+              title={debugText.sizeLimit(formatByteSize(dump.maxBytes))}
+            >
+              {formatByteSize(dump.unpackedBytes)}
+            </LabeledFact>
+            {dump.archiveBytes !== null && (
+              <LabeledFact label={debugText.archive}>{formatByteSize(dump.archiveBytes)}</LabeledFact>
+            )}
+            {took !== null && <LabeledFact label={debugText.duration}>{formatDuration(took)}</LabeledFact>}
             {dump.sha256 !== null && (
-              <Fact label={debugText.sha256}>
+              <LabeledFact label={debugText.sha256}>
                 <span className="inline-flex items-center gap-1">
                   <span className="code" title={dump.sha256}>
                     {dump.sha256.slice(0, 12)}
@@ -51,19 +56,19 @@ export function DumpCard({ dump }: { dump: Dump }) {
                     className="-my-1.5 size-6! text-muted"
                   />
                 </span>
-              </Fact>
+              </LabeledFact>
             )}
-          </Facts>
+          </LabeledFactList>
         </div>
         <DumpActions dump={dump} />
       </div>
       {dump.reason !== null && (
         <p className="mt-1.5 flex items-start gap-1.5 text-12">
-          <WarningSign className="mt-px size-3.5" /> {dump.reason}
+          <WarningIcon className="mt-px size-3.5" /> {dump.reason}
         </p>
       )}
       {dump.state === 'running' ? (
-        <DumpParts parts={dump.parts} />
+        <DumpPartList parts={dump.parts} />
       ) : (
         dump.parts.length > 0 && (
           <details className="mt-1 text-12" open={problems > 0 && problems < 6}>
@@ -73,7 +78,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
                 problems > 0 ? debugText.incompleteFiles(debugText.fileCount(problems)) : '',
               )}
             </summary>
-            <DumpParts parts={dump.parts} />
+            <DumpPartList parts={dump.parts} />
           </details>
         )
       )}
@@ -87,7 +92,7 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
   if (dump.state === 'failed')
     return (
       <span className="inline-flex items-center gap-1.5 font-normal text-12 text-signal-text">
-        <WarningSign /> {debugText.failed}
+        <WarningIcon /> {debugText.failed}
       </span>
     );
   return (
@@ -100,19 +105,19 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
 /** Buttons to cancel, download or delete a dump. Canceling and deleting leave no file. */
 function DumpActions({ dump }: { dump: Dump }) {
   const remove = useDeleteDump();
-  const lacks = useMissingRole('admin');
+  const lacks = useMissingRoleReason('admin');
   const [sure, setSure] = useState(false);
   const running = dump.state === 'running';
   const act = () =>
     remove.mutate(dump.id, {
       onError: ({ message }) =>
-        notify({
+        showToast({
           tone: 'failed',
           title: running ? debugText.cancelFailed : debugText.deleteFailed,
           detail: message,
         }),
       onSuccess: () => {
-        if (running) notify({ tone: 'info', title: debugText.canceled, detail: debugText.canceledDetail });
+        if (running) showToast({ tone: 'info', title: debugText.canceled, detail: debugText.canceledDetail });
       },
     });
   if (lacks !== null) return <p className="text-12 text-muted">{lacks}</p>;
@@ -126,7 +131,7 @@ function DumpActions({ dump }: { dump: Dump }) {
     <div className="flex items-center gap-2">
       {dump.state === 'done' && !sure && (
         <Button asChild>
-          <a href={archivePath(dump.id)} download={`${dump.name}.tar.gz`}>
+          <a href={dumpArchivePath(dump.id)} download={`${dump.name}.tar.gz`}>
             <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
             {sharedText.download}
           </a>

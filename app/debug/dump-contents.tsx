@@ -1,7 +1,7 @@
 import { debugText } from './text.ts';
 
 /** Lists the parts of a dump, and the data that is never included. */
-export function DumpContents() {
+export function DumpContentsList() {
   return (
     <>
       <section aria-labelledby="contents">

@@ -1,11 +1,11 @@
 import { Check, CircleDashed, CircleDot } from 'lucide-react';
 import type { DumpPart } from '../../contract/dump.ts';
-import { WarningSign } from '../_components/warning-sign.tsx';
-import { bytes } from '../_lib/format.ts';
+import { WarningIcon } from '../_components/warning-sign.tsx';
+import { formatByteSize } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 
 /** Shows the progress and problems of each part of a dump. */
-export function DumpParts({ parts }: { parts: readonly DumpPart[] }) {
+export function DumpPartList({ parts }: { parts: readonly DumpPart[] }) {
   return (
     <ol className="mt-2 max-w-[720px] border-line-1 border-t text-13">
       {parts.map((part) => (
@@ -28,14 +28,14 @@ function Part({ part: { name, state, files, bytes: size, problems } }: { part: D
           {state !== 'waiting' && debugText.fileCount(files)}
         </span>
         <span className="text-right text-12 text-muted tabular-nums">
-          {state !== 'waiting' && bytes(size)}
+          {state !== 'waiting' && formatByteSize(size)}
         </span>
       </div>
       {problems.length > 0 && (
         <ul className="mt-0.5 ml-6 grid gap-0.5 text-12">
           {problems.map(({ path, problem }) => (
             <li key={path} className="flex items-start gap-1.5">
-              <WarningSign className="mt-px size-3.5" />
+              <WarningIcon className="mt-px size-3.5" />
               <span className="min-w-0 [overflow-wrap:anywhere]">
                 <span className="code">{path}</span> <span className="text-ink-2">{problem}</span>
               </span>

@@ -4,6 +4,6 @@ import { debugText } from './text.ts';
 
 export const metadata: Metadata = { title: debugText.debug };
 
-export default function Page() {
+export default function DebugRoute() {
   return <DebugPage />;
 }

@@ -1,8 +1,8 @@
 import type { Metadata } from 'next';
-import { Pods } from './_list/pods.tsx';
+import { PodListPage } from './_list/pods.tsx';
 
 export const metadata: Metadata = { title: 'Pods' };
 
-export default function PodsPage() {
-  return <Pods />;
+export default function PodsRoute() {
+  return <PodListPage />;
 }

@@ -4,6 +4,6 @@ import { programsText } from './text.ts';
 
 export const metadata: Metadata = { title: programsText.programs };
 
-export default function ProgramsPage() {
+export default function ProgramsRoute() {
   return <ProgramListPage />;
 }

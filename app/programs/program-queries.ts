@@ -9,7 +9,7 @@ import type {
   ProgramList,
   ProgramStatistics,
 } from '../../contract/program.ts';
-import { callApi } from '../_lib/api.ts';
+import { requestApi } from '../_lib/api.ts';
 
 const everyMs = 2000;
 const list = ['programs'] as const;
@@ -19,7 +19,7 @@ const one = (id: number) => ['program', id] as const;
 export const usePrograms = () =>
   useQuery({
     queryKey: list,
-    queryFn: ({ signal }) => callApi<ProgramList>('/programs', { signal }),
+    queryFn: ({ signal }) => requestApi<ProgramList>('/programs', { signal }),
     refetchInterval: everyMs,
     staleTime: everyMs,
   });
@@ -27,44 +27,47 @@ export const usePrograms = () =>
 export const useProgram = (id: number) =>
   useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => callApi<BpfProgram>(`/programs/${id}`, { signal }),
+    queryFn: ({ signal }) => requestApi<BpfProgram>(`/programs/${id}`, { signal }),
     refetchInterval: ({ state }) => (state.error === null ? everyMs : false),
     staleTime: everyMs,
     placeholderData: keepPreviousData,
   });
 
 /** Translated instructions of a program; they never change. */
-export const useInstructions = (id: number) =>
+export const useProgramInstructions = (id: number) =>
   useQuery({
     queryKey: [...one(id), 'instructions'],
-    queryFn: ({ signal }) => callApi<ProgramInstructions>(`/programs/${id}/instructions`, { signal }),
+    queryFn: ({ signal }) => requestApi<ProgramInstructions>(`/programs/${id}/instructions`, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const useBpfLinks = () =>
   useQuery({
     queryKey: ['bpf-links'],
-    queryFn: async ({ signal }) => (await callApi<{ items: BpfLink[] }>('/bpf-links', { signal })).items,
+    queryFn: async ({ signal }) => (await requestApi<{ items: BpfLink[] }>('/bpf-links', { signal })).items,
     staleTime: 5000,
   });
 
 /** Sets if run stats stay enabled when no page shows them. */
-export function useKeepStatistics() {
+export function useKeepRunStatsEnabled() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (always: boolean) =>
-      callApi<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
+      requestApi<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
     onSuccess: (statistics) =>
       client.setQueryData<ProgramList>(list, (known) => known && { ...known, statistics }),
   });
 }
 
 /** Name of a program: in full if its BTF has it, or `#412` if it has no name. */
-export const programName = ({ fullName, name, id }: Pick<BpfProgram, 'fullName' | 'name' | 'id'>): string =>
-  fullName ?? (name === '' ? `#${id}` : name);
+export const formatProgramName = ({
+  fullName,
+  name,
+  id,
+}: Pick<BpfProgram, 'fullName' | 'name' | 'id'>): string => fullName ?? (name === '' ? `#${id}` : name);
 
 /** Labels an owner on one line. */
-export function ownerText(owner: BpfOwner): string {
+export function formatBpfOwner(owner: BpfOwner): string {
   if (owner.kind === 'podlane') return `Podlane, ${owner.what}`;
   if (owner.kind === 'process') return `${owner.name} (${owner.pid})`;
   return owner.kind === 'pin' ? owner.path : 'unknown';

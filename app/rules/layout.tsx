@@ -1,10 +1,10 @@
 import type { ReactNode } from 'react';
-import { RulesHeader } from './rules-header.tsx';
+import { RulesPageHeader } from './rules-header.tsx';
 
-export default function Layout({ children }: { children: ReactNode }) {
+export default function RulesLayout({ children }: { children: ReactNode }) {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
-      <RulesHeader />
+      <RulesPageHeader />
       {children}
     </div>
   );

@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
-import { RuleList } from './_list/rule-list.tsx';
+import { RuleListPage } from './_list/rule-list.tsx';
 import { rulesText } from './text.ts';
 
 export const metadata: Metadata = { title: rulesText.rules };
 
-export default function Page() {
-  return <RuleList />;
+export default function RulesRoute() {
+  return <RuleListPage />;
 }

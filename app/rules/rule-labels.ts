@@ -4,7 +4,7 @@ import { rulesText } from './text.ts';
 /** Short labels for the terms of rules. */
 
 /** Labels a selector, e.g. `app=cart, tier in (web, api)`; an empty one is `all pods`. */
-export function selectorLabel({ matchLabels, matchExpressions }: LabelSelector): string {
+export function formatSelector({ matchLabels, matchExpressions }: LabelSelector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
     ...matchExpressions.map(({ key, operator, values }) => {
@@ -20,61 +20,65 @@ const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
 /** Labels the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all pods`. */
-export function subjectLabel(subject: RuleSubject): string {
+export function formatRuleSubject(subject: RuleSubject): string {
   if ('pod' in subject) return subject.pod;
-  if ('selector' in subject) return within(selectorLabel(subject.selector), subject.namespace);
+  if ('selector' in subject) return within(formatSelector(subject.selector), subject.namespace);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
 /** Labels a peer, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
-export function peerLabel(peer: RulePeer): string {
-  if (!('cidr' in peer)) return within(selectorLabel(peer.pods), peer.namespace);
+export function formatRulePeer(peer: RulePeer): string {
+  if (!('cidr' in peer)) return within(formatSelector(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 
 /** Labels all peers of a rule; `any` if it names none. */
-export const peersLabel = (peers: readonly RulePeer[]): string =>
-  peers.length === 0 ? rulesText.anyPeer : peers.map(peerLabel).join('; ');
+export const formatRulePeers = (peers: readonly RulePeer[]): string =>
+  peers.length === 0 ? rulesText.anyPeer : peers.map(formatRulePeer).join('; ');
 
 /** Labels protocol and ports, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */
-export function rulePortsLabel({ protocol, ports, icmp }: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {
+export function formatRulePorts({
+  protocol,
+  ports,
+  icmp,
+}: Pick<Rule, 'protocol' | 'ports' | 'icmp'>): string {
   const parts =
     protocol === 'icmp'
       ? icmp.map(({ type, code }) => (code === undefined ? `${type}` : `${type}/${code}`))
-      : ports.map(({ from, to }) => portRangeLabel(from, to ?? from));
+      : ports.map(({ from, to }) => formatPortRange(from, to ?? from));
   return parts.length === 0 ? protocol : `${protocol} ${parts.join(', ')}`;
 }
 
 /** Labels a range of ports, e.g. `80` or `8000–8100`. */
-export const portRangeLabel = (from: number, to: number): string =>
+export const formatPortRange = (from: number, to: number): string =>
   from === to ? `${from}` : `${from}–${to}`;
 
 /**
  * Labels the ports of an entry, or ICMP types and codes, which entries keep as type × 256 + code; `all` if it
  * covers every value.
  */
-export function entryPortsLabel(protocol: Rule['protocol'], from: number, to: number): string {
+export function formatEntryPorts(protocol: Rule['protocol'], from: number, to: number): string {
   if (from === 0 && to === 65_535) return 'all';
-  if (protocol !== 'icmp') return portRangeLabel(from, to);
+  if (protocol !== 'icmp') return formatPortRange(from, to);
   const [first, last] = [from >> 8, to >> 8];
-  if ((from & 255) === 0 && (to & 255) === 255) return `type ${portRangeLabel(first, last)}`;
-  return `type ${first} code ${portRangeLabel(from & 255, to & 255)}`;
+  if ((from & 255) === 0 && (to & 255) === 255) return `type ${formatPortRange(first, last)}`;
+  return `type ${first} code ${formatPortRange(from & 255, to & 255)}`;
 }
 
 /** Sorts rules by evaluation order; each keeps its index in the set. */
-export const inEvaluationOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
+export const sortByEvaluationOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
   rules
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
 
 /** Tells if a rule's labels contain every word of a text. */
-export function matchesSearch(rule: Rule, text: string): boolean {
+export function ruleMatchesSearch(rule: Rule, text: string): boolean {
   const said = [
     rule.name,
     rule.direction,
-    subjectLabel(rule.subject),
-    peersLabel(rule.peers),
-    rulePortsLabel(rule),
+    formatRuleSubject(rule.subject),
+    formatRulePeers(rule.peers),
+    formatRulePorts(rule),
     rule.action,
   ]
     .join(' ')

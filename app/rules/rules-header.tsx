@@ -4,20 +4,20 @@ import { Download, FileUp } from 'lucide-react';
 import Link from 'next/link';
 import type { ActiveRules } from '../../contract/rules.ts';
 import { Button } from '../_components/button.tsx';
-import { Fact, Facts } from '../_components/fact.tsx';
+import { LabeledFact, LabeledFactList } from '../_components/fact.tsx';
 import { PageTabs } from '../_components/page-tabs.tsx';
-import { Skeleton } from '../_components/skeleton.tsx';
-import { WarningSign } from '../_components/warning-sign.tsx';
-import { clock, count, duration } from '../_lib/format.ts';
+import { ValueSkeleton } from '../_components/skeleton.tsx';
+import { WarningIcon } from '../_components/warning-sign.tsx';
+import { formatClockTime, formatCount, formatDuration } from '../_lib/format.ts';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
-import { isDirty, useWorkingCopy } from './_editor/working-copy.ts';
+import { isWorkingCopyModified, useWorkingCopy } from './_editor/working-copy.ts';
 import { rulesText } from './text.ts';
 
 /** Header of the rules pages: facts about the active rules, and tabs. */
-export function RulesHeader() {
+export function RulesPageHeader() {
   const { data: active, error } = useActiveRules();
   const { data: staged } = useStagedRules();
-  const unsaved = isDirty(useWorkingCopy());
+  const unsaved = isWorkingCopyModified(useWorkingCopy());
   return (
     <>
       <header className="flex items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2 max-md:flex-col max-md:items-stretch">
@@ -30,7 +30,7 @@ export function RulesHeader() {
             {active !== undefined ? (
               <ActiveRulesFacts active={active} />
             ) : (
-              error === null && <Skeleton className="w-80" />
+              error === null && <ValueSkeleton className="w-80" />
             )}
           </div>
         </div>
@@ -53,7 +53,7 @@ export function RulesHeader() {
       </header>
       {active?.problem != null && (
         <p role="alert" className="flex items-start gap-1.5 px-(--gutter) pb-2 text-12 text-ink-2">
-          <WarningSign className="mt-px size-3.5" />
+          <WarningIcon className="mt-px size-3.5" />
           <span>
             <b className="font-semibold text-signal-text">{rulesText.olderRules}</b> {active.problem.detail}{' '}
             {active.problem.hint}
@@ -84,37 +84,39 @@ function ActiveRulesFacts({ active }: { active: ActiveRules }) {
     return (
       <p className="text-12 text-ink-2">
         {rulesText.noRulesActive(
-          active.time !== null ? rulesText.removedBy(clock(Date.parse(active.time)), active.actor ?? '') : '',
+          active.time !== null
+            ? rulesText.removedBy(formatClockTime(Date.parse(active.time)), active.actor ?? '')
+            : '',
         )}
       </p>
     );
   const { sizes, load } = active;
   return (
-    <Facts>
-      <Fact label={rulesText.activeSince}>
-        {active.time === null ? 'n/a' : clock(Date.parse(active.time))} by {active.actor}
-      </Fact>
-      <Fact label={rulesText.version}>{active.version}</Fact>
-      <Fact label={rulesText.generation} title={rulesText.generationTitle}>
-        {count(active.generation)}
-      </Fact>
-      <Fact label={rulesText.defaultActionFact}>
+    <LabeledFactList>
+      <LabeledFact label={rulesText.activeSince}>
+        {active.time === null ? 'n/a' : formatClockTime(Date.parse(active.time))} by {active.actor}
+      </LabeledFact>
+      <LabeledFact label={rulesText.version}>{active.version}</LabeledFact>
+      <LabeledFact label={rulesText.generation} title={rulesText.generationTitle}>
+        {formatCount(active.generation)}
+      </LabeledFact>
+      <LabeledFact label={rulesText.defaultActionFact}>
         ingress {active.rules.defaults.ingress}, egress {active.rules.defaults.egress}
-      </Fact>
-      <Fact
+      </LabeledFact>
+      <LabeledFact
         label={rulesText.entriesColumn}
-        title={rulesText.sizesTitle(count(sizes.prefixes), count(sizes.identities))}
+        title={rulesText.sizesTitle(formatCount(sizes.prefixes), formatCount(sizes.identities))}
       >
-        {rulesText.entriesInLists(count(sizes.entries), count(sizes.entryLists))}
-      </Fact>
+        {rulesText.entriesInLists(formatCount(sizes.entries), formatCount(sizes.entryLists))}
+      </LabeledFact>
       {load !== null && (
-        <Fact
+        <LabeledFact
           label={rulesText.compileAndLoad}
-          title={rulesText.entryChanges(count(load.written), count(load.removed))}
+          title={rulesText.entryChanges(formatCount(load.written), formatCount(load.removed))}
         >
-          {duration(load.compileMs)}, {duration(load.loadMs)}
-        </Fact>
+          {formatDuration(load.compileMs)}, {formatDuration(load.loadMs)}
+        </LabeledFact>
       )}
-    </Facts>
+    </LabeledFactList>
   );
 }

@@ -2,8 +2,8 @@
 
 import type { NodeGuard } from '../../contract/guard.ts';
 import { ErrorState } from '../_components/error-state.tsx';
-import { GuardForm } from '../_components/guard-form.tsx';
-import { Skeleton } from '../_components/skeleton.tsx';
+import { GuardThresholdForm } from '../_components/guard-form.tsx';
+import { ValueSkeleton } from '../_components/skeleton.tsx';
 import { useNodeGuard, useSetNodeGuard } from '../_lib/guard-queries.ts';
 import { settingsText } from './text.ts';
 
@@ -21,7 +21,7 @@ export function GuardSettings() {
       </div>
       <div className="mt-1 border-line-2 border-t pt-3">
         {guard !== undefined ? (
-          <GuardForm
+          <GuardThresholdForm
             chosen={guard.chosen}
             inherited={guard.defaults}
             from="default"
@@ -33,7 +33,7 @@ export function GuardSettings() {
         ) : error !== null ? (
           <ErrorState error={error} retry={() => void refetch()} />
         ) : (
-          <Skeleton className="w-80" />
+          <ValueSkeleton className="w-80" />
         )}
       </div>
     </section>

@@ -4,6 +4,6 @@ import { settingsText } from './text.ts';
 
 export const metadata: Metadata = { title: settingsText.settings };
 
-export default function Page() {
+export default function SettingsRoute() {
   return <SettingsPage />;
 }

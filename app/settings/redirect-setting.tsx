@@ -3,10 +3,10 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { NodeSettings } from '../../contract/settings.ts';
 import { ErrorState } from '../_components/error-state.tsx';
-import { Skeleton } from '../_components/skeleton.tsx';
-import { WarningSign } from '../_components/warning-sign.tsx';
-import { callApi } from '../_lib/api.ts';
-import { useMissingRole } from '../_lib/session-queries.ts';
+import { ValueSkeleton } from '../_components/skeleton.tsx';
+import { WarningIcon } from '../_components/warning-sign.tsx';
+import { requestApi } from '../_lib/api.ts';
+import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../_lib/use-optimistic-switch.ts';
 import { settingsText } from './text.ts';
 
@@ -15,14 +15,14 @@ const key = ['node', 'settings'] as const;
 /** Switch for the same-node redirect. */
 export function RedirectSetting() {
   const client = useQueryClient();
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const { data, error, refetch } = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => callApi<NodeSettings>('/node/settings', { signal }),
+    queryFn: ({ signal }) => requestApi<NodeSettings>('/node/settings', { signal }),
   });
   const save = useMutation({
     mutationFn: (settings: NodeSettings) =>
-      callApi<NodeSettings>('/node/settings', { method: 'PUT', body: settings }),
+      requestApi<NodeSettings>('/node/settings', { method: 'PUT', body: settings }),
     onSuccess: (settings) => client.setQueryData(key, settings),
   });
   const { checked, pending, choose } = useOptimisticSwitch(data?.redirect ?? false, (redirect) =>
@@ -56,12 +56,12 @@ export function RedirectSetting() {
           </div>
         ) : (
           <span className="flex h-9 items-center">
-            <Skeleton className="w-60" />
+            <ValueSkeleton className="w-60" />
           </span>
         )}
         {save.error !== null && (
           <p role="alert" className="flex items-center gap-1.5 pt-1.5 text-12 text-ink-2">
-            <WarningSign /> {save.error.message}
+            <WarningIcon /> {save.error.message}
           </p>
         )}
       </div>

@@ -7,7 +7,7 @@ const tabs = [
   { href: '/trace/capture', label: traceText.capture },
 ] as const;
 
-export default function Layout({ children }: { children: ReactNode }) {
+export default function TraceLayout({ children }: { children: ReactNode }) {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <PageTabs label={traceText.trace} tabs={tabs} />

@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
-import { StartTrace } from './_form/start-trace.tsx';
+import { StartTracePage } from './_form/start-trace.tsx';
 import { traceText } from './text.ts';
 
 export const metadata: Metadata = { title: traceText.trace };
 
-export default function Page() {
-  return <StartTrace />;
+export default function TraceRoute() {
+  return <StartTracePage />;
 }

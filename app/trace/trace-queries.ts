@@ -3,8 +3,8 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { NewTraceInput, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
-import { callApi } from '../_lib/api.ts';
-import { liveConnection } from '../_lib/live-connection.ts';
+import { requestApi } from '../_lib/api.ts';
+import { getLiveConnection } from '../_lib/live-connection.ts';
 
 const list = ['traces'] as const;
 const one = (id: string) => ['trace', id] as const;
@@ -13,7 +13,7 @@ const one = (id: string) => ['trace', id] as const;
 export const useTraces = () =>
   useQuery({
     queryKey: list,
-    queryFn: async ({ signal }) => (await callApi<{ items: TraceSummary[] }>('/traces', { signal })).items,
+    queryFn: async ({ signal }) => (await requestApi<{ items: TraceSummary[] }>('/traces', { signal })).items,
     refetchInterval: 4000,
   });
 
@@ -22,18 +22,18 @@ export function useTrace(id: string) {
   const client = useQueryClient();
   const query = useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => callApi<Trace>(`/traces/${encodeURIComponent(id)}`, { signal }),
+    queryFn: ({ signal }) => requestApi<Trace>(`/traces/${encodeURIComponent(id)}`, { signal }),
     retry: false,
   });
   const [refused, setRefused] = useState<string | null>(null);
   const running = query.data?.state === 'running';
   useEffect(() => {
     if (!running) return;
-    const stream = liveConnection();
+    const stream = getLiveConnection();
     const stops = [
       stream.onMessage((message) => {
         if (message.type !== 'trace' || message.trace.id !== id) return;
-        client.setQueryData<Trace>(one(id), (known) => known && withPackets(known, message));
+        client.setQueryData<Trace>(one(id), (known) => known && mergeTracePackets(known, message));
         if (message.trace.state === 'ended') void client.invalidateQueries({ queryKey: list });
       }),
       stream.subscribe({ topic: 'trace', trace: id }, ({ detail }) => setRefused(detail)),
@@ -46,7 +46,7 @@ export function useTrace(id: string) {
 }
 
 /** Merges a stream message into a trace: new packets, and new observations of known ones. */
-export function withPackets(
+export function mergeTracePackets(
   known: Trace,
   { trace, items }: { trace: TraceSummary; items: readonly TracePacket[] },
 ): Trace {
@@ -64,7 +64,7 @@ const keep = (client: QueryClient) => (trace: Trace) => {
 export function useStartTrace() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (wanted: NewTraceInput) => callApi<Trace>('/traces', { body: wanted }),
+    mutationFn: (wanted: NewTraceInput) => requestApi<Trace>('/traces', { body: wanted }),
     onSuccess: keep(client),
   });
 }
@@ -72,7 +72,7 @@ export function useStartTrace() {
 export function useStopTrace(id: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => callApi<Trace>(`/traces/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+    mutationFn: () => requestApi<Trace>(`/traces/${encodeURIComponent(id)}`, { method: 'DELETE' }),
     onSuccess: keep(client),
   });
 }

@@ -4,6 +4,6 @@ import { VerdictsPage } from './verdicts-page.tsx';
 
 export const metadata: Metadata = { title: verdictsText.verdicts };
 
-export default function Page() {
+export default function VerdictsRoute() {
   return <VerdictsPage />;
 }

@@ -3,7 +3,7 @@ import type { VerdictFilter, VerdictKind } from '../../contract/verdict.ts';
 import { verdictsText } from './text.ts';
 
 /** Filter fields as typed; the URL keeps them. */
-export interface VerdictFilterFields {
+export interface VerdictFilterValues {
   pod: string;
   rule: string;
   address: string;
@@ -11,7 +11,7 @@ export interface VerdictFilterFields {
   verdict: VerdictKind | '';
 }
 
-export const emptyVerdictFilter: VerdictFilterFields = {
+export const emptyVerdictFilterValues: VerdictFilterValues = {
   pod: '',
   rule: '',
   address: '',
@@ -21,25 +21,26 @@ export const emptyVerdictFilter: VerdictFilterFields = {
 const kinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 const keys = ['pod', 'rule', 'address', 'port'] as const;
 
-export function parseVerdictFilter(query: URLSearchParams): VerdictFilterFields {
-  const view: VerdictFilterFields = {
-    ...emptyVerdictFilter,
+export function parseVerdictFilterValues(query: URLSearchParams): VerdictFilterValues {
+  const view: VerdictFilterValues = {
+    ...emptyVerdictFilterValues,
     verdict: kinds.find((kind) => kind === query.get('verdict')) ?? '',
   };
   for (const key of keys) view[key] = query.get(key) ?? '';
   return view;
 }
 
-export function verdictFilterUrl(view: VerdictFilterFields): string {
+export function buildVerdictPageQuery(view: VerdictFilterValues): string {
   const query = new URLSearchParams();
   for (const key of [...keys, 'verdict'] as const) if (view[key] !== '') query.set(key, view[key]);
   return query.toString();
 }
 
-export const hasVerdictFilter = (view: VerdictFilterFields): boolean => verdictFilterUrl(view) !== '';
+export const isVerdictListFiltered = (view: VerdictFilterValues): boolean =>
+  buildVerdictPageQuery(view) !== '';
 
 /** Returns the API filter, and the problems by field. */
-export function validateVerdictFilter(view: VerdictFilterFields): {
+export function validateVerdictFilter(view: VerdictFilterValues): {
   filter: VerdictFilter;
   problems: { address?: string; port?: string };
 } {

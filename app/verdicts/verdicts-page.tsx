@@ -8,41 +8,41 @@ import { Button } from '../_components/button.tsx';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { DataTable } from '../_components/table/data-table.tsx';
-import { notify } from '../_components/toast.tsx';
+import { showToast } from '../_components/toast.tsx';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
-import { useDebounced } from '../_lib/use-debounced.ts';
-import { useUrlState } from '../_lib/use-url-state.ts';
-import { useVerdicts } from '../_lib/use-verdicts.ts';
-import { verdictFilterQuery } from '../_lib/verdict-log.ts';
+import { useDebouncedValue } from '../_lib/use-debounced.ts';
+import { useUrlQueryState } from '../_lib/use-url-state.ts';
+import { useVerdictLog } from '../_lib/use-verdicts.ts';
+import { buildVerdictApiQuery } from '../_lib/verdict-log.ts';
 import { sharedText } from '../_text/shared.ts';
-import { useAutoPause } from './_list/use-auto-pause.ts';
-import { verdictColumns } from './_list/verdict-columns.tsx';
+import { usePauseWhileReading } from './_list/use-auto-pause.ts';
+import { createVerdictColumns } from './_list/verdict-columns.tsx';
 import { VerdictFilterBar } from './_list/verdict-filter-bar.tsx';
 import { VerdictLogFooter } from './_list/verdict-log-footer.tsx';
 import { VerdictSheet } from './_list/verdict-sheet.tsx';
 import { verdictsText } from './text.ts';
 import {
-  emptyVerdictFilter,
-  hasVerdictFilter,
-  parseVerdictFilter,
+  buildVerdictPageQuery,
+  emptyVerdictFilterValues,
+  isVerdictListFiltered,
+  parseVerdictFilterValues,
   validateVerdictFilter,
-  verdictFilterUrl,
 } from './verdict-filter.ts';
 
 const settleMs = 300;
 
 /** Page of dropped and logged packets and of verdicts of the staged rules, live. */
 export function VerdictsPage() {
-  const [view, change] = useUrlState(parseVerdictFilter, verdictFilterUrl);
+  const [view, change] = useUrlQueryState(parseVerdictFilterValues, buildVerdictPageQuery);
   const { filter, problems } = useMemo(() => validateVerdictFilter(view), [view]);
-  const asked = useDebounced(filter, settleMs);
+  const asked = useDebouncedValue(filter, settleMs);
   const [paused, setPaused] = useState(false);
-  const { held, hold } = useAutoPause();
+  const { held, hold } = usePauseWhileReading();
   const [opened, setOpened] = useState<Verdict | null>(null);
-  const { log, waiting, error, loadOlder, retry } = useVerdicts(asked, paused || held || opened !== null);
-  const columns = useMemo(() => verdictColumns(setOpened), []);
-  const clear = () => change(emptyVerdictFilter);
-  const query = verdictFilterQuery(asked).toString();
+  const { log, waiting, error, loadOlder, retry } = useVerdictLog(asked, paused || held || opened !== null);
+  const columns = useMemo(() => createVerdictColumns(setOpened), []);
+  const clear = () => change(emptyVerdictFilterValues);
+  const query = buildVerdictApiQuery(asked).toString();
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <header className="flex flex-wrap items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2">
@@ -70,7 +70,7 @@ export function VerdictsPage() {
           <ErrorState error={error} retry={retry} />
         </div>
       ) : log.items?.length === 0 ? (
-        <Nothing filtered={hasVerdictFilter(view)} clear={clear} />
+        <Nothing filtered={isVerdictListFiltered(view)} clear={clear} />
       ) : (
         <div {...hold}>
           <DataTable
@@ -86,7 +86,7 @@ export function VerdictsPage() {
               <Button
                 onClick={() => {
                   loadOlder().catch(({ message }: Error) =>
-                    notify({ title: verdictsText.loadOlderFailed, detail: message, tone: 'failed' }),
+                    showToast({ title: verdictsText.loadOlderFailed, detail: message, tone: 'failed' }),
                   );
                 }}
               >

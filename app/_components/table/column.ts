@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 
 /** A column of a `DataTable`. A cell with a live value subscribes to it itself, so that its row need not render. */
-export interface Column<Row, Key extends string = string> {
+export interface TableColumn<Row, Key extends string = string> {
   key: Key;
   label: string;
   /** Head that adjacent columns share, e.g. `packets/s`; columns of a group stand side by side. */
@@ -24,16 +24,16 @@ export interface Column<Row, Key extends string = string> {
 }
 
 /** Column and direction that a table is sorted by. */
-export interface Sorting<Key extends string = string> {
+export interface TableSorting<Key extends string = string> {
   sort: Key;
   descending: boolean;
 }
 
 /** Returns the rows sorted by a column; rows with equal values keep their order. */
-export function sortRows<Row, Key extends string>(
+export function sortTableRows<Row, Key extends string>(
   rows: readonly Row[],
-  columns: readonly Column<Row, Key>[],
-  { sort, descending }: Sorting<Key>,
+  columns: readonly TableColumn<Row, Key>[],
+  { sort, descending }: TableSorting<Key>,
 ): Row[] {
   const by = columns.find(({ key }) => key === sort)?.sort;
   if (by === undefined) return [...rows];

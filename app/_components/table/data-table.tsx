@@ -2,21 +2,21 @@
 
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
-import { Skeleton } from '../skeleton.tsx';
-import { type Column, type Sorting, sortRows } from './column.ts';
-import { RowSpacer } from './row-spacer.tsx';
-import { useHeldOrder } from './use-held-order.ts';
-import { useTableKeys } from './use-table-keys.ts';
-import { useVisibleRows } from './use-visible-rows.ts';
+import { ValueSkeleton } from '../skeleton.tsx';
+import { sortTableRows, type TableColumn, type TableSorting } from './column.ts';
+import { TableRowSpacer } from './row-spacer.tsx';
+import { useStableRowOrder } from './use-held-order.ts';
+import { useTableKeyboard } from './use-table-keys.ts';
+import { useVirtualTableRows } from './use-visible-rows.ts';
 
 interface DataTableProps<Row, Key extends string> {
   label: string;
-  columns: readonly Column<Row, Key>[];
+  columns: readonly TableColumn<Row, Key>[];
   /** Null while loading: skeleton rows are shown. */
   rows: readonly Row[] | null;
   rowKey: (row: Row) => string;
   /** Current sort order; without it the rows keep their order and no head is a button. */
-  sorting?: Sorting<Key> & { change: (sorting: Sorting<Key>) => void };
+  sorting?: TableSorting<Key> & { change: (sorting: TableSorting<Key>) => void };
   /** Called on Escape: clears the filter. */
   clear?: () => void;
   /** Called on Escape before `clear`; returns true if it handled the key, e.g. by clearing a selection. */
@@ -46,8 +46,8 @@ const nothing = () => {};
 
 /** Gives the gutter to the first column that stays visible on narrow screens. */
 function withEdge<Row, Key extends string>(
-  columns: readonly Column<Row, Key>[],
-): readonly Column<Row, Key>[] {
+  columns: readonly TableColumn<Row, Key>[],
+): readonly TableColumn<Row, Key>[] {
   const first = columns.findIndex(({ from = '' }) => !from.includes('max-md:hidden'));
   return columns.map((column, index) =>
     index === first ? { ...column, from: `${column.from ?? ''} max-md:pl-(--gutter)` } : column,
@@ -89,14 +89,14 @@ export function DataTable<Row, Key extends string>({
     () =>
       sort === undefined
         ? (rows ?? [])
-        : sortRows(rows ?? [], columns, { sort, descending: descending === true }),
+        : sortTableRows(rows ?? [], columns, { sort, descending: descending === true }),
     [rows, columns, sort, descending],
   );
-  const { ordered, handlers } = useHeldOrder(sortedRows, rowKey, `${sort} ${descending}`);
+  const { ordered, handlers } = useStableRowOrder(sortedRows, rowKey, `${sort} ${descending}`);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only the order of the rows matters
   useEffect(() => onOrderChange?.(ordered.map(rowKey)), [ordered, onOrderChange]);
-  const { visible, above, below, scrollTo } = useVisibleRows(body, ordered.length);
-  useTableKeys({
+  const { visible, above, below, scrollTo } = useVirtualTableRows(body, ordered.length);
+  useTableKeyboard({
     rows: ordered.length,
     body,
     scrollTo,
@@ -137,7 +137,7 @@ export function DataTable<Row, Key extends string>({
       </thead>
       <tbody ref={body} className={stale ? 'stale' : ''} {...handlers}>
         {rows === null && <SkeletonRows columns={columns} rows={skeletonRows} />}
-        <RowSpacer height={above} />
+        <TableRowSpacer height={above} />
         {visible.map((index) => {
           const row = ordered[index];
           if (row === undefined) return null;
@@ -155,7 +155,7 @@ export function DataTable<Row, Key extends string>({
             />
           );
         })}
-        <RowSpacer height={below} />
+        <TableRowSpacer height={below} />
       </tbody>
     </table>
   );
@@ -167,7 +167,7 @@ interface DataRowProps<Row, Key extends string> {
   /** Index over all rows, from 0. */
   index: number;
   headRows: number;
-  columns: readonly Column<Row, Key>[];
+  columns: readonly TableColumn<Row, Key>[];
   selected: boolean;
   tone: string;
 }
@@ -198,7 +198,7 @@ const DataRow = memo(function DataRow<Row, Key extends string>({
   );
 }) as <Row, Key extends string>(props: DataRowProps<Row, Key>) => ReactNode;
 
-function Cell<Row>({ column, children }: { column: Column<Row>; children: ReactNode }) {
+function Cell<Row>({ column, children }: { column: TableColumn<Row>; children: ReactNode }) {
   const { align = 'left', from = '' } = column;
   const className = `${cell} ${edges} ${alignment[align]} ${from}`;
   if (column.head === true)
@@ -211,7 +211,7 @@ function Cell<Row>({ column, children }: { column: Column<Row>; children: ReactN
 }
 
 /** Heads of groups of columns, above those of the columns. */
-function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly Column<Row, Key>[] }) {
+function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly TableColumn<Row, Key>[] }) {
   return columns.map(({ key, group, from = '' }, index) => {
     if (group === undefined) return <td key={key} className={from} />;
     if (columns[index - 1]?.group === group) return null;
@@ -230,7 +230,7 @@ function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly Co
 }
 
 interface HeadProps<Row, Key extends string> {
-  column: Column<Row, Key>;
+  column: TableColumn<Row, Key>;
   height: string;
   sorting?: NonNullable<DataTableProps<Row, Key>['sorting']>;
 }
@@ -278,7 +278,7 @@ function Head<Row, Key extends string>({ column, height, sorting }: HeadProps<Ro
 }
 
 interface SkeletonRowsProps<Row, Key extends string> {
-  columns: readonly Column<Row, Key>[];
+  columns: readonly TableColumn<Row, Key>[];
   rows: number;
 }
 
@@ -289,7 +289,7 @@ function SkeletonRows<Row, Key extends string>({ columns, rows }: SkeletonRowsPr
     <tr key={i} aria-hidden="true" className="h-(--row)">
       {columns.map(({ key, align = 'left', from = '' }) => (
         <td key={key} className={`${cell} ${edges} ${alignment[align]} ${from}`}>
-          <Skeleton className={align === 'left' ? (i % 3 === 1 ? 'w-3/5' : 'w-4/5') : 'w-8'} />
+          <ValueSkeleton className={align === 'left' ? (i % 3 === 1 ? 'w-3/5' : 'w-4/5') : 'w-8'} />
         </td>
       ))}
     </tr>

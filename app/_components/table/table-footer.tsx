@@ -1,6 +1,6 @@
 import { sharedText } from '../../_text/shared.ts';
-import { Key } from '../button.tsx';
-import { WarningSign } from '../warning-sign.tsx';
+import { KeyboardKey } from '../button.tsx';
+import { WarningIcon } from '../warning-sign.tsx';
 
 interface TableFooterProps {
   /** Keys other than those that move between rows. */
@@ -16,12 +16,12 @@ export function TableFooter({ keys, text, failed = null }: TableFooterProps) {
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
-        <Key>↑</Key> <Key>↓</Key> {sharedText.keyHints(keys)}
+        <KeyboardKey>↑</KeyboardKey> <KeyboardKey>↓</KeyboardKey> {sharedText.keyHints(keys)}
       </span>
       <span className="flex-1" />
       {failed !== null && (
         <span className="flex min-w-0 items-center gap-1.5 text-ink-2" title={failed.message}>
-          <WarningSign /> {sharedText.refreshFailed}
+          <WarningIcon /> {sharedText.refreshFailed}
         </span>
       )}
       <span role="status">{text}</span>

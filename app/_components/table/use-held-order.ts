@@ -15,7 +15,7 @@ interface Held {
  * @param by sort column and direction: rows move at once when it changes
  * @returns the rows in the order to show, and handlers for the element that contains them
  */
-export function useHeldOrder<Row>(rows: readonly Row[], rowKey: (row: Row) => string, by: string) {
+export function useStableRowOrder<Row>(rows: readonly Row[], rowKey: (row: Row) => string, by: string) {
   const [hovered, setHovered] = useState(false);
   const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState<Held | null>(null);

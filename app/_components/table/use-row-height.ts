@@ -5,7 +5,7 @@ import { useSyncExternalStore } from 'react';
 const coarse = '(pointer: coarse)';
 
 /** Height of a table row in px: 28, or 36 on touch screens. Equals `--row`. */
-export const useRowHeight = (): number =>
+export const useTableRowHeight = (): number =>
   useSyncExternalStore(
     (listener) => {
       const query = matchMedia(coarse);

@@ -18,7 +18,7 @@ interface TableKeys {
  * Moves the focus from row to row with the arrow keys, `j` and `k`, Home and End. Enter activates the row's link.
  * In the filter field, the down arrow moves to the first row and Enter opens it.
  */
-export function useTableKeys(keys: TableKeys): void {
+export function useTableKeyboard(keys: TableKeys): void {
   const onKey = useEffectEvent((event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target instanceof Element ? event.target : null;

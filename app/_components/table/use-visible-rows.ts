@@ -2,11 +2,11 @@
 
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useLayoutEffect, useState } from 'react';
-import { useRowHeight } from './use-row-height.ts';
+import { useTableRowHeight } from './use-row-height.ts';
 
 /** Selects the rows of a table body that are near the viewport; the window scrolls. The returned heights stand in for the other rows. */
-export function useVisibleRows(body: RefObject<HTMLTableSectionElement | null>, rows: number) {
-  const height = useRowHeight();
+export function useVirtualTableRows(body: RefObject<HTMLTableSectionElement | null>, rows: number) {
+  const height = useTableRowHeight();
   const [margin, setMargin] = useState(0);
   useLayoutEffect(() => {
     if (body.current !== null) setMargin(body.current.getBoundingClientRect().top + scrollY);

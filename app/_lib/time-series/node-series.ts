@@ -1,18 +1,18 @@
 import type { NodeSample } from '../../../contract/node.ts';
 
 /** A node sample with the mean run time of each program since the sample before it. */
-export interface NodePoint {
+export interface NodeSeriesPoint {
   sample: NodeSample;
   /** ns per run by program id; programs that did not run are left out. */
   nsPerRun: ReadonlyMap<number, number>;
 }
 
 /** Stores the last `capacity` node samples, oldest first. */
-export function createNodeSeries(capacity: number) {
-  const points: NodePoint[] = [];
+export function createNodeTimeSeries(capacity: number) {
+  const points: NodeSeriesPoint[] = [];
   return {
-    points: points as readonly NodePoint[],
-    get latest(): NodePoint | null {
+    points: points as readonly NodeSeriesPoint[],
+    get latest(): NodeSeriesPoint | null {
       return points.at(-1) ?? null;
     },
     /** @returns false if the sample is not newer than the last one, and was ignored */
@@ -40,7 +40,7 @@ function meanRunTimes(before: NodeSample | undefined, after: NodeSample): Map<nu
 }
 
 /** Share of all cores that softirqs took in the last second, 0 to 1; NaN without a sample. */
-export function softirqShare(sample: NodeSample | null): number {
+export function computeSoftirqCpuShare(sample: NodeSample | null): number {
   if (sample === null || sample.cpus.length === 0) return Number.NaN;
   return sample.cpus.reduce((sum, cpu) => sum + cpu.softirq, 0) / sample.cpus.length;
 }

@@ -4,10 +4,17 @@ import {
   type SampleFrameColumn,
   sampleFrameColumns,
 } from '../../../contract/sample-frame.ts';
-import { columnIndex, type PodHistory, type PodRates, rateIndex, rateNames, rateSources } from './rates.ts';
+import {
+  frameColumnIndex,
+  type PodRateHistory,
+  type PodRates,
+  podRateIndex,
+  podRateNames,
+  podRateSourceColumns,
+} from './rates.ts';
 
 /** Index of the ring of device kinds, behind those of the rates. */
-const kindRing = rateNames.length;
+const kindRing = podRateNames.length;
 /** Pod number under which the sums over all pods are stored. */
 const allPods = -1;
 
@@ -28,7 +35,7 @@ interface PodTrack {
   ratesObject: PodRates | null;
 }
 
-export interface PodSeriesOptions {
+export interface PodTimeSeriesOptions {
   /** Samples stored for every pod. */
   capacity: number;
   /** Samples stored for pods passed to `keepLonger`; default `capacity`. */
@@ -41,7 +48,7 @@ export interface PodSeriesOptions {
  * Converts frames of totals to rates and stores the latest of them for every pod. All pods share one axis of slots, one
  * per sample period; a period without a sample is a slot without values.
  */
-export function createPodSeries({ capacity, longCapacity = capacity, periodMs }: PodSeriesOptions) {
+export function createPodTimeSeries({ capacity, longCapacity = capacity, periodMs }: PodTimeSeriesOptions) {
   const tracks = new Map<number, PodTrack>();
   const times = new Float64Array(longCapacity);
   const present = new Uint8Array(longCapacity);
@@ -57,7 +64,7 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
       capacity,
       slot: head - 1,
       lastTotals: new Float64Array(sampleFrameColumns.length),
-      lastRates: new Float64Array(rateNames.length),
+      lastRates: new Float64Array(podRateNames.length),
       monotonicNs: 0,
       timeMs: 0,
       highestTotals: new Float64Array(sampleFrameColumns.length),
@@ -100,10 +107,10 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
 
   /** Adds the totals of one pod. @returns true if there was an earlier sample to compare with */
   function add(totals: Float64Array, monotonicNs: number, timeMs: number, sums: Float64Array): boolean {
-    const track = trackOf(valueAt(totals, columnIndex.pod));
+    const track = trackOf(valueAt(totals, frameColumnIndex.pod));
     const comparable = track.monotonicNs > 0;
     const seconds = (monotonicNs - track.monotonicNs) / 1e9;
-    for (const [index, { columns, factor }] of rateSources.entries()) {
+    for (const [index, { columns, factor }] of podRateSourceColumns.entries()) {
       let increase = 0;
       for (const column of columns) {
         const difference = valueAt(totals, column) - valueAt(track.lastTotals, column);
@@ -114,7 +121,7 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
       if (rate > 0) sums[index] = valueAt(sums, index) + rate;
     }
     // The first rate after a gap is the mean over the gap: valid as a number, but not a point of a line.
-    write(track, comparable && seconds * 1000 < periodMs * 2.5, valueAt(totals, columnIndex.kind));
+    write(track, comparable && seconds * 1000 < periodMs * 2.5, valueAt(totals, frameColumnIndex.kind));
     for (const [column, value] of totals.entries()) {
       const highest = valueAt(track.highestTotals, column);
       track.highestTotals[column] = highest > value ? highest : value;
@@ -156,11 +163,11 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
   function ratesOf(track: PodTrack | undefined): PodRates | null {
     if (track === undefined || track.monotonicNs === 0) return null;
     track.ratesObject ??= {
-      ...(Object.fromEntries(rateNames.map((name, i) => [name, valueAt(track.lastRates, i)])) as Record<
+      ...(Object.fromEntries(podRateNames.map((name, i) => [name, valueAt(track.lastRates, i)])) as Record<
         CounterRateName,
         number
       >),
-      kind: track.lastTotals[columnIndex.kind] === 1 ? 'veth' : 'netkit',
+      kind: track.lastTotals[frameColumnIndex.kind] === 1 ? 'veth' : 'netkit',
       time: track.timeMs,
     };
     return track.ratesObject;
@@ -211,29 +218,29 @@ export function createPodSeries({ capacity, longCapacity = capacity, periodMs }:
     rates: (number: number): PodRates | null => ratesOf(tracks.get(number)),
     /** Latest value of one rate; NaN if there is none. */
     rate: (number: number, name: CounterRateName): number =>
-      tracks.get(number)?.lastRates[rateIndex[name]] ?? Number.NaN,
+      tracks.get(number)?.lastRates[podRateIndex[name]] ?? Number.NaN,
     /** Time of the pod's last sample, ms since the epoch; 0 before the first. */
     timeOf: (number: number): number => tracks.get(number)?.timeMs ?? 0,
     /** Latest rates of all pods together; null before the second sample. */
     sums: (): PodRates | null => ratesOf(tracks.get(allPods)),
     /** One total of a pod since it was attached; NaN if nobody counts it or before the first sample. */
     total: (number: number, column: SampleFrameColumn): number =>
-      tracks.get(number)?.highestTotals[columnIndex[column]] ?? Number.NaN,
+      tracks.get(number)?.highestTotals[frameColumnIndex[column]] ?? Number.NaN,
     /** The last `points` values of one rate, or of the device kind (0 netkit, 1 veth), oldest first. */
     values: (number: number, name: CounterRateName | 'kind', points: number): Float32Array =>
-      copy(tracks.get(number), name === 'kind' ? kindRing : rateIndex[name], points),
+      copy(tracks.get(number), name === 'kind' ? kindRing : podRateIndex[name], points),
     /** The last `points` values of one rate, summed over all pods, oldest first. */
     sumValues: (name: CounterRateName, points: number): Float32Array =>
-      copy(tracks.get(allPods), rateIndex[name], points),
+      copy(tracks.get(allPods), podRateIndex[name], points),
     /** The last `points` values of all rates of a pod. */
-    history(number: number, points: number): PodHistory {
+    history(number: number, points: number): PodRateHistory {
       const track = tracks.get(number);
       const axis = new Float64Array(points).fill(Number.NaN);
       const first = Math.max(0, head - points + 1, head - longCapacity + 1);
       for (let slot = first; slot <= head; slot++)
         axis[points - 1 - (head - slot)] = valueAt(times, slot % longCapacity);
       const rates = Object.fromEntries(
-        rateNames.map((name, ring) => [name, copy(track, ring, points)]),
+        podRateNames.map((name, ring) => [name, copy(track, ring, points)]),
       ) as Record<CounterRateName, Float32Array>;
       return { ...rates, times: axis, kinds: copy(track, kindRing, points) };
     },

@@ -3,31 +3,30 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import { type SampleFrameColumn, sampleFrameColumns } from '../../../contract/sample-frame.ts';
 
 /** Rates per second that are derived from a pod's counters. */
-export const rateNames: readonly CounterRateName[] = [
+export const podRateNames: readonly CounterRateName[] = [
   ...new Set(counterDefinitions.flatMap(({ rate }) => (rate === undefined ? [] : [rate]))),
 ];
 
 /** Index of each rate in `rateNames`. */
-export const rateIndex = Object.fromEntries(rateNames.map((name, index) => [name, index])) as Record<
+export const podRateIndex = Object.fromEntries(podRateNames.map((name, index) => [name, index])) as Record<
   CounterRateName,
   number
 >;
 
 /** Index of each column in a sample frame. */
-export const columnIndex = Object.fromEntries(
+export const frameColumnIndex = Object.fromEntries(
   sampleFrameColumns.map((name, index) => [name, index]),
 ) as Record<SampleFrameColumn, number>;
 
 /** For each rate, the columns whose increase it is, summed, and the factor it is multiplied by: 8 bits a byte. */
-export const rateSources: readonly { columns: readonly number[]; factor: number }[] = rateNames.map(
-  (name) => {
+export const podRateSourceColumns: readonly { columns: readonly number[]; factor: number }[] =
+  podRateNames.map((name) => {
     const sources = counterDefinitions.filter(({ rate }) => rate === name);
     return {
-      columns: sources.map((counter) => columnIndex[counter.name]),
+      columns: sources.map((counter) => frameColumnIndex[counter.name]),
       factor: sources.some(({ unit }) => unit === 'bytes') ? 8 : 1,
     };
-  },
-);
+  });
 
 /** A pod's rates over the last sample interval; NaN before the second sample. */
 export interface PodRates extends Record<CounterRateName, number> {
@@ -37,7 +36,7 @@ export interface PodRates extends Record<CounterRateName, number> {
 }
 
 /** A pod's rates over time, oldest first, aligned with `times`; NaN where a sample is missing. */
-export interface PodHistory extends Record<CounterRateName, Float32Array> {
+export interface PodRateHistory extends Record<CounterRateName, Float32Array> {
   /** Times of the samples, ms since the epoch. */
   times: Float64Array;
   /** Kind of the device that carried the packets: 0 netkit, 1 veth. */

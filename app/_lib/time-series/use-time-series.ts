@@ -4,65 +4,65 @@ import { useSyncExternalStore } from 'react';
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { NodeSample } from '../../../contract/node.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
-import { onTick } from '../use-now.ts';
+import { onHalfSecondTick } from '../use-now.ts';
 import type { PodRates } from './rates.ts';
 import {
-  nodeSeries,
+  getLastFrameAge,
+  getLastFrameTiming,
+  type LastFrameTiming,
+  nodeTimeSeries,
   onNodeSample,
-  onSample,
-  podSeries,
-  type SampleClock,
-  sampleAge,
-  sampleClock,
-  staleAfterMs,
+  onSampleFrame,
+  podTimeSeries,
+  sampleStaleAfterMs,
 } from './store.ts';
 
 /** Reads a value from the store after every frame; renders only when the value differs. */
-export function useSampleValue<T>(read: () => T, serverValue: T): T {
-  return useSyncExternalStore(onSample, read, () => serverValue);
+export function useTimeSeriesValue<T>(read: () => T, serverValue: T): T {
+  return useSyncExternalStore(onSampleFrame, read, () => serverValue);
 }
 
 /** Number of frames received; 0 before the first. */
-export const useSampleVersion = (): number => useSampleValue(() => podSeries.version, 0);
+export const useFrameCount = (): number => useTimeSeriesValue(() => podTimeSeries.version, 0);
 /** Clock of the last frame; null before the first. */
-export const useSampleClock = (): SampleClock | null => useSampleValue(sampleClock, null);
+export const useLastFrameTiming = (): LastFrameTiming | null => useTimeSeriesValue(getLastFrameTiming, null);
 
 /** Rates of a pod over the last second; null before its first sample, NaN before its second. */
 export const usePodRates = (number: number): PodRates | null =>
-  useSampleValue(() => podSeries.rates(number), null);
+  useTimeSeriesValue(() => podTimeSeries.rates(number), null);
 
 /** One rate of a pod; NaN if there is none. */
 export const usePodRate = (number: number, name: CounterRateName): number =>
-  useSampleValue(() => podSeries.rate(number, name), Number.NaN);
+  useTimeSeriesValue(() => podTimeSeries.rate(number, name), Number.NaN);
 
 /** One total of a pod since it was attached; NaN if nobody counts it. */
 export const usePodTotal = (number: number, column: SampleFrameColumn): number =>
-  useSampleValue(() => podSeries.total(number, column), Number.NaN);
+  useTimeSeriesValue(() => podTimeSeries.total(number, column), Number.NaN);
 
 /** The last node sample; null before the first. */
 export const useNodeSample = (): NodeSample | null =>
   useSyncExternalStore(
     onNodeSample,
-    () => nodeSeries.latest?.sample ?? null,
+    () => nodeTimeSeries.latest?.sample ?? null,
     () => null,
   );
 
 /** True if no sample has come for three seconds, after there was one. */
 export const useSamplesAreStale = (): boolean =>
   useSyncExternalStore(
-    onTick,
-    () => (sampleAge() ?? 0) > staleAfterMs,
+    onHalfSecondTick,
+    () => (getLastFrameAge() ?? 0) > sampleStaleAfterMs,
     () => false,
   );
 
 /** Returns a function that tells if a pod is missing from the samples of the last three seconds. */
 export function usePodsAreStale(pods: readonly { number: number }[]): (number: number) => boolean {
-  const stale = useSampleValue(() => {
-    const now = sampleClock()?.time ?? 0;
+  const stale = useTimeSeriesValue(() => {
+    const now = getLastFrameTiming()?.time ?? 0;
     return pods
       .filter(({ number }) => {
-        const time = podSeries.timeOf(number);
-        return time > 0 && now - time > staleAfterMs;
+        const time = podTimeSeries.timeOf(number);
+        return time > 0 && now - time > sampleStaleAfterMs;
       })
       .map(({ number }) => number)
       .join(' ');

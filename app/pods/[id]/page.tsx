@@ -12,6 +12,6 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: name ?? 'Pod' };
 }
 
-export default async function Page({ params }: Props) {
+export default async function PodsDetailRoute({ params }: Props) {
   return <PodPage id={decodeURIComponent((await params).id)} />;
 }

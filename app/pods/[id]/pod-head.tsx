@@ -7,18 +7,24 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { KindBadge } from '../../_components/kind.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count, span, withFullSpaces } from '../../_lib/format.ts';
-import { useNode } from '../../_lib/node-queries.ts';
-import { splitName } from '../../_lib/pod-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
+import { DeviceKindBadge } from '../../_components/kind.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount, formatElapsedTime, widenNarrowSpaces } from '../../_lib/format.ts';
+import { useNodeInfo } from '../../_lib/node-queries.ts';
+import { splitPodName } from '../../_lib/pod-queries.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { usePodTotal } from '../../_lib/time-series/use-time-series.ts';
-import { useNow } from '../../_lib/use-now.ts';
-import { migrationDisabledReason, migrationLabel } from './_migration/text.ts';
-import { Addresses } from './_network/addresses.tsx';
+import { useCurrentTime } from '../../_lib/use-now.ts';
+import { findMigrationDisabledReason, formatMigrateButtonLabel } from './_migration/text.ts';
+import { PodAddressList } from './_network/addresses.tsx';
 import { isAttachFallback } from './attach-fallback.ts';
-import { attachedAt, onKindLabel, podText, programsOnLabel, sinceLabel } from './text.ts';
+import {
+  formatAttachedTime,
+  formatOnDeviceKind,
+  formatProgramsOnHooks,
+  formatSinceTime,
+  podText,
+} from './text.ts';
 
 interface Actions {
   openPlan: (to: DeviceKind) => void;
@@ -26,12 +32,13 @@ interface Actions {
 }
 
 /** Head of a pod's page: name, device kind, facts, conditions, and the button that migrates it. */
-export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
-  const [own, generated] = splitName(pod.name);
-  const now = useNow();
+export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
+  const [own, generated] = splitPodName(pod.name);
+  const now = useCurrentTime();
   const requestsOk = usePodTotal(pod.number, 'requestsOk');
   const requestsFailed = usePodTotal(pod.number, 'requestsFailed');
-  const since = (time: string) => (now === 0 ? '' : withFullSpaces(span(now - Date.parse(time))));
+  const since = (time: string) =>
+    now === 0 ? '' : widenNarrowSpaces(formatElapsedTime(now - Date.parse(time)));
   return (
     <header className="flex items-center gap-4 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
       <div className="min-w-0 flex-1">
@@ -40,38 +47,41 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
             {own}
             <span className="font-normal text-muted">{generated}</span>
           </h1>
-          <KindBadge kind={pod.kind} />
+          <DeviceKindBadge kind={pod.kind} />
           {isAttachFallback(pod) && (
             <span className="text-12 text-ink-2" title={podText.fallbackDetail}>
               <span className="sr-only">netkit </span>
-              {programsOnLabel(pod.hooks)}
+              {formatProgramsOnHooks(pod.hooks)}
             </span>
           )}
           {pod.state === 'gone' && (
             <span className="flex items-center gap-1.5 text-12 text-signal-text">
-              <WarningSign /> {podText.gone}
+              <WarningIcon /> {podText.gone}
             </span>
           )}
         </div>
         <dl className="mt-1 flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">
           <Fact label={podText.namespace}>{pod.namespace}</Fact>
           <Fact label={pod.addresses.length > 1 ? podText.addresses : podText.address}>
-            <Addresses addresses={pod.addresses} />
+            <PodAddressList addresses={pod.addresses} />
           </Fact>
-          <Fact label={podText.up} title={attachedAt(clock(Date.parse(pod.createdAt)))}>
+          <Fact label={podText.up} title={formatAttachedTime(formatClockTime(Date.parse(pod.createdAt)))}>
             {since(pod.createdAt)}
           </Fact>
-          <Fact label={onKindLabel(pod.kind)} title={sinceLabel(clock(Date.parse(pod.kindSince)))}>
+          <Fact
+            label={formatOnDeviceKind(pod.kind)}
+            title={formatSinceTime(formatClockTime(Date.parse(pod.kindSince)))}
+          >
             {since(pod.kindSince)}
           </Fact>
           {!Number.isNaN(requestsOk) && (
             <>
               <Fact label={podText.requestsSucceeded} title={podText.requestsDetail}>
-                {count(requestsOk)}
+                {formatCount(requestsOk)}
               </Fact>
               <Fact label={podText.requestsFailed} title={podText.requestsDetail}>
                 <span className={requestsFailed > 0 ? 'font-semibold text-signal-text' : ''}>
-                  {count(requestsFailed)}
+                  {formatCount(requestsFailed)}
                 </span>
               </Fact>
             </>
@@ -79,7 +89,7 @@ export function PodHead({ pod, ...actions }: { pod: Pod } & Actions) {
         </dl>
         {[...goneConditions(pod), ...pod.attention].map((condition) => (
           <p key={condition} className="mt-1 flex items-center gap-1.5 text-12 text-ink-2">
-            <WarningSign /> {condition}
+            <WarningIcon /> {condition}
           </p>
         ))}
       </div>
@@ -103,11 +113,11 @@ function Fact({ label, title, children }: { label: string; title?: string; child
 }
 
 function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
-  const { data: node } = useNode();
+  const { data: node } = useNodeInfo();
   const reasonId = useId();
   const to: DeviceKind = pod.kind === 'netkit' ? 'veth' : 'netkit';
-  const missingRole = useMissingRole('operator');
-  const reason = migrationDisabledReason(pod, to, node) ?? missingRole;
+  const missingRole = useMissingRoleReason('operator');
+  const reason = findMigrationDisabledReason(pod, to, node) ?? missingRole;
   const running = pod.migration;
   return (
     <div className="flex items-center gap-2 max-md:flex-wrap">
@@ -129,7 +139,7 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
           onClick={() => openPlan(to)}
         >
           <ArrowRightLeft aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          {migrationLabel(to)}
+          {formatMigrateButtonLabel(to)}
         </Button>
       )}
       <Button asChild>

@@ -1,10 +1,10 @@
 'use client';
 
-import { MissingResource } from '../../_components/missing-resource.tsx';
+import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { usePod } from '../../_lib/pod-queries.ts';
-import { PodSkeleton } from './pod-skeleton.tsx';
-import { PodView } from './pod-view.tsx';
+import { PodPageSkeleton } from './pod-skeleton.tsx';
+import { PodPageContent } from './pod-view.tsx';
 import { podText } from './text.ts';
 
 /** Page of a pod, with its loading and error states. */
@@ -12,11 +12,11 @@ export function PodPage({ id }: { id: string }) {
   const { data: pod, error, refetch } = usePod(id);
   const notFound = error instanceof ApiError && error.code === 'pod_not_found';
   // A pod that is removed while its page is open stays on the page, marked as gone.
-  if (pod !== undefined) return <PodView pod={notFound ? { ...pod, state: 'gone' } : pod} />;
-  if (error === null) return <PodSkeleton />;
+  if (pod !== undefined) return <PodPageContent pod={notFound ? { ...pod, state: 'gone' } : pod} />;
+  if (error === null) return <PodPageSkeleton />;
   return (
     <div className="p-(--gutter)">
-      <MissingResource
+      <MissingResourceNotice
         error={error}
         gone={notFound ? podText.notFound : null}
         list={{ href: '/pods', words: podText.allPods }}

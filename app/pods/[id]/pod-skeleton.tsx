@@ -1,10 +1,10 @@
-import { Skeleton } from '../../_components/skeleton.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { podText } from './text.ts';
 
 const boxes = ['h-28 w-45', 'h-15 flex-1', 'h-24 w-56', 'h-18 w-75'];
 
 /** Placeholder of the page while its pod is loading. */
-export function PodSkeleton() {
+export function PodPageSkeleton() {
   return (
     <div aria-busy="true">
       <p className="sr-only" role="status">
@@ -12,11 +12,11 @@ export function PodSkeleton() {
       </p>
       <div className="flex h-17 items-center gap-4 border-line-1 border-b px-(--gutter)">
         <div className="grid gap-3">
-          <Skeleton className="h-3! w-52" />
-          <Skeleton className="w-80" />
+          <ValueSkeleton className="h-3! w-52" />
+          <ValueSkeleton className="w-80" />
         </div>
         <span className="flex-1" />
-        <Skeleton className="h-7! w-40" />
+        <ValueSkeleton className="h-7! w-40" />
       </div>
       <div className="flex h-87 items-center gap-7 px-(--gutter) max-md:flex-col max-md:py-6">
         {boxes.map((box) => (

@@ -5,20 +5,20 @@ import type { Pod } from '../../../contract/pod.ts';
 import { usePodMigrations } from '../../_lib/migration-queries.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { LiveCharts } from './_charts/live-charts.tsx';
-import { useChartTime } from './_charts/use-chart-time.ts';
+import { useChartEndTime } from './_charts/use-chart-time.ts';
 import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
 import { MigrationList } from './_migration/migration-list.tsx';
 import { useMigrationSheet } from './_migration/use-migration-sheet.ts';
 import { NetworkSection } from './_network/network-section.tsx';
-import { PathDiagram } from './_path/path-diagram.tsx';
-import type { PathView } from './_path/path-view.ts';
+import { PacketPathDiagram } from './_path/path-diagram.tsx';
+import type { PathDiagramData } from './_path/path-view.ts';
 import { pathText } from './_path/text.ts';
-import { usePathView } from './_path/use-path-view.ts';
-import { ProgramsTable } from './_programs/programs-table.tsx';
+import { usePathDiagramData } from './_path/use-path-view.ts';
+import { PodProgramsTable } from './_programs/programs-table.tsx';
 import { UserProgramsSection } from './_user-programs/user-programs-section.tsx';
-import { PodHead } from './pod-head.tsx';
+import { PodPageHeader } from './pod-head.tsx';
 
 const MigrationSheet = lazy(async () => ({
   default: (await import('./_migration/migration-sheet.tsx')).MigrationSheet,
@@ -26,15 +26,15 @@ const MigrationSheet = lazy(async () => ({
 const noMigrations: never[] = [];
 
 /** Page of a pod: its path, charts, programs, drops, guard, migrations, events and network. */
-export function PodView({ pod }: { pod: Pod }) {
+export function PodPageContent({ pod }: { pod: Pod }) {
   const stale = useSamplesAreStale();
-  const now = useChartTime(stale);
-  const view = usePathView(pod, !stale);
+  const now = useChartEndTime(stale);
+  const view = usePathDiagramData(pod, !stale);
   const migrations = usePodMigrations(pod.id).data ?? noMigrations;
   const sheet = useMigrationSheet();
   return (
     <>
-      <PodHead pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
+      <PodPageHeader pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
       <section aria-label={pathText.section} className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
         <Path pod={pod} view={view} />
       </section>
@@ -43,7 +43,7 @@ export function PodView({ pod }: { pod: Pod }) {
       </div>
       <div className="grid grid-cols-[minmax(0,1fr)_560px] px-(--gutter) pb-8 max-xl:grid-cols-1">
         <div className="min-w-0">
-          <ProgramsTable pod={pod} view={view} />
+          <PodProgramsTable pod={pod} view={view} />
           <UserProgramsSection pod={pod} />
           <DropsSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
@@ -64,8 +64,8 @@ export function PodView({ pod }: { pod: Pod }) {
 }
 
 /** Path diagram; its space before it was read, or a text if the pod is gone. */
-function Path({ pod, view }: { pod: Pod; view: PathView | null }) {
-  if (view !== null) return <PathDiagram name={pod.name} view={view} />;
+function Path({ pod, view }: { pod: Pod; view: PathDiagramData | null }) {
+  if (view !== null) return <PacketPathDiagram name={pod.name} view={view} />;
   if (pod.state === 'gone') return <p className="py-4 text-ink-2">{pathText.gone}</p>;
   return <div className="h-80" aria-busy="true" />;
 }

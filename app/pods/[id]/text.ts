@@ -20,7 +20,7 @@ export const podText = {
   link: 'the link to this pod',
 } as const;
 
-export const attachedAt = (time: string): string => `attached ${time}`;
-export const onKindLabel = (kind: string): string => `on ${kind}`;
-export const sinceLabel = (time: string): string => `since ${time}`;
-export const programsOnLabel = (family: string): string => `· programs on ${family}`;
+export const formatAttachedTime = (time: string): string => `attached ${time}`;
+export const formatOnDeviceKind = (kind: string): string => `on ${kind}`;
+export const formatSinceTime = (time: string): string => `since ${time}`;
+export const formatProgramsOnHooks = (family: string): string => `· programs on ${family}`;

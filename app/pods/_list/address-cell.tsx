@@ -1,11 +1,11 @@
-import { plainAddress } from '../../_lib/pod-queries.ts';
+import { stripPrefixLength } from '../../_lib/pod-queries.ts';
 
 /** First address and the number of further ones, which are in the title. */
-export function AddressCell({ addresses }: { addresses: readonly string[] }) {
+export function PodAddressCell({ addresses }: { addresses: readonly string[] }) {
   const more = addresses.length - 1;
   return (
     <span className="flex items-baseline gap-1.5" title={addresses.join('\n')}>
-      <span className="code truncate">{plainAddress(addresses[0])}</span>
+      <span className="code truncate">{stripPrefixLength(addresses[0])}</span>
       {more > 0 && (
         <span className="text-12 text-muted">
           +{more}

@@ -2,12 +2,12 @@
 
 import type { PodSummary } from '../../../contract/pod.ts';
 import { MigrationStepBar } from '../../_components/migration-step-bar.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
 import { useMigration } from '../../_lib/migration-queries.ts';
-import { listText, migratingLabel } from './text.ts';
+import { formatMigratingState, listText } from './text.ts';
 
 /** Running migration of a pod, or else the first of its conditions that need attention. */
-export function Attention({ pod, short = false }: { pod: PodSummary; short?: boolean }) {
+export function PodConditionCell({ pod, short = false }: { pod: PodSummary; short?: boolean }) {
   if (pod.migration !== null) return <RunningMigration id={pod.migration} short={short} />;
   const conditions = pod.state === 'gone' ? [listText.netnsGone, ...pod.attention] : pod.attention;
   const [first] = conditions;
@@ -17,7 +17,7 @@ export function Attention({ pod, short = false }: { pod: PodSummary; short?: boo
       title={conditions.join('\n')}
       className="inline-flex max-w-full items-center gap-1.5 text-12 text-ink-2"
     >
-      <WarningSign />
+      <WarningIcon />
       <span className={short ? 'sr-only' : 'truncate'}>{first}</span>
     </span>
   );
@@ -30,7 +30,9 @@ function RunningMigration({ id, short }: { id: string; short: boolean }) {
   return (
     <span className="inline-flex max-w-full items-center gap-1.5 text-12 text-ink-2">
       <MigrationStepBar steps={migration.steps} />
-      <span className={short ? 'sr-only' : 'truncate'}>{migratingLabel(migration.to.kind, current)}</span>
+      <span className={short ? 'sr-only' : 'truncate'}>
+        {formatMigratingState(migration.to.kind, current)}
+      </span>
     </span>
   );
 }

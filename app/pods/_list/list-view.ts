@@ -1,9 +1,9 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { plainAddress, splitName } from '../../_lib/pod-queries.ts';
+import { splitPodName, stripPrefixLength } from '../../_lib/pod-queries.ts';
 
-export const sortKeys = [
+export const podSortKeys = [
   'kind',
   'pod',
   'namespace',
@@ -16,12 +16,12 @@ export const sortKeys = [
   'ok',
   'failed',
 ] as const;
-export type SortKey = (typeof sortKeys)[number];
+export type PodSortKey = (typeof podSortKeys)[number];
 
-export const isSortKey = (key: string): key is SortKey => sortKeys.some((each) => each === key);
+export const isPodSortKey = (key: string): key is PodSortKey => podSortKeys.some((each) => each === key);
 
 /** Returns true for columns of numbers, which sort from the highest; columns of text sort from A. */
-export const startsDescending = (key: SortKey): boolean =>
+export const sortsDescendingFirst = (key: PodSortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
 /** State of the page that its URL stores. */
@@ -30,7 +30,7 @@ export interface PodListView {
   kinds: readonly DeviceKind[];
   namespaces: readonly string[];
   attention: boolean;
-  sort: SortKey;
+  sort: PodSortKey;
   descending: boolean;
 }
 
@@ -46,7 +46,7 @@ export const defaultPodListView: PodListView = {
 /** Parses the view from a URL's query; invalid parameters are ignored. */
 export function parsePodListView(query: URLSearchParams): PodListView {
   const values = (key: string) => (query.get(key) ?? '').split(',').filter((value) => value !== '');
-  const sort = sortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
+  const sort = podSortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
   const order = query.get('order');
   return {
     text: query.get('q') ?? '',
@@ -54,23 +54,24 @@ export function parsePodListView(query: URLSearchParams): PodListView {
     namespaces: values('ns'),
     attention: query.get('attention') === '1',
     sort,
-    descending: order === 'asc' ? false : order === 'desc' ? true : startsDescending(sort),
+    descending: order === 'asc' ? false : order === 'desc' ? true : sortsDescendingFirst(sort),
   };
 }
 
 /** Returns the URL's query of a view without defaults: `q=cart&kind=veth&sort=pod`. */
-export function podListQuery(view: PodListView): string {
+export function buildPodListQuery(view: PodListView): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.kinds.length > 0) query.set('kind', view.kinds.join(','));
   if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
   if (view.attention) query.set('attention', '1');
   if (view.sort !== defaultPodListView.sort) query.set('sort', view.sort);
-  if (view.descending !== startsDescending(view.sort)) query.set('order', view.descending ? 'desc' : 'asc');
+  if (view.descending !== sortsDescendingFirst(view.sort))
+    query.set('order', view.descending ? 'desc' : 'asc');
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const isFiltered = (view: PodListView): boolean =>
+export const isPodListFiltered = (view: PodListView): boolean =>
   view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
 
 /**
@@ -83,7 +84,7 @@ export function filterPods(pods: readonly PodSummary[], view: PodListView): PodS
     (pod) =>
       (view.kinds.length === 0 || view.kinds.includes(pod.kind)) &&
       (view.namespaces.length === 0 || view.namespaces.includes(pod.namespace)) &&
-      (!view.attention || needsAttention(pod)) &&
+      (!view.attention || podNeedsAttention(pod)) &&
       terms.every((term) => matches(pod, term)),
   );
 }
@@ -92,7 +93,7 @@ function matches(pod: PodSummary, word: string): boolean {
   if (word === String(pod.slot) || word === String(pod.primary.ifindex)) return true;
   const texts = [pod.name, pod.namespace, pod.primary.name, ...pod.addresses];
   if (texts.some((text) => text.toLowerCase().includes(word))) return true;
-  if (pod.addresses.some((address) => plainAddress(address) === canonical(word))) return true;
+  if (pod.addresses.some((address) => stripPrefixLength(address) === canonical(word))) return true;
   return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
 }
 
@@ -102,16 +103,17 @@ function canonical(word: string): string {
   return new URL(`http://[${word}]/`).hostname.slice(1, -1);
 }
 
-export const needsAttention = (pod: PodSummary): boolean => pod.attention.length > 0 || pod.state === 'gone';
+export const podNeedsAttention = (pod: PodSummary): boolean =>
+  pod.attention.length > 0 || pod.state === 'gone';
 
-export interface PodFacets {
+export interface PodFacetCounts {
   kinds: Record<DeviceKind, number>;
   namespaces: [name: string, pods: number][];
   attention: number;
 }
 
 /** Counts the pods of each facet on this node, regardless of the filter; the largest namespace comes first. */
-export function countFacets(pods: readonly PodSummary[]): PodFacets {
+export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
   const kinds = { netkit: 0, veth: 0 };
   const namespaces = new Map<string, number>();
   for (const pod of pods) {
@@ -121,14 +123,14 @@ export function countFacets(pods: readonly PodSummary[]): PodFacets {
   return {
     kinds,
     namespaces: [...namespaces].sort(([a, m], [b, n]) => n - m || a.localeCompare(b)),
-    attention: pods.filter(needsAttention).length,
+    attention: pods.filter(podNeedsAttention).length,
   };
 }
 
 /** Returns the pod or namespace name most similar to the text; null if none is similar enough. */
-export function closestName(pods: readonly PodSummary[], text: string): string | null {
+export function findClosestName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
-  const names = new Set(pods.flatMap((pod) => [splitName(pod.name)[0], pod.namespace]));
+  const names = new Set(pods.flatMap((pod) => [splitPodName(pod.name)[0], pod.namespace]));
   let best: string | null = null;
   let least = Math.max(1, Math.ceil(typed.length / 3)) + 1;
   for (const name of names) {
@@ -158,8 +160,8 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Returns a sort key of the first address: IPv4 before IPv6, each by its number. */
-export function addressSortKey(pod: PodSummary): string {
-  const address = plainAddress(pod.addresses[0]);
+export function computeAddressSortKey(pod: PodSummary): string {
+  const address = stripPrefixLength(pod.addresses[0]);
   if (!isIpv6Text(address))
     return `4${address
       .split('.')

@@ -7,7 +7,7 @@ const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/
   -d '{"namespace":"default","name":"web","netns":"/run/netns/web","address":"10.42.0.10/32"}'`;
 
 /** Shown on a node without pods: how to add some. */
-export function NoPods() {
+export function NoPodsNotice() {
   return (
     <div className="px-(--gutter) py-6">
       <EmptyState title={listText.noPods}>

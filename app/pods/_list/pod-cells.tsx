@@ -4,17 +4,17 @@ import Link from 'next/link';
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
-import { DropRate, SiNumber } from '../../_components/number.tsx';
+import { DropRateNumber, SiNumber } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
-import { splitName } from '../../_lib/pod-queries.ts';
-import { podSeries } from '../../_lib/time-series/store.ts';
-import { usePodRate, usePodTotal, useSampleVersion } from '../../_lib/time-series/use-time-series.ts';
-import { Attention } from './attention.tsx';
+import { splitPodName } from '../../_lib/pod-queries.ts';
+import { podTimeSeries } from '../../_lib/time-series/store.ts';
+import { useFrameCount, usePodRate, usePodTotal } from '../../_lib/time-series/use-time-series.ts';
+import { PodConditionCell } from './attention.tsx';
 import { listText } from './text.ts';
 
 /** Name of a pod, linked to its page, with its conditions in narrow windows. */
-export function NameCell({ pod }: { pod: PodSummary }) {
-  const [own, generated] = splitName(pod.name);
+export function PodNameCell({ pod }: { pod: PodSummary }) {
+  const [own, generated] = splitPodName(pod.name);
   return (
     <span className="flex items-center gap-2">
       <Link
@@ -27,14 +27,14 @@ export function NameCell({ pod }: { pod: PodSummary }) {
         <span className="text-muted">{generated}</span>
       </Link>
       <span className="2xl:hidden">
-        <Attention pod={pod} short />
+        <PodConditionCell pod={pod} short />
       </span>
     </span>
   );
 }
 
 /** Live value of one rate. */
-export function RateCell({ number, name }: { number: number; name: CounterRateName }) {
+export function PodRateCell({ number, name }: { number: number; name: CounterRateName }) {
   return (
     <span className="font-[450]">
       <SiNumber value={usePodRate(number, name)} />
@@ -43,18 +43,18 @@ export function RateCell({ number, name }: { number: number; name: CounterRateNa
 }
 
 /** Live rate of dropped packets in both directions. */
-export function DropCell({ number }: { number: number }) {
+export function PodDropRateCell({ number }: { number: number }) {
   const egress = usePodRate(number, 'egressDroppedPackets');
   const ingress = usePodRate(number, 'ingressDroppedPackets');
   return (
     <span className="font-[450]">
-      <DropRate value={egress + ingress} />
+      <DropRateNumber value={egress + ingress} />
     </span>
   );
 }
 
 /** Live total of requests that the pod’s test traffic counts. */
-export function RequestCell({
+export function PodRequestCountCell({
   number,
   column,
 }: {
@@ -76,12 +76,12 @@ export function RequestCell({
 }
 
 /** Ingress packet rate of the last 60 seconds, in the color of the device kind. */
-export function RateSparkline({ number }: { number: number }) {
-  useSampleVersion();
+export function PodRateSparkline({ number }: { number: number }) {
+  useFrameCount();
   return (
     <Sparkline
-      values={podSeries.values(number, 'ingressPackets', 60)}
-      kinds={podSeries.values(number, 'kind', 60)}
+      values={podTimeSeries.values(number, 'ingressPackets', 60)}
+      kinds={podTimeSeries.values(number, 'kind', 60)}
       width={104}
       height={20}
     />

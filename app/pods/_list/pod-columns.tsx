@@ -2,19 +2,25 @@
 
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { Kind } from '../../_components/kind.tsx';
-import type { Column } from '../../_components/table/column.ts';
-import { podSeries } from '../../_lib/time-series/store.ts';
-import { AddressCell } from './address-cell.tsx';
-import { Attention } from './attention.tsx';
-import { addressSortKey, type SortKey } from './list-view.ts';
-import { DropCell, NameCell, RateCell, RateSparkline, RequestCell } from './pod-cells.tsx';
-import { SelectBox } from './select-box.tsx';
-import { listText, selectPodLabel } from './text.ts';
+import { DeviceKindLabel } from '../../_components/kind.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
+import { podTimeSeries } from '../../_lib/time-series/store.ts';
+import { PodAddressCell } from './address-cell.tsx';
+import { PodConditionCell } from './attention.tsx';
+import { computeAddressSortKey, type PodSortKey } from './list-view.ts';
+import {
+  PodDropRateCell,
+  PodNameCell,
+  PodRateCell,
+  PodRateSparkline,
+  PodRequestCountCell,
+} from './pod-cells.tsx';
+import { RowSelectCheckbox } from './select-box.tsx';
+import { formatSelectPodLabel, listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
 
-export type PodColumnKey = SortKey | 'select' | 'sparkline' | 'attention';
-type PodColumn = Column<PodSummary, PodColumnKey>;
+export type PodColumnKey = PodSortKey | 'select' | 'sparkline' | 'attention';
+type PodColumn = TableColumn<PodSummary, PodColumnKey>;
 
 const fromMedium = 'max-md:hidden';
 const fromLarge = 'max-lg:hidden';
@@ -31,10 +37,10 @@ export const podColumns: readonly PodColumn[] = [
     cell: ({ kind }) => (
       <>
         <span className="align-[-1px] max-md:hidden">
-          <Kind kind={kind} />
+          <DeviceKindLabel kind={kind} />
         </span>
         <span className="md:hidden">
-          <Kind kind={kind} hideWord />
+          <DeviceKindLabel kind={kind} hideWord />
         </span>
       </>
     ),
@@ -45,7 +51,7 @@ export const podColumns: readonly PodColumn[] = [
     width: '2xl:w-64',
     sort: ({ name }) => name,
     head: true,
-    cell: (pod) => <NameCell pod={pod} />,
+    cell: (pod) => <PodNameCell pod={pod} />,
   },
   {
     key: 'namespace',
@@ -60,10 +66,10 @@ export const podColumns: readonly PodColumn[] = [
     label: listText.address,
     width: 'w-[132px]',
     from: fromLarge,
-    sort: addressSortKey,
+    sort: computeAddressSortKey,
     cell: ({ addresses }) => (
       <span className="text-ink-2">
-        <AddressCell addresses={addresses} />
+        <PodAddressCell addresses={addresses} />
       </span>
     ),
   },
@@ -88,12 +94,12 @@ export const podColumns: readonly PodColumn[] = [
     from: 'max-md:pr-(--gutter)',
     align: 'right',
     sort: (pod) => meanRate(pod, 'egressDroppedPackets', 'ingressDroppedPackets'),
-    cell: ({ number }) => <DropCell number={number} />,
+    cell: ({ number }) => <PodDropRateCell number={number} />,
   },
 ];
 
 /** Columns of the requests that a pod's own traffic counts. */
-export const requestColumns: readonly PodColumn[] = [
+export const podRequestColumns: readonly PodColumn[] = [
   {
     key: 'ok',
     label: listText.succeeded,
@@ -101,8 +107,8 @@ export const requestColumns: readonly PodColumn[] = [
     width: 'w-[78px]',
     from: fromExtraLarge,
     align: 'slot',
-    sort: ({ number }) => podSeries.total(number, 'requestsOk'),
-    cell: ({ number }) => <RequestCell number={number} column="requestsOk" />,
+    sort: ({ number }) => podTimeSeries.total(number, 'requestsOk'),
+    cell: ({ number }) => <PodRequestCountCell number={number} column="requestsOk" />,
   },
   {
     key: 'failed',
@@ -111,30 +117,30 @@ export const requestColumns: readonly PodColumn[] = [
     width: 'w-[64px]',
     from: fromExtraLarge,
     align: 'right',
-    sort: ({ number }) => podSeries.total(number, 'requestsFailed'),
-    cell: ({ number }) => <RequestCell number={number} column="requestsFailed" />,
+    sort: ({ number }) => podTimeSeries.total(number, 'requestsFailed'),
+    cell: ({ number }) => <PodRequestCountCell number={number} column="requestsFailed" />,
   },
 ];
 
 /** Columns at the right edge. */
-export const trailingColumns: readonly PodColumn[] = [
+export const trailingPodColumns: readonly PodColumn[] = [
   {
     key: 'sparkline',
     label: listText.sparkline,
     width: 'w-[144px] 2xl:w-32',
     from: `${fromMedium} pl-4 max-2xl:pr-(--gutter)`,
-    cell: ({ number }) => <RateSparkline number={number} />,
+    cell: ({ number }) => <PodRateSparkline number={number} />,
   },
   {
     key: 'attention',
     label: listText.attention,
     from: fromWide,
-    cell: (pod) => <Attention pod={pod} />,
+    cell: (pod) => <PodConditionCell pod={pod} />,
   },
 ];
 
 /** Column of check boxes. */
-export const selectColumn = (
+export const createSelectColumn = (
   selection: Pick<PodSelection, 'has' | 'toggle' | 'toggleAll'>,
   shownIds: readonly string[],
 ): PodColumn => {
@@ -144,15 +150,15 @@ export const selectColumn = (
     label: '',
     width: 'w-[42px] max-md:w-[34px]',
     headContent: (
-      <SelectBox
+      <RowSelectCheckbox
         label={listText.selectAll}
         checked={selected === 0 ? false : selected === shownIds.length || 'some'}
         onChange={() => selection.toggleAll(shownIds)}
       />
     ),
     cell: ({ id, name }) => (
-      <SelectBox
-        label={selectPodLabel(name)}
+      <RowSelectCheckbox
+        label={formatSelectPodLabel(name)}
         checked={selection.has(id)}
         onChange={(extend) => selection.toggle(id, extend)}
       />
@@ -161,7 +167,7 @@ export const selectColumn = (
 };
 
 function rateColumn(
-  key: SortKey,
+  key: PodSortKey,
   name: CounterRateName,
   label: string,
   group: string,
@@ -173,7 +179,7 @@ function rateColumn(
     group,
     align: 'slot',
     sort: (pod) => meanRate(pod, name),
-    cell: ({ number }) => <RateCell number={number} name={name} />,
+    cell: ({ number }) => <PodRateCell number={number} name={name} />,
     ...style,
   };
 }
@@ -184,6 +190,6 @@ const sortSeconds = 15;
 function meanRate(pod: PodSummary, ...names: CounterRateName[]): number {
   let sum = 0;
   for (const name of names)
-    for (const value of podSeries.values(pod.number, name, sortSeconds)) if (value > 0) sum += value;
+    for (const value of podTimeSeries.values(pod.number, name, sortSeconds)) if (value > 0) sum += value;
   return sum;
 }

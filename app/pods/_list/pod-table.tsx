@@ -3,17 +3,17 @@
 import { useMemo } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { podSeries } from '../../_lib/time-series/store.ts';
+import { podTimeSeries } from '../../_lib/time-series/store.ts';
 import {
   usePodsAreStale,
   useSamplesAreStale,
-  useSampleValue,
+  useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
-import { isSortKey, type PodListView } from './list-view.ts';
-import { podColumns, requestColumns, selectColumn, trailingColumns } from './pod-columns.tsx';
+import { isPodSortKey, type PodListView } from './list-view.ts';
+import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
 import { listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
-import { useSortInterval } from './use-sort-interval.ts';
+import { useResortTrigger } from './use-sort-interval.ts';
 
 interface PodTableProps {
   /** Pods that the filter leaves; null while they are loading. */
@@ -28,11 +28,11 @@ const noPods: readonly PodSummary[] = [];
 
 /** Table of the pods with their live rates, sorted again every five seconds. */
 export function PodTable({ pods, view, change, clear, selection }: PodTableProps) {
-  const interval = useSortInterval();
+  const interval = useResortTrigger();
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new array makes the table sort by the current rates
   const rows = useMemo(() => (pods === null ? null : [...pods]), [pods, interval]);
-  const showRequests = useSampleValue(
-    () => (pods ?? noPods).some(({ number }) => !Number.isNaN(podSeries.total(number, 'requestsOk'))),
+  const showRequests = useTimeSeriesValue(
+    () => (pods ?? noPods).some(({ number }) => !Number.isNaN(podTimeSeries.total(number, 'requestsOk'))),
     false,
   );
   const stale = useSamplesAreStale();
@@ -40,13 +40,13 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   const { has, toggle, toggleAll } = selection;
   const columns = useMemo(
     () => [
-      selectColumn(
+      createSelectColumn(
         { has, toggle, toggleAll },
         (pods ?? noPods).map(({ id }) => id),
       ),
       ...podColumns,
-      ...(showRequests ? requestColumns : []),
-      ...trailingColumns,
+      ...(showRequests ? podRequestColumns : []),
+      ...trailingPodColumns,
     ],
     [has, toggle, toggleAll, pods, showRequests],
   );
@@ -60,7 +60,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
         sort: view.sort,
         descending: view.descending,
         change: ({ sort, descending }) => {
-          if (isSortKey(sort)) change({ sort, descending });
+          if (isPodSortKey(sort)) change({ sort, descending });
         },
       }}
       clear={clear}

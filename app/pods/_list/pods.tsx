@@ -6,16 +6,22 @@ import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { usePods } from '../../_lib/pod-queries.ts';
-import { BatchStrip } from './_batch/batch-strip.tsx';
+import { RunningBatchStrip } from './_batch/batch-strip.tsx';
 import { useBatchSheet } from './_batch/use-batch-sheet.ts';
-import { FilterBar } from './filter-bar.tsx';
-import { closestName, countFacets, defaultPodListView, filterPods, isFiltered } from './list-view.ts';
-import { NoPods } from './no-pods.tsx';
+import { PodFilterBar } from './filter-bar.tsx';
+import {
+  countPodFacets,
+  defaultPodListView,
+  filterPods,
+  findClosestName,
+  isPodListFiltered,
+} from './list-view.ts';
+import { NoPodsNotice } from './no-pods.tsx';
 import { PodTable } from './pod-table.tsx';
-import { SelectionBar } from './selection-bar.tsx';
-import { Summary } from './summary.tsx';
+import { PodSelectionBar } from './selection-bar.tsx';
+import { NodeSummary } from './summary.tsx';
 import { PodTableFooter } from './table-footer.tsx';
-import { listText, noMatchTitle, podsOnNode } from './text.ts';
+import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
 import { usePodListView } from './use-list-view.ts';
 import { usePodSelection } from './use-selection.ts';
 
@@ -23,11 +29,11 @@ const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sh
 const noPods: PodSummary[] = [];
 
 /** List of the node's pods with their live rates. */
-export function Pods() {
+export function PodListPage() {
   const { data: pods, error, refetch } = usePods();
   const [view, change] = usePodListView();
   const shown = useMemo(() => filterPods(pods ?? [], view), [pods, view]);
-  const facets = useMemo(() => countFacets(pods ?? []), [pods]);
+  const facets = useMemo(() => countPodFacets(pods ?? []), [pods]);
   const selection = usePodSelection(pods ?? noPods);
   const sheet = useBatchSheet();
   const clear = () => change({ ...defaultPodListView, sort: view.sort, descending: view.descending });
@@ -35,20 +41,20 @@ export function Pods() {
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
       <h1 className="sr-only">{listText.title}</h1>
-      <Summary pods={pods?.length ?? null} kinds={facets.kinds} />
-      <BatchStrip open={sheet.open} />
-      <FilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
+      <NodeSummary pods={pods?.length ?? null} kinds={facets.kinds} />
+      <RunningBatchStrip open={sheet.open} />
+      <PodFilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
       {pods === undefined && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={() => void refetch()} />
         </div>
       ) : pods?.length === 0 ? (
-        <NoPods />
+        <NoPodsNotice />
       ) : pods !== undefined && shown.length === 0 ? (
         <NoMatch
           text={view.text}
           pods={pods.length}
-          nearest={closestName(pods, view.text)}
+          nearest={findClosestName(pods, view.text)}
           clear={clear}
           use={(name) =>
             change({ ...defaultPodListView, text: name, sort: view.sort, descending: view.descending })
@@ -64,14 +70,14 @@ export function Pods() {
         />
       )}
       <span className="mt-auto" />
-      <SelectionBar
+      <PodSelectionBar
         pods={selection.pods}
         unselected={shown.filter(({ id }) => !selection.has(id)).length}
         selectShown={() => selection.toggleAll(shown.map(({ id }) => id))}
         clear={selection.clear}
         move={sheet.plan}
       />
-      <PodTableFooter shown={shown.length} all={pods?.length ?? null} filtered={isFiltered(view)} />
+      <PodTableFooter shown={shown.length} all={pods?.length ?? null} filtered={isPodListFiltered(view)} />
       {sheet.isOpen && (
         <Suspense fallback={null}>
           <BatchSheet sheet={sheet} pods={selection.pods} started={selection.clear} />
@@ -92,8 +98,11 @@ interface NoMatchProps {
 function NoMatch({ text, pods, nearest, clear, use }: NoMatchProps) {
   return (
     <div className="px-(--gutter) py-6" role="status">
-      <EmptyState title={noMatchTitle(text)} action={<Button onClick={clear}>{listText.clearFilter}</Button>}>
-        {podsOnNode(pods)}
+      <EmptyState
+        title={formatNoMatchTitle(text)}
+        action={<Button onClick={clear}>{listText.clearFilter}</Button>}
+      >
+        {formatPodsOnNode(pods)}
         {nearest !== null && (
           <>
             {' '}

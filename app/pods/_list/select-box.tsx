@@ -11,7 +11,7 @@ interface SelectBoxProps {
 }
 
 /** Check box that fills its cell, above the row's link. */
-export function SelectBox({ label, checked, onChange }: SelectBoxProps) {
+export function RowSelectCheckbox({ label, checked, onChange }: SelectBoxProps) {
   const extend = useRef(false);
   return (
     <label className="absolute inset-y-0 left-0 z-1 flex w-[42px] items-center pl-(--gutter) max-md:w-[34px]">

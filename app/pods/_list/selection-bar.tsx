@@ -3,9 +3,9 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
-import { KindGlyph } from '../../_components/kind.tsx';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { listText, selectedLabel, selectMoreLabel } from './text.ts';
+import { DeviceKindIcon } from '../../_components/kind.tsx';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { formatSelectedPods, formatSelectMoreLabel, listText } from './text.ts';
 
 interface SelectionBarProps {
   pods: readonly PodSummary[];
@@ -17,8 +17,8 @@ interface SelectionBarProps {
 }
 
 /** Bar above the footer while pods are selected: their number by kind, and the actions on them. */
-export function SelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
-  const missingRole = useMissingRole('operator');
+export function PodSelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
+  const missingRole = useMissingRoleReason('operator');
   if (pods.length === 0) return null;
   const countOf = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
   return (
@@ -27,10 +27,10 @@ export function SelectionBar({ pods, unselected, selectShown, clear, move }: Sel
       className="sticky bottom-8 z-20 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2 border-line-control border-t bg-surface-1 px-(--gutter) py-2"
     >
       <span className="flex items-center gap-3" role="status">
-        <b className="font-semibold tabular-nums">{selectedLabel(pods.length)}</b>
+        <b className="font-semibold tabular-nums">{formatSelectedPods(pods.length)}</b>
         {(['netkit', 'veth'] as const).map((kind) => (
           <span key={kind} className="inline-flex items-center gap-1.5 text-12 text-ink-2 tabular-nums">
-            <KindGlyph kind={kind} />
+            <DeviceKindIcon kind={kind} />
             {countOf(kind)} {kind}
           </span>
         ))}
@@ -38,7 +38,7 @@ export function SelectionBar({ pods, unselected, selectShown, clear, move }: Sel
       <span className="flex gap-3 text-12">
         {unselected > 0 && (
           <button type="button" className="link text-ink-2" onClick={selectShown}>
-            {selectMoreLabel(unselected)}
+            {formatSelectMoreLabel(unselected)}
           </button>
         )}
         <button type="button" className="link text-ink-2" onClick={clear}>

@@ -2,23 +2,19 @@
 
 import type { ReactNode } from 'react';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { Kind } from '../../_components/kind.tsx';
-import { Readout } from '../../_components/number.tsx';
+import { DeviceKindLabel } from '../../_components/kind.tsx';
+import { LargeNumber } from '../../_components/number.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
-import { percent } from '../../_lib/format.ts';
-import { softirqShare } from '../../_lib/time-series/node-series.ts';
-import { nodeSeries, podSeries } from '../../_lib/time-series/store.ts';
-import {
-  useNodeSample,
-  useSamplesAreStale,
-  useSampleVersion,
-} from '../../_lib/time-series/use-time-series.ts';
-import { listText, podsByKindLabel, softirqLabel } from './text.ts';
+import { formatPercent } from '../../_lib/format.ts';
+import { computeSoftirqCpuShare } from '../../_lib/time-series/node-series.ts';
+import { nodeTimeSeries, podTimeSeries } from '../../_lib/time-series/store.ts';
+import { useFrameCount, useNodeSample, useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
+import { formatPodsByKindLabel, formatSoftirqLabel, listText } from './text.ts';
 
 const seconds = 60;
 
 /** Summary of the node: its pods by kind, and the rates of all pods together. */
-export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
+export function NodeSummary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
   const stale = useSamplesAreStale();
   return (
     <section
@@ -26,12 +22,12 @@ export function Summary({ pods, kinds }: { pods: number | null; kinds: Record<De
       className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'saturate-20 [&_*]:text-muted' : ''}`}
     >
       <div className="w-[316px] flex-none py-3 pr-5 max-xl:w-56 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
-        <Label>{pods === null ? listText.podsByKind : podsByKindLabel(pods)}</Label>
+        <Label>{pods === null ? listText.podsByKind : formatPodsByKindLabel(pods)}</Label>
         <div className="flex h-8 flex-col justify-end gap-[7px]">
           <div className="flex gap-4">
             {(['netkit', 'veth'] as const).map((kind) => (
               <span key={kind} className="inline-flex items-center gap-1.5">
-                <Kind kind={kind} hideWord />
+                <DeviceKindLabel kind={kind} hideWord />
                 <b className="font-semibold tabular-nums">{pods === null ? '' : kinds[kind]}</b>
                 <span aria-hidden="true" className="text-12 text-muted">
                   {kind}
@@ -71,29 +67,29 @@ function KindBar({ kinds: { netkit, veth } }: { kinds: Record<DeviceKind, number
 }
 
 function Live() {
-  useSampleVersion();
+  useFrameCount();
   const node = useNodeSample();
-  const sums = podSeries.sums();
+  const sums = podTimeSeries.sums();
   const sum = (
     a: 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'ingressDroppedPackets',
     b?: 'egressBits' | 'egressDroppedPackets',
   ) => (sums === null ? Number.NaN : sums[a] + (b === undefined ? 0 : sums[b]));
   const dropped = sum('ingressDroppedPackets', 'egressDroppedPackets');
-  const shares = nodeSeries.points.slice(-seconds).map(({ sample }) => softirqShare(sample));
+  const shares = nodeTimeSeries.points.slice(-seconds).map(({ sample }) => computeSoftirqCpuShare(sample));
   const softirq = [...Array<number>(seconds - shares.length).fill(Number.NaN), ...shares];
   return (
     <>
       <Item
         label={listText.packets}
-        trace={<Trace values={podSeries.sumValues('ingressPackets', seconds)} />}
+        trace={<Trace values={podTimeSeries.sumValues('ingressPackets', seconds)} />}
       >
-        <Readout value={sum('ingressPackets')} unit={listText.ppsIn} />
+        <LargeNumber value={sum('ingressPackets')} unit={listText.ppsIn} />
       </Item>
-      <Item label={'\u00a0'} trace={<Trace values={podSeries.sumValues('egressPackets', seconds)} />}>
-        <Readout value={sum('egressPackets')} unit={listText.ppsOut} />
+      <Item label={'\u00a0'} trace={<Trace values={podTimeSeries.sumValues('egressPackets', seconds)} />}>
+        <LargeNumber value={sum('egressPackets')} unit={listText.ppsOut} />
       </Item>
       <Item label={listText.bits} trace={<Trace values={both('ingressBits', 'egressBits')} />}>
-        <Readout value={sum('ingressBits', 'egressBits')} unit="bit/s" />
+        <LargeNumber value={sum('ingressBits', 'egressBits')} unit="bit/s" />
       </Item>
       <Item
         label={listText.drops}
@@ -104,13 +100,13 @@ function Live() {
           />
         }
       >
-        <Readout value={dropped} unit="/s" />
+        <LargeNumber value={dropped} unit="/s" />
       </Item>
       <Item
-        label={node === null ? listText.softirq : softirqLabel(node.cpus.length)}
+        label={node === null ? listText.softirq : formatSoftirqLabel(node.cpus.length)}
         trace={<Trace values={softirq} />}
       >
-        <Readout value={softirqShare(node)} unit="%" format={percent} />
+        <LargeNumber value={computeSoftirqCpuShare(node)} unit="%" format={formatPercent} />
       </Item>
     </>
   );
@@ -120,8 +116,8 @@ function both(
   a: 'ingressBits' | 'ingressDroppedPackets',
   b: 'egressBits' | 'egressDroppedPackets',
 ): Float32Array {
-  const second = podSeries.sumValues(b, seconds);
-  return podSeries.sumValues(a, seconds).map((value, i) => value + (second[i] ?? Number.NaN));
+  const second = podTimeSeries.sumValues(b, seconds);
+  return podTimeSeries.sumValues(a, seconds).map((value, i) => value + (second[i] ?? Number.NaN));
 }
 
 function Item({ label, trace, children }: { label: string; trace: ReactNode; children: ReactNode }) {

@@ -1,8 +1,15 @@
 'use client';
 
-import { clock, duration } from '../../_lib/format.ts';
-import { useNodeSample, useSampleClock } from '../../_lib/time-series/use-time-series.ts';
-import { listText, podCountLabel, readTimeLabel, sampleLabel, shownLabel, skippedLabel } from './text.ts';
+import { formatClockTime, formatDuration } from '../../_lib/format.ts';
+import { useLastFrameTiming, useNodeSample } from '../../_lib/time-series/use-time-series.ts';
+import {
+  formatPodCount,
+  formatReadDuration,
+  formatSampleNumber,
+  formatShownPods,
+  formatSkippedSamples,
+  listText,
+} from './text.ts';
 
 /** Footer of the list: keys, number of pods, and the last sample. `all` is null while the pods are loading. */
 export function PodTableFooter({
@@ -14,7 +21,7 @@ export function PodTableFooter({
   all: number | null;
   filtered: boolean;
 }) {
-  const sample = useSampleClock();
+  const sample = useLastFrameTiming();
   const node = useNodeSample();
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
@@ -22,13 +29,17 @@ export function PodTableFooter({
         <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> {listText.keys}
       </span>
       <span className="flex-1" />
-      <span role="status">{all !== null && (filtered ? shownLabel(shown, all) : podCountLabel(all))}</span>
+      <span role="status">
+        {all !== null && (filtered ? formatShownPods(shown, all) : formatPodCount(all))}
+      </span>
       {sample !== null && (
         <>
-          <span>{sampleLabel(sample.sequence)}</span>
-          <span>· {clock(sample.time)}</span>
-          {node !== null && <span className="max-md:hidden">{readTimeLabel(duration(node.readMs))}</span>}
-          <span className="max-md:hidden">{skippedLabel(sample.skipped)}</span>
+          <span>{formatSampleNumber(sample.sequence)}</span>
+          <span>· {formatClockTime(sample.time)}</span>
+          {node !== null && (
+            <span className="max-md:hidden">{formatReadDuration(formatDuration(node.readMs))}</span>
+          )}
+          <span className="max-md:hidden">{formatSkippedSamples(sample.skipped)}</span>
         </>
       )}
     </footer>

@@ -1,4 +1,4 @@
-import { count } from '../../_lib/format.ts';
+import { formatCount } from '../../_lib/format.ts';
 
 /** Texts of the list of pods. */
 export const listText = {
@@ -52,17 +52,18 @@ export const listText = {
   command: 'the command',
 } as const;
 
-export const podCountLabel = (pods: number): string => (pods === 1 ? '1 pod' : `${count(pods)} pods`);
-export const selectPodLabel = (pod: string): string => `Select ${pod}`;
-export const noMatchTitle = (text: string): string =>
+export const formatPodCount = (pods: number): string => (pods === 1 ? '1 pod' : `${formatCount(pods)} pods`);
+export const formatSelectPodLabel = (pod: string): string => `Select ${pod}`;
+export const formatNoMatchTitle = (text: string): string =>
   text === '' ? listText.noMatch : `${listText.noMatch} “${text}”`;
-export const podsOnNode = (pods: number): string => `${podCountLabel(pods)} on this node.`;
-export const podsByKindLabel = (pods: number): string => `${podCountLabel(pods)} by kind`;
-export const softirqLabel = (cores: number): string => `${listText.softirq}, ${cores} cores`;
-export const selectedLabel = (pods: number): string => `${podCountLabel(pods)} selected`;
-export const selectMoreLabel = (pods: number): string => `Select ${count(pods)} more shown`;
-export const shownLabel = (shown: number, all: number): string => `${count(shown)} of ${podCountLabel(all)}`;
-export const sampleLabel = (sequence: number): string => `· sample ${count(sequence)}`;
-export const readTimeLabel = (duration: string): string => `· read in ${duration}`;
-export const skippedLabel = (samples: number): string => `· ${count(samples)} skipped`;
-export const migratingLabel = (kind: string, step: string): string => `to ${kind}, ${step}`;
+export const formatPodsOnNode = (pods: number): string => `${formatPodCount(pods)} on this node.`;
+export const formatPodsByKindLabel = (pods: number): string => `${formatPodCount(pods)} by kind`;
+export const formatSoftirqLabel = (cores: number): string => `${listText.softirq}, ${cores} cores`;
+export const formatSelectedPods = (pods: number): string => `${formatPodCount(pods)} selected`;
+export const formatSelectMoreLabel = (pods: number): string => `Select ${formatCount(pods)} more shown`;
+export const formatShownPods = (shown: number, all: number): string =>
+  `${formatCount(shown)} of ${formatPodCount(all)}`;
+export const formatSampleNumber = (sequence: number): string => `· sample ${formatCount(sequence)}`;
+export const formatReadDuration = (duration: string): string => `· read in ${duration}`;
+export const formatSkippedSamples = (samples: number): string => `· ${formatCount(samples)} skipped`;
+export const formatMigratingState = (kind: string, step: string): string => `to ${kind}, ${step}`;

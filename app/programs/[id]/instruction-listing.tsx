@@ -6,24 +6,24 @@ import type { BpfProgram } from '../../../contract/program.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { count } from '../../_lib/format.ts';
-import { useInstructions } from '../program-queries.ts';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { formatCount } from '../../_lib/format.ts';
+import { useProgramInstructions } from '../program-queries.ts';
 import { programsText } from '../text.ts';
-import { type ListingLine, listingLines, listingText } from './listing-lines.ts';
+import { buildListingLines, formatInstructionListing, type InstructionListingLine } from './listing-lines.ts';
 
 const lineHeight = 20;
 
 /** Lists the translated instructions of a program, interleaved with its source lines. */
 export function InstructionListing({ program }: { program: BpfProgram }) {
-  const { data, error, refetch } = useInstructions(program.id);
+  const { data, error, refetch } = useProgramInstructions(program.id);
   const [source, setSource] = useState(true);
   const instructions = data?.instructions;
   const hasSource = useMemo(
     () => instructions?.some((each) => each.source !== null) === true,
     [instructions],
   );
-  const lines = useMemo(() => listingLines(instructions ?? [], source), [instructions, source]);
+  const lines = useMemo(() => buildListingLines(instructions ?? [], source), [instructions, source]);
   return (
     <section aria-labelledby="listing" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">
@@ -34,7 +34,7 @@ export function InstructionListing({ program }: { program: BpfProgram }) {
           <>
             <span className="text-12 text-muted">
               {programsText.instructionCount(
-                count(instructions.length),
+                formatCount(instructions.length),
                 !hasSource ? programsText.noSourceLines : '',
               )}
             </span>
@@ -44,7 +44,7 @@ export function InstructionListing({ program }: { program: BpfProgram }) {
                 {source ? programsText.hideSource : programsText.showSource}
               </Button>
             )}
-            <CopyButton text={listingText(instructions)} what={programsText.copyListing} />
+            <CopyButton text={formatInstructionListing(instructions)} what={programsText.copyListing} />
           </>
         )}
       </div>
@@ -56,7 +56,7 @@ export function InstructionListing({ program }: { program: BpfProgram }) {
         ) : data === undefined ? (
           <div className="grid gap-2 pt-3" aria-busy="true">
             {['max-w-80', 'max-w-64', 'max-w-96', 'max-w-72'].map((width) => (
-              <Skeleton key={width} className={`w-full ${width}`} />
+              <ValueSkeleton key={width} className={`w-full ${width}`} />
             ))}
           </div>
         ) : data.unavailable !== null ? (
@@ -69,7 +69,7 @@ export function InstructionListing({ program }: { program: BpfProgram }) {
   );
 }
 
-function Lines({ lines }: { lines: readonly ListingLine[] }) {
+function Lines({ lines }: { lines: readonly InstructionListingLine[] }) {
   const box = useRef<HTMLDivElement>(null);
   const [marked, setMarked] = useState<number | null>(null);
   const virtualizer = useVirtualizer({
@@ -124,7 +124,7 @@ function useFadingMark(marked: number | null, setMarked: (marked: null) => void)
   }, [marked, setMarked]);
 }
 
-function LineText({ line, go }: { line: ListingLine; go: (target: number) => void }) {
+function LineText({ line, go }: { line: InstructionListingLine; go: (target: number) => void }) {
   if (line.kind === 'function') return <span className="font-semibold text-ink-1">{line.name}:</span>;
   if (line.kind === 'source')
     return (

@@ -1,13 +1,16 @@
 import type { BpfInstruction } from '../../../contract/program.ts';
 
-export type ListingLine =
+export type InstructionListingLine =
   | { kind: 'function'; name: string }
   | { kind: 'source'; file: string; line: number; text: string }
   | { kind: 'instruction'; instruction: BpfInstruction };
 
 /** Builds the lines of a listing: function names, source lines and instructions. */
-export function listingLines(instructions: readonly BpfInstruction[], withSource: boolean): ListingLine[] {
-  const lines: ListingLine[] = [];
+export function buildListingLines(
+  instructions: readonly BpfInstruction[],
+  withSource: boolean,
+): InstructionListingLine[] {
+  const lines: InstructionListingLine[] = [];
   for (const instruction of instructions) {
     const { function: name, source } = instruction;
     if (name !== null) lines.push({ kind: 'function', name });
@@ -19,8 +22,8 @@ export function listingLines(instructions: readonly BpfInstruction[], withSource
 }
 
 /** Formats a listing like `bpftool prog dump xlated`. */
-export const listingText = (instructions: readonly BpfInstruction[]): string =>
-  listingLines(instructions, true)
+export const formatInstructionListing = (instructions: readonly BpfInstruction[]): string =>
+  buildListingLines(instructions, true)
     .map((line) => {
       if (line.kind === 'function') return `${line.name}:`;
       if (line.kind === 'source') return `; ${line.text}`;

@@ -10,6 +10,6 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: programsText.programTitleOf((await params).id) };
 }
 
-export default async function Page({ params }: Props) {
+export default async function ProgramsDetailRoute({ params }: Props) {
   return <ProgramPage id={Number((await params).id)} />;
 }

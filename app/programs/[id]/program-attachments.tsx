@@ -2,9 +2,9 @@
 
 import Link from 'next/link';
 import type { Attachment, BpfProgram } from '../../../contract/program.ts';
-import { NotAvailable } from '../../_components/number.tsx';
-import { count } from '../../_lib/format.ts';
-import { namespaceLabel } from '../_components/attached-at.tsx';
+import { NotAvailableNumber } from '../../_components/number.tsx';
+import { formatCount } from '../../_lib/format.ts';
+import { formatDeviceNamespace } from '../_components/attached-at.tsx';
 import { programsText } from '../text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
@@ -23,7 +23,7 @@ export function ProgramAttachments({ program }: { program: BpfProgram }) {
         <span className="font-normal text-12 text-muted">
           {attachmentCount === 1
             ? programsText.oneAttachPoint
-            : programsText.attachPoints(count(attachmentCount))}
+            : programsText.attachPoints(formatCount(attachmentCount))}
         </span>
       </h2>
       <table className="w-full table-fixed border-separate border-spacing-0">
@@ -59,7 +59,9 @@ export function ProgramAttachments({ program }: { program: BpfProgram }) {
           {attachmentCount > Math.min(attachments.length, shown) && (
             <tr>
               <td colSpan={6} className={`${cell} text-muted`}>
-                {programsText.moreAttachPoints(count(attachmentCount - Math.min(attachments.length, shown)))}
+                {programsText.moreAttachPoints(
+                  formatCount(attachmentCount - Math.min(attachments.length, shown)),
+                )}
               </td>
             </tr>
           )}
@@ -90,22 +92,22 @@ function Row({ attachment }: { attachment: Attachment }) {
       </td>
       <td className={`${cell} text-ink-2`}>
         {device === null ? (
-          <NotAvailable reason={programsText.noDevice} slot={false} />
+          <NotAvailableNumber reason={programsText.noDevice} slot={false} />
         ) : device.namespace?.pod ? (
           <Link
             href={`/pods/${device.namespace.name ?? device.namespace.pod}`}
             prefetch={false}
             className="link"
           >
-            {namespaceLabel(device)}
+            {formatDeviceNamespace(device)}
           </Link>
         ) : (
-          namespaceLabel(device)
+          formatDeviceNamespace(device)
         )}
       </td>
       <td className={`${cell} text-right tabular-nums`}>
         {position === null ? (
-          <NotAvailable reason={programsText.noOrder} slot={false} />
+          <NotAvailableNumber reason={programsText.noOrder} slot={false} />
         ) : (
           <>
             {position + 1}
@@ -114,10 +116,10 @@ function Row({ attachment }: { attachment: Attachment }) {
         )}
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>
-        {priority ?? <NotAvailable reason={programsText.noPriority} slot={false} />}
+        {priority ?? <NotAvailableNumber reason={programsText.noPriority} slot={false} />}
       </td>
       <td className={`${cell} ${wide} code text-right text-ink-2`}>
-        {linkId ?? <NotAvailable reason={programsText.noLink} slot={false} />}
+        {linkId ?? <NotAvailableNumber reason={programsText.noLink} slot={false} />}
       </td>
     </tr>
   );

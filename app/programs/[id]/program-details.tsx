@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import type { BpfMap } from '../../../contract/map.ts';
 import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { bytes, count, duration } from '../../_lib/format.ts';
+import { formatByteSize, formatCount, formatDuration } from '../../_lib/format.ts';
 import { Detail, DetailList } from '../_components/details.tsx';
 import { useMaps } from '../maps/map-queries.ts';
 import { programsText } from '../text.ts';
@@ -19,25 +19,25 @@ export function ProgramDetails({ program }: { program: BpfProgram }) {
     <>
       <DetailList label={programsText.program}>
         <Detail label={programsText.instructionsLabel} unknown={program.instructions === 0 ? untold : null}>
-          {programsText.instructionsTranslated(count(program.instructions))}
+          {programsText.instructionsTranslated(formatCount(program.instructions))}
         </Detail>
         <Detail label={programsText.machineCode} unknown={program.jitedBytes === 0 ? untold : null}>
-          {bytes(program.jitedBytes)}
+          {formatByteSize(program.jitedBytes)}
         </Detail>
         <Detail label={programsText.verified} unknown={verified === null ? untold : null}>
-          {programsText.insnsProcessed(count(verified ?? 0))}
+          {programsText.insnsProcessed(formatCount(verified ?? 0))}
         </Detail>
         <Detail label={programsText.memory} unknown={program.memoryBytes === null ? untold : null}>
-          {programsText.memoryWithoutMaps(bytes(program.memoryBytes ?? 0))}
+          {programsText.memoryWithoutMaps(formatByteSize(program.memoryBytes ?? 0))}
         </Detail>
         <Detail
           label={programsText.runTime}
           unknown={runTimeNs === null ? programsText.statsNeverEnabled : null}
         >
-          {programsText.runTimeCounted(duration((runTimeNs ?? 0) / 1e6))}
+          {programsText.runTimeCounted(formatDuration((runTimeNs ?? 0) / 1e6))}
         </Detail>
         <Detail label={programsText.recursionMissesLabel} unknown={misses === null ? untold : null}>
-          <span className={misses === 0 ? 'text-muted' : ''}>{count(misses ?? 0)}</span>{' '}
+          <span className={misses === 0 ? 'text-muted' : ''}>{formatCount(misses ?? 0)}</span>{' '}
           {programsText.recursionMisses}
         </Detail>
         <Detail label={programsText.loadedBy}>uid {program.uid}</Detail>
@@ -104,7 +104,7 @@ function MapLine({ id, map }: { id: number; map: BpfMap | undefined }) {
           <span className="code text-muted">{map.type}</span>
           <span className="flex-1" />
           <span className="whitespace-nowrap text-12 text-muted tabular-nums">
-            {count(map.maxEntries)} × {count(map.keyBytes + map.valueBytes)} B
+            {formatCount(map.maxEntries)} × {formatCount(map.keyBytes + map.valueBytes)} B
           </span>
         </>
       )}

@@ -1,31 +1,37 @@
 import type { ReactNode } from 'react';
 import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { Fact, Facts } from '../../_components/fact.tsx';
-import { Readout } from '../../_components/number.tsx';
-import { clock, count, percent } from '../../_lib/format.ts';
-import { HeadTitle } from '../_components/head-title.tsx';
-import { Owner } from '../_components/owner.tsx';
-import { programName } from '../program-queries.ts';
+import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
+import { LargeNumber } from '../../_components/number.tsx';
+import { formatClockTime, formatCount, formatPercent } from '../../_lib/format.ts';
+import { ObjectHeaderTitle } from '../_components/head-title.tsx';
+import { BpfOwnerLabel } from '../_components/owner.tsx';
+import { formatProgramName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 /** Header of a program's page: identity, owner and run stats. */
-export function ProgramHead({ program, gone }: { program: BpfProgram; gone: boolean }) {
+export function ProgramPageHeader({ program, gone }: { program: BpfProgram; gone: boolean }) {
   const { rate } = program;
   return (
     <header className="flex items-center gap-x-8 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-lg:flex-col max-lg:items-stretch">
       <div className="min-w-0 flex-1">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <HeadTitle name={programName(program)} type={program.type} gone={gone ? 'unloaded' : null} />
+          <ObjectHeaderTitle
+            name={formatProgramName(program)}
+            type={program.type}
+            gone={gone ? 'unloaded' : null}
+          />
         </div>
         <div className="mt-1">
-          <Facts>
-            <Fact label={programsText.id}>{program.id}</Fact>
-            <Fact label={programsText.owner}>
-              <Owner owner={program.owner} />
-            </Fact>
-            <Fact label={programsText.loadedFact}>{clock(Date.parse(program.loadedAt))}</Fact>
-            <Fact label={programsText.tag} title={programsText.tagTitle}>
+          <LabeledFactList>
+            <LabeledFact label={programsText.id}>{program.id}</LabeledFact>
+            <LabeledFact label={programsText.owner}>
+              <BpfOwnerLabel owner={program.owner} />
+            </LabeledFact>
+            <LabeledFact label={programsText.loadedFact}>
+              {formatClockTime(Date.parse(program.loadedAt))}
+            </LabeledFact>
+            <LabeledFact label={programsText.tag} title={programsText.tagTitle}>
               <span className="inline-flex items-center gap-1">
                 <span className="code">{program.tag}</span>
                 <CopyButton
@@ -34,19 +40,25 @@ export function ProgramHead({ program, gone }: { program: BpfProgram; gone: bool
                   className="-my-1 size-6! text-muted"
                 />
               </span>
-            </Fact>
-          </Facts>
+            </LabeledFact>
+          </LabeledFactList>
         </div>
       </div>
       <div className="flex gap-x-8 gap-y-1 max-md:grid max-md:grid-cols-2">
-        <Item label={program.runCount === null ? 'runs' : programsText.runsCounted(count(program.runCount))}>
-          <Readout value={rate?.runsPerSecond ?? Number.NaN} unit="/s" />
+        <Item
+          label={program.runCount === null ? 'runs' : programsText.runsCounted(formatCount(program.runCount))}
+        >
+          <LargeNumber value={rate?.runsPerSecond ?? Number.NaN} unit="/s" />
         </Item>
         <Item label={programsText.lastSecond}>
-          <Readout value={rate?.nsPerRun ?? Number.NaN} unit="ns/run" format={(value) => count(value)} />
+          <LargeNumber
+            value={rate?.nsPerRun ?? Number.NaN}
+            unit="ns/run"
+            format={(value) => formatCount(value)}
+          />
         </Item>
         <Item label={programsText.coreShare}>
-          <Readout value={rate?.cpu ?? Number.NaN} unit="%" format={percent} />
+          <LargeNumber value={rate?.cpu ?? Number.NaN} unit="%" format={formatPercent} />
         </Item>
       </div>
     </header>

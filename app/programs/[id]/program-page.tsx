@@ -1,14 +1,14 @@
 'use client';
 
-import { MissingResource } from '../../_components/missing-resource.tsx';
+import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { HeadSkeleton } from '../_components/head-skeleton.tsx';
+import { ObjectHeaderSkeleton } from '../_components/head-skeleton.tsx';
 import { useProgram } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { InstructionListing } from './instruction-listing.tsx';
 import { ProgramAttachments } from './program-attachments.tsx';
 import { ProgramDetails } from './program-details.tsx';
-import { ProgramHead } from './program-head.tsx';
+import { ProgramPageHeader } from './program-head.tsx';
 
 /** Page of a program: owner, cost, attach points, maps and instructions. */
 export function ProgramPage({ id }: { id: number }) {
@@ -17,7 +17,7 @@ export function ProgramPage({ id }: { id: number }) {
   if (program !== undefined && program.id === id)
     return (
       <>
-        <ProgramHead program={program} gone={gone} />
+        <ProgramPageHeader program={program} gone={gone} />
         <div className="grid grid-cols-[minmax(0,1fr)_400px] grid-rows-[auto_1fr] gap-y-4 px-(--gutter) pb-8 max-xl:grid-cols-1 max-xl:grid-rows-none">
           <ProgramAttachments program={program} />
           <div className="min-w-0 xl:row-span-2 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">
@@ -27,11 +27,11 @@ export function ProgramPage({ id }: { id: number }) {
         </div>
       </>
     );
-  if (error === null) return <HeadSkeleton what="program" />;
+  if (error === null) return <ObjectHeaderSkeleton what="program" />;
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">{programsText.programTitle(id)}</h1>
-      <MissingResource
+      <MissingResourceNotice
         error={error}
         gone={gone ? programsText.programNotFound : null}
         list={{ href: '/programs', words: programsText.allPrograms }}

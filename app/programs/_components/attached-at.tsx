@@ -2,7 +2,7 @@ import type { Attachment, BpfDevice, BpfProgram } from '../../../contract/progra
 import { programsText } from '../text.ts';
 
 /** Shows the first attach point of a program, and the number of others. */
-export function AttachedAt({ program }: { program: BpfProgram }) {
+export function AttachPointCell({ program }: { program: BpfProgram }) {
   const [first] = program.attachments;
   if (first === undefined)
     return (
@@ -16,14 +16,14 @@ export function AttachedAt({ program }: { program: BpfProgram }) {
   return (
     <span title={[...all, ...(rest > 0 ? [programsText.andMore(rest)] : [])].join('\n')}>
       <span className="code text-ink-2">{first.hook}</span> {first.target}
-      <AttachOrder attachment={first} />
+      <AttachOrderLabel attachment={first} />
       {more > 0 && <span className="text-muted"> {programsText.andMore(more)}</span>}
     </span>
   );
 }
 
 /** Shows the position among several programs at an attach point; nothing if the program is alone. */
-export function AttachOrder({ attachment: { position, of } }: { attachment: Attachment }) {
+export function AttachOrderLabel({ attachment: { position, of } }: { attachment: Attachment }) {
   if (position === null || of === null || of < 2) return null;
   return (
     <span className="text-muted tabular-nums" title={programsText.orderOf(position + 1, of)}>
@@ -34,7 +34,7 @@ export function AttachOrder({ attachment: { position, of } }: { attachment: Atta
 }
 
 /** Labels the network namespace of a device. */
-export function namespaceLabel(device: BpfDevice): string {
+export function formatDeviceNamespace(device: BpfDevice): string {
   const { namespace } = device;
   if (namespace === null) return programsText.unknownNamespace;
   return namespace.host ? 'host' : (namespace.name ?? `netns ${namespace.inode}`);

@@ -1,5 +1,5 @@
 import { type ReactNode, useId } from 'react';
-import { NotAvailable } from '../../_components/number.tsx';
+import { NotAvailableNumber } from '../../_components/number.tsx';
 
 /** List of labeled details, one per line. */
 export function DetailList({ label, children }: { label: string; children: ReactNode }) {
@@ -30,7 +30,7 @@ export function Detail({ label, title, unknown = null, children }: DetailProps) 
     >
       <dt className="text-muted">{label}</dt>
       <dd className="min-w-0 text-ink-2 tabular-nums">
-        {unknown === null ? children : <NotAvailable reason={unknown} slot={false} />}
+        {unknown === null ? children : <NotAvailableNumber reason={unknown} slot={false} />}
       </dd>
     </div>
   );

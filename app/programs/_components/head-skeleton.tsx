@@ -1,15 +1,15 @@
-import { Skeleton } from '../../_components/skeleton.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { programsText } from '../text.ts';
 
 /** Placeholder for the header of a program's or map's page. */
-export const HeadSkeleton = ({ what }: { what: string }) => (
+export const ObjectHeaderSkeleton = ({ what }: { what: string }) => (
   <div className="border-line-1 border-b px-(--gutter) py-3" aria-busy="true">
     <p className="sr-only">{programsText.loading(what)}</p>
     <div className="flex h-6 items-center">
-      <Skeleton className="h-3! w-56" />
+      <ValueSkeleton className="h-3! w-56" />
     </div>
     <div className="mt-1 flex h-5 items-center">
-      <Skeleton className="w-96 max-w-full" />
+      <ValueSkeleton className="w-96 max-w-full" />
     </div>
   </div>
 );

@@ -1,16 +1,16 @@
-import type { Sorting } from '../../_components/table/column.ts';
+import type { TableSorting } from '../../_components/table/column.ts';
 
 /** Filter and sort order of a list as kept in the URL. */
-export interface ListFilter<Key extends string> extends Sorting<Key> {
+export interface ObjectListFilter<Key extends string> extends TableSorting<Key> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
 }
 
 /** Returns functions that parse and write such a filter; `plain` names the default order. */
-export function listFilter<Key extends string>(keys: readonly Key[], plain: Key) {
+export function createObjectListFilterParser<Key extends string>(keys: readonly Key[], plain: Key) {
   return {
-    plain: { text: '', owner: null, sort: plain, descending: false } satisfies ListFilter<Key>,
-    parse(query: URLSearchParams): ListFilter<Key> {
+    plain: { text: '', owner: null, sort: plain, descending: false } satisfies ObjectListFilter<Key>,
+    parse(query: URLSearchParams): ObjectListFilter<Key> {
       const owner = query.get('owner');
       return {
         text: query.get('q') ?? '',
@@ -19,7 +19,7 @@ export function listFilter<Key extends string>(keys: readonly Key[], plain: Key)
         descending: query.get('order') === 'desc',
       };
     },
-    query(view: ListFilter<Key>): string {
+    query(view: ObjectListFilter<Key>): string {
       const query = new URLSearchParams();
       if (view.text !== '') query.set('q', view.text);
       if (view.owner !== null) query.set('owner', view.owner);
@@ -31,7 +31,7 @@ export function listFilter<Key extends string>(keys: readonly Key[], plain: Key)
 }
 
 /** Tells if each word of `text` occurs in one of the texts. */
-export const containsAllWords = (text: string, texts: readonly string[]): boolean =>
+export const matchesAllWords = (text: string, texts: readonly string[]): boolean =>
   text
     .toLowerCase()
     .split(/\s+/)

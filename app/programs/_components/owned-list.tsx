@@ -6,14 +6,14 @@ import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
-import { Facet, FilterField } from '../../_components/filter-field.tsx';
-import type { Column } from '../../_components/table/column.ts';
+import { FacetButton, FilterTextField } from '../../_components/filter-field.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { count } from '../../_lib/format.ts';
+import { formatCount } from '../../_lib/format.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { programsText } from '../text.ts';
-import { containsAllWords, type ListFilter } from './list-filter.ts';
+import { matchesAllWords, type ObjectListFilter } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
   /** Plural noun, e.g. `maps`. */
@@ -23,17 +23,17 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   rows: readonly Row[] | null;
   error: Error | null;
   retry: () => void;
-  columns: readonly Column<Row, Key>[];
+  columns: readonly TableColumn<Row, Key>[];
   /** Texts of a row that the filter searches. */
   texts: (row: Row) => readonly string[];
-  view: ListFilter<Key>;
-  change: (change: Partial<ListFilter<Key>>) => void;
+  view: ObjectListFilter<Key>;
+  change: (change: Partial<ObjectListFilter<Key>>) => void;
   /** Shown if the node has no such objects. */
   none: ReactNode;
 }
 
 /** Page of the node's maps or links, filtered by text and owner. */
-export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key extends string>({
+export function ObjectListPage<Row extends { id: number; owner: BpfOwner }, Key extends string>({
   what,
   title,
   placeholder,
@@ -52,7 +52,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
     const found = (rows ?? []).filter(
       (row) =>
         (view.owner === null || isPodlane(row) === (view.owner === 'podlane')) &&
-        containsAllWords(view.text, [String(row.id), ...texts(row)]),
+        matchesAllWords(view.text, [String(row.id), ...texts(row)]),
     );
     return [...found.filter(isPodlane), ...found.filter((row) => !isPodlane(row))];
   }, [rows, view.text, view.owner, texts]);
@@ -62,7 +62,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
     <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
       <h1 className="sr-only">{title}</h1>
       <FilterBar>
-        <FilterField
+        <FilterTextField
           text={view.text}
           change={(text) => change({ text })}
           label={programsText.filterList(what)}
@@ -70,14 +70,14 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
         />
         <div className="flex items-center gap-1 max-md:-mx-2">
           {(['podlane', 'foreign'] as const).map((owner) => (
-            <Facet
+            <FacetButton
               key={owner}
               count={rows === null ? undefined : owner === 'podlane' ? ownCount : rows.length - ownCount}
               on={view.owner === owner}
               toggle={() => change({ owner: view.owner === owner ? null : owner })}
             >
               {programsText.owners[owner]}
-            </Facet>
+            </FacetButton>
           ))}
         </div>
       </FilterBar>
@@ -92,7 +92,7 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
               title={programsText.nothingMatches}
               action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
             >
-              {programsText.onThisNode(count(rows.length), what)}
+              {programsText.onThisNode(formatCount(rows.length), what)}
             </EmptyState>
           ) : (
             none
@@ -113,7 +113,9 @@ export function OwnedList<Row extends { id: number; owner: BpfOwner }, Key exten
       <TableFooter
         keys={programsText.keyHints}
         text={
-          rows === null ? '' : `${filtered ? `${count(shown.length)} of ` : ''}${count(rows.length)} ${what}`
+          rows === null
+            ? ''
+            : `${filtered ? `${formatCount(shown.length)} of ` : ''}${formatCount(rows.length)} ${what}`
         }
         failed={rows === null ? null : error}
       />

@@ -1,12 +1,12 @@
 import type { BpfOwner } from '../../../contract/program.ts';
-import { ownerText } from '../program-queries.ts';
+import { formatBpfOwner } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 /** Shows the owner of a program, map or link; the title gives details. */
-export function Owner({ owner }: { owner: BpfOwner }) {
+export function BpfOwnerLabel({ owner }: { owner: BpfOwner }) {
   if (owner.kind === 'podlane')
     return (
-      <span title={ownerText(owner)}>
+      <span title={formatBpfOwner(owner)}>
         <b className="font-[550]">Podlane</b> <span className="text-muted">{owner.what}</span>
       </span>
     );

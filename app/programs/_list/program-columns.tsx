@@ -1,17 +1,17 @@
 import Link from 'next/link';
 import type { BpfProgram } from '../../../contract/program.ts';
-import { NotAvailable, SiNumber } from '../../_components/number.tsx';
-import type { Column } from '../../_components/table/column.ts';
-import { clock, count, percent } from '../../_lib/format.ts';
-import { AttachedAt } from '../_components/attached-at.tsx';
-import { Owner } from '../_components/owner.tsx';
-import { ownerText, programName } from '../program-queries.ts';
+import { NotAvailableNumber, SiNumber } from '../../_components/number.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
+import { formatClockTime, formatCount, formatPercent } from '../../_lib/format.ts';
+import { AttachPointCell } from '../_components/attached-at.tsx';
+import { BpfOwnerLabel } from '../_components/owner.tsx';
+import { formatBpfOwner, formatProgramName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import type { ProgramSortKey } from './program-filter.ts';
 
 const idle = programsText.noRuns;
 
-export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
+export const programColumns: readonly TableColumn<BpfProgram, ProgramSortKey>[] = [
   {
     key: 'id',
     label: programsText.id,
@@ -26,16 +26,16 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
     label: programsText.programColumn,
     width: 'w-[196px] max-md:w-auto',
     head: true,
-    sort: programName,
+    sort: formatProgramName,
     cell: (program) => (
       <Link
         href={`/programs/${program.id}`}
         prefetch={false}
         data-row-link
-        title={programName(program)}
+        title={formatProgramName(program)}
         className="code font-semibold after:absolute after:inset-0 focus-visible:outline-none"
       >
-        {programName(program)}
+        {formatProgramName(program)}
       </Link>
     ),
   },
@@ -52,15 +52,15 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
     label: programsText.owner,
     width: 'w-[172px]',
     from: 'max-lg:hidden',
-    sort: ({ owner }) => ownerText(owner),
-    cell: ({ owner }) => <Owner owner={owner} />,
+    sort: ({ owner }) => formatBpfOwner(owner),
+    cell: ({ owner }) => <BpfOwnerLabel owner={owner} />,
   },
   {
     key: 'attached',
     label: programsText.attachedAt,
     from: 'max-xl:hidden',
     sort: ({ attachments }) => attachments[0]?.hook ?? null,
-    cell: (program) => <AttachedAt program={program} />,
+    cell: (program) => <AttachPointCell program={program} />,
   },
   {
     key: 'loaded',
@@ -68,7 +68,9 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
     width: 'w-[116px]',
     from: 'max-2xl:hidden',
     sort: ({ loadedAt }) => Date.parse(loadedAt),
-    cell: ({ loadedAt }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(loadedAt))}</span>,
+    cell: ({ loadedAt }) => (
+      <span className="text-ink-2 tabular-nums">{formatClockTime(Date.parse(loadedAt))}</span>
+    ),
   },
   {
     key: 'instructions',
@@ -80,9 +82,9 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
     sort: ({ instructions }) => instructions,
     cell: ({ instructions }) =>
       instructions === 0 ? (
-        <NotAvailable reason={programsText.notReported} slot={false} />
+        <NotAvailableNumber reason={programsText.notReported} slot={false} />
       ) : (
-        <span className="tabular-nums">{count(instructions)}</span>
+        <span className="tabular-nums">{formatCount(instructions)}</span>
       ),
   },
   {
@@ -127,8 +129,8 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
     sort: ({ rate }) => rate?.nsPerRun ?? null,
     cell: ({ rate }) => {
       const ns = rate?.nsPerRun ?? null;
-      if (ns === null) return <NotAvailable reason={idle} slot={false} />;
-      return <span className="tabular-nums">{count(ns)}</span>;
+      if (ns === null) return <NotAvailableNumber reason={idle} slot={false} />;
+      return <span className="tabular-nums">{formatCount(ns)}</span>;
     },
   },
   {
@@ -143,10 +145,10 @@ export const programColumns: readonly Column<BpfProgram, ProgramSortKey>[] = [
 ];
 
 function CpuShare({ share }: { share: number }) {
-  if (Number.isNaN(share)) return <NotAvailable reason={idle} slot={false} />;
+  if (Number.isNaN(share)) return <NotAvailableNumber reason={idle} slot={false} />;
   return (
     <span className={`tabular-nums ${share === 0 ? 'text-muted' : ''}`}>
-      {percent(share)}
+      {formatPercent(share)}
       <span className="pl-[3px] text-12 text-muted">%</span>
     </span>
   );

@@ -1,6 +1,6 @@
 import type { BpfProgram } from '../../../contract/program.ts';
-import type { Sorting } from '../../_components/table/column.ts';
-import { ownerText, programName } from '../program-queries.ts';
+import type { TableSorting } from '../../_components/table/column.ts';
+import { formatBpfOwner, formatProgramName } from '../program-queries.ts';
 
 export const programSortKeys = [
   'default',
@@ -20,7 +20,7 @@ export const programSortKeys = [
 export type ProgramSortKey = (typeof programSortKeys)[number];
 
 /** Filter and sort order as kept in the URL. */
-export interface ProgramFilter extends Sorting<ProgramSortKey> {
+export interface ProgramFilter extends TableSorting<ProgramSortKey> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
   types: readonly string[];
@@ -48,7 +48,7 @@ export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
 }
 
 /** Returns the query string of a filter without default values, e.g. `owner=foreign&type=xdp&sort=cpu&order=desc`. */
-export function programFilterQuery(view: ProgramFilter): string {
+export function buildProgramFilterQuery(view: ProgramFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.owner !== null) query.set('owner', view.owner);
@@ -78,7 +78,7 @@ export function filterPrograms(programs: readonly BpfProgram[], view: ProgramFil
 function matches(program: BpfProgram, word: string): boolean {
   if (word === String(program.id)) return true;
   const texts = [
-    ...[programName(program), program.name, program.type, program.tag, ownerText(program.owner)],
+    ...[formatProgramName(program), program.name, program.type, program.tag, formatBpfOwner(program.owner)],
     ...program.pins,
     ...program.holders.map(({ name, pid }) => `${name} ${pid}`),
     ...program.attachments.map(({ hook, target, device }) => `${hook} ${target} ${device?.name ?? ''}`),
@@ -86,14 +86,14 @@ function matches(program: BpfProgram, word: string): boolean {
   return texts.some((text) => text.toLowerCase().includes(word));
 }
 
-export interface ProgramFacets {
+export interface ProgramFacetCounts {
   podlane: number;
   foreign: number;
   types: [type: string, programs: number][];
 }
 
 /** Counts the programs of each facet, regardless of the filter; types by descending count. */
-export function programFacets(programs: readonly BpfProgram[]): ProgramFacets {
+export function countProgramFacets(programs: readonly BpfProgram[]): ProgramFacetCounts {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);
   const podlane = programs.filter(({ owner }) => owner.kind === 'podlane').length;

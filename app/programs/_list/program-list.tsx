@@ -5,24 +5,29 @@ import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
-import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
+import {
+  FacetButton,
+  FacetDivider,
+  FilterTextField,
+  toggleListItem,
+} from '../../_components/filter-field.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count } from '../../_lib/format.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
-import { useUrlState } from '../../_lib/use-url-state.ts';
+import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { usePrograms } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { programColumns } from './program-columns.tsx';
 import {
+  buildProgramFilterQuery,
+  countProgramFacets,
   emptyProgramFilter,
   filterPrograms,
   hasProgramFilter,
   parseProgramFilter,
-  programFacets,
-  programFilterQuery,
 } from './program-filter.ts';
 import { ProgramSummary } from './program-summary.tsx';
 import { RunStatsSwitch } from './run-stats-switch.tsx';
@@ -32,11 +37,11 @@ const shownTypes = 6;
 /** Page of all eBPF programs on the node with their current cost. */
 export function ProgramListPage() {
   const { data, error, refetch } = usePrograms();
-  const [view, change] = useUrlState(parseProgramFilter, programFilterQuery);
+  const [view, change] = useUrlQueryState(parseProgramFilter, buildProgramFilterQuery);
   const stale = useSamplesAreStale() || (data !== undefined && error !== null);
   const all = data?.items ?? null;
   const shown = useMemo(() => filterPrograms(all ?? [], view), [all, view]);
-  const facets = useMemo(() => programFacets(all ?? []), [all]);
+  const facets = useMemo(() => countProgramFacets(all ?? []), [all]);
   const clear = () => change({ ...emptyProgramFilter, sort: view.sort, descending: view.descending });
   const types = [
     ...facets.types.filter(([type]) => view.types.includes(type)),
@@ -47,7 +52,7 @@ export function ProgramListPage() {
       <h1 className="sr-only">{programsText.programs}</h1>
       <ProgramSummary programs={all} stale={stale} />
       <FilterBar>
-        <FilterField
+        <FilterTextField
           text={view.text}
           change={(text) => change({ text })}
           label={programsText.filterPrograms}
@@ -55,25 +60,25 @@ export function ProgramListPage() {
         />
         <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
           {(['podlane', 'foreign'] as const).map((owner) => (
-            <Facet
+            <FacetButton
               key={owner}
               count={all === null ? undefined : facets[owner]}
               on={view.owner === owner}
               toggle={() => change({ owner: view.owner === owner ? null : owner })}
             >
               {programsText.owners[owner]}
-            </Facet>
+            </FacetButton>
           ))}
           {types.length > 0 && <FacetDivider />}
           {types.map(([type, number]) => (
-            <Facet
+            <FacetButton
               key={type}
               count={number}
               on={view.types.includes(type)}
-              toggle={() => change({ types: toggleItem(view.types, type) })}
+              toggle={() => change({ types: toggleListItem(view.types, type) })}
             >
               <span className="code">{type}</span>
-            </Facet>
+            </FacetButton>
           ))}
         </div>
         <span className="flex-1" />
@@ -91,7 +96,7 @@ export function ProgramListPage() {
               title={programsText.noProgramMatches}
               action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
             >
-              {programsText.programsLoaded(count(all.length))}
+              {programsText.programsLoaded(formatCount(all.length))}
             </EmptyState>
           ) : (
             <EmptyState title={programsText.noPrograms}>{programsText.noProgramsDetail}</EmptyState>
@@ -116,7 +121,7 @@ export function ProgramListPage() {
         text={
           all === null
             ? ''
-            : `${hasProgramFilter(view) ? `${count(shown.length)} of ` : ''}${count(all.length)} programs · read ${clock(Date.parse(data?.time ?? ''))}`
+            : `${hasProgramFilter(view) ? `${formatCount(shown.length)} of ` : ''}${formatCount(all.length)} programs · read ${formatClockTime(Date.parse(data?.time ?? ''))}`
         }
         failed={data !== undefined && error !== null ? error : null}
       />
@@ -130,7 +135,7 @@ function ScanProblems({ reasons }: { reasons: readonly string[] }) {
     <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">
       {reasons.map((reason) => (
         <li key={reason} className="flex items-start gap-1.5">
-          <WarningSign className="mt-px size-3.5" /> {reason}
+          <WarningIcon className="mt-px size-3.5" /> {reason}
         </li>
       ))}
     </ul>

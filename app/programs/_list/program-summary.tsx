@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
 import type { BpfProgram } from '../../../contract/program.ts';
-import { Readout } from '../../_components/number.tsx';
-import { percent } from '../../_lib/format.ts';
+import { LargeNumber } from '../../_components/number.tsx';
+import { formatPercent } from '../../_lib/format.ts';
 import { programsText } from '../text.ts';
-import { programFacets } from './program-filter.ts';
+import { countProgramFacets } from './program-filter.ts';
 
 /** Summary of all programs: count and total cost. */
 export function ProgramSummary({
@@ -13,7 +13,7 @@ export function ProgramSummary({
   programs: readonly BpfProgram[] | null;
   stale: boolean;
 }) {
-  const facets = programFacets(programs ?? []);
+  const facets = countProgramFacets(programs ?? []);
   const sum = (of: (program: BpfProgram) => number | null | undefined) =>
     programs === null ? Number.NaN : programs.reduce((total, program) => total + (of(program) ?? 0), 0);
   const counted = programs?.some(({ rate }) => rate !== null) === true;
@@ -26,16 +26,16 @@ export function ProgramSummary({
       className={`grid grid-cols-4 border-line-1 border-b px-(--gutter) max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? '[&_*]:text-muted' : ''}`}
     >
       <Item label={programs === null ? 'programs' : programsText.ownerCounts(facets.podlane, facets.foreign)}>
-        <Readout value={programs?.length ?? Number.NaN} unit="programs" />
+        <LargeNumber value={programs?.length ?? Number.NaN} unit="programs" />
       </Item>
       <Item label={programsText.totalRuns}>
-        <Readout value={rate((program) => program.rate?.runsPerSecond)} unit="/s" />
+        <LargeNumber value={rate((program) => program.rate?.runsPerSecond)} unit="/s" />
       </Item>
-      <Item label={counted ? programsText.coreShareOwn(percent(ownCpu)) : programsText.coreShare}>
-        <Readout value={rate((program) => program.rate?.cpu)} unit="%" format={percent} />
+      <Item label={counted ? programsText.coreShareOwn(formatPercent(ownCpu)) : programsText.coreShare}>
+        <LargeNumber value={rate((program) => program.rate?.cpu)} unit="%" format={formatPercent} />
       </Item>
       <Item label={programsText.memoryMapsExcluded}>
-        <Readout value={sum((program) => program.memoryBytes)} unit="B" />
+        <LargeNumber value={sum((program) => program.memoryBytes)} unit="B" />
       </Item>
     </section>
   );

@@ -1,21 +1,21 @@
 'use client';
 
 import type { ProgramStatistics } from '../../../contract/program.ts';
-import { notify } from '../../_components/toast.tsx';
-import { useMissingRole } from '../../_lib/session-queries.ts';
+import { showToast } from '../../_components/toast.tsx';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
-import { useKeepStatistics } from '../program-queries.ts';
+import { useKeepRunStatsEnabled } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 /** Shows if run stats are enabled, and keeps them enabled if switched on. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
-  const keep = useKeepStatistics();
-  const lacks = useMissingRole('operator');
+  const keep = useKeepRunStatsEnabled();
+  const lacks = useMissingRoleReason('operator');
   const { on, always, problem } = statistics;
   const { checked, pending, choose } = useOptimisticSwitch(always, (chosen) =>
     keep.mutateAsync(chosen, {
       onError: ({ message }) =>
-        notify({ tone: 'failed', title: programsText.runStatsFailed, detail: message }),
+        showToast({ tone: 'failed', title: programsText.runStatsFailed, detail: message }),
     }),
   );
   const state =

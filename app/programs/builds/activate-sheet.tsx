@@ -8,8 +8,8 @@ import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
 import { useActivateBuild } from './build-queries.ts';
-import { ActivationProgress } from './last-activation.tsx';
-import { shortBuildId } from './short-build-id.ts';
+import { ActivationProgressBar } from './last-activation.tsx';
+import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 const steps = [
@@ -26,7 +26,7 @@ interface Props {
 }
 
 /** Sheet that activates a build: steps, equivalent command and progress. */
-export function ActivateSheet({ build, builds, close }: Props) {
+export function ActivateBuildSheet({ build, builds, close }: Props) {
   const { mutate, isPending, isSuccess, data, error } = useActivateBuild();
   const confirm = useRef<HTMLButtonElement>(null);
   useEffect(() => confirm.current?.focus(), []);
@@ -40,7 +40,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
     <Sheet
       open
       onOpenChange={(open) => !open && close()}
-      title={isSuccess ? buildsText.activated : buildsText.activateTitle(shortBuildId(build.sha256))}
+      title={isSuccess ? buildsText.activated : buildsText.activateTitle(shortenBuildId(build.sha256))}
       description={buildsText.activateDescription}
       footer={
         isSuccess ? (
@@ -85,7 +85,7 @@ export function ActivateSheet({ build, builds, close }: Props) {
           <dt className="text-muted">{buildsText.signedBy}</dt>
           <dd>{build.installed ? buildsText.unsigned : build.signer}</dd>
         </dl>
-        {shown !== null && <ActivationProgress activation={shown} />}
+        {shown !== null && <ActivationProgressBar activation={shown} />}
         {error !== null && <ErrorNotice error={error} title={buildsText.activateFailed} />}
         {!isSuccess && (
           <>

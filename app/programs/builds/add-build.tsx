@@ -6,17 +6,17 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
 import { FileField } from '../../_components/file-field.tsx';
-import { notify } from '../../_components/toast.tsx';
+import { showToast } from '../../_components/toast.tsx';
 import { fileToBase64 } from '../../_lib/file-encoding.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { useAddBuild } from './build-queries.ts';
-import { shortBuildId } from './short-build-id.ts';
+import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 
 /** Form that uploads a signed build. The agent verifies and stores it; it is not activated. */
-export function AddBuild({ refused }: { refused: string | null }) {
+export function AddBuildForm({ refused }: { refused: string | null }) {
   const add = useAddBuild();
   const [object, chooseObject] = useState<File | null>(null);
   const [signature, chooseSignature] = useState<File | null>(null);
@@ -35,9 +35,9 @@ export function AddBuild({ refused }: { refused: string | null }) {
     const wanted = { object: await fileToBase64(object), signature: (await signature.text()).trim() };
     add.mutate(wanted, {
       onSuccess: ({ sha256 }) => {
-        notify({
+        showToast({
           tone: 'done',
-          title: buildsText.buildAdded(shortBuildId(sha256)),
+          title: buildsText.buildAdded(shortenBuildId(sha256)),
           detail: buildsText.buildAddedDetail,
         });
         chooseObject(null);
@@ -58,7 +58,7 @@ export function AddBuild({ refused }: { refused: string | null }) {
           event.preventDefault();
           if (reason !== null || add.isPending) return;
           submit().catch(({ message }: Error) =>
-            notify({ tone: 'failed', title: sharedText.fileUnreadable, detail: message }),
+            showToast({ tone: 'failed', title: sharedText.fileUnreadable, detail: message }),
           );
         }}
       >

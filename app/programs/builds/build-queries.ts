@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { Build, BuildActivation, BuildSigner, Builds, NewBuild } from '../../../contract/build.ts';
-import { callApi } from '../../_lib/api.ts';
+import { requestApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
 
@@ -10,17 +10,17 @@ const list = ['builds'] as const;
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
-    queryFn: ({ signal }) => callApi<Builds>('/builds', { signal }),
+    queryFn: ({ signal }) => requestApi<Builds>('/builds', { signal }),
     refetchInterval: ({ state }) => (state.data?.activation?.state === 'running' ? 250 : false),
     staleTime: 5000,
   });
 
 /** Trusted signing keys. */
-export const useSigners = () =>
+export const useTrustedSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],
     queryFn: async ({ signal }) =>
-      (await callApi<{ items: BuildSigner[] }>('/builds/signers', { signal })).items,
+      (await requestApi<{ items: BuildSigner[] }>('/builds/signers', { signal })).items,
   });
 
 /** Mutation after which the list of builds is loaded again, also if it failed. */
@@ -30,15 +30,15 @@ function useBuildCall<Wanted, Answer>(ask: (wanted: Wanted) => Promise<Answer>) 
 }
 
 export const useAddBuild = () =>
-  useBuildCall((wanted: NewBuild) => callApi<Build>('/builds', { body: wanted }));
+  useBuildCall((wanted: NewBuild) => requestApi<Build>('/builds', { body: wanted }));
 
 export const useRemoveBuild = () =>
-  useBuildCall((sha256: string) => callApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
+  useBuildCall((sha256: string) => requestApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
 
 /** Activates a build; resolves when every hook runs it. null: rolls back to the previous build. */
 export const useActivateBuild = () =>
   useBuildCall((sha256: string | null) =>
-    callApi<BuildActivation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
+    requestApi<BuildActivation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {
       method: 'POST',
     }),
   );

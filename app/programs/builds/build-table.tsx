@@ -5,13 +5,13 @@ import { useState } from 'react';
 import type { Build } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { NotAvailable } from '../../_components/number.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { bytes, clock } from '../../_lib/format.ts';
+import { NotAvailableNumber } from '../../_components/number.tsx';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatByteSize, formatClockTime } from '../../_lib/format.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { useRemoveBuild } from './build-queries.ts';
-import { shortBuildId } from './short-build-id.ts';
+import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 const head =
@@ -67,7 +67,7 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
       <th scope="row" className={`${cell} text-left font-normal`}>
         <span className="flex items-center gap-1">
           <b className="code font-semibold" title={build.sha256}>
-            {shortBuildId(build.sha256)}
+            {shortenBuildId(build.sha256)}
           </b>
           <CopyButton text={build.sha256} what={buildsText.copySha256} className="-my-1 size-6! text-muted" />
         </span>
@@ -75,7 +75,7 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
       <td className={cell}>
         <BuildState build={build} />
       </td>
-      <td className={`${cell} ${wide} text-right tabular-nums`}>{bytes(build.bytes)}</td>
+      <td className={`${cell} ${wide} text-right tabular-nums`}>{formatByteSize(build.bytes)}</td>
       <td className={`${cell} ${wide} truncate`}>
         {build.installed ? (
           <span className="text-muted">{buildsText.bundled}</span>
@@ -83,15 +83,15 @@ function Row({ build, refused, activate }: { build: Build } & Omit<Props, 'build
           build.signer
         ) : (
           <span className="inline-flex items-center gap-1.5 text-12">
-            <WarningSign /> {buildsText.untrustedKey}
+            <WarningIcon /> {buildsText.untrustedKey}
           </span>
         )}
       </td>
       <td className={`${cell} max-lg:hidden truncate text-ink-2 tabular-nums`}>
         {build.addedAt === null ? (
-          <NotAvailable reason={buildsText.bundledReason} slot={false} />
+          <NotAvailableNumber reason={buildsText.bundledReason} slot={false} />
         ) : (
-          `${clock(Date.parse(build.addedAt))} by ${build.addedBy}`
+          `${formatClockTime(Date.parse(build.addedAt))} by ${build.addedBy}`
         )}
       </td>
       <td className={`${cell} text-right`}>
@@ -123,7 +123,8 @@ function BuildActions({ build, refused, activate }: { build: Build } & Omit<Prop
   const [sure, setSure] = useState(false);
   const gone = () =>
     remove.mutate(build.sha256, {
-      onError: ({ message }) => notify({ tone: 'failed', title: buildsText.removeFailed, detail: message }),
+      onError: ({ message }) =>
+        showToast({ tone: 'failed', title: buildsText.removeFailed, detail: message }),
     });
   if (sure)
     return (

@@ -5,15 +5,15 @@ import { useState } from 'react';
 import type { Build, Builds } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { ActivateSheet } from './activate-sheet.tsx';
-import { AddBuild } from './add-build.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { ActivateBuildSheet } from './activate-sheet.tsx';
+import { AddBuildForm } from './add-build.tsx';
 import { useBuilds } from './build-queries.ts';
 import { BuildTable } from './build-table.tsx';
-import { LastActivation } from './last-activation.tsx';
-import { shortBuildId } from './short-build-id.ts';
+import { LastActivationNotice } from './last-activation.tsx';
+import { shortenBuildId } from './short-build-id.ts';
 import { SignerList } from './signer-list.tsx';
 import { buildsText } from './text.ts';
 
@@ -21,7 +21,7 @@ import { buildsText } from './text.ts';
 export function BuildsPage() {
   const { data, error, refetch } = useBuilds();
   const [chosen, choose] = useState<Build | null>(null);
-  const lacks = useMissingRole('admin');
+  const lacks = useMissingRoleReason('admin');
   const previous = data?.items.find((build) => build.previous);
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_400px] px-(--gutter) py-4 pb-12 max-xl:grid-cols-1 max-xl:gap-y-6">
@@ -39,7 +39,7 @@ export function BuildsPage() {
             <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
             {previous === undefined
               ? buildsText.noPreviousBuild
-              : buildsText.rollBackTo(shortBuildId(previous.sha256))}
+              : buildsText.rollBackTo(shortenBuildId(previous.sha256))}
           </Button>
         </div>
         {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
@@ -51,18 +51,18 @@ export function BuildsPage() {
             <ErrorState error={error} retry={() => void refetch()} />
           ) : (
             <span className="flex h-9 items-center border-line-2 border-t">
-              <Skeleton className="w-96 max-w-full" />
+              <ValueSkeleton className="w-96 max-w-full" />
             </span>
           )}
         </div>
-        {data?.activation != null && <LastActivation activation={data.activation} />}
+        {data?.activation != null && <LastActivationNotice activation={data.activation} />}
       </div>
       <div className="min-w-0 xl:border-line-1 xl:border-l xl:pl-6">
-        <AddBuild refused={lacks} />
+        <AddBuildForm refused={lacks} />
         <SignerList />
       </div>
       {chosen !== null && data !== undefined && (
-        <ActivateSheet build={chosen} builds={data} close={() => choose(null)} />
+        <ActivateBuildSheet build={chosen} builds={data} close={() => choose(null)} />
       )}
     </div>
   );
@@ -80,9 +80,9 @@ function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
   if (installed === undefined) return null;
   return (
     <div className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-2 border-line-2 border-y py-2">
-      <WarningSign />
+      <WarningIcon />
       <p className="min-w-0 flex-1 basis-72">
-        {buildsText.newerBuild} <span className="code">{shortBuildId(installed.sha256)}</span>
+        {buildsText.newerBuild} <span className="code">{shortenBuildId(installed.sha256)}</span>
         {buildsText.newerBuildDetail}
       </p>
       <Button disabled={refused} onClick={() => choose(installed)}>

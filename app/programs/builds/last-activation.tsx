@@ -1,12 +1,12 @@
 import { Check } from 'lucide-react';
 import type { BuildActivation } from '../../../contract/build.ts';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count, duration } from '../../_lib/format.ts';
-import { shortBuildId } from './short-build-id.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount, formatDuration } from '../../_lib/format.ts';
+import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 /** Shows the last activation of a build. */
-export function LastActivation({ activation }: { activation: BuildActivation }) {
+export function LastActivationNotice({ activation }: { activation: BuildActivation }) {
   const { build, from, actor, startedAt, state, error } = activation;
   return (
     <section aria-labelledby="last" className="mt-6">
@@ -16,13 +16,13 @@ export function LastActivation({ activation }: { activation: BuildActivation }) 
       </h2>
       <div className="border-line-2 border-t py-2">
         <p className="flex flex-wrap items-center gap-x-2">
-          <span className="code">{shortBuildId(from)}</span> {buildsText.to}{' '}
-          <b className="code font-semibold">{shortBuildId(build)}</b>
+          <span className="code">{shortenBuildId(from)}</span> {buildsText.to}{' '}
+          <b className="code font-semibold">{shortenBuildId(build)}</b>
           <span className="text-12 text-muted">
-            {buildsText.byActor(actor, clock(Date.parse(startedAt)))}
+            {buildsText.byActor(actor, formatClockTime(Date.parse(startedAt)))}
           </span>
         </p>
-        <ActivationProgress activation={activation} />
+        <ActivationProgressBar activation={activation} />
         {state === 'undone' && error !== null && (
           <p className="mt-1 text-12 text-ink-2 [overflow-wrap:anywhere]">{error}</p>
         )}
@@ -32,7 +32,7 @@ export function LastActivation({ activation }: { activation: BuildActivation }) 
 }
 
 /** Progress of an activation as a bar and text. */
-export function ActivationProgress({
+export function ActivationProgressBar({
   activation: { state, attachments, milliseconds },
 }: {
   activation: BuildActivation;
@@ -54,9 +54,11 @@ export function ActivationProgress({
         {state === 'done' && (
           <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
         )}
-        {state === 'undone' && <WarningSign />}
-        {state === 'undone' ? buildsText.rolledBack : buildsText.replacedOn(count(replaced), count(total))}
-        {milliseconds !== null && buildsText.inTime(duration(milliseconds))}
+        {state === 'undone' && <WarningIcon />}
+        {state === 'undone'
+          ? buildsText.rolledBack
+          : buildsText.replacedOn(formatCount(replaced), formatCount(total))}
+        {milliseconds !== null && buildsText.inTime(formatDuration(milliseconds))}
       </p>
     </div>
   );

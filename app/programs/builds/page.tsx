@@ -4,6 +4,6 @@ import { buildsText } from './text.ts';
 
 export const metadata: Metadata = { title: buildsText.builds };
 
-export default function Page() {
+export default function ProgramsBuildsRoute() {
   return <BuildsPage />;
 }

@@ -2,13 +2,13 @@
 
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { useSigners } from './build-queries.ts';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { useTrustedSigners } from './build-queries.ts';
 import { buildsText } from './text.ts';
 
 /** List of trusted signing keys. */
 export function SignerList() {
-  const { data: signers, error, refetch } = useSigners();
+  const { data: signers, error, refetch } = useTrustedSigners();
   return (
     <section aria-labelledby="signers" aria-busy={signers === undefined && error === null} className="mt-6">
       <h2 id="signers" className="flex min-h-8 items-center font-semibold">
@@ -22,7 +22,7 @@ export function SignerList() {
             </div>
           ) : (
             <span className="flex h-9 items-center">
-              <Skeleton className="w-60" />
+              <ValueSkeleton className="w-60" />
             </span>
           )
         ) : signers.length === 0 ? (

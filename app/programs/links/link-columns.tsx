@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import type { BpfLink } from '../../../contract/program.ts';
-import { NotAvailable } from '../../_components/number.tsx';
-import type { Column } from '../../_components/table/column.ts';
-import { namespaceLabel } from '../_components/attached-at.tsx';
-import { Owner } from '../_components/owner.tsx';
-import { ownerText } from '../program-queries.ts';
+import { NotAvailableNumber } from '../../_components/number.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
+import { formatDeviceNamespace } from '../_components/attached-at.tsx';
+import { BpfOwnerLabel } from '../_components/owner.tsx';
+import { formatBpfOwner } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 export const linkSortKeys = [
@@ -20,7 +20,7 @@ export const linkSortKeys = [
 ] as const;
 export type LinkSortKey = (typeof linkSortKeys)[number];
 
-export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
+export const linkColumns: readonly TableColumn<BpfLink, LinkSortKey>[] = [
   {
     key: 'id',
     label: programsText.id,
@@ -65,7 +65,7 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
     sort: ({ attachType }) => attachType,
     cell: ({ attachType }) =>
       attachType === null ? (
-        <NotAvailable reason={programsText.noAttachType} slot={false} />
+        <NotAvailableNumber reason={programsText.noAttachType} slot={false} />
       ) : (
         <span className="code text-ink-2">{attachType}</span>
       ),
@@ -88,12 +88,12 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
     label: programsText.namespace,
     width: 'w-[150px]',
     from: 'max-lg:hidden',
-    sort: ({ device }) => (device === null ? null : namespaceLabel(device)),
+    sort: ({ device }) => (device === null ? null : formatDeviceNamespace(device)),
     cell: ({ device }) =>
       device === null ? (
-        <NotAvailable reason={programsText.noDevice} slot={false} />
+        <NotAvailableNumber reason={programsText.noDevice} slot={false} />
       ) : (
-        <span className="text-ink-2">{namespaceLabel(device)}</span>
+        <span className="text-ink-2">{formatDeviceNamespace(device)}</span>
       ),
   },
   {
@@ -101,8 +101,8 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
     label: programsText.owner,
     width: 'w-[190px]',
     from: 'max-md:hidden max-xl:pr-(--gutter)',
-    sort: ({ owner }) => ownerText(owner),
-    cell: ({ owner }) => <Owner owner={owner} />,
+    sort: ({ owner }) => formatBpfOwner(owner),
+    cell: ({ owner }) => <BpfOwnerLabel owner={owner} />,
   },
   {
     key: 'pin',
@@ -111,7 +111,7 @@ export const linkColumns: readonly Column<BpfLink, LinkSortKey>[] = [
     sort: ({ pins }) => pins[0] ?? null,
     cell: ({ pins }) =>
       pins[0] === undefined ? (
-        <NotAvailable reason={programsText.notPinned} slot={false} />
+        <NotAvailableNumber reason={programsText.notPinned} slot={false} />
       ) : (
         <span className="code text-muted" title={pins.join('\n')}>
           {pins[0]}

@@ -2,26 +2,33 @@
 
 import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { useUrlState } from '../../_lib/use-url-state.ts';
-import { listFilter } from '../_components/list-filter.ts';
-import { OwnedList } from '../_components/owned-list.tsx';
-import { ownerText, useBpfLinks } from '../program-queries.ts';
+import { useUrlQueryState } from '../../_lib/use-url-state.ts';
+import { createObjectListFilterParser } from '../_components/list-filter.ts';
+import { ObjectListPage } from '../_components/owned-list.tsx';
+import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { linkColumns, linkSortKeys } from './link-columns.tsx';
 
-const { parse, query } = listFilter(linkSortKeys, 'default');
+const { parse, query } = createObjectListFilterParser(linkSortKeys, 'default');
 
 const texts = (link: BpfLink) => [
-  ...[link.type, link.attachType ?? '', link.programName, link.target, ownerText(link.owner), ...link.pins],
+  ...[
+    link.type,
+    link.attachType ?? '',
+    link.programName,
+    link.target,
+    formatBpfOwner(link.owner),
+    ...link.pins,
+  ],
   ...[link.device?.name ?? '', link.device?.namespace?.name ?? ''],
 ];
 
 /** Page of all bpf_links on the node. */
 export function LinkListPage() {
   const { data, error, refetch } = useBpfLinks();
-  const [view, change] = useUrlState(parse, query);
+  const [view, change] = useUrlQueryState(parse, query);
   return (
-    <OwnedList
+    <ObjectListPage
       what={programsText.linksNoun}
       title={programsText.links}
       placeholder={programsText.linkFilterPlaceholder}

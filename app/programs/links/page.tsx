@@ -4,6 +4,6 @@ import { LinkListPage } from './link-list.tsx';
 
 export const metadata: Metadata = { title: programsText.links };
 
-export default function LinksPage() {
+export default function ProgramsLinksRoute() {
   return <LinkListPage />;
 }

@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
-import { callApi } from '../../_lib/api.ts';
+import { requestApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;
 
@@ -10,7 +10,7 @@ const one = (id: number) => ['map', id] as const;
 export const useMaps = () =>
   useQuery({
     queryKey: ['maps'],
-    queryFn: async ({ signal }) => (await callApi<{ items: BpfMap[] }>('/maps', { signal })).items,
+    queryFn: async ({ signal }) => (await requestApi<{ items: BpfMap[] }>('/maps', { signal })).items,
     staleTime: 5000,
   });
 
@@ -18,18 +18,18 @@ export const useMaps = () =>
 export const useMap = (id: number) =>
   useQuery({
     queryKey: one(id),
-    queryFn: ({ signal }) => callApi<BpfMapDetail>(`/maps/${id}`, { signal }),
+    queryFn: ({ signal }) => requestApi<BpfMapDetail>(`/maps/${id}`, { signal }),
     staleTime: 5000,
   });
 
-export interface EntryFilter {
+export interface MapEntryFilter {
   search: string;
   /** Leaves out entries whose value is all zero. */
   filled: boolean;
 }
 
 /** Entries of a map page by page, in the kernel's order. */
-export const useEntries = (id: number, { search, filled }: EntryFilter, enabled: boolean) =>
+export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, enabled: boolean) =>
   useInfiniteQuery({
     queryKey: [...one(id), 'entries', search, filled],
     queryFn: ({ pageParam, signal }) => {
@@ -37,7 +37,7 @@ export const useEntries = (id: number, { search, filled }: EntryFilter, enabled:
       if (search !== '') query.set('search', search);
       if (filled) query.set('filled', 'true');
       if (pageParam !== null) query.set('cursor', pageParam);
-      return callApi<MapEntryPage>(`/maps/${id}/entries?${query}`, { signal });
+      return requestApi<MapEntryPage>(`/maps/${id}/entries?${query}`, { signal });
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
@@ -47,23 +47,23 @@ export const useEntries = (id: number, { search, filled }: EntryFilter, enabled:
   });
 
 /** Path that downloads all entries as a file. */
-export const exportPath = (id: number): string => `/api/v1/maps/${id}/export`;
+export const mapExportPath = (id: number): string => `/api/v1/maps/${id}/export`;
 
 /** Writes an entry of one of Podlane's maps. */
-export function useWriteEntry(id: number) {
+export function useWriteMapEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (entry: Pick<MapEntry, 'key' | 'value'>) =>
-      callApi<unknown>(`/maps/${id}/entries`, { method: 'PUT', body: entry }),
+      requestApi<unknown>(`/maps/${id}/entries`, { method: 'PUT', body: entry }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }
 
-export function useDeleteEntry(id: number) {
+export function useDeleteMapEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (keyHex: string) =>
-      callApi<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
+      requestApi<unknown>(`/maps/${id}/entries?key=${keyHex}`, { method: 'DELETE' }),
     onSuccess: () => client.invalidateQueries({ queryKey: one(id) }),
   });
 }

@@ -4,6 +4,6 @@ import { mapsText } from './text.ts';
 
 export const metadata: Metadata = { title: mapsText.maps };
 
-export default function MapsPage() {
+export default function ProgramsMapsRoute() {
   return <MapListPage />;
 }

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { isWriteConflict } from '../../_lib/rule-queries.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { isRuleWriteConflict } from '../../_lib/rule-queries.ts';
 
 interface ChangeErrorProps {
   error: Error | null;
@@ -11,14 +11,14 @@ interface ChangeErrorProps {
 }
 
 /** Shows why a change of the rules failed, beside the buttons of its sheet. */
-export const ChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
+export const RuleChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
   <p role="status" className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full">
     {error === null ? (
       children
     ) : (
       <>
-        <WarningSign className="mt-px size-3.5" />
-        {isWriteConflict(error) ? conflict : error.message}
+        <WarningIcon className="mt-px size-3.5" />
+        {isRuleWriteConflict(error) ? conflict : error.message}
       </>
     )}
   </p>

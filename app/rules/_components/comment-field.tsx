@@ -11,7 +11,7 @@ interface CommentFieldProps {
 }
 
 /** Comment that is saved with a version of the rules. */
-export const CommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
+export const VersionCommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
   <TextField
     {...field}
     label={rulesText.comment}

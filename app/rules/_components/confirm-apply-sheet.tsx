@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
-import { ChangeError } from './change-error.tsx';
+import { RuleChangeError } from './change-error.tsx';
 
 interface ConfirmApplySheetProps {
   title: string;
@@ -16,7 +16,7 @@ interface ConfirmApplySheetProps {
 }
 
 /** Sheet that confirms applying rules. */
-export const ConfirmApplySheet = ({
+export const ConfirmApplyRulesSheet = ({
   title,
   description,
   apply,
@@ -32,7 +32,7 @@ export const ConfirmApplySheet = ({
     description={description}
     footer={
       <>
-        <ChangeError error={apply.error} conflict={conflict} />
+        <RuleChangeError error={apply.error} conflict={conflict} />
         <Button onClick={close}>{sharedText.cancel}</Button>
         <Button look="primary" disabled={apply.isPending} onClick={go}>
           {sharedText.apply}

@@ -3,20 +3,28 @@
 import { useState } from 'react';
 import type { RulesPlan } from '../../../contract/rules.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { count } from '../../_lib/format.ts';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatCount } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { CommentField } from '../_components/comment-field.tsx';
-import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
-import { RuleChangesSection, ruleChangesSummary } from './rule-changes.tsx';
-import { SizesTable } from './sizes-table.tsx';
+import { VersionCommentField } from '../_components/comment-field.tsx';
+import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
+import { formatRuleChanges, RuleChangesSection } from './rule-changes.tsx';
+import { RuleSizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
-import { changeCopy, type WorkingCopy } from './working-copy.ts';
+import { type RulesWorkingCopy, updateWorkingCopy } from './working-copy.ts';
 
 /** Confirms applying the editor's rules: shows changes, map updates and warnings, and takes a comment. */
-export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: RulesPlan; close: () => void }) {
+export function ApplyEditedRulesSheet({
+  copy,
+  plan,
+  close,
+}: {
+  copy: RulesWorkingCopy;
+  plan: RulesPlan;
+  close: () => void;
+}) {
   const [comment, setComment] = useState('');
   const apply = useApplyRules();
   const { text, etag } = copy;
@@ -25,10 +33,10 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       { text, etag, comment },
       {
         onSuccess: (active) => {
-          changeCopy({ opened: text, source: 'active', version: active.version, etag: active.etag });
-          notify({
+          updateWorkingCopy({ opened: text, source: 'active', version: active.version, etag: active.etag });
+          showToast({
             title: editorText.versionActive(active.version),
-            detail: ruleChangesSummary(plan.changes),
+            detail: formatRuleChanges(plan.changes),
             tone: 'done',
           });
           close();
@@ -36,7 +44,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
       },
     );
   return (
-    <ConfirmApplySheet
+    <ConfirmApplyRulesSheet
       title={editorText.applyTitle}
       description={editorText.applyDescription}
       apply={apply}
@@ -53,7 +61,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
           <ul className="mt-1 grid gap-1 border-line-2 border-t pt-1.5 text-12 text-ink-2">
             {plan.warnings.map(({ rule, message }) => (
               <li key={`${rule} ${message}`} className="flex items-start gap-1.5">
-                <WarningSign className="mt-px size-3.5" /> {rule}: {message}
+                <WarningIcon className="mt-px size-3.5" /> {rule}: {message}
               </li>
             ))}
           </ul>
@@ -63,14 +71,14 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
         <h3 className="font-semibold">
           {editorText.kernelTables}{' '}
           <span className="font-normal text-12 text-muted">
-            {editorText.entryChanges(count(plan.write.written), count(plan.write.removed))}
+            {editorText.entryChanges(formatCount(plan.write.written), formatCount(plan.write.removed))}
           </span>
         </h3>
         <div className="mt-1 border-line-2 border-t">
-          <SizesTable sizes={plan.sizes} limits={plan.limits} />
+          <RuleSizesTable sizes={plan.sizes} limits={plan.limits} />
         </div>
       </section>
-      <CommentField
+      <VersionCommentField
         value={comment}
         change={setComment}
         enter={() => !apply.isPending && go()}
@@ -83,7 +91,7 @@ export function ApplySheet({ copy, plan, close }: { copy: WorkingCopy; plan: Rul
           <CopyButton text={command} what={sharedText.copyCommand} />
         </div>
       </section>
-    </ConfirmApplySheet>
+    </ConfirmApplyRulesSheet>
   );
 }
 

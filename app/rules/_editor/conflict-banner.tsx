@@ -2,36 +2,38 @@
 
 import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock } from '../../_lib/format.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime } from '../../_lib/format.ts';
 import { editorText } from './text.ts';
-import { workingCopyOf } from './use-synced-copy.ts';
-import { changeCopy, openCopy } from './working-copy.ts';
+import { createWorkingCopy } from './use-synced-copy.ts';
+import { openWorkingCopy, updateWorkingCopy } from './working-copy.ts';
 
 /** Shows that someone else applied rules while these were being edited, and offers to discard or keep the edits. */
-export function ConflictBanner({ active, staged }: { active: ActiveRules; staged: StagedRules | null }) {
+export function RulesConflictBanner({ active, staged }: { active: ActiveRules; staged: StagedRules | null }) {
   return (
     <div
       role="alert"
       className="flex flex-wrap items-center gap-x-3 gap-y-2 border-signal border-b bg-signal-wash px-(--gutter) py-2"
     >
       <p className="flex min-w-0 flex-1 items-start gap-1.5">
-        <WarningSign className="mt-[3px] size-3.5" />
+        <WarningIcon className="mt-[3px] size-3.5" />
         <span>
           <b className="font-semibold">{editorText.conflictTitle}</b>{' '}
           <span className="text-ink-2">
             {editorText.conflictDetail(
               active.actor ?? editorText.someone,
               active.version,
-              active.time !== null ? editorText.atTime(clock(Date.parse(active.time))) : '',
+              active.time !== null ? editorText.atTime(formatClockTime(Date.parse(active.time))) : '',
               active.comment !== null && active.comment !== '' ? ` (${active.comment})` : '',
             )}
           </span>
         </span>
       </p>
       <span className="flex flex-wrap gap-2">
-        <Button onClick={() => openCopy(workingCopyOf(active, staged))}>{editorText.discardMine}</Button>
-        <Button onClick={() => changeCopy({ etag: active.etag, version: active.version })}>
+        <Button onClick={() => openWorkingCopy(createWorkingCopy(active, staged))}>
+          {editorText.discardMine}
+        </Button>
+        <Button onClick={() => updateWorkingCopy({ etag: active.etag, version: active.version })}>
           {editorText.keepMine}
         </Button>
       </span>

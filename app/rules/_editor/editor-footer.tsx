@@ -2,15 +2,15 @@
 
 import { useRouter } from 'next/navigation';
 import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
-import { Button, Key } from '../../_components/button.tsx';
-import { notify } from '../../_components/toast.tsx';
+import { Button, KeyboardKey } from '../../_components/button.tsx';
+import { showToast } from '../../_components/toast.tsx';
 import { useStageRules } from '../../_lib/rule-queries.ts';
 import { editorText } from './text.ts';
-import { workingCopyOf } from './use-synced-copy.ts';
-import { changeCopy, openCopy, type WorkingCopy } from './working-copy.ts';
+import { createWorkingCopy } from './use-synced-copy.ts';
+import { openWorkingCopy, type RulesWorkingCopy, updateWorkingCopy } from './working-copy.ts';
 
 interface EditorFooterProps {
-  copy: WorkingCopy | null;
+  copy: RulesWorkingCopy | null;
   active: ActiveRules | undefined;
   staged: StagedRules | null;
   dirty: boolean;
@@ -22,7 +22,7 @@ interface EditorFooterProps {
 }
 
 /** Footer of the editor: origin of the text, and buttons to discard, stage or apply it. */
-export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
+export function RuleEditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
   const router = useRouter();
   const save = useStageRules();
   const changed = dirty || copy?.source === 'staged';
@@ -33,11 +33,11 @@ export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply 
       { text, etag: staged?.etag ?? null },
       {
         onSuccess: () => {
-          changeCopy({ opened: text, source: 'staged' });
+          updateWorkingCopy({ opened: text, source: 'staged' });
           router.push('/rules/staged');
         },
         onError: (error) =>
-          notify({ title: editorText.stagingFailed, detail: error.message, tone: 'failed' }),
+          showToast({ title: editorText.stagingFailed, detail: error.message, tone: 'failed' }),
       },
     );
   };
@@ -48,14 +48,14 @@ export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply 
       </p>
       <span aria-hidden="true" className="flex gap-3 text-12 text-muted max-lg:hidden">
         <span>
-          <Key>Ctrl F</Key> {editorText.search}
+          <KeyboardKey>Ctrl F</KeyboardKey> {editorText.search}
         </span>
         <span>
-          <Key>Ctrl ⏎</Key> {editorText.apply}
+          <KeyboardKey>Ctrl ⏎</KeyboardKey> {editorText.apply}
         </span>
       </span>
       {dirty && active !== undefined && (
-        <Button look="quiet" onClick={() => openCopy(workingCopyOf(active, staged))}>
+        <Button look="quiet" onClick={() => openWorkingCopy(createWorkingCopy(active, staged))}>
           {editorText.discardChanges}
         </Button>
       )}
@@ -73,7 +73,7 @@ export function EditorFooter({ copy, active, staged, dirty, ready, lacks, apply 
   );
 }
 
-function sourceWords(copy: WorkingCopy | null, dirty: boolean): string {
+function sourceWords(copy: RulesWorkingCopy | null, dirty: boolean): string {
   if (copy === null) return '';
   const from = {
     active: copy.version === 0 ? editorText.fromNothing : editorText.fromActive(copy.version),

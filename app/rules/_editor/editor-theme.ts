@@ -96,4 +96,4 @@ const words = HighlightStyle.define([
   { tag: [tags.punctuation, tags.separator, tags.bracket, tags.meta], color: 'var(--text-muted)' },
 ]);
 
-export const editorTheme: Extension = [look, syntaxHighlighting(words)];
+export const yamlEditorTheme: Extension = [look, syntaxHighlighting(words)];

@@ -4,21 +4,21 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import { useState } from 'react';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
-import { Field, inputLook } from '../../_components/field.tsx';
+import { FormField, inputClasses } from '../../_components/field.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useImportRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { editorText } from './text.ts';
-import { openCopy } from './working-copy.ts';
+import { openWorkingCopy } from './working-copy.ts';
 
 /**
  * Imports rules from a file or pasted text, as a Podlane rule set or Kubernetes NetworkPolicies, into the
  * editor. Opened by `?import`.
  */
-export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
+export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
   const open = useSearchParams().has('import');
   const router = useRouter();
   const [text, setText] = useState('');
@@ -31,7 +31,7 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
   const take = () =>
     read.mutate(text, {
       onSuccess: ({ text: written, source, rules }) => {
-        openCopy({
+        openWorkingCopy({
           text: written,
           opened: '',
           source: 'import',
@@ -39,7 +39,7 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
           etag: active?.etag ?? '',
         });
         const what = source === 'rules' ? editorText.ruleSet : editorText.networkPolicies;
-        notify({
+        showToast({
           title: editorText.rulesImported(rules.rules.length, what),
           detail: editorText.importedDetail,
           tone: 'done',
@@ -72,7 +72,7 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
       }
     >
       <div className="grid gap-4 p-6 max-md:p-4">
-        <Field label={editorText.importFile}>
+        <FormField label={editorText.importFile}>
           {(tied) => (
             <input
               {...tied}
@@ -82,14 +82,14 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
                 event.target.files?.[0]
                   ?.text()
                   .then(setText, ({ message }: Error) =>
-                    notify({ title: sharedText.fileUnreadable, detail: message, tone: 'failed' }),
+                    showToast({ title: sharedText.fileUnreadable, detail: message, tone: 'failed' }),
                   );
               }}
               className="min-h-(--control) text-12 text-ink-2 file:mr-3 file:h-(--control) file:rounded-2 file:border file:border-line-2 file:bg-surface-1 file:px-2.5 file:text-13 file:text-ink-1"
             />
           )}
-        </Field>
-        <Field label={editorText.importText} hint={editorText.importHint}>
+        </FormField>
+        <FormField label={editorText.importText} hint={editorText.importHint}>
           {(tied) => (
             <textarea
               {...tied}
@@ -97,14 +97,14 @@ export function ImportSheet({ dirty, active }: { dirty: boolean; active: ActiveR
               onChange={(event) => setText(event.target.value)}
               spellCheck={false}
               rows={16}
-              className={`${inputLook} code h-auto! w-full resize-y py-1.5`}
+              className={`${inputClasses} code h-auto! w-full resize-y py-1.5`}
             />
           )}
-        </Field>
+        </FormField>
         {read.error !== null && (
           <div role="alert" className="text-12 text-ink-2">
             <p className="flex items-start gap-1.5">
-              <WarningSign className="mt-px size-3.5" />
+              <WarningIcon className="mt-px size-3.5" />
               {errors.length === 0 ? read.error.message : editorText.importFailed}
             </p>
             <ul className="mt-1 max-h-40 overflow-y-auto">

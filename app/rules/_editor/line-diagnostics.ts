@@ -3,7 +3,7 @@ import { ApiError } from '../../_lib/api.ts';
 import type { LineDiagnostic } from './yaml-editor.tsx';
 
 /** Diagnostics by line: errors of an invalid text, or warnings of the plan. */
-export function lineDiagnostics(plan: RulesPlan | undefined, error: Error | null): LineDiagnostic[] {
+export function buildLineDiagnostics(plan: RulesPlan | undefined, error: Error | null): LineDiagnostic[] {
   if (error instanceof ApiError)
     return error.errors.map(({ line, path, message }) => ({
       line: line ?? 1,

@@ -1,13 +1,13 @@
 'use client';
 
 import type { RulesPlan, RuleView } from '../../../contract/rules.ts';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { count, duration } from '../../_lib/format.ts';
-import { PodLinks } from '../_rule/pod-links.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatCount, formatDuration } from '../../_lib/format.ts';
+import { PodLinkList } from '../_rule/pod-links.tsx';
 import { RuleEntriesTable } from '../_rule/rule-entries-table.tsx';
-import { ruleChangesSummary } from './rule-changes.tsx';
-import { SizesTable } from './sizes-table.tsx';
+import { formatRuleChanges } from './rule-changes.tsx';
+import { RuleSizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
 import type { LineDiagnostic } from './yaml-editor.tsx';
 
@@ -23,7 +23,7 @@ interface PlanPaneProps {
 }
 
 /** Shows the dry run of the editor's text: validity, changes and compiled sizes. Nothing is written. */
-export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPaneProps) {
+export function RulesPlanPane({ plan, error, notes, current, rule, goToLine }: PlanPaneProps) {
   return (
     <div className="grid content-start gap-5 px-4 py-3 max-lg:px-(--gutter)">
       <section aria-labelledby="dry-run">
@@ -39,26 +39,26 @@ export function PlanPane({ plan, error, notes, current, rule, goToLine }: PlanPa
             role="alert"
             className="flex items-start gap-1.5 border-line-2 border-t py-1.5 text-12 text-ink-2"
           >
-            <WarningSign className="mt-px size-3.5" /> {error.message}
+            <WarningIcon className="mt-px size-3.5" /> {error.message}
           </p>
         )}
         {plan === undefined && error === null && <Waiting />}
         {plan !== undefined && error === null && (
           <div className={`border-line-2 border-t pt-1 ${current ? '' : 'opacity-60'}`}>
             <p className="flex min-h-6 flex-wrap items-center gap-x-4 text-12 text-ink-2">
-              <span>{ruleChangesSummary(plan.changes)}</span>
+              <span>{formatRuleChanges(plan.changes)}</span>
               <span className="tabular-nums">
-                {editorText.writes(count(plan.write.written), count(plan.write.removed))}
+                {editorText.writes(formatCount(plan.write.written), formatCount(plan.write.removed))}
               </span>
               <span className="text-muted tabular-nums">
-                {editorText.compiledIn(duration(plan.compileMs))}
+                {editorText.compiledIn(formatDuration(plan.compileMs))}
               </span>
             </p>
-            <SizesTable sizes={plan.sizes} limits={plan.limits} />
+            <RuleSizesTable sizes={plan.sizes} limits={plan.limits} />
           </div>
         )}
       </section>
-      {error === null && plan !== undefined && <RuleAtCursor view={plan.view ?? null} rule={rule} />}
+      {error === null && plan !== undefined && <RuleAtCursorEntries view={plan.view ?? null} rule={rule} />}
     </div>
   );
 }
@@ -91,7 +91,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
             className="grid w-full grid-cols-[14px_52px_minmax(0,1fr)] items-start gap-1.5 py-1 text-left hover:bg-surface-2"
           >
             {severity === 'error' ? (
-              <WarningSign className="mt-px size-3.5" />
+              <WarningIcon className="mt-px size-3.5" />
             ) : (
               <span aria-hidden="true" className="mt-px text-center text-muted">
                 !
@@ -110,7 +110,7 @@ function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
 }
 
 /** Shows the compiled entries of the rule at the cursor. */
-export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: string | null }) {
+export function RuleAtCursorEntries({ view, rule }: { view: RuleView | null; rule: string | null }) {
   const shown = view !== null && view.rule.name === rule ? view : null;
   return (
     <section aria-labelledby="under-cursor" className="min-w-0">
@@ -118,7 +118,7 @@ export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: stri
         <span className="truncate">{rule ?? editorText.noRuleAtCursor}</span>
         {shown !== null && (
           <span className="flex-none font-normal text-12 text-muted tabular-nums">
-            {count(shown.entryCount)} {shown.entryCount === 1 ? 'entry' : 'entries'}
+            {formatCount(shown.entryCount)} {shown.entryCount === 1 ? 'entry' : 'entries'}
           </span>
         )}
       </h2>
@@ -131,7 +131,7 @@ export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: stri
           <>
             <div className="flex gap-2 pb-1.5">
               <span className="flex-none text-muted">{editorText.appliesTo}</span>
-              <PodLinks pods={shown.pods} none={editorText.noPods} />
+              <PodLinkList pods={shown.pods} none={editorText.noPods} />
             </div>
             {shown.entryCount === 0 ? (
               <p className="text-ink-2">{shown.warning ?? editorText.noEntriesReason}</p>
@@ -148,7 +148,7 @@ export function RuleAtCursor({ view, rule }: { view: RuleView | null; rule: stri
 function Waiting() {
   return ['w-56', 'w-40', 'w-48'].map((width) => (
     <span key={width} className="flex h-6 items-center border-line-1 border-b">
-      <Skeleton className={width} />
+      <ValueSkeleton className={width} />
     </span>
   ));
 }

@@ -10,7 +10,7 @@ const kinds = [
 ] as const;
 
 /** Summarizes changes as text, e.g. `2 added, 1 changed`. */
-export function ruleChangesSummary(changes: RuleChanges): string {
+export function formatRuleChanges(changes: RuleChanges): string {
   const parts: string[] = kinds
     .filter(({ key }) => changes[key].length > 0)
     .map(({ key, word }) => `${changes[key].length} ${word}`);
@@ -58,7 +58,7 @@ export const RuleChangesSection = ({ changes, children }: { changes: RuleChanges
   <section>
     <h3 className="font-semibold">
       {editorText.changes}{' '}
-      <span className="font-normal text-12 text-muted">{ruleChangesSummary(changes)}</span>
+      <span className="font-normal text-12 text-muted">{formatRuleChanges(changes)}</span>
     </h3>
     <div className="mt-1 border-line-2 border-t pt-1">
       <RuleChangeList changes={changes} />

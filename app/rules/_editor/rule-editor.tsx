@@ -4,20 +4,20 @@ import dynamic from 'next/dynamic';
 import { useRouter, useSearchParams } from 'next/navigation';
 import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { useActiveRules, useRulesPlan, useRuleView, useStagedRules } from '../../_lib/rule-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useDebounced } from '../../_lib/use-debounced.ts';
-import { ApplySheet } from './apply-sheet.tsx';
-import { ConflictBanner } from './conflict-banner.tsx';
-import { EditorFooter } from './editor-footer.tsx';
-import { ImportSheet } from './import-sheet.tsx';
-import { lineDiagnostics } from './line-diagnostics.ts';
-import { PlanPane, RuleAtCursor } from './plan-pane.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { useActiveRules, useRuleDetails, useRulesDryRun, useStagedRules } from '../../_lib/rule-queries.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { useDebouncedValue } from '../../_lib/use-debounced.ts';
+import { ApplyEditedRulesSheet } from './apply-sheet.tsx';
+import { RulesConflictBanner } from './conflict-banner.tsx';
+import { RuleEditorFooter } from './editor-footer.tsx';
+import { ImportRulesSheet } from './import-sheet.tsx';
+import { buildLineDiagnostics } from './line-diagnostics.ts';
+import { RuleAtCursorEntries, RulesPlanPane } from './plan-pane.tsx';
 import { editorText } from './text.ts';
-import { useSyncedCopy } from './use-synced-copy.ts';
-import { changeCopy } from './working-copy.ts';
-import type { EditorHandle } from './yaml-editor.tsx';
+import { useSyncedWorkingCopy } from './use-synced-copy.ts';
+import { updateWorkingCopy } from './working-copy.ts';
+import type { YamlEditorHandle } from './yaml-editor.tsx';
 
 const YamlEditor = dynamic(() => import('./yaml-editor.tsx'), { ssr: false, loading: () => <Lines /> });
 
@@ -25,29 +25,29 @@ const YamlEditor = dynamic(() => import('./yaml-editor.tsx'), { ssr: false, load
 const settleMs = 350;
 
 /** Page of the rule editor: YAML beside the result of a dry run. Nothing changes until the rules are applied. */
-export function RuleEditor() {
+export function RuleEditorPage() {
   const active = useActiveRules();
   const staged = useStagedRules();
-  const { copy, dirty, outdated } = useSyncedCopy(active.data, staged.data);
+  const { copy, dirty, outdated } = useSyncedWorkingCopy(active.data, staged.data);
   const [rule, setRule] = useState<string | null>(null);
   const [applying, setApplying] = useState(false);
-  const lacks = useMissingRole('operator');
-  const editor = useRef<EditorHandle>(null);
+  const lacks = useMissingRoleReason('operator');
+  const editor = useRef<YamlEditorHandle>(null);
   const describedBy = useId();
 
   const text = copy?.text ?? null;
-  const asked = useDebounced(
+  const asked = useDebouncedValue(
     useMemo(() => ({ text, rule }), [text, rule]),
     settleMs,
   );
   // Sessions that may not change rules may not request a dry run either: shows the active rules instead.
-  const plan = useRulesPlan(lacks === null ? asked.text : null, asked.rule);
-  const { data: known } = useRuleView(
+  const plan = useRulesDryRun(lacks === null ? asked.text : null, asked.rule);
+  const { data: known } = useRuleDetails(
     lacks === null ? null : rule,
     copy?.source === 'staged' ? 'staged' : 'active',
   );
   const empty = text !== null && text.trim() === '';
-  const notes = useMemo(() => lineDiagnostics(plan.data, plan.error), [plan.data, plan.error]);
+  const notes = useMemo(() => buildLineDiagnostics(plan.data, plan.error), [plan.data, plan.error]);
   const current = asked.text === text && !plan.isPlaceholderData && !plan.isFetching;
   useGoToRule(editor, copy !== null);
 
@@ -68,7 +68,7 @@ export function RuleEditor() {
   return (
     <>
       {outdated && active.data !== undefined && (
-        <ConflictBanner active={active.data} staged={staged.data ?? null} />
+        <RulesConflictBanner active={active.data} staged={staged.data ?? null} />
       )}
       <div className="grid flex-1 lg:grid-cols-[minmax(0,1fr)_minmax(0,560px)]">
         <section
@@ -80,7 +80,7 @@ export function RuleEditor() {
           ) : (
             <YamlEditor
               text={copy.text}
-              change={(next) => changeCopy({ text: next })}
+              change={(next) => updateWorkingCopy({ text: next })}
               onRule={(span) => setRule(span?.name ?? null)}
               onSubmit={() => ready && lacks === null && setApplying(true)}
               notes={current ? notes : []}
@@ -96,10 +96,10 @@ export function RuleEditor() {
             <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">{editorText.emptyEditor}</p>
           ) : lacks !== null ? (
             <div className="px-4 py-3 max-lg:px-(--gutter)">
-              <RuleAtCursor view={known ?? null} rule={rule} />
+              <RuleAtCursorEntries view={known ?? null} rule={rule} />
             </div>
           ) : (
-            <PlanPane
+            <RulesPlanPane
               plan={plan.data}
               error={plan.error}
               notes={notes}
@@ -113,7 +113,7 @@ export function RuleEditor() {
       <p id={describedBy} className="sr-only">
         {editorText.editorKeys}
       </p>
-      <EditorFooter
+      <RuleEditorFooter
         copy={copy}
         active={active.data}
         staged={staged.data ?? null}
@@ -123,15 +123,15 @@ export function RuleEditor() {
         apply={() => setApplying(true)}
       />
       {applying && copy !== null && plan.data !== undefined && (
-        <ApplySheet copy={copy} plan={plan.data} close={() => setApplying(false)} />
+        <ApplyEditedRulesSheet copy={copy} plan={plan.data} close={() => setApplying(false)} />
       )}
-      <ImportSheet dirty={dirty} active={active.data} />
+      <ImportRulesSheet dirty={dirty} active={active.data} />
     </>
   );
 }
 
 /** Moves the cursor to the rule named by `?rule=` once the editor is loaded. */
-function useGoToRule(editor: React.RefObject<EditorHandle | null>, ready: boolean): void {
+function useGoToRule(editor: React.RefObject<YamlEditorHandle | null>, ready: boolean): void {
   const rule = useSearchParams().get('rule');
   const router = useRouter();
   useEffect(() => {
@@ -154,7 +154,7 @@ function Lines() {
     <div aria-busy="true" className="grid content-start gap-3 p-4">
       {['w-40', 'w-24', 'w-32', 'w-56', 'w-48', 'w-64', 'w-40'].map((width, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: bars without identity
-        <Skeleton key={index} className={`${width} ${index > 1 ? 'ml-6' : ''}`} />
+        <ValueSkeleton key={index} className={`${width} ${index > 1 ? 'ml-6' : ''}`} />
       ))}
     </div>
   );

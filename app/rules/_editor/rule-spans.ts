@@ -17,7 +17,7 @@ export interface RuleSpan {
  * Finds the rules in the syntax tree of a text, including incomplete text that is not a valid rule set yet.
  * @param slice returns a part of the text
  */
-export function ruleSpans(tree: Tree, slice: (from: number, to: number) => string): RuleSpan[] {
+export function findRuleSpans(tree: Tree, slice: (from: number, to: number) => string): RuleSpan[] {
   const content = tree.topNode.getChild('Document');
   const set = content && mappingIn(content);
   const rules = set && valueUnder(set, 'rules', slice);
@@ -36,7 +36,7 @@ export function ruleSpans(tree: Tree, slice: (from: number, to: number) => strin
 }
 
 /** Returns the rule at a position of the text: the last one that begins before it. */
-export const ruleAt = (spans: readonly RuleSpan[], position: number): RuleSpan | null =>
+export const findRuleAtPosition = (spans: readonly RuleSpan[], position: number): RuleSpan | null =>
   spans.findLast(({ from }) => from <= position) ?? null;
 
 const mappingIn = (node: SyntaxNode): SyntaxNode | null =>

@@ -1,5 +1,5 @@
 import type { RuleSizes } from '../../../contract/rules.ts';
-import { count, quantity } from '../../_lib/format.ts';
+import { formatCount, formatQuantity } from '../../_lib/format.ts';
 import { editorText } from './text.ts';
 
 const tables: readonly { key: keyof RuleSizes; label: string; title: string }[] = [
@@ -13,18 +13,18 @@ const tables: readonly { key: keyof RuleSizes; label: string; title: string }[] 
 ];
 
 /** Shows the sizes of the kernel tables and their limits. */
-export function SizesTable({ sizes, limits }: { sizes: RuleSizes; limits: RuleSizes }) {
+export function RuleSizesTable({ sizes, limits }: { sizes: RuleSizes; limits: RuleSizes }) {
   return (
     <dl className="grid grid-cols-2 gap-x-6 text-12">
       {tables.map(({ key, label, title }) => (
         <div
           key={key}
-          title={editorText.sizeTitle(title, count(limits[key]))}
+          title={editorText.sizeTitle(title, formatCount(limits[key]))}
           className="flex h-6 items-center gap-1.5 border-line-1 border-b tabular-nums"
         >
           <dt className="min-w-0 flex-1 text-muted">{label}</dt>
-          <dd>{count(sizes[key])}</dd>
-          <dd className="whitespace-nowrap text-muted">{editorText.ofLimit(quantity(limits[key]))}</dd>
+          <dd>{formatCount(sizes[key])}</dd>
+          <dd className="whitespace-nowrap text-muted">{editorText.ofLimit(formatQuantity(limits[key]))}</dd>
         </div>
       ))}
     </dl>

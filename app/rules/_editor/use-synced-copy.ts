@@ -2,23 +2,31 @@
 
 import { useEffect } from 'react';
 import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
-import { isDirty, openCopy, useWorkingCopy, type WorkingCopy } from './working-copy.ts';
+import {
+  isWorkingCopyModified,
+  openWorkingCopy,
+  type RulesWorkingCopy,
+  useWorkingCopy,
+} from './working-copy.ts';
 
 /**
  * Keeps the editor's text in sync with the agent. Unmodified text follows the staged rules, or else the
  * active ones. Modified text stays, and `outdated` tells that other rules have been applied since it was
  * opened.
  */
-export function useSyncedCopy(active: ActiveRules | undefined, staged: StagedRules | null | undefined) {
+export function useSyncedWorkingCopy(
+  active: ActiveRules | undefined,
+  staged: StagedRules | null | undefined,
+) {
   const copy = useWorkingCopy();
-  const dirty = isDirty(copy);
+  const dirty = isWorkingCopyModified(copy);
   useEffect(() => {
     if (active === undefined || staged === undefined) return;
-    const next = workingCopyOf(active, staged);
+    const next = createWorkingCopy(active, staged);
     // Keeps rules that were just applied, although other rules may be staged.
     const applied = copy?.source === 'active' && copy.opened === (active.text ?? '');
     const same = copy?.etag === next.etag && (applied || copy.opened === next.opened);
-    if (!dirty && !same) openCopy(next);
+    if (!dirty && !same) openWorkingCopy(next);
   }, [active, staged, copy, dirty]);
   useEffect(() => {
     if (!dirty) return;
@@ -30,7 +38,7 @@ export function useSyncedCopy(active: ActiveRules | undefined, staged: StagedRul
 }
 
 /** Returns the staged rules as a working copy, or else the active rules. */
-export function workingCopyOf(active: ActiveRules, staged: StagedRules | null): WorkingCopy {
+export function createWorkingCopy(active: ActiveRules, staged: StagedRules | null): RulesWorkingCopy {
   const text = staged?.text ?? active.text ?? '';
   const source = staged === null ? 'active' : 'staged';
   return { text, opened: text, source, version: active.version, etag: active.etag };

@@ -3,7 +3,7 @@
 import { useSyncExternalStore } from 'react';
 
 /** Rules being edited. Outlives the editor page, but not the browser tab. */
-export interface WorkingCopy {
+export interface RulesWorkingCopy {
   text: string;
   /** Text when the copy was opened. */
   opened: string;
@@ -13,23 +13,24 @@ export interface WorkingCopy {
   etag: string;
 }
 
-let copy: WorkingCopy | null = null;
+let copy: RulesWorkingCopy | null = null;
 const listeners = new Set<() => void>();
 
 /** Replaces the working copy; null discards it. */
-export function openCopy(next: WorkingCopy | null): void {
+export function openWorkingCopy(next: RulesWorkingCopy | null): void {
   copy = next;
   for (const listener of listeners) listener();
 }
 
 /** Changes some fields of the working copy. */
-export function changeCopy(change: Partial<WorkingCopy>): void {
-  if (copy !== null) openCopy({ ...copy, ...change });
+export function updateWorkingCopy(change: Partial<RulesWorkingCopy>): void {
+  if (copy !== null) openWorkingCopy({ ...copy, ...change });
 }
 
-export const isDirty = (of: WorkingCopy | null): boolean => of !== null && of.text !== of.opened;
+export const isWorkingCopyModified = (of: RulesWorkingCopy | null): boolean =>
+  of !== null && of.text !== of.opened;
 
-export const useWorkingCopy = (): WorkingCopy | null =>
+export const useWorkingCopy = (): RulesWorkingCopy | null =>
   useSyncExternalStore(
     (listener) => {
       listeners.add(listener);

@@ -18,8 +18,8 @@ import {
   placeholder,
 } from '@codemirror/view';
 import { useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
-import { editorTheme } from './editor-theme.ts';
-import { type RuleSpan, ruleAt, ruleSpans } from './rule-spans.ts';
+import { yamlEditorTheme } from './editor-theme.ts';
+import { findRuleAtPosition, findRuleSpans, type RuleSpan } from './rule-spans.ts';
 
 /** Diagnostic of a line, counted from 1. */
 export interface LineDiagnostic {
@@ -28,7 +28,7 @@ export interface LineDiagnostic {
   message: string;
 }
 
-export interface EditorHandle {
+export interface YamlEditorHandle {
   /** Moves the cursor to a line, counted from 1, and centers it. */
   goToLine(line: number): void;
   /** Moves the cursor to the first line of a rule; returns false if no rule has this name. */
@@ -47,7 +47,7 @@ interface YamlEditorProps {
   label: string;
   /** Id of the element that describes the editor. */
   describedBy: string;
-  handle: React.Ref<EditorHandle>;
+  handle: React.Ref<YamlEditorHandle>;
 }
 
 /** Parse time limit in ms, enough for ten thousand rules; the rest is parsed later. */
@@ -55,7 +55,7 @@ const parseMs = 100;
 
 const spansOf = (state: EditorState): RuleSpan[] => {
   const tree = ensureSyntaxTree(state, state.doc.length, parseMs);
-  return tree === null ? [] : ruleSpans(tree, (from, to) => state.sliceDoc(from, to));
+  return tree === null ? [] : findRuleSpans(tree, (from, to) => state.sliceDoc(from, to));
 };
 
 /** Marks the lines of the rule at the cursor. */
@@ -109,7 +109,7 @@ export default function YamlEditor(props: YamlEditorProps) {
         highlightSelectionMatches(),
         search({ top: true }),
         yaml(),
-        editorTheme,
+        yamlEditorTheme,
         ruleMark,
         placeholder('name: my-rules'),
         EditorState.tabSize.of(2),
@@ -141,7 +141,7 @@ export default function YamlEditor(props: YamlEditorProps) {
     });
     let shown = '';
     function follow(of: EditorView): void {
-      const span = ruleAt(spansOf(of.state), of.state.selection.main.head);
+      const span = findRuleAtPosition(spansOf(of.state), of.state.selection.main.head);
       const key = JSON.stringify(span);
       if (key === shown) return;
       shown = key;

@@ -4,26 +4,26 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useMemo } from 'react';
 import type { RuleEntries, RuleEntry } from '../../../contract/rules.ts';
-import { ActionMark } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { inputLook } from '../../_components/field.tsx';
+import { inputClasses } from '../../_components/field.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
-import { FilterField } from '../../_components/filter-field.tsx';
+import { FilterTextField } from '../../_components/filter-field.tsx';
 import { SiNumber } from '../../_components/number.tsx';
-import type { Column } from '../../_components/table/column.ts';
+import type { TableColumn } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { callApi } from '../../_lib/api.ts';
-import { count } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { requestApi } from '../../_lib/api.ts';
+import { formatCount } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
 import { useActiveRules } from '../../_lib/rule-queries.ts';
-import { useDebounced } from '../../_lib/use-debounced.ts';
-import { useUrlState } from '../../_lib/use-url-state.ts';
+import { useDebouncedValue } from '../../_lib/use-debounced.ts';
+import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { entryUseDetails, entryUsesSummary } from '../_rule/entry-uses.ts';
-import { entryPortsLabel } from '../rule-labels.ts';
+import { formatEntryUseDetails, formatEntryUses } from '../_rule/entry-uses.ts';
+import { formatEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
 
 interface View {
@@ -44,11 +44,11 @@ function viewQuery({ rule, pod }: View): string {
   return query.toString();
 }
 
-const useEntries = (query: string) =>
+const useRuleEntries = (query: string) =>
   useInfiniteQuery({
     queryKey: ['rules', 'entries', query],
     queryFn: ({ pageParam, signal }) =>
-      callApi<RuleEntries>(`/rules/entries?${query}&cursor=${pageParam}&limit=200`, { signal }),
+      requestApi<RuleEntries>(`/rules/entries?${query}&cursor=${pageParam}&limit=200`, { signal }),
     initialPageParam: '0',
     getNextPageParam: ({ next }) => next,
     refetchInterval: 4000,
@@ -56,9 +56,9 @@ const useEntries = (query: string) =>
 
 /** Page of all compiled entries, with the rule, pods and peers of each. */
 export function RuleEntriesPage() {
-  const [view, change] = useUrlState(parseView, viewQuery);
-  const query = useDebounced(viewQuery(view), 300);
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useEntries(query);
+  const [view, change] = useUrlQueryState(parseView, viewQuery);
+  const query = useDebouncedValue(viewQuery(view), 300);
+  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRuleEntries(query);
   const pods = usePods().data ?? [];
   const { data: active } = useActiveRules();
   const rows = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? null, [data]);
@@ -67,7 +67,7 @@ export function RuleEntriesPage() {
   return (
     <>
       <FilterBar>
-        <FilterField
+        <FilterTextField
           text={view.rule}
           change={(rule) => change({ rule })}
           label={rulesText.filterByRule}
@@ -83,16 +83,16 @@ export function RuleEntriesPage() {
           spellCheck={false}
           autoComplete="off"
           data-filter
-          className={`${inputLook} w-52 max-md:w-full`}
+          className={`${inputClasses} w-52 max-md:w-full`}
         />
         <datalist id="pods-of-entries">
           {pods.map((pod) => (
-            <option key={pod.id} value={qualifiedPodName(pod)} />
+            <option key={pod.id} value={formatPodName(pod)} />
           ))}
         </datalist>
         <span className="flex-1" />
         <span role="status" className="text-12 text-muted tabular-nums">
-          {rows !== null && rulesText.shownOfTotal(count(rows.length), count(total))}
+          {rows !== null && rulesText.shownOfTotal(formatCount(rows.length), formatCount(total))}
         </span>
       </FilterBar>
       {error !== null && rows === null ? (
@@ -135,7 +135,7 @@ export function RuleEntriesPage() {
   );
 }
 
-const columns: readonly Column<RuleEntry>[] = [
+const columns: readonly TableColumn<RuleEntry>[] = [
   {
     key: 'row',
     label: rulesText.listColumn,
@@ -160,7 +160,7 @@ const columns: readonly Column<RuleEntry>[] = [
     cell: ({ protocol, from, to, length }) => (
       <span className="code" title={rulesText.prefixLength(length)}>
         <span className="md:hidden">{protocol} </span>
-        {entryPortsLabel(protocol, from, to)}
+        {formatEntryPorts(protocol, from, to)}
         {protocol !== 'icmp' && length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
       </span>
     ),
@@ -170,7 +170,7 @@ const columns: readonly Column<RuleEntry>[] = [
     label: rulesText.verdict,
     title: rulesText.verdictColumnTitle,
     width: 'w-22',
-    cell: ({ verdict }) => <ActionMark action={verdict} />,
+    cell: ({ verdict }) => <RuleActionLabel action={verdict} />,
   },
   {
     key: 'rule',
@@ -184,8 +184,8 @@ const columns: readonly Column<RuleEntry>[] = [
     label: rulesText.usesColumn,
     from: 'max-lg:hidden',
     cell: ({ uses }) => (
-      <span className="text-ink-2" title={uses.map(entryUseDetails).join('\n')}>
-        {uses.length === 0 ? <span className="text-muted">{rulesText.unused}</span> : entryUsesSummary(uses)}
+      <span className="text-ink-2" title={uses.map(formatEntryUseDetails).join('\n')}>
+        {uses.length === 0 ? <span className="text-muted">{rulesText.unused}</span> : formatEntryUses(uses)}
       </span>
     ),
   },

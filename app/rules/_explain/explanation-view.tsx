@@ -1,17 +1,17 @@
 import { ArrowRight } from 'lucide-react';
 import Link from 'next/link';
 import type { Explanation, RuleSetName } from '../../../contract/rules.ts';
-import { ActionMark } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { DirectionMark } from '../../_components/direction-mark.tsx';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { DirectionLabel } from '../../_components/direction-mark.tsx';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
 type End = NonNullable<Explanation['egress']>;
 
 /** Shows the verdict on a packet, and the decision at each endpoint. */
-export function ExplanationView({ explanation, query }: { explanation: Explanation; query: string }) {
+export function PolicyExplanation({ explanation, query }: { explanation: Explanation; query: string }) {
   const { verdict, source, destination, egress, ingress, set, note } = explanation;
   const asker = egress?.pod ?? ingress?.pod;
   const denied = verdict === 'deny';
@@ -20,7 +20,7 @@ export function ExplanationView({ explanation, query }: { explanation: Explanati
       <header className="flex items-center gap-x-4 gap-y-2 max-md:flex-wrap">
         <h2 className="flex min-w-0 flex-1 flex-wrap max-md:basis-full items-center gap-x-3 gap-y-1 text-15">
           <span className="font-semibold">
-            <ActionMark action={verdict} />
+            <RuleActionLabel action={verdict} />
           </span>
           <span className="code flex min-w-0 flex-wrap items-center gap-x-2 break-all text-13">
             {source}
@@ -31,7 +31,7 @@ export function ExplanationView({ explanation, query }: { explanation: Explanati
         </h2>
         {asker !== undefined && (
           <Button asChild>
-            <Link href={`/trace?${traceQuery(explanation, qualifiedPodName(asker))}`}>
+            <Link href={`/trace?${traceQuery(explanation, formatPodName(asker))}`}>
               {rulesText.traceFlow}
             </Link>
           </Button>
@@ -78,13 +78,13 @@ const mapTitles = {
 function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
   const { pod, direction, verdict, rule, log, shadowed, lookups } = end;
   return (
-    <section aria-label={rulesText.endpointVerdict(direction, qualifiedPodName(pod))}>
+    <section aria-label={rulesText.endpointVerdict(direction, formatPodName(pod))}>
       <h3 className="flex flex-wrap items-center gap-x-3 gap-y-0.5 border-line-2 border-b pb-1">
-        <DirectionMark direction={direction} />
-        <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link font-semibold">
-          {qualifiedPodName(pod)}
+        <DirectionLabel direction={direction} />
+        <Link href={`/pods/${formatPodName(pod)}`} prefetch={false} className="link font-semibold">
+          {formatPodName(pod)}
         </Link>
-        <ActionMark action={verdict} />
+        <RuleActionLabel action={verdict} />
         <span className="text-ink-2">
           {rulesText.decidedBy} {rule === null ? rulesText.byDefault : <RuleName name={rule} set={set} />}
         </span>

@@ -3,22 +3,28 @@
 import { ArrowDownUp } from 'lucide-react';
 import { type FormEvent, useId } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { PodOptions } from '../../_components/pod-options.tsx';
+import { PodDatalist } from '../../_components/pod-options.tsx';
 import { TextField } from '../../_components/text-field.tsx';
 import { useStagedRules } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
-import { hasPorts, hasTypes, type PacketQuery, type PacketQueryProblems, protocols } from './packet-query.ts';
+import {
+  lookupProtocols,
+  type PolicyLookupFields,
+  type PolicyLookupProblems,
+  protocolHasIcmpTypes,
+  protocolHasPorts,
+} from './packet-query.ts';
 
 interface PacketFormProps {
-  form: PacketQuery;
-  change: (change: Partial<PacketQuery>) => void;
-  problems: PacketQueryProblems;
+  form: PolicyLookupFields;
+  change: (change: Partial<PolicyLookupFields>) => void;
+  problems: PolicyLookupProblems;
   submit: () => void;
   pending: boolean;
 }
 
 /** Form for the packet to look up. */
-export function PacketForm({ form, change, problems, submit, pending }: PacketFormProps) {
+export function PolicyLookupForm({ form, change, problems, submit, pending }: PacketFormProps) {
   const { data: staged } = useStagedRules();
   const list = useId();
   const protocolList = useId();
@@ -26,7 +32,12 @@ export function PacketForm({ form, change, problems, submit, pending }: PacketFo
     event.preventDefault();
     submit();
   };
-  const text = (key: keyof PacketQuery, label: string, placeholder: string, more: { list?: string } = {}) => (
+  const text = (
+    key: keyof PolicyLookupFields,
+    label: string,
+    placeholder: string,
+    more: { list?: string } = {},
+  ) => (
     <TextField
       {...more}
       label={label}
@@ -39,9 +50,9 @@ export function PacketForm({ form, change, problems, submit, pending }: PacketFo
   );
   return (
     <form onSubmit={onSubmit} noValidate className="grid content-start gap-3">
-      <PodOptions id={list} />
+      <PodDatalist id={list} />
       <datalist id={protocolList}>
-        {protocols.map((name) => (
+        {lookupProtocols.map((name) => (
           <option key={name} value={name} />
         ))}
       </datalist>
@@ -59,8 +70,8 @@ export function PacketForm({ form, change, problems, submit, pending }: PacketFo
       {text('destination', rulesText.destination, rulesText.endpointHint, { list })}
       <div className="grid grid-cols-2 gap-3">
         {text('protocol', rulesText.protocolField, 'tcp', { list: protocolList })}
-        {hasPorts(form.protocol) && text('port', rulesText.destinationPort, '443')}
-        {hasTypes(form.protocol) && (
+        {protocolHasPorts(form.protocol) && text('port', rulesText.destinationPort, '443')}
+        {protocolHasIcmpTypes(form.protocol) && (
           <div className="grid grid-cols-2 gap-3">
             {text('type', rulesText.icmpType, '8')}
             {text('code', rulesText.icmpCode, '0')}

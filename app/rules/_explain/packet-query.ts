@@ -2,7 +2,7 @@ import type { ExplainRequest, RuleSetName } from '../../../contract/rules.ts';
 import { rulesText } from '../text.ts';
 
 /** Fields of the form as typed; the URL keeps them. */
-export interface PacketQuery {
+export interface PolicyLookupFields {
   set: RuleSetName;
   source: string;
   destination: string;
@@ -13,7 +13,7 @@ export interface PacketQuery {
   code: string;
 }
 
-export const emptyPacketQuery: PacketQuery = {
+export const emptyPolicyLookupFields: PolicyLookupFields = {
   set: 'active',
   source: '',
   destination: '',
@@ -22,25 +22,25 @@ export const emptyPacketQuery: PacketQuery = {
   type: '8',
   code: '0',
 };
-export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
+export const lookupProtocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
 
-export const hasPorts = (protocol: string): boolean =>
+export const protocolHasPorts = (protocol: string): boolean =>
   ['tcp', 'udp', 'sctp', '6', '17', '132'].includes(protocol);
-export const hasTypes = (protocol: string): boolean => ['icmp', '1', '58'].includes(protocol);
+export const protocolHasIcmpTypes = (protocol: string): boolean => ['icmp', '1', '58'].includes(protocol);
 
-export function parsePacketQuery(query: URLSearchParams): PacketQuery {
-  const form = { ...emptyPacketQuery };
+export function parsePolicyLookupFields(query: URLSearchParams): PolicyLookupFields {
+  const form = { ...emptyPolicyLookupFields };
   for (const key of ['source', 'destination', 'protocol', 'port', 'type', 'code'] as const)
-    form[key] = query.get(key) ?? emptyPacketQuery[key];
+    form[key] = query.get(key) ?? emptyPolicyLookupFields[key];
   return { ...form, set: query.get('set') === 'staged' ? 'staged' : 'active' };
 }
 
 /** Returns the query string, without fields that the protocol does not have. */
-export function packetQueryString(form: PacketQuery): string {
+export function buildPolicyLookupQuery(form: PolicyLookupFields): string {
   const query = new URLSearchParams({ source: form.source, destination: form.destination });
   query.set('protocol', form.protocol);
-  if (hasPorts(form.protocol)) query.set('port', form.port);
-  if (hasTypes(form.protocol)) {
+  if (protocolHasPorts(form.protocol)) query.set('port', form.port);
+  if (protocolHasIcmpTypes(form.protocol)) {
     query.set('type', form.type);
     query.set('code', form.code);
   }
@@ -48,28 +48,28 @@ export function packetQueryString(form: PacketQuery): string {
   return query.toString();
 }
 
-export type PacketQueryProblems = Partial<Record<keyof PacketQuery, string>>;
+export type PolicyLookupProblems = Partial<Record<keyof PolicyLookupFields, string>>;
 
 const whole = (text: string, most: number): number | null =>
   /^\d{1,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : null;
 
 /** Returns the API request, or the problems by field. */
-export function validatePacketQuery(
-  form: PacketQuery,
-): { request: ExplainRequest } | { problems: PacketQueryProblems } {
-  const problems: PacketQueryProblems = {};
+export function validatePolicyLookup(
+  form: PolicyLookupFields,
+): { request: ExplainRequest } | { problems: PolicyLookupProblems } {
+  const problems: PolicyLookupProblems = {};
   const source = form.source.trim();
   const destination = form.destination.trim();
   if (source === '') problems.source = rulesText.endpointProblem;
   if (destination === '') problems.destination = rulesText.endpointProblem;
-  const named = protocols.find((name) => name === form.protocol.trim().toLowerCase());
+  const named = lookupProtocols.find((name) => name === form.protocol.trim().toLowerCase());
   const protocol = named ?? whole(form.protocol, 255);
   if (protocol === null) problems.protocol = rulesText.protocolProblem;
   const port = whole(form.port, 65_535);
-  if (hasPorts(form.protocol) && port === null) problems.port = rulesText.portProblem;
+  if (protocolHasPorts(form.protocol) && port === null) problems.port = rulesText.portProblem;
   const [type, code] = [whole(form.type, 255), whole(form.code === '' ? '0' : form.code, 255)];
-  if (hasTypes(form.protocol) && type === null) problems.type = rulesText.icmpProblem;
-  if (hasTypes(form.protocol) && code === null) problems.code = rulesText.icmpProblem;
+  if (protocolHasIcmpTypes(form.protocol) && type === null) problems.type = rulesText.icmpProblem;
+  if (protocolHasIcmpTypes(form.protocol) && code === null) problems.code = rulesText.icmpProblem;
   if (Object.keys(problems).length > 0 || protocol === null) return { problems };
   return {
     request: {
@@ -77,8 +77,10 @@ export function validatePacketQuery(
       source,
       destination,
       protocol,
-      ...(hasPorts(form.protocol) && port !== null ? { port } : {}),
-      ...(hasTypes(form.protocol) && type !== null && code !== null ? { icmp: { type, code } } : {}),
+      ...(protocolHasPorts(form.protocol) && port !== null ? { port } : {}),
+      ...(protocolHasIcmpTypes(form.protocol) && type !== null && code !== null
+        ? { icmp: { type, code } }
+        : {}),
     },
   };
 }

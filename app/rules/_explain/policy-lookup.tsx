@@ -3,41 +3,41 @@
 import { useRouter, useSearchParams } from 'next/navigation';
 import { useEffect, useState } from 'react';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { useExplanation } from '../../_lib/rule-queries.ts';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { usePolicyLookup } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
-import { ExplanationView } from './explanation-view.tsx';
-import { PacketForm } from './packet-form.tsx';
+import { PolicyExplanation } from './explanation-view.tsx';
+import { PolicyLookupForm } from './packet-form.tsx';
 import {
-  type PacketQuery,
-  packetQueryString,
-  parsePacketQuery,
-  validatePacketQuery,
+  buildPolicyLookupQuery,
+  type PolicyLookupFields,
+  parsePolicyLookupFields,
+  validatePolicyLookup,
 } from './packet-query.ts';
 
 /** Page that looks up the verdict on a packet: deciding rule, map lookups, and shadowed rules. */
-export function PolicyLookup() {
+export function PolicyLookupPage() {
   const search = useSearchParams();
   const router = useRouter();
-  const [form, setForm] = useState<PacketQuery>(() => parsePacketQuery(search));
+  const [form, setForm] = useState<PolicyLookupFields>(() => parsePolicyLookupFields(search));
   const [tried, setTried] = useState(search.has('source'));
   const linked = search.toString();
-  useEffect(() => setForm(parsePacketQuery(new URLSearchParams(linked))), [linked]);
+  useEffect(() => setForm(parsePolicyLookupFields(new URLSearchParams(linked))), [linked]);
   // The URL holds the query that was submitted; the form may differ from it.
-  const submitted = validatePacketQuery(parsePacketQuery(search));
+  const submitted = validatePolicyLookup(parsePolicyLookupFields(search));
   const request = search.has('source') && 'request' in submitted ? submitted.request : null;
-  const { data, error, refetch, isFetching } = useExplanation(request);
-  const validated = validatePacketQuery(form);
+  const { data, error, refetch, isFetching } = usePolicyLookup(request);
+  const validated = validatePolicyLookup(form);
   const lookUp = () => {
     setTried(true);
     if ('problems' in validated) return;
-    const next = packetQueryString(form);
+    const next = buildPolicyLookupQuery(form);
     if (next === linked) void refetch();
     else router.push(`/rules/explain?${next}`, { scroll: false });
   };
   return (
     <div className="grid gap-6 px-(--gutter) py-4 pb-12 xl:grid-cols-[320px_minmax(0,1fr)]">
-      <PacketForm
+      <PolicyLookupForm
         form={form}
         change={(change) => setForm({ ...form, ...change })}
         problems={tried && 'problems' in validated ? validated.problems : {}}
@@ -56,12 +56,12 @@ export function PolicyLookup() {
           <ErrorState error={error} retry={() => void refetch()} />
         ) : data === undefined ? (
           <div className="grid gap-3 py-2">
-            <Skeleton className="w-64" />
-            <Skeleton className="w-96" />
-            <Skeleton className="w-80" />
+            <ValueSkeleton className="w-64" />
+            <ValueSkeleton className="w-96" />
+            <ValueSkeleton className="w-80" />
           </div>
         ) : (
-          <ExplanationView explanation={data} query={linked} />
+          <PolicyExplanation explanation={data} query={linked} />
         )}
       </section>
     </div>

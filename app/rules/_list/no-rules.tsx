@@ -4,15 +4,15 @@ import { useRouter } from 'next/navigation';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { openCopy } from '../_editor/working-copy.ts';
+import { openWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 import { exampleRules } from './example-rules.ts';
 
 /** Takes the place of the rule list if no rules are active: explains rules and offers an example. */
-export function NoRules({ active }: { active: ActiveRules }) {
+export function NoRulesNotice({ active }: { active: ActiveRules }) {
   const router = useRouter();
   const begin = (text: string, source: 'example' | 'active') => {
-    openCopy({ text, opened: '', source, version: active.version, etag: active.etag });
+    openWorkingCopy({ text, opened: '', source, version: active.version, etag: active.etag });
     router.push('/rules/editor');
   };
   return (

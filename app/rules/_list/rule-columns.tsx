@@ -1,19 +1,19 @@
 import Link from 'next/link';
 import type { Rule } from '../../../contract/acl.ts';
-import { ActionMark } from '../../_components/action-mark.tsx';
-import { DirectionMark } from '../../_components/direction-mark.tsx';
-import { DropRate, NotAvailable, SiNumber } from '../../_components/number.tsx';
-import type { Column } from '../../_components/table/column.ts';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-mark.tsx';
+import { DropRateNumber, NotAvailableNumber, SiNumber } from '../../_components/number.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatRulePeers, formatRulePorts, formatRuleSubject } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import type { RuleCounts } from './rule-counts.ts';
+import type { RulePacketCounts } from './rule-counts.ts';
 
-export interface RuleRow {
+export interface RuleListRow {
   rule: Rule;
   /** Position in the evaluation order, from 1. */
   order: number;
-  counts: RuleCounts | undefined;
+  counts: RulePacketCounts | undefined;
   warning: string | undefined;
   /** Target of the row's link. */
   href: string;
@@ -21,7 +21,7 @@ export interface RuleRow {
 
 const uncounted = rulesText.noRuleCounter;
 
-export const ruleColumns: readonly Column<RuleRow>[] = [
+export const ruleColumns: readonly TableColumn<RuleListRow>[] = [
   {
     key: 'place',
     label: '#',
@@ -47,7 +47,7 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
         </Link>
         {warning !== undefined && (
           <span title={warning} className="relative z-[1] flex">
-            <WarningSign />
+            <WarningIcon />
             <span className="sr-only">{warning}</span>
           </span>
         )}
@@ -58,14 +58,14 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
     key: 'action',
     label: rulesText.action,
     width: 'w-20',
-    cell: ({ rule }) => <ActionMark action={rule.action} />,
+    cell: ({ rule }) => <RuleActionLabel action={rule.action} />,
   },
   {
     key: 'direction',
     label: rulesText.direction,
     width: 'w-24',
     from: 'max-md:hidden',
-    cell: ({ rule }) => <DirectionMark direction={rule.direction} />,
+    cell: ({ rule }) => <DirectionLabel direction={rule.direction} />,
   },
   {
     key: 'subject',
@@ -73,21 +73,21 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
     title: rulesText.subjectColumnTitle,
     width: 'w-56',
     from: 'max-lg:hidden',
-    cell: ({ rule }) => <RuleTerm text={subjectLabel(rule.subject)} />,
+    cell: ({ rule }) => <RuleTerm text={formatRuleSubject(rule.subject)} />,
   },
   {
     key: 'peers',
     label: rulesText.peersColumn,
     width: 'w-56',
     from: 'max-lg:hidden',
-    cell: ({ rule }) => <RuleTerm text={peersLabel(rule.peers)} muted={rule.peers.length === 0} />,
+    cell: ({ rule }) => <RuleTerm text={formatRulePeers(rule.peers)} muted={rule.peers.length === 0} />,
   },
   {
     key: 'protocol',
     label: rulesText.protocolPorts,
     width: 'w-36',
     from: 'max-md:hidden',
-    cell: ({ rule }) => <RuleTerm text={rulePortsLabel(rule)} muted={rule.protocol === 'any'} />,
+    cell: ({ rule }) => <RuleTerm text={formatRulePorts(rule)} muted={rule.protocol === 'any'} />,
   },
   {
     key: 'priority',
@@ -136,9 +136,9 @@ export const ruleColumns: readonly Column<RuleRow>[] = [
     align: 'right',
     cell: ({ rule, counts }) =>
       counts === undefined ? (
-        <NotAvailable reason={uncounted} slot={false} />
+        <NotAvailableNumber reason={uncounted} slot={false} />
       ) : rule.action === 'deny' ? (
-        <DropRate value={counts.rate} />
+        <DropRateNumber value={counts.rate} />
       ) : (
         <SiNumber value={counts.rate} slot={false} />
       ),

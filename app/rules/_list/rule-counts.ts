@@ -1,6 +1,6 @@
-import type { StatisticsReading } from '../../_lib/rule-queries.ts';
+import type { RuleStatisticsReading } from '../../_lib/rule-queries.ts';
 
-export interface RuleCounts {
+export interface RulePacketCounts {
   pods: number;
   entries: number;
   /** NaN if unknown. */
@@ -10,7 +10,7 @@ export interface RuleCounts {
 }
 
 /** Counts per rule name from readings of one generation; key '' holds packets that the default action decided. */
-export function ruleCounts(readings: readonly StatisticsReading[]): Map<string, RuleCounts> {
+export function computeRuleCounts(readings: readonly RuleStatisticsReading[]): Map<string, RulePacketCounts> {
   const [first, last] = [readings[0], readings.at(-1)];
   if (first === undefined || last === undefined) return new Map();
   const seconds = (last.at - first.at) / 1000;
@@ -18,7 +18,7 @@ export function ruleCounts(readings: readonly StatisticsReading[]): Map<string, 
   const rate = (now: number | null, then: number | null | undefined) =>
     seconds === 0 || now === null ? Number.NaN : Math.max(0, now - (then ?? 0)) / seconds;
   const { defaults, items } = last.statistics;
-  const counts = new Map<string, RuleCounts>(
+  const counts = new Map<string, RulePacketCounts>(
     items.map(({ rule, pods, entries, packets }) => [
       rule,
       { pods, entries, packets: packets ?? Number.NaN, rate: rate(packets, before.get(rule)) },

@@ -1,19 +1,19 @@
 /** Filter of the list as kept in the URL. */
-export interface RuleFilter {
+export interface RuleListFilter {
   text: string;
   directions: readonly string[];
   actions: readonly string[];
 }
 
-export const emptyRuleFilter: RuleFilter = { text: '', directions: [], actions: [] };
+export const emptyRuleListFilter: RuleListFilter = { text: '', directions: [], actions: [] };
 
-export function parseRuleFilter(query: URLSearchParams): RuleFilter {
+export function parseRuleListFilter(query: URLSearchParams): RuleListFilter {
   const words = (key: string) => (query.get(key) ?? '').split(',').filter((word) => word !== '');
   return { text: query.get('q') ?? '', directions: words('direction'), actions: words('action') };
 }
 
 /** Returns the query string without default values. */
-export function ruleFilterQuery(view: RuleFilter): string {
+export function buildRuleListQuery(view: RuleListFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.directions.length > 0) query.set('direction', view.directions.join(','));
@@ -21,4 +21,4 @@ export function ruleFilterQuery(view: RuleFilter): string {
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const hasRuleFilter = (view: RuleFilter): boolean => ruleFilterQuery(view) !== '';
+export const isRuleListFiltered = (view: RuleListFilter): boolean => buildRuleListQuery(view) !== '';

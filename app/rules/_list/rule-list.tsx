@@ -2,47 +2,57 @@
 
 import { useSearchParams } from 'next/navigation';
 import { useMemo } from 'react';
-import { ActionMark } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
-import { Facet, FacetDivider, FilterField, toggleItem } from '../../_components/filter-field.tsx';
+import {
+  FacetButton,
+  FacetDivider,
+  FilterTextField,
+  toggleListItem,
+} from '../../_components/filter-field.tsx';
 import { SiNumber } from '../../_components/number.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { count } from '../../_lib/format.ts';
+import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRuleStatistics } from '../../_lib/rule-queries.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
-import { useUrlState } from '../../_lib/use-url-state.ts';
+import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { RuleSheet } from '../_rule/rule-sheet.tsx';
-import { inEvaluationOrder, matchesSearch } from '../rule-labels.ts';
+import { ruleMatchesSearch, sortByEvaluationOrder } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import { NoRules } from './no-rules.tsx';
-import { type RuleRow, ruleColumns } from './rule-columns.tsx';
-import { ruleCounts } from './rule-counts.ts';
-import { emptyRuleFilter, hasRuleFilter, parseRuleFilter, ruleFilterQuery } from './rule-filter.ts';
+import { NoRulesNotice } from './no-rules.tsx';
+import { type RuleListRow, ruleColumns } from './rule-columns.tsx';
+import { computeRuleCounts } from './rule-counts.ts';
+import {
+  buildRuleListQuery,
+  emptyRuleListFilter,
+  isRuleListFiltered,
+  parseRuleListFilter,
+} from './rule-filter.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;
 
 /** Page of the active rules in evaluation order, with live counts. */
-export function RuleList() {
+export function RuleListPage() {
   const { data: active, error, refetch } = useActiveRules();
   const rules = active?.rules?.rules;
   const statistics = useRuleStatistics(rules !== undefined);
-  const [view, change] = useUrlState(parseRuleFilter, ruleFilterQuery);
+  const [view, change] = useUrlQueryState(parseRuleListFilter, buildRuleListQuery);
   const search = useSearchParams();
   const stale = useSamplesAreStale();
-  const counts = useMemo(() => ruleCounts(statistics.data ?? []), [statistics.data]);
+  const counts = useMemo(() => computeRuleCounts(statistics.data ?? []), [statistics.data]);
   const rows = useMemo(() => {
     if (active === undefined) return null;
     const warnings = new Map(active.warnings.map(({ rule, message }) => [rule, message]));
-    const shared = ruleFilterQuery(view);
-    return inEvaluationOrder(active.rules?.rules ?? [])
+    const shared = buildRuleListQuery(view);
+    return sortByEvaluationOrder(active.rules?.rules ?? [])
       .map(
-        ({ rule }, index): RuleRow => ({
+        ({ rule }, index): RuleListRow => ({
           rule,
           order: index + 1,
           counts: counts.get(rule.name),
@@ -52,7 +62,7 @@ export function RuleList() {
       )
       .filter(
         ({ rule }) =>
-          matchesSearch(rule, view.text) &&
+          ruleMatchesSearch(rule, view.text) &&
           (view.directions.length === 0 || view.directions.includes(rule.direction)) &&
           (view.actions.length === 0 || view.actions.includes(rule.action)),
       );
@@ -64,13 +74,13 @@ export function RuleList() {
         <ErrorState error={error} retry={() => void refetch()} />
       </div>
     );
-  if (active?.rules === null) return <NoRules active={active} />;
-  const clear = () => change(emptyRuleFilter);
+  if (active?.rules === null) return <NoRulesNotice active={active} />;
+  const clear = () => change(emptyRuleListFilter);
   const rest = counts.get('');
   return (
     <>
       <FilterBar>
-        <FilterField
+        <FilterTextField
           text={view.text}
           change={(text) => change({ text })}
           label={rulesText.filterRules}
@@ -78,25 +88,25 @@ export function RuleList() {
         />
         <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
           {directions.map((direction) => (
-            <Facet
+            <FacetButton
               key={direction}
               count={rules?.filter((rule) => rule.direction === direction).length}
               on={view.directions.includes(direction)}
-              toggle={() => change({ directions: toggleItem(view.directions, direction) })}
+              toggle={() => change({ directions: toggleListItem(view.directions, direction) })}
             >
               {direction}
-            </Facet>
+            </FacetButton>
           ))}
           <FacetDivider />
           {actions.map((action) => (
-            <Facet
+            <FacetButton
               key={action}
               count={rules?.filter((rule) => rule.action === action).length}
               on={view.actions.includes(action)}
-              toggle={() => change({ actions: toggleItem(view.actions, action) })}
+              toggle={() => change({ actions: toggleListItem(view.actions, action) })}
             >
-              <ActionMark action={action} />
-            </Facet>
+              <RuleActionLabel action={action} />
+            </FacetButton>
           ))}
         </div>
       </FilterBar>
@@ -106,7 +116,7 @@ export function RuleList() {
             title={rulesText.noRuleMatches}
             action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
           >
-            {rulesText.activeRuleCount(count(rules?.length ?? 0))}
+            {rulesText.activeRuleCount(formatCount(rules?.length ?? 0))}
           </EmptyState>
         </div>
       ) : (
@@ -138,8 +148,8 @@ export function RuleList() {
         text={
           rows === null
             ? ''
-            : hasRuleFilter(view)
-              ? rulesText.filteredRuleCount(count(rows.length), count(rules?.length ?? 0))
+            : isRuleListFiltered(view)
+              ? rulesText.filteredRuleCount(formatCount(rows.length), formatCount(rules?.length ?? 0))
               : rulesText.ruleCount(rows.length)
         }
       />

@@ -1,9 +1,9 @@
 import Link from 'next/link';
-import { count } from '../../_lib/format.ts';
+import { formatCount } from '../../_lib/format.ts';
 import { rulesText } from '../text.ts';
 
 /** Links to pods by name; `all` is the total if it exceeds the list. */
-export function PodLinks({
+export function PodLinkList({
   pods,
   all = pods.length,
   none,
@@ -22,7 +22,7 @@ export function PodLinks({
         </Link>
       ))}
       {all > pods.length && (
-        <span className="text-muted">{rulesText.andMorePods(count(all - pods.length))}</span>
+        <span className="text-muted">{rulesText.andMorePods(formatCount(all - pods.length))}</span>
       )}
     </span>
   );

@@ -1,10 +1,10 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import { ActionMark } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
 import { SiNumber } from '../../_components/number.tsx';
-import { count } from '../../_lib/format.ts';
-import { entryPortsLabel } from '../rule-labels.ts';
+import { formatCount } from '../../_lib/format.ts';
+import { formatEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import { entryUseDetails, entryUsesSummary } from './entry-uses.ts';
+import { formatEntryUseDetails, formatEntryUses } from './entry-uses.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -58,22 +58,22 @@ export function RuleEntriesTable({
               <td className={`${cell} code text-muted`}>{entry.entryList}</td>
               <td className={cell}>{entry.protocol}</td>
               <td className={`${cell} code`} title={rulesText.prefixLength(entry.length)}>
-                {entryPortsLabel(entry.protocol, entry.from, entry.to)}
+                {formatEntryPorts(entry.protocol, entry.from, entry.to)}
                 {entry.protocol !== 'icmp' && entry.length < 16 && entry.length > 0 && (
                   <span className="text-muted"> /{entry.length}</span>
                 )}
               </td>
               <td className={cell}>
-                <ActionMark action={entry.verdict} />
+                <RuleActionLabel action={entry.verdict} />
               </td>
               <td
                 className={`${cell} text-ink-2 max-md:hidden`}
-                title={entry.uses.map(entryUseDetails).join('\n')}
+                title={entry.uses.map(formatEntryUseDetails).join('\n')}
               >
                 {entry.uses.length === 0 ? (
                   <span className="text-muted">{rulesText.unused}</span>
                 ) : (
-                  entryUsesSummary(entry.uses)
+                  formatEntryUses(entry.uses)
                 )}
               </td>
               {counted && (
@@ -86,7 +86,9 @@ export function RuleEntriesTable({
         </tbody>
       </table>
       {total > entries.length && (
-        <p className="py-1 text-12 text-muted">{rulesText.andMoreEntries(count(total - entries.length))}</p>
+        <p className="py-1 text-12 text-muted">
+          {rulesText.andMoreEntries(formatCount(total - entries.length))}
+        </p>
       )}
     </>
   );

@@ -3,28 +3,28 @@
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import type { RuleView } from '../../../contract/rules.ts';
-import { ActionMark } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/action-mark.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-mark.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Fact, Facts } from '../../_components/fact.tsx';
+import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
 import { SiNumber } from '../../_components/number.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { count } from '../../_lib/format.ts';
-import { useRuleView } from '../../_lib/rule-queries.ts';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatCount } from '../../_lib/format.ts';
+import { useRuleDetails } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { peersLabel, rulePortsLabel, subjectLabel } from '../rule-labels.ts';
+import { formatRulePeers, formatRulePorts, formatRuleSubject } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import { PodLinks } from './pod-links.tsx';
+import { PodLinkList } from './pod-links.tsx';
 import { RuleEntriesTable } from './rule-entries-table.tsx';
 
 /** Sheet of an active rule: its terms, pods, peers and entries with counts. */
 export function RuleSheet({ name }: { name: string | null }) {
   const router = useRouter();
-  const { data, error, refetch } = useRuleView(name);
+  const { data, error, refetch } = useRuleDetails(name);
   if (name === null) return null;
   return (
     <Sheet
@@ -32,7 +32,7 @@ export function RuleSheet({ name }: { name: string | null }) {
       onOpenChange={(open) => !open && router.push(withoutRule(), { scroll: false })}
       title={name}
       description={rulesText.ruleSheetDescription}
-      head={data && <ActionMark action={data.rule.action} />}
+      head={data && <RuleActionLabel action={data.rule.action} />}
       footer={data && <RuleSheetFooter view={data} />}
     >
       {data !== undefined ? (
@@ -59,23 +59,23 @@ function RuleDetails({ view }: { view: RuleView }) {
   return (
     <div className="grid gap-5 p-6 max-md:p-4">
       <div className="grid gap-2">
-        <Facts>
-          <Fact label={rulesText.direction}>
-            <DirectionMark direction={rule.direction} />
-          </Fact>
-          <Fact label={rulesText.pods}>{subjectLabel(rule.subject)}</Fact>
-          <Fact label={rulesText.peersFact}>{peersLabel(rule.peers)}</Fact>
-          <Fact label={rulesText.protocol}>
-            <span className="code">{rulePortsLabel(rule)}</span>
-          </Fact>
-          <Fact label={rulesText.priority}>{rule.priority}</Fact>
-          <Fact label={rulesText.packets} title={rulesText.packetsTitle}>
+        <LabeledFactList>
+          <LabeledFact label={rulesText.direction}>
+            <DirectionLabel direction={rule.direction} />
+          </LabeledFact>
+          <LabeledFact label={rulesText.pods}>{formatRuleSubject(rule.subject)}</LabeledFact>
+          <LabeledFact label={rulesText.peersFact}>{formatRulePeers(rule.peers)}</LabeledFact>
+          <LabeledFact label={rulesText.protocol}>
+            <span className="code">{formatRulePorts(rule)}</span>
+          </LabeledFact>
+          <LabeledFact label={rulesText.priority}>{rule.priority}</LabeledFact>
+          <LabeledFact label={rulesText.packets} title={rulesText.packetsTitle}>
             <SiNumber value={packets ?? Number.NaN} slot={false} unknown={rulesText.noCounter} />
-          </Fact>
-        </Facts>
+          </LabeledFact>
+        </LabeledFactList>
         {warning !== null && (
           <p className="flex items-start gap-1.5 text-12 text-ink-2">
-            <WarningSign className="mt-px size-3.5" /> {warning}
+            <WarningIcon className="mt-px size-3.5" /> {warning}
           </p>
         )}
       </div>
@@ -85,24 +85,25 @@ function RuleDetails({ view }: { view: RuleView }) {
           <span className="font-normal text-12 text-muted">{podsWord(pods.length)}</span>
         </h3>
         <div className="mt-1 border-line-2 border-t pt-1.5 text-12">
-          <PodLinks pods={pods} none={rulesText.noPods} />
+          <PodLinkList pods={pods} none={rulesText.noPods} />
         </div>
       </section>
       {peers.length > 0 && (
         <section>
           <h3 className="font-semibold">
             {rulesText.peerAddresses}{' '}
-            <span className="font-normal text-12 text-muted">{count(peerCount)}</span>
+            <span className="font-normal text-12 text-muted">{formatCount(peerCount)}</span>
           </h3>
           <p className="code mt-1 break-words border-line-2 border-t pt-1.5 text-12 text-ink-2">
             {peers.join(', ')}
-            {peerCount > peers.length && rulesText.andMore(count(peerCount - peers.length))}
+            {peerCount > peers.length && rulesText.andMore(formatCount(peerCount - peers.length))}
           </p>
         </section>
       )}
       <section>
         <h3 className="font-semibold">
-          {rulesText.entriesTitle} <span className="font-normal text-12 text-muted">{count(entryCount)}</span>
+          {rulesText.entriesTitle}{' '}
+          <span className="font-normal text-12 text-muted">{formatCount(entryCount)}</span>
         </h3>
         <div className="mt-1 border-line-2 border-t">
           {entryCount === 0 ? (
@@ -116,7 +117,8 @@ function RuleDetails({ view }: { view: RuleView }) {
   );
 }
 
-const podsWord = (pods: number): string => (pods === 1 ? rulesText.onePod : rulesText.podCount(count(pods)));
+const podsWord = (pods: number): string =>
+  pods === 1 ? rulesText.onePod : rulesText.podCount(formatCount(pods));
 
 function RuleSheetFooter({ view: { rule } }: { view: RuleView }) {
   const name = encodeURIComponent(rule.name);

@@ -1,12 +1,12 @@
 import Link from 'next/link';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { VerdictMark } from '../../_components/verdict-mark.tsx';
-import { count } from '../../_lib/format.ts';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { formatCount } from '../../_lib/format.ts';
 import {
-  clockWithMilliseconds,
-  endpointLabel,
-  explainHref,
-  packetProtocolLabel,
+  buildPolicyLookupHref,
+  formatClockTimeWithMilliseconds,
+  formatPacketEndpoint,
+  formatPacketProtocol,
 } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 import type { VerdictDifference } from './verdict-differences.ts';
@@ -18,7 +18,11 @@ const wide = 'max-lg:hidden';
 const shown = 12;
 
 /** Table of different verdicts by rule and pod, from the reported packets. */
-export function DifferencesTable({ differences }: { differences: readonly VerdictDifference[] | null }) {
+export function VerdictDifferencesTable({
+  differences,
+}: {
+  differences: readonly VerdictDifference[] | null;
+}) {
   return (
     <>
       <table
@@ -52,7 +56,7 @@ export function DifferencesTable({ differences }: { differences: readonly Verdic
           {differences?.slice(0, shown).map(({ key, kind, rule, pod, podHref, packets, last }) => (
             <tr key={key} className="hover:[&>td]:bg-surface-2">
               <td className={cell}>
-                <VerdictMark kind={kind} />
+                <VerdictLabel kind={kind} />
               </td>
               <td className={cell}>
                 {rule === null ? (
@@ -77,22 +81,22 @@ export function DifferencesTable({ differences }: { differences: readonly Verdic
                 )}
               </td>
               <td className={`${cell} ${wide} text-12 text-ink-2`}>
-                <Link href={explainHref(last, 'staged')} prefetch={false} className="link">
-                  <span className="tabular-nums">{clockWithMilliseconds(last.time)}</span>
+                <Link href={buildPolicyLookupHref(last, 'staged')} prefetch={false} className="link">
+                  <span className="tabular-nums">{formatClockTimeWithMilliseconds(last.time)}</span>
                 </Link>{' '}
                 <span className="code">
-                  {endpointLabel(last.source)} → {endpointLabel(last.destination)}
+                  {formatPacketEndpoint(last.source)} → {formatPacketEndpoint(last.destination)}
                 </span>{' '}
-                {packetProtocolLabel(last)}
+                {formatPacketProtocol(last)}
               </td>
-              <td className={`${cell} text-right tabular-nums`}>{count(packets)}</td>
+              <td className={`${cell} text-right tabular-nums`}>{formatCount(packets)}</td>
             </tr>
           ))}
         </tbody>
       </table>
       {differences === null && (
         <p className="flex h-7 items-center px-(--gutter)">
-          <Skeleton className="w-64" />
+          <ValueSkeleton className="w-64" />
         </p>
       )}
       {(differences?.length ?? 0) > shown && (

@@ -5,24 +5,24 @@ import { useRouter } from 'next/navigation';
 import { useState } from 'react';
 import type { StagedRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
-import { Fact, Facts } from '../../_components/fact.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count, duration, span } from '../../_lib/format.ts';
+import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount, formatDuration, formatElapsedTime } from '../../_lib/format.ts';
 import { useActiveRules, useApplyStagedRules, useDiscardStagedRules } from '../../_lib/rule-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useNow } from '../../_lib/use-now.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { useCurrentTime } from '../../_lib/use-now.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { CommentField } from '../_components/comment-field.tsx';
-import { ConfirmApplySheet } from '../_components/confirm-apply-sheet.tsx';
-import { RuleChangesSection, ruleChangesSummary } from '../_editor/rule-changes.tsx';
+import { VersionCommentField } from '../_components/comment-field.tsx';
+import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
+import { formatRuleChanges, RuleChangesSection } from '../_editor/rule-changes.tsx';
 import { rulesText } from '../text.ts';
 
 /** Header of the staged rules: origin, sizes, problems and buttons. */
-export function StagedHeader({ staged }: { staged: StagedRules }) {
+export function StagedRulesHeader({ staged }: { staged: StagedRules }) {
   const { data: active } = useActiveRules();
-  const now = useNow();
-  const lacks = useMissingRole('operator');
+  const now = useCurrentTime();
+  const lacks = useMissingRoleReason('operator');
   const [applying, setApplying] = useState(false);
   const drop = useDiscardStagedRules();
   const outdated = active !== undefined && active.version !== staged.base;
@@ -36,18 +36,22 @@ export function StagedHeader({ staged }: { staged: StagedRules }) {
           </span>
         </h2>
         <div className="mt-1">
-          <Facts>
-            <Fact label={rulesText.since}>
-              {clock(Date.parse(staged.time))} by {staged.actor}
-              {now > 0 && <span className="text-muted"> ({span(now - Date.parse(staged.time))})</span>}
-            </Fact>
-            <Fact label={rulesText.againstVersion}>{staged.base}</Fact>
-            <Fact label={rulesText.changes}>{ruleChangesSummary(staged.changes)}</Fact>
-            <Fact label={rulesText.entriesColumn}>{count(staged.sizes.entries)}</Fact>
+          <LabeledFactList>
+            <LabeledFact label={rulesText.since}>
+              {formatClockTime(Date.parse(staged.time))} by {staged.actor}
+              {now > 0 && (
+                <span className="text-muted"> ({formatElapsedTime(now - Date.parse(staged.time))})</span>
+              )}
+            </LabeledFact>
+            <LabeledFact label={rulesText.againstVersion}>{staged.base}</LabeledFact>
+            <LabeledFact label={rulesText.changes}>{formatRuleChanges(staged.changes)}</LabeledFact>
+            <LabeledFact label={rulesText.entriesColumn}>{formatCount(staged.sizes.entries)}</LabeledFact>
             {staged.load !== null && (
-              <Fact label={rulesText.loadedIn}>{duration(staged.load.compileMs + staged.load.loadMs)}</Fact>
+              <LabeledFact label={rulesText.loadedIn}>
+                {formatDuration(staged.load.compileMs + staged.load.loadMs)}
+              </LabeledFact>
             )}
-          </Facts>
+          </LabeledFactList>
         </div>
         {staged.problem !== null && <Sentence>{staged.problem.detail}</Sentence>}
         {outdated && <Sentence>{rulesText.outdatedStage(active.version)}</Sentence>}
@@ -59,7 +63,7 @@ export function StagedHeader({ staged }: { staged: StagedRules }) {
           onClick={() =>
             drop.mutate(staged.etag, {
               onError: (error) =>
-                notify({ title: rulesText.discardFailed, detail: error.message, tone: 'failed' }),
+                showToast({ title: rulesText.discardFailed, detail: error.message, tone: 'failed' }),
             })
           }
         >
@@ -80,7 +84,7 @@ export function StagedHeader({ staged }: { staged: StagedRules }) {
 function Sentence({ children }: { children: React.ReactNode }) {
   return (
     <p className="mt-1 flex items-start gap-1.5 text-12 text-ink-2">
-      <WarningSign className="mt-px size-3.5" />
+      <WarningIcon className="mt-px size-3.5" />
       <span>{children}</span>
     </p>
   );
@@ -94,9 +98,9 @@ function ApplyStagedSheet({ staged, close }: { staged: StagedRules; close: () =>
   const go = () =>
     void apply.mutateAsync({ etag: staged.etag, comment }).then(
       ({ version }) => {
-        notify({
+        showToast({
           title: rulesText.versionActive(version),
-          detail: ruleChangesSummary(staged.changes),
+          detail: formatRuleChanges(staged.changes),
           tone: 'done',
         });
         router.push('/rules');
@@ -104,7 +108,7 @@ function ApplyStagedSheet({ staged, close }: { staged: StagedRules; close: () =>
       () => {},
     );
   return (
-    <ConfirmApplySheet
+    <ConfirmApplyRulesSheet
       title={rulesText.applyStagedTitle}
       description={rulesText.applyStagedDescription}
       apply={apply}
@@ -113,7 +117,7 @@ function ApplyStagedSheet({ staged, close }: { staged: StagedRules; close: () =>
       close={close}
     >
       <RuleChangesSection changes={staged.changes} />
-      <CommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
-    </ConfirmApplySheet>
+      <VersionCommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
+    </ConfirmApplyRulesSheet>
   );
 }

@@ -9,15 +9,15 @@ import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { useStagedRules } from '../../_lib/rule-queries.ts';
-import { useVerdicts } from '../../_lib/use-verdicts.ts';
-import { useAutoPause } from '../../verdicts/_list/use-auto-pause.ts';
-import { verdictColumns } from '../../verdicts/_list/verdict-columns.tsx';
+import { useVerdictLog } from '../../_lib/use-verdicts.ts';
+import { usePauseWhileReading } from '../../verdicts/_list/use-auto-pause.ts';
+import { createVerdictColumns } from '../../verdicts/_list/verdict-columns.tsx';
 import { VerdictLogFooter } from '../../verdicts/_list/verdict-log-footer.tsx';
 import { VerdictSheet } from '../../verdicts/_list/verdict-sheet.tsx';
 import { rulesText } from '../text.ts';
-import { DifferencesTable } from './differences-table.tsx';
-import { StagedHeader } from './staged-header.tsx';
-import { verdictDifferences } from './verdict-differences.ts';
+import { VerdictDifferencesTable } from './differences-table.tsx';
+import { StagedRulesHeader } from './staged-header.tsx';
+import { groupVerdictDifferences } from './verdict-differences.ts';
 
 /** Page of the staged rules: verdicts on live traffic that differ from the active rules. */
 export function StagedRulesPage() {
@@ -50,20 +50,20 @@ const stagedOnly: VerdictFilter = { set: 'staged' };
 const noVerdicts: Verdict[] = [];
 
 function StagedRulesView({ staged }: { staged: StagedRules }) {
-  const { held, hold } = useAutoPause();
+  const { held, hold } = usePauseWhileReading();
   const [opened, setOpened] = useState<Verdict | null>(null);
-  const { log, waiting, error, retry } = useVerdicts(stagedOnly, held || opened !== null);
-  const columns = useMemo(() => verdictColumns(setOpened), []);
+  const { log, waiting, error, retry } = useVerdictLog(stagedOnly, held || opened !== null);
+  const columns = useMemo(() => createVerdictColumns(setOpened), []);
   // The log may contain verdicts of rules that were staged earlier.
   const since = Date.parse(staged.time);
   const verdicts = useMemo(
     () => log.items?.filter(({ time }) => Date.parse(time) >= since) ?? null,
     [log.items, since],
   );
-  const differences = useMemo(() => verdictDifferences(verdicts ?? noVerdicts), [verdicts]);
+  const differences = useMemo(() => groupVerdictDifferences(verdicts ?? noVerdicts), [verdicts]);
   return (
     <>
-      <StagedHeader staged={staged} />
+      <StagedRulesHeader staged={staged} />
       {verdicts === null && error !== null ? (
         <div className="px-(--gutter) py-6">
           <ErrorState error={error} retry={retry} />
@@ -74,7 +74,7 @@ function StagedRulesView({ staged }: { staged: StagedRules }) {
         </p>
       ) : (
         <>
-          <DifferencesTable differences={verdicts === null ? null : differences} />
+          <VerdictDifferencesTable differences={verdicts === null ? null : differences} />
           <div className="flex min-h-8 items-end gap-3 px-(--gutter) pt-3 pb-1">
             <h2 className="font-semibold">{rulesText.packetsHeading}</h2>
             <span role="status" className="text-12 text-muted tabular-nums">

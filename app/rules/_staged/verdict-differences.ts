@@ -15,7 +15,7 @@ export interface VerdictDifference {
 }
 
 /** Groups verdicts of the staged rules by kind, rule and pod, the most frequent first. */
-export function verdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
+export function groupVerdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
   const differences = new Map<string, VerdictDifference>();
   for (const verdict of verdicts) {
     const { kind, rule, pod } = verdict;

@@ -3,18 +3,18 @@
 import { useState } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { count } from '../../_lib/format.ts';
+import { showToast } from '../../_components/toast.tsx';
+import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRemoveRules } from '../../_lib/rule-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { ChangeError } from '../_components/change-error.tsx';
+import { RuleChangeError } from '../_components/change-error.tsx';
 import { rulesText } from '../text.ts';
 
 /** Bar with a button that removes all rules, and the sheet that confirms it. */
 export function RemoveRulesSheet() {
   const { data: active } = useActiveRules();
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const [open, setOpen] = useState(false);
   const remove = useRemoveRules();
   if (active?.rules == null) return null;
@@ -27,7 +27,7 @@ export function RemoveRulesSheet() {
       { etag: active.etag },
       {
         onSuccess: () => {
-          notify({ title: rulesText.noRulesTitle, detail: rulesText.allAllowed, tone: 'done' });
+          showToast({ title: rulesText.noRulesTitle, detail: rulesText.allAllowed, tone: 'done' });
           close();
         },
       },
@@ -45,7 +45,7 @@ export function RemoveRulesSheet() {
         description={rulesText.removeAllDescription}
         footer={
           <>
-            <ChangeError error={remove.error} conflict={rulesText.removeConflict} />
+            <RuleChangeError error={remove.error} conflict={rulesText.removeConflict} />
             <Button onClick={close}>{sharedText.cancel}</Button>
             <Button look="destructive" disabled={remove.isPending} onClick={go}>
               {rulesText.removeAll}
@@ -54,7 +54,7 @@ export function RemoveRulesSheet() {
         }
       >
         <div className="grid gap-2 p-6 max-md:p-4">
-          <p>{rulesText.removeAllEffect(count(active.rules.rules.length), active.rules.name)}</p>
+          <p>{rulesText.removeAllEffect(formatCount(active.rules.rules.length), active.rules.name)}</p>
           <p className="text-ink-2">{rulesText.removeAllUndo}</p>
         </div>
       </Sheet>

@@ -5,16 +5,16 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import type { RuleVersion } from '../../../contract/rules.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import type { Column } from '../../_components/table/column.ts';
+import type { TableColumn } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { clock, count } from '../../_lib/format.ts';
+import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import { useRuleVersions } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
 import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
-import { VersionSheet } from './version-sheet.tsx';
+import { RuleVersionSheet } from './version-sheet.tsx';
 
 /** Page of all versions of the rules, with author and comment; each can be rolled back to. */
-export function RuleVersions() {
+export function RuleVersionsPage() {
   const { data, error, refetch } = useRuleVersions();
   const shown = Number(useSearchParams().get('version'));
   const router = useRouter();
@@ -41,7 +41,7 @@ export function RuleVersions() {
         rows={data ?? null}
         rowKey={({ number }) => String(number)}
       />
-      <VersionSheet
+      <RuleVersionSheet
         version={data?.find(({ number }) => number === shown) ?? null}
         close={() => router.push('/rules/versions', { scroll: false })}
       />
@@ -49,7 +49,7 @@ export function RuleVersions() {
   );
 }
 
-const columns: readonly Column<RuleVersion>[] = [
+const columns: readonly TableColumn<RuleVersion>[] = [
   {
     key: 'number',
     label: rulesText.version,
@@ -78,7 +78,7 @@ const columns: readonly Column<RuleVersion>[] = [
     key: 'time',
     label: rulesText.activeSince,
     width: 'w-36 max-md:w-32',
-    cell: ({ time }) => <span className="text-ink-2 tabular-nums">{clock(Date.parse(time))}</span>,
+    cell: ({ time }) => <span className="text-ink-2 tabular-nums">{formatClockTime(Date.parse(time))}</span>,
   },
   {
     key: 'actor',
@@ -100,7 +100,7 @@ const columns: readonly Column<RuleVersion>[] = [
     width: 'w-18',
     from: 'max-md:hidden',
     align: 'right',
-    cell: ({ rules }) => <span className="tabular-nums">{count(rules)}</span>,
+    cell: ({ rules }) => <span className="tabular-nums">{formatCount(rules)}</span>,
   },
   {
     key: 'comment',

@@ -6,22 +6,27 @@ import type { RuleVersion } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Fact, Facts } from '../../_components/fact.tsx';
+import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count } from '../../_lib/format.ts';
-import { useActiveRules, useApplyVersion, useRulesPlan, useRuleVersion } from '../../_lib/rule-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { ChangeError } from '../_components/change-error.tsx';
-import { CommentField } from '../_components/comment-field.tsx';
-import { RuleChangeList, ruleChangesSummary } from '../_editor/rule-changes.tsx';
-import { openCopy } from '../_editor/working-copy.ts';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount } from '../../_lib/format.ts';
+import {
+  useActiveRules,
+  useApplyRuleVersion,
+  useRulesDryRun,
+  useRuleVersion,
+} from '../../_lib/rule-queries.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { RuleChangeError } from '../_components/change-error.tsx';
+import { VersionCommentField } from '../_components/comment-field.tsx';
+import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
+import { openWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 
 /** Sheet of a version: its text, the changes that a rollback would make, and the button to roll back. */
-export function VersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
+export function RuleVersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
   if (version === null) return null;
   return <VersionDetails version={version} close={close} key={version.number} />;
 }
@@ -31,17 +36,17 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
   const router = useRouter();
   const { data, error, refetch } = useRuleVersion(number);
   const { data: active } = useActiveRules();
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const [comment, setComment] = useState('');
-  const apply = useApplyVersion();
+  const apply = useApplyRuleVersion();
   const text = data?.text ?? null;
-  const plan = useRulesPlan(inForce || lacks !== null ? null : text, null);
+  const plan = useRulesDryRun(inForce || lacks !== null ? null : text, null);
   const go = () =>
     apply.mutate(
       { number, etag: active?.etag ?? null, comment },
       {
         onSuccess: ({ version: made }) => {
-          notify({
+          showToast({
             title: rulesText.rolledBack(number),
             detail: rulesText.asVersion(made),
             tone: 'done',
@@ -52,7 +57,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
     );
   const edit = () => {
     if (active === undefined || text === null) return;
-    openCopy({ text, opened: '', source: 'version', version: active.version, etag: active.etag });
+    openWorkingCopy({ text, opened: '', source: 'version', version: active.version, etag: active.etag });
     router.push('/rules/editor');
   };
   return (
@@ -64,9 +69,9 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
       head={inForce && <span className="text-12 text-accent-text">{rulesText.active}</span>}
       footer={
         <>
-          <ChangeError error={apply.error} conflict={rulesText.rollbackConflict}>
+          <RuleChangeError error={apply.error} conflict={rulesText.rollbackConflict}>
             {lacks}
-          </ChangeError>
+          </RuleChangeError>
           {text !== null && <Button onClick={edit}>{rulesText.openInEditor}</Button>}
           {!inForce && (
             <Button
@@ -81,18 +86,20 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
       }
     >
       <div className="grid gap-5 p-6 max-md:p-4">
-        <Facts>
-          <Fact label={rulesText.activeSince}>{clock(Date.parse(version.time))}</Fact>
-          <Fact label={rulesText.decidedBy}>{version.actor}</Fact>
-          {version.comment !== '' && <Fact label={rulesText.commentFact}>{version.comment}</Fact>}
-        </Facts>
+        <LabeledFactList>
+          <LabeledFact label={rulesText.activeSince}>{formatClockTime(Date.parse(version.time))}</LabeledFact>
+          <LabeledFact label={rulesText.decidedBy}>{version.actor}</LabeledFact>
+          {version.comment !== '' && (
+            <LabeledFact label={rulesText.commentFact}>{version.comment}</LabeledFact>
+          )}
+        </LabeledFactList>
         {!inForce && (
           <>
             <section>
               <h3 className="font-semibold">
                 {rulesText.changesIfApplied}{' '}
                 <span className="font-normal text-12 text-muted">
-                  {plan.data !== undefined && ruleChangesSummary(plan.data.changes)}
+                  {plan.data !== undefined && formatRuleChanges(plan.data.changes)}
                 </span>
               </h3>
               <div className="mt-1 border-line-2 border-t pt-1 text-12 text-ink-2">
@@ -100,7 +107,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
                   <p>{rulesText.removesAll}</p>
                 ) : plan.error !== null ? (
                   <p className="flex items-start gap-1.5">
-                    <WarningSign className="mt-px size-3.5" /> {plan.error.message}
+                    <WarningIcon className="mt-px size-3.5" /> {plan.error.message}
                   </p>
                 ) : (
                   plan.data !== undefined && (
@@ -108,8 +115,8 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
                       <RuleChangeList changes={plan.data.changes} />
                       <p className="pt-1 tabular-nums">
                         {rulesText.entryChanges(
-                          count(plan.data.write.written),
-                          count(plan.data.write.removed),
+                          formatCount(plan.data.write.written),
+                          formatCount(plan.data.write.removed),
                         )}
                       </p>
                     </>
@@ -117,7 +124,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
                 )}
               </div>
             </section>
-            <CommentField value={comment} change={setComment} hint={rulesText.rollbackCommentHint} />
+            <VersionCommentField value={comment} change={setComment} hint={rulesText.rollbackCommentHint} />
           </>
         )}
         {error !== null ? (

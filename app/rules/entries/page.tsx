@@ -4,6 +4,6 @@ import { rulesText } from '../text.ts';
 
 export const metadata: Metadata = { title: rulesText.entriesPageTitle };
 
-export default function Page() {
+export default function RulesEntriesRoute() {
   return <RuleEntriesPage />;
 }

@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
-import { PolicyLookup } from '../_explain/policy-lookup.tsx';
+import { PolicyLookupPage } from '../_explain/policy-lookup.tsx';
 import { rulesText } from '../text.ts';
 
 export const metadata: Metadata = { title: rulesText.lookupTitle };
 
-export default function Page() {
-  return <PolicyLookup />;
+export default function RulesExplainRoute() {
+  return <PolicyLookupPage />;
 }

@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
-import { RuleVersions } from '../_versions/rule-versions.tsx';
+import { RuleVersionsPage } from '../_versions/rule-versions.tsx';
 import { rulesText } from '../text.ts';
 
 export const metadata: Metadata = { title: rulesText.versionsPageTitle };
 
-export default function Page() {
-  return <RuleVersions />;
+export default function RulesVersionsRoute() {
+  return <RuleVersionsPage />;
 }

@@ -7,20 +7,20 @@ import { captureVisibility } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { bytes, span } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { formatByteSize, formatElapsedTime } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useNow } from '../../_lib/use-now.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { useCurrentTime } from '../../_lib/use-now.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { PacketFields } from '../_form/packet-fields.tsx';
-import { type PacketFilterForm, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
+import { PacketFilterFields } from '../_form/packet-fields.tsx';
+import { type PacketFilterValues, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
 import { traceText } from '../text.ts';
-import { type CaptureState, useCapture } from './use-capture.ts';
+import { type PacketCaptureState, usePacketCapture } from './use-capture.ts';
 
-const plain: PacketFilterForm = {
+const plain: PacketFilterValues = {
   pod: '',
   address: '',
   port: '',
@@ -46,15 +46,15 @@ const sizes: readonly [string, string][] = [
 export function CapturePage() {
   const search = useSearchParams();
   const linked = search.toString();
-  const [form, setForm] = useState<PacketFilterForm>(() => parsePacketFilter(search, plain));
+  const [form, setForm] = useState<PacketFilterValues>(() => parsePacketFilter(search, plain));
   useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), plain)), [linked]);
   const [snaplen, setSnaplen] = useState('65535');
   const [size, setSize] = useState('16777216');
   const [tried, setTried] = useState(false);
-  const lacks = useMissingRole('operator');
-  const { state, start, stop } = useCapture();
+  const lacks = useMissingRoleReason('operator');
+  const { state, start, stop } = usePacketCapture();
   const pods = usePods().data ?? [];
-  const chosen = pods.find((pod) => [pod.id, qualifiedPodName(pod)].includes(form.pod.trim()));
+  const chosen = pods.find((pod) => [pod.id, formatPodName(pod)].includes(form.pod.trim()));
   const read = validatePacketFilter(form, most);
   const path = 'wanted' in read ? pathOf(read.wanted, { snaplen, bytes: size }) : null;
   const running = state.step === 'running';
@@ -71,7 +71,7 @@ export function CapturePage() {
         </h1>
         <p className="mt-1 text-12 text-muted">{traceText.captureIntro}</p>
         <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
-          <PacketFields
+          <PacketFilterFields
             form={form}
             change={(change) => setForm({ ...form, ...change })}
             problems={tried && 'problems' in read ? read.problems : {}}
@@ -131,7 +131,7 @@ export function CapturePage() {
             ))
           ) : (
             <p className="mt-1">
-              {traceText.podSees(qualifiedPodName(chosen), chosen.hooks, captureVisibility[chosen.hooks])}
+              {traceText.podSees(formatPodName(chosen), chosen.hooks, captureVisibility[chosen.hooks])}
             </p>
           )}
         </section>
@@ -166,16 +166,18 @@ function Command({ path }: { path: string }) {
 }
 
 /** Progress of the capture, and the link to the file. */
-function CaptureFile({ state }: { state: CaptureState }) {
-  const now = useNow();
+function CaptureFile({ state }: { state: PacketCaptureState }) {
+  const now = useCurrentTime();
   switch (state.step) {
     case 'idle':
       return <p className="text-12 text-ink-2">{traceText.noFile}</p>;
     case 'running':
       return (
         <p role="status" className="tabular-nums">
-          <b className="font-[550]">{bytes(state.bytes)}</b>{' '}
-          <span className="text-ink-2">{traceText.elapsed(span(Math.max(0, now - state.since)))}</span>
+          <b className="font-[550]">{formatByteSize(state.bytes)}</b>{' '}
+          <span className="text-ink-2">
+            {traceText.elapsed(formatElapsedTime(Math.max(0, now - state.since)))}
+          </span>
         </p>
       );
     case 'done':
@@ -190,7 +192,7 @@ function CaptureFile({ state }: { state: CaptureState }) {
           <span className="min-w-0 text-12 text-ink-2">
             <span className="code break-all text-ink-1">{state.name}</span>{' '}
             {traceText.captured(
-              bytes(state.bytes),
+              formatByteSize(state.bytes),
               state.ended === 'limit' ? traceText.limitReached : traceText.stopped,
             )}
           </span>
@@ -199,7 +201,7 @@ function CaptureFile({ state }: { state: CaptureState }) {
     case 'failed':
       return (
         <p role="alert" className="flex items-start gap-1.5 text-12 text-ink-2">
-          <WarningSign className="mt-px size-3.5" />
+          <WarningIcon className="mt-px size-3.5" />
           <span>
             {state.error.message} {state.error instanceof ApiError && state.error.hint}
           </span>

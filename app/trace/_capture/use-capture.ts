@@ -1,9 +1,9 @@
 'use client';
 
 import { useEffect, useRef, useState } from 'react';
-import { fetchApi } from '../../_lib/api.ts';
+import { fetchApiResponse } from '../../_lib/api.ts';
 
-export type CaptureState =
+export type PacketCaptureState =
   | { step: 'idle' }
   | { step: 'running'; bytes: number; since: number }
   | { step: 'done'; bytes: number; name: string; url: string; ended: 'limit' | 'stopped' }
@@ -14,8 +14,8 @@ const nameIn = (header: string | null): string =>
   /filename="([^"]+)"/.exec(header ?? '')?.[1] ?? 'capture.pcapng';
 
 /** Captures into memory as the data arrives. A stopped capture is kept: a pcapng file is valid after each block. */
-export function useCapture() {
-  const [state, setState] = useState<CaptureState>({ step: 'idle' });
+export function usePacketCapture() {
+  const [state, setState] = useState<PacketCaptureState>({ step: 'idle' });
   const running = useRef<AbortController | null>(null);
   useEffect(() => () => running.current?.abort(), []);
   const url = state.step === 'done' ? state.url : null;
@@ -37,7 +37,7 @@ export function useCapture() {
       setState({ step: 'done', bytes, name, url, ended });
     };
     try {
-      const answer = await fetchApi(path, { headers: { accept: '*/*' }, signal: leaving.signal });
+      const answer = await fetchApiResponse(path, { headers: { accept: '*/*' }, signal: leaving.signal });
       name = nameIn(answer.headers.get('content-disposition'));
       const reader = answer.body?.getReader();
       if (reader === undefined) throw new Error('The response has no body');

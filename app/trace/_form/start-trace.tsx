@@ -3,15 +3,15 @@
 import { useRouter, useSearchParams } from 'next/navigation';
 import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { traceText } from '../text.ts';
 import { useStartTrace } from '../trace-queries.ts';
-import { PacketFields } from './packet-fields.tsx';
+import { PacketFilterFields } from './packet-fields.tsx';
 import {
-  emptyTraceForm,
-  type PacketFilterForm,
+  emptyPacketFilter,
+  type PacketFilterValues,
   parsePacketFilter,
   validatePacketFilter,
 } from './trace-form.ts';
@@ -20,15 +20,15 @@ import { TraceList } from './trace-list.tsx';
 const most = { packets: 1000, seconds: 60 };
 
 /** Page that starts a trace and lists recent ones. */
-export function StartTrace() {
+export function StartTracePage() {
   const search = useSearchParams();
   const router = useRouter();
   const linked = search.toString();
-  const [form, setForm] = useState<PacketFilterForm>(() => parsePacketFilter(search, emptyTraceForm));
-  useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), emptyTraceForm)), [linked]);
+  const [form, setForm] = useState<PacketFilterValues>(() => parsePacketFilter(search, emptyPacketFilter));
+  useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), emptyPacketFilter)), [linked]);
   const [tried, setTried] = useState(false);
   const start = useStartTrace();
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const read = validatePacketFilter(form, most);
   const problems = tried && 'problems' in read ? read.problems : {};
   const submit = (event: FormEvent) => {
@@ -44,7 +44,7 @@ export function StartTrace() {
         </h1>
         <p className="mt-1 text-12 text-muted">{traceText.traceIntro}</p>
         <form onSubmit={submit} noValidate className="mt-4 grid gap-3">
-          <PacketFields
+          <PacketFilterFields
             form={form}
             change={(change) => setForm({ ...form, ...change })}
             problems={problems}
@@ -57,7 +57,7 @@ export function StartTrace() {
           </div>
           {start.error !== null && (
             <p role="alert" className="flex items-start gap-1.5 text-12 text-ink-2">
-              <WarningSign className="mt-px size-3.5" />
+              <WarningIcon className="mt-px size-3.5" />
               <span>
                 {start.error.message} {start.error instanceof ApiError && start.error.hint}
               </span>

@@ -3,7 +3,7 @@ import type { NewTraceInput, TraceProtocol } from '../../../contract/trace.ts';
 import { traceText } from '../text.ts';
 
 /** Fields of the form as typed; the URL fills them. */
-export interface PacketFilterForm {
+export interface PacketFilterValues {
   pod: string;
   address: string;
   port: string;
@@ -13,7 +13,7 @@ export interface PacketFilterForm {
   seconds: string;
 }
 
-export const emptyTraceForm: PacketFilterForm = {
+export const emptyPacketFilter: PacketFilterValues = {
   pod: '',
   address: '',
   port: '',
@@ -23,23 +23,23 @@ export const emptyTraceForm: PacketFilterForm = {
   seconds: '30',
 };
 
-export const protocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
+export const traceProtocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
 const keys = ['pod', 'address', 'port', 'protocol', 'family', 'packets', 'seconds'] as const;
 
-export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterForm): PacketFilterForm {
+export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterValues): PacketFilterValues {
   const form = { ...plain };
   for (const key of keys) form[key] = query.get(key) ?? plain[key];
   return form;
 }
 
 /** Returns the query string without default values. */
-export function formQuery(form: PacketFilterForm, plain: PacketFilterForm): string {
+export function buildPacketFilterQuery(form: PacketFilterValues, plain: PacketFilterValues): string {
   const query = new URLSearchParams();
   for (const key of keys) if (form[key] !== plain[key]) query.set(key, form[key]);
   return query.toString();
 }
 
-export type PacketFilterProblems = Partial<Record<keyof PacketFilterForm, string>>;
+export type PacketFilterProblems = Partial<Record<keyof PacketFilterValues, string>>;
 
 interface PacketFilterLimits {
   packets: number;
@@ -48,7 +48,7 @@ interface PacketFilterLimits {
 
 /** Returns the API request, or the problems by field. */
 export function validatePacketFilter(
-  form: PacketFilterForm,
+  form: PacketFilterValues,
   most: PacketFilterLimits,
 ): { wanted: NewTraceInput } | { problems: PacketFilterProblems } {
   const problems: PacketFilterProblems = {};
@@ -59,7 +59,7 @@ export function validatePacketFilter(
   const port = form.port.trim();
   if (port !== '' && (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535))
     problems.port = traceText.portProblem;
-  const protocol = protocols.find((name) => name === form.protocol) as TraceProtocol | undefined;
+  const protocol = traceProtocols.find((name) => name === form.protocol) as TraceProtocol | undefined;
   if (port !== '' && protocol === 'icmp') problems.port = traceText.icmpPortProblem;
   const whole = (key: 'packets' | 'seconds') => {
     const value = Number(form[key]);

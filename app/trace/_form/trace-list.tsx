@@ -3,9 +3,9 @@
 import Link from 'next/link';
 import type { TraceFilter, TraceSummary } from '../../../contract/trace.ts';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { clock, count } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { formatClockTime, formatCount } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 import { useTraces } from '../trace-queries.ts';
 
@@ -30,7 +30,7 @@ export function TraceList() {
         )}
         {data === undefined && error === null && (
           <li className="flex h-9 items-center border-line-1 border-b">
-            <Skeleton className="w-72" />
+            <ValueSkeleton className="w-72" />
           </li>
         )}
       </ul>
@@ -51,14 +51,14 @@ function Row({ trace }: { trace: TraceSummary }) {
       prefetch={false}
       className="grid min-h-9 grid-cols-[68px_minmax(0,1fr)_auto_68px] items-center gap-3 py-1 text-12 hover:bg-surface-2 focus-visible:-outline-offset-2"
     >
-      <span className="text-muted tabular-nums">{clock(Date.parse(startedAt))}</span>
+      <span className="text-muted tabular-nums">{formatClockTime(Date.parse(startedAt))}</span>
       <span className="min-w-0 truncate">
-        <b className="font-[550]">{qualifiedPodName(pod)}</b>{' '}
-        <span className="text-ink-2">{traceFilterSummary(filter)}</span>{' '}
+        <b className="font-[550]">{formatPodName(pod)}</b>{' '}
+        <span className="text-ink-2">{formatTraceFilter(filter)}</span>{' '}
         <span className="text-muted">{traceText.byActor(actor)}</span>
       </span>
       <span className="text-ink-2 tabular-nums">
-        {count(seen)} {seen === 1 ? 'packet' : 'packets'}
+        {formatCount(seen)} {seen === 1 ? 'packet' : 'packets'}
       </span>
       <span className={`text-right ${state === 'running' ? 'font-[550] text-accent-text' : 'text-muted'}`}>
         {state}
@@ -68,7 +68,7 @@ function Row({ trace }: { trace: TraceSummary }) {
 }
 
 /** Summarizes a filter, e.g. `tcp port 80, 10.0.0.1`; an empty filter is `all packets`. */
-export function traceFilterSummary({ address, port, protocol, family }: TraceFilter): string {
+export function formatTraceFilter({ address, port, protocol, family }: TraceFilter): string {
   const parts = [
     [protocol, port === undefined ? undefined : traceText.portFilter(port)].filter(Boolean).join(' '),
     address ?? '',

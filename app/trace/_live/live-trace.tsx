@@ -6,28 +6,28 @@ import type { Trace } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { Fact, Facts } from '../../_components/fact.tsx';
-import { Skeleton } from '../../_components/skeleton.tsx';
-import { notify } from '../../_components/toast.tsx';
-import { WarningSign } from '../../_components/warning-sign.tsx';
-import { clock, count, span } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
-import { useMissingRole } from '../../_lib/session-queries.ts';
-import { useNow } from '../../_lib/use-now.ts';
-import { traceFilterSummary } from '../_form/trace-list.tsx';
+import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
+import { ValueSkeleton } from '../../_components/skeleton.tsx';
+import { showToast } from '../../_components/toast.tsx';
+import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { formatClockTime, formatCount, formatElapsedTime } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
+import { useMissingRoleReason } from '../../_lib/session-queries.ts';
+import { useCurrentTime } from '../../_lib/use-now.ts';
+import { formatTraceFilter } from '../_form/trace-list.tsx';
 import { traceText } from '../text.ts';
 import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
-import { PacketTable } from './packet-table.tsx';
+import { TracePacketTable } from './packet-table.tsx';
 import { TracePathDiagram } from './trace-path-diagram.tsx';
 
 /** Page of a trace: the paths of its packets, and each packet with its observations, live. */
-export function LiveTrace({ id }: { id: string }) {
+export function LiveTracePage({ id }: { id: string }) {
   const { data: trace, error, refused, refetch } = useTrace(id);
   if (trace === undefined)
     return (
       <div className="px-(--gutter) py-6" aria-busy={error === null}>
         {error === null ? (
-          <Skeleton className="w-80" />
+          <ValueSkeleton className="w-80" />
         ) : (
           <ErrorState error={error} retry={() => void refetch()} />
         )}
@@ -45,7 +45,7 @@ export function LiveTrace({ id }: { id: string }) {
           <TracePathDiagram path={trace.path} />
         )}
       </section>
-      {trace.items.length > 0 && <PacketTable packets={trace.items} />}
+      {trace.items.length > 0 && <TracePacketTable packets={trace.items} />}
     </>
   );
 }
@@ -59,15 +59,15 @@ const endWords = {
 
 function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
   const { id, pod, filter, state, ended, seen, lost, kernelDrops, startedAt, endedAt, actor } = trace;
-  const now = useNow();
+  const now = useCurrentTime();
   const running = state === 'running';
   const stop = useStopTrace(id);
   const again = useStartTrace();
   const router = useRouter();
-  const lacks = useMissingRole('operator');
+  const lacks = useMissingRoleReason('operator');
   const until = endedAt === null ? now : Date.parse(endedAt);
   const failed = (title: string) => (error: Error) =>
-    notify({ title, detail: error.message, tone: 'failed' });
+    showToast({ title, detail: error.message, tone: 'failed' });
   const startAgain = () =>
     again.mutate(
       { pod: pod.id, ...filter, packets: trace.packets, seconds: trace.seconds },
@@ -77,33 +77,33 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
     <header className="flex items-center gap-x-4 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-md:flex-col max-md:items-stretch">
       <div className="min-w-0 flex-1">
         <h1 className="flex flex-wrap items-baseline gap-x-3 font-semibold text-20 tracking-[-.014em]">
-          <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="hover:underline">
-            {qualifiedPodName(pod)}
+          <Link href={`/pods/${formatPodName(pod)}`} prefetch={false} className="hover:underline">
+            {formatPodName(pod)}
           </Link>
-          <span className="font-normal text-13 text-ink-2 tracking-normal">{traceFilterSummary(filter)}</span>
+          <span className="font-normal text-13 text-ink-2 tracking-normal">{formatTraceFilter(filter)}</span>
         </h1>
         <div className="mt-1">
-          <Facts>
-            <Fact label={traceText.state}>
+          <LabeledFactList>
+            <LabeledFact label={traceText.state}>
               <span role="status" className={running ? 'font-[550] text-accent-text' : ''}>
                 {running ? 'running' : ended === null ? 'ended' : endWords[ended]}
               </span>
-            </Fact>
-            <Fact label={traceText.packets}>
-              {traceText.packetsOfLimit(count(seen), count(trace.packets))}
-            </Fact>
-            <Fact label={traceText.elapsedFact}>
+            </LabeledFact>
+            <LabeledFact label={traceText.packets}>
+              {traceText.packetsOfLimit(formatCount(seen), formatCount(trace.packets))}
+            </LabeledFact>
+            <LabeledFact label={traceText.elapsedFact}>
               {traceText.timeOfLimit(
-                until === 0 ? '' : span(Math.max(0, until - Date.parse(startedAt))),
-                span(trace.seconds * 1000),
+                until === 0 ? '' : formatElapsedTime(Math.max(0, until - Date.parse(startedAt))),
+                formatElapsedTime(trace.seconds * 1000),
               )}
-            </Fact>
-            <Fact label={traceText.startedFact}>
-              {clock(Date.parse(startedAt))} by {actor}
-            </Fact>
-          </Facts>
+            </LabeledFact>
+            <LabeledFact label={traceText.startedFact}>
+              {formatClockTime(Date.parse(startedAt))} by {actor}
+            </LabeledFact>
+          </LabeledFactList>
         </div>
-        {lost > 0 && <Sentence warn>{traceText.lostEvents(count(lost))}</Sentence>}
+        {lost > 0 && <Sentence warn>{traceText.lostEvents(formatCount(lost))}</Sentence>}
         {!kernelDrops.available && (
           <Sentence>
             {traceText.noKernelDrops(
@@ -146,7 +146,7 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
 function Sentence({ warn = false, children }: { warn?: boolean; children: React.ReactNode }) {
   return (
     <p className="mt-1 flex items-start gap-1.5 text-12 text-ink-2">
-      {warn && <WarningSign className="mt-px size-3.5" />}
+      {warn && <WarningIcon className="mt-px size-3.5" />}
       <span>{children}</span>
     </p>
   );

@@ -6,25 +6,31 @@ import { useMemo, useState } from 'react';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import type { Column } from '../../_components/table/column.ts';
+import type { TableColumn } from '../../_components/table/column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { count } from '../../_lib/format.ts';
+import { formatCount } from '../../_lib/format.ts';
 import {
-  clockWithMilliseconds,
-  endpointLabel,
-  explainHref,
-  packetProtocolLabel,
+  buildPolicyLookupHref,
+  formatClockTimeWithMilliseconds,
+  formatPacketEndpoint,
+  formatPacketProtocol,
 } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
-import { formatMicroseconds, pointLocation, pointVerdict, type TraceRow, traceRows } from './trace-rows.ts';
+import {
+  buildTraceRows,
+  formatMicroseconds,
+  formatPointLocation,
+  formatPointVerdict,
+  type TraceRow,
+} from './trace-rows.ts';
 
 /** Table of packets with a row for each observation. */
-export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
+export function TracePacketTable({ packets }: { packets: readonly TracePacket[] }) {
   const [all, setAll] = useState(true);
   /** Packets whose state differs from `all`. */
   const [others, setOthers] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(
-    () => traceRows(packets, (number) => others.has(number) !== all),
+    () => buildTraceRows(packets, (number) => others.has(number) !== all),
     [packets, others, all],
   );
   const columns = useMemo(() => {
@@ -44,7 +50,7 @@ export function PacketTable({ packets }: { packets: readonly TracePacket[] }) {
         <h2 id="packets" className="font-semibold">
           {traceText.packetsText}
         </h2>
-        <span className="text-12 text-muted tabular-nums">{count(packets.length)}</span>
+        <span className="text-12 text-muted tabular-nums">{formatCount(packets.length)}</span>
         <span className="flex-1" />
         <Button size="small" onClick={() => set(!all)}>
           {all ? traceText.packetsOnly : traceText.allObservations}
@@ -73,7 +79,7 @@ const outcomes: Record<TraceOutcome, { Icon: LucideIcon; word: string; lost?: tr
 function columnsOf(
   toggle: (number: number) => void,
   isOpen: (number: number) => boolean,
-): readonly Column<TraceRow>[] {
+): readonly TableColumn<TraceRow>[] {
   return [
     {
       key: 'time',
@@ -101,7 +107,7 @@ function columnsOf(
           >
             <Sign aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.8} />
             <span className="sr-only">{traceText.packetAt(line.packet.number)} </span>
-            {clockWithMilliseconds(line.packet.time)}
+            {formatClockTimeWithMilliseconds(line.packet.time)}
           </button>
         );
       },
@@ -124,15 +130,15 @@ function columnsOf(
       head: true,
       cell: (line) =>
         line.kind === 'point' ? (
-          <span className="text-12 text-ink-2" title={pointLocation(line.point)}>
-            {pointLocation(line.point)}
+          <span className="text-12 text-ink-2" title={formatPointLocation(line.point)}>
+            {formatPointLocation(line.point)}
           </span>
         ) : (
           <span
             className="code"
-            title={`${endpointLabel(line.packet.source)} → ${endpointLabel(line.packet.destination)}`}
+            title={`${formatPacketEndpoint(line.packet.source)} → ${formatPacketEndpoint(line.packet.destination)}`}
           >
-            {endpointLabel(line.packet.source)} → {endpointLabel(line.packet.destination)}
+            {formatPacketEndpoint(line.packet.source)} → {formatPacketEndpoint(line.packet.destination)}
           </span>
         ),
     },
@@ -143,7 +149,7 @@ function columnsOf(
       from: 'max-md:hidden',
       cell: (line) =>
         line.kind === 'packet' ? (
-          <span className="text-ink-2">{packetProtocolLabel(line.packet)}</span>
+          <span className="text-ink-2">{formatPacketProtocol(line.packet)}</span>
         ) : null,
     },
     {
@@ -154,7 +160,7 @@ function columnsOf(
       align: 'right',
       cell: (line) =>
         line.kind === 'packet' ? (
-          <span className="text-ink-2 tabular-nums">{count(line.packet.length)}</span>
+          <span className="text-ink-2 tabular-nums">{formatCount(line.packet.length)}</span>
         ) : null,
     },
     {
@@ -188,14 +194,18 @@ function Outcome({ packet: { outcome, sentence } }: { packet: TracePacket }) {
 
 function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) {
   const { verdict, reason, rule, where } = point;
-  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{pointVerdict(point)}</span>;
+  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{formatPointVerdict(point)}</span>;
   return (
     <span className="flex items-baseline gap-2 text-12">
       <span className="text-signal-text">{traceText.dropped}</span>
       <span className="code truncate">{reason}</span>
       {where !== 'kernel' && reason === 'denied' && (
         <Link
-          href={rule === null ? explainHref(packet, 'active') : `/rules?rule=${encodeURIComponent(rule)}`}
+          href={
+            rule === null
+              ? buildPolicyLookupHref(packet, 'active')
+              : `/rules?rule=${encodeURIComponent(rule)}`
+          }
           prefetch={false}
           className="link truncate"
         >

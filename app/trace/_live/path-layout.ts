@@ -1,13 +1,13 @@
 import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
 
-export interface PlacedNode extends TraceNode {
+export interface PlacedTraceNode extends TraceNode {
   x: number;
   y: number;
   width: number;
   height: number;
 }
 
-export interface PlacedEdge extends TraceEdge {
+export interface PlacedTraceEdge extends TraceEdge {
   key: string;
   path: string;
   /** Position of the label. */
@@ -17,16 +17,17 @@ export interface PlacedEdge extends TraceEdge {
   lost: boolean;
 }
 
-export const nodeHeight = 40;
+export const traceNodeHeight = 40;
 const rowGap = 16;
 const shortestGap = 72;
 const widest = 260;
 
 /** Tells if packets end at a node without having been delivered. */
-export const isLoss = (where: TraceNode['where']): boolean => where === 'dropped' || where === 'kernel';
+export const isPacketLossNode = (where: TraceNode['where']): boolean =>
+  where === 'dropped' || where === 'kernel';
 
 /** Layer of each node: the length of the longest path that leads to it. Edges that close a cycle are ignored. */
-export function longestPathLayers(
+export function assignLongestPathLayers(
   nodes: readonly TraceNode[],
   edges: readonly TraceEdge[],
 ): Map<string, number> {
@@ -53,8 +54,8 @@ export function layoutTracePath(
   nodes: readonly TraceNode[],
   edges: readonly TraceEdge[],
   width: number,
-): { places: PlacedNode[]; lines: PlacedEdge[]; width: number; height: number } {
-  const layers = longestPathLayers(nodes, edges);
+): { places: PlacedTraceNode[]; lines: PlacedTraceEdge[]; width: number; height: number } {
+  const layers = assignLongestPathLayers(nodes, edges);
   const packets = new Map<string, number>();
   for (const { from, to, packets: n } of edges)
     for (const id of [from, to]) packets.set(id, Math.max(packets.get(id) ?? 0, n));
@@ -70,13 +71,13 @@ export function layoutTracePath(
       .map((node, row) => ({
         ...node,
         x: index * step,
-        y: row * (nodeHeight + rowGap),
+        y: row * (traceNodeHeight + rowGap),
         width: boxWidth,
-        height: nodeHeight,
+        height: traceNodeHeight,
       })),
   );
   const byId = new Map(places.map((place) => [place.id, place]));
-  const lines = edges.flatMap((edge): PlacedEdge[] => {
+  const lines = edges.flatMap((edge): PlacedTraceEdge[] => {
     const [from, to] = [byId.get(edge.from), byId.get(edge.to)];
     return from === undefined || to === undefined ? [] : [placeEdge(edge, from, to)];
   });
@@ -85,7 +86,7 @@ export function layoutTracePath(
     places,
     lines,
     width: (count - 1) * step + boxWidth,
-    height: rows * (nodeHeight + rowGap) - rowGap,
+    height: rows * (traceNodeHeight + rowGap) - rowGap,
   };
 }
 
@@ -107,7 +108,7 @@ function onCurve(
   };
 }
 
-function placeEdge(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdge {
+function placeEdge(edge: TraceEdge, from: PlacedTraceNode, to: PlacedTraceNode): PlacedTraceEdge {
   const start = { x: from.x + from.width, y: from.y + from.height / 2 };
   const end = { x: to.x, y: to.y + to.height / 2 };
   const bend = Math.max(24, (end.x - start.x) / 2);
@@ -119,6 +120,6 @@ function placeEdge(edge: TraceEdge, from: PlacedNode, to: PlacedNode): PlacedEdg
     path: `M${start.x} ${start.y + shift}C${start.x + bend} ${start.y + shift} ${end.x - bend} ${end.y + shift} ${end.x} ${end.y + shift}`,
     at: onCurve(start, end, bend, shift),
     stroke: Math.min(6, 1.5 + Math.log10(Math.max(1, edge.packets)) * 1.5),
-    lost: isLoss(to.where),
+    lost: isPacketLossNode(to.where),
   };
 }

@@ -12,11 +12,11 @@ import {
 } from 'lucide-react';
 import { useMemo } from 'react';
 import type { TraceNode, TraceSummary } from '../../../contract/trace.ts';
-import { count } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { formatCount } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { useElementWidth } from '../../_lib/use-element-width.ts';
 import { traceText } from '../text.ts';
-import { isLoss, layoutTracePath } from './path-layout.ts';
+import { isPacketLossNode, layoutTracePath } from './path-layout.ts';
 
 const icons: Record<TraceNode['where'], LucideIcon> = {
   outside: Globe,
@@ -91,7 +91,7 @@ export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
                 <span className="sr-only">
                   {labelOf(path.nodes, from)} to {labelOf(path.nodes, to)}:{' '}
                 </span>
-                <b className="font-[550]">{count(packets)}</b>
+                <b className="font-[550]">{formatCount(packets)}</b>
                 {by !== null && <span className="text-muted"> {byWords[by]}</span>}
               </li>
             ))}
@@ -108,15 +108,15 @@ const labelOf = (nodes: readonly TraceNode[], id: string): string =>
 /** Head and name of a node, e.g. `from pod, tcx/ingress` and the pod. */
 function placeWords({ where, pod, label }: TraceNode): [head: string, name: string] {
   const seen = where === 'from-pod' || where === 'to-pod';
-  if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, qualifiedPodName(pod)];
-  if (where === 'delivered' && pod !== null) return [words[where], qualifiedPodName(pod)];
+  if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, formatPodName(pod)];
+  if (where === 'delivered' && pod !== null) return [words[where], formatPodName(pod)];
   if (where === 'dropped') return [words[where], label.replace(/^dropped:? /, '')];
   return [words[where], label];
 }
 
 function NodeBox({ node, style }: { node: TraceNode; style?: React.CSSProperties }) {
   const Icon = icons[node.where];
-  const loss = isLoss(node.where);
+  const loss = isPacketLossNode(node.where);
   const [head, name] = placeWords(node);
   return (
     <div
@@ -149,7 +149,7 @@ function EdgeList({ path }: { path: TraceSummary['path'] }) {
           <li key={`${from} ${to} ${by}`} className="grid gap-1">
             <NodeBox node={start} />
             <span className="pl-3 text-12 text-ink-2 tabular-nums">
-              ↓ <b className="font-[550]">{count(packets)}</b> {packets === 1 ? 'packet' : 'packets'}
+              ↓ <b className="font-[550]">{formatCount(packets)}</b> {packets === 1 ? 'packet' : 'packets'}
               {by !== null && <span className="text-muted"> {byWords[by]}</span>}
             </span>
             <NodeBox node={end} />

@@ -1,5 +1,5 @@
 import type { TracePacket, TracePoint } from '../../../contract/trace.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 
 /** A packet, or one of its observations. */
@@ -8,7 +8,10 @@ export type TraceRow =
   | { kind: 'point'; key: string; packet: TracePacket; point: TracePoint };
 
 /** Lists packets, each followed by its observations if it is open; the newest packet is last. */
-export const traceRows = (packets: readonly TracePacket[], open: (number: number) => boolean): TraceRow[] =>
+export const buildTraceRows = (
+  packets: readonly TracePacket[],
+  open: (number: number) => boolean,
+): TraceRow[] =>
   packets.flatMap((packet): TraceRow[] => [
     { kind: 'packet', key: `${packet.number}`, packet },
     ...(open(packet.number)
@@ -24,7 +27,7 @@ const directions = { 'from-pod': traceText.fromPodPrefix, 'to-pod': traceText.to
  * Labels the location of an observation, e.g. `from shop.cart, netkit/peer`, or the network namespace for
  * drops by the kernel.
  */
-export function pointLocation({ where, pod, device }: TracePoint): string {
+export function formatPointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
   if (where === 'kernel') return name === null ? traceText.kernelOnHost : traceText.kernelInPod(name);
   const hook = device?.hook ?? null;
@@ -32,9 +35,9 @@ export function pointLocation({ where, pod, device }: TracePoint): string {
 }
 
 /** Labels the verdict of an observation. */
-export function pointVerdict({ where, verdict, to }: TracePoint): string {
+export function formatPointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
-    return to === null ? traceText.redirected : traceText.redirectedTo(qualifiedPodName(to));
+    return to === null ? traceText.redirected : traceText.redirectedTo(formatPodName(to));
   if (verdict === 'dropped') return traceText.dropped;
   return where === 'from-pod' ? traceText.toHostStack : traceText.deliveredToPod;
 }

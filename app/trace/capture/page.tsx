@@ -4,6 +4,6 @@ import { traceText } from '../text.ts';
 
 export const metadata: Metadata = { title: traceText.capture };
 
-export default function Page() {
+export default function TraceCaptureRoute() {
   return <CapturePage />;
 }

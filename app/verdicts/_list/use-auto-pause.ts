@@ -6,7 +6,7 @@ import { type FocusEvent, type PointerEvent, useEffect, useState } from 'react';
  * Tells if a live list should pause: while the pointer is over its rows, one of them has the focus, or the
  * top is scrolled out of view. Rows do not move while they are being read.
  */
-export function useAutoPause() {
+export function usePauseWhileReading() {
   const [pointer, setPointer] = useState(false);
   const [focus, setFocus] = useState(false);
   const [scrolled, setScrolled] = useState(false);

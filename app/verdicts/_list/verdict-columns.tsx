@@ -1,14 +1,14 @@
 import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
-import { DirectionMark } from '../../_components/direction-mark.tsx';
-import { NotAvailable } from '../../_components/number.tsx';
-import type { Column } from '../../_components/table/column.ts';
-import { VerdictMark } from '../../_components/verdict-mark.tsx';
-import { count } from '../../_lib/format.ts';
+import { DirectionLabel } from '../../_components/direction-mark.tsx';
+import { NotAvailableNumber } from '../../_components/number.tsx';
+import type { TableColumn } from '../../_components/table/column.ts';
+import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { formatCount } from '../../_lib/format.ts';
 import {
-  clockWithMilliseconds,
-  endpointLabel,
-  packetProtocolLabel,
-  qualifiedPodName,
+  formatClockTimeWithMilliseconds,
+  formatPacketEndpoint,
+  formatPacketProtocol,
+  formatPodName,
 } from '../../_lib/packet-labels.ts';
 import { verdictsText } from '../text.ts';
 
@@ -16,7 +16,7 @@ import { verdictsText } from '../text.ts';
  * Columns of a list of verdicts.
  * @param open opens the sheet of a verdict
  */
-export const verdictColumns = (open: (verdict: Verdict) => void): readonly Column<Verdict>[] => [
+export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly TableColumn<Verdict>[] => [
   {
     key: 'time',
     label: verdictsText.time,
@@ -29,7 +29,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
         onClick={() => open(verdict)}
         className="text-ink-2 tabular-nums after:absolute after:inset-0 focus-visible:outline-none"
       >
-        {clockWithMilliseconds(verdict.time)}
+        {formatClockTimeWithMilliseconds(verdict.time)}
       </button>
     ),
   },
@@ -37,7 +37,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
     key: 'kind',
     label: verdictsText.verdict,
     width: 'w-28',
-    cell: ({ kind }) => <VerdictMark kind={kind} />,
+    cell: ({ kind }) => <VerdictLabel kind={kind} />,
   },
   {
     key: 'direction',
@@ -45,7 +45,7 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
     title: verdictsText.directionTitle,
     width: 'w-24',
     from: 'max-xl:hidden',
-    cell: ({ direction }) => <DirectionMark direction={direction} />,
+    cell: ({ direction }) => <DirectionLabel direction={direction} />,
   },
   {
     key: 'source',
@@ -64,8 +64,11 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
     label: verdictsText.flowColumn,
     from: 'lg:hidden',
     cell: ({ source, destination }) => (
-      <span className="code text-11" title={`${endpointLabel(source)} → ${endpointLabel(destination)}`}>
-        {source.pod?.name ?? source.address} → {destination.pod?.name ?? endpointLabel(destination)}
+      <span
+        className="code text-11"
+        title={`${formatPacketEndpoint(source)} → ${formatPacketEndpoint(destination)}`}
+      >
+        {source.pod?.name ?? source.address} → {destination.pod?.name ?? formatPacketEndpoint(destination)}
       </span>
     ),
   },
@@ -75,14 +78,14 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
     title: verdictsText.protocolTitle,
     width: 'w-28',
     from: 'max-lg:hidden',
-    cell: (verdict) => <span className="text-ink-2">{packetProtocolLabel(verdict)}</span>,
+    cell: (verdict) => <span className="text-ink-2">{formatPacketProtocol(verdict)}</span>,
   },
   {
     key: 'rule',
     label: verdictsText.ruleColumn,
     width: 'w-64 max-xl:w-44',
     from: 'max-md:hidden',
-    cell: (verdict) => <DecidedBy verdict={verdict} />,
+    cell: (verdict) => <VerdictReason verdict={verdict} />,
   },
   {
     key: 'length',
@@ -90,17 +93,17 @@ export const verdictColumns = (open: (verdict: Verdict) => void): readonly Colum
     width: 'w-18',
     from: 'max-xl:hidden',
     align: 'right',
-    cell: ({ length }) => <span className="text-ink-2 tabular-nums">{count(length)}</span>,
+    cell: ({ length }) => <span className="text-ink-2 tabular-nums">{formatCount(length)}</span>,
   },
 ];
 
 /** Shows an endpoint: the pod's name if it is one, address and port. */
 function EndpointCell({ end }: { end: PacketEnd }) {
-  const words = endpointLabel(end);
+  const words = formatPacketEndpoint(end);
   return (
     <span
       className="flex items-baseline gap-2"
-      title={end.pod === null ? words : `${qualifiedPodName(end.pod)} ${words}`}
+      title={end.pod === null ? words : `${formatPodName(end.pod)} ${words}`}
     >
       {end.pod !== null && <b className="min-w-0 flex-none truncate font-[550]">{end.pod.name}</b>}
       <span className={`code min-w-0 truncate ${end.pod === null ? '' : 'text-muted'}`}>{words}</span>
@@ -109,10 +112,10 @@ function EndpointCell({ end }: { end: PacketEnd }) {
 }
 
 /** Shows the rule that decided, or else the default action or the drop reason. */
-export function DecidedBy({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
+export function VerdictReason({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
   if (rule !== null) return <span className="font-[550]">{rule}</span>;
   if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;
-  if (kind === 'logged') return <NotAvailable reason={verdictsText.ruleUnknown} slot={false} />;
+  if (kind === 'logged') return <NotAvailableNumber reason={verdictsText.ruleUnknown} slot={false} />;
   return (
     <span className="text-ink-2">
       {kind === 'dropped' ? verdictsText.defaultAction : verdictsText.stagedDefaultAction}

@@ -3,20 +3,20 @@
 import { Pause, Play } from 'lucide-react';
 import type { VerdictKind } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
-import { inputLook } from '../../_components/field.tsx';
+import { inputClasses } from '../../_components/field.tsx';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
-import { FacetDivider, FilterField } from '../../_components/filter-field.tsx';
-import { VerdictMark } from '../../_components/verdict-mark.tsx';
-import { count } from '../../_lib/format.ts';
-import { qualifiedPodName } from '../../_lib/packet-labels.ts';
+import { FacetDivider, FilterTextField } from '../../_components/filter-field.tsx';
+import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { formatCount } from '../../_lib/format.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';
 import { useActiveRules } from '../../_lib/rule-queries.ts';
 import { verdictsText } from '../text.ts';
-import type { VerdictFilterFields } from '../verdict-filter.ts';
+import type { VerdictFilterValues } from '../verdict-filter.ts';
 
 interface VerdictFilterBarProps {
-  view: VerdictFilterFields;
-  change: (change: Partial<VerdictFilterFields>) => void;
+  view: VerdictFilterValues;
+  change: (change: Partial<VerdictFilterValues>) => void;
   problems: { address?: string; port?: string };
   paused: boolean;
   pause: (paused: boolean) => void;
@@ -32,12 +32,12 @@ export function VerdictFilterBar({ view, change, problems, paused, pause, waitin
   const rules = useActiveRules().data?.rules?.rules ?? [];
   return (
     <Bar className="gap-x-1 gap-y-1.5">
-      <FilterField
+      <FilterTextField
         text={view.pod}
         change={(pod) => change({ pod })}
         label={verdictsText.filterByPod}
         placeholder={verdictsText.pod}
-        options={pods.map(qualifiedPodName)}
+        options={pods.map(formatPodName)}
         width="w-52"
       />
       <Text
@@ -72,7 +72,7 @@ export function VerdictFilterBar({ view, change, problems, paused, pause, waitin
       </div>
       <span className="flex-1" />
       <span role="status" className="text-12 text-ink-2 tabular-nums">
-        {waiting > 0 && verdictsText.newWhilePaused(count(waiting))}
+        {waiting > 0 && verdictsText.newWhilePaused(formatCount(waiting))}
       </span>
       <Button aria-pressed={paused} onClick={() => pause(!paused)}>
         {paused ? (
@@ -111,7 +111,7 @@ function Text({ label, placeholder, value, change, options, problem, width }: Te
         spellCheck={false}
         autoComplete="off"
         data-filter
-        className={`${inputLook} ${width} max-md:w-auto max-md:flex-[1_1_40%]`}
+        className={`${inputClasses} ${width} max-md:w-auto max-md:flex-[1_1_40%]`}
       />
       {options !== undefined && (
         <datalist id={list}>
@@ -137,7 +137,7 @@ function Kind({
       onClick={() => change({ verdict: on ? '' : kind })}
       className="inline-flex h-(--control) items-center rounded-2 px-2 text-12 hover:bg-surface-2 aria-pressed:bg-surface-3"
     >
-      <VerdictMark kind={kind} />
+      <VerdictLabel kind={kind} />
     </button>
   );
 }

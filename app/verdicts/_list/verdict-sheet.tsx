@@ -4,20 +4,20 @@ import Link from 'next/link';
 import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { DirectionMark } from '../../_components/direction-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-mark.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
-import { VerdictMark } from '../../_components/verdict-mark.tsx';
-import { count, dayOf } from '../../_lib/format.ts';
+import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { formatCount, formatDay } from '../../_lib/format.ts';
 import {
-  clockWithMilliseconds,
-  endpointLabel,
-  explainHref,
-  packetProtocolLabel,
-  qualifiedPodName,
-  traceHref,
+  buildNewTraceHref,
+  buildPolicyLookupHref,
+  formatClockTimeWithMilliseconds,
+  formatPacketEndpoint,
+  formatPacketProtocol,
+  formatPodName,
 } from '../../_lib/packet-labels.ts';
 import { verdictsText } from '../text.ts';
-import { DecidedBy } from './verdict-columns.tsx';
+import { VerdictReason } from './verdict-columns.tsx';
 
 /** Sheet of a verdict with links to the policy lookup and a trace. */
 export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; close: () => void }) {
@@ -30,15 +30,15 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
       onOpenChange={(open) => !open && close()}
       title={verdictsText.verdictTitle}
       description={verdictsText.verdictDescription}
-      head={<VerdictMark kind={kind} />}
+      head={<VerdictLabel kind={kind} />}
       footer={
         <>
           <Button asChild look="primary">
-            <Link href={explainHref(verdict, set)}>{verdictsText.lookUp}</Link>
+            <Link href={buildPolicyLookupHref(verdict, set)}>{verdictsText.lookUp}</Link>
           </Button>
           {pod !== null && (
             <Button asChild>
-              <Link href={traceHref(pod, verdict)}>{verdictsText.traceFlow}</Link>
+              <Link href={buildNewTraceHref(pod, verdict)}>{verdictsText.traceFlow}</Link>
             </Button>
           )}
           <span className="flex-1" />
@@ -49,12 +49,12 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
       <dl className="grid px-6 py-4 max-md:px-4">
         <Line label={verdictsText.time}>
           <span className="tabular-nums">
-            {dayOf(Date.parse(time))} {clockWithMilliseconds(time)}
+            {formatDay(Date.parse(time))} {formatClockTimeWithMilliseconds(time)}
           </span>
         </Line>
         <Line label={verdictsText.decidedBy}>
           {rule === null ? (
-            <DecidedBy verdict={verdict} />
+            <VerdictReason verdict={verdict} />
           ) : set === 'active' ? (
             <Link href={`/rules?rule=${encodeURIComponent(rule)}`} className="link">
               {rule}
@@ -70,11 +70,11 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           {pod === null ? (
             <span className="text-muted">{verdictsText.deletedPod}</span>
           ) : (
-            <Link href={`/pods/${qualifiedPodName(pod)}`} prefetch={false} className="link">
-              {qualifiedPodName(pod)}
+            <Link href={`/pods/${formatPodName(pod)}`} prefetch={false} className="link">
+              {formatPodName(pod)}
             </Link>
           )}
-          <DirectionMark direction={direction} />
+          <DirectionLabel direction={direction} />
         </Line>
         <Line label={verdictsText.sourceLine}>
           <EndpointLine end={source} />
@@ -83,14 +83,14 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           <EndpointLine end={destination} />
         </Line>
         <Line label={verdictsText.protocol}>
-          {packetProtocolLabel(verdict)} <span className="text-muted">IPv{family}</span>
+          {formatPacketProtocol(verdict)} <span className="text-muted">IPv{family}</span>
         </Line>
         <Line label={verdictsText.bytes}>
-          {count(length)} <span className="text-muted">{verdictsText.lengthNote}</span>
+          {formatCount(length)} <span className="text-muted">{verdictsText.lengthNote}</span>
         </Line>
         <Line label={verdictsText.rules}>
           {verdictsText.ruleSet(set)}{' '}
-          <span className="text-muted">{verdictsText.generation(count(generation))}</span>
+          <span className="text-muted">{verdictsText.generation(formatCount(generation))}</span>
         </Line>
       </dl>
     </Sheet>
@@ -110,11 +110,11 @@ function EndpointLine({ end }: { end: PacketEnd }) {
   return (
     <>
       {end.pod !== null && (
-        <Link href={`/pods/${qualifiedPodName(end.pod)}`} prefetch={false} className="link">
-          {qualifiedPodName(end.pod)}
+        <Link href={`/pods/${formatPodName(end.pod)}`} prefetch={false} className="link">
+          {formatPodName(end.pod)}
         </Link>
       )}
-      <span className="code">{endpointLabel(end)}</span>
+      <span className="code">{formatPacketEndpoint(end)}</span>
       <CopyButton text={end.address} what={verdictsText.copyAddress} className="-my-1" />
     </>
   );

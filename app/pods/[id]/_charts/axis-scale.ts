@@ -1,5 +1,5 @@
 /** Returns the least of 1, 2, 3, 4, 6, 8, 10, 20 … that is at least `value`; 1 for 0. Half of it is a round number too. */
-export function niceCeiling(value: number): number {
+export function roundUpToScaleTop(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   for (const step of [1, 2, 3, 4, 6, 8, 10]) {
@@ -10,7 +10,7 @@ export function niceCeiling(value: number): number {
 }
 
 /** Top of a scale, and the time since which a lower top would be enough, ms; null if it would not. */
-export interface AxisScale {
+export interface ChartAxisScale {
   top: number;
   lowerSince: number | null;
 }
@@ -23,8 +23,8 @@ const shrinkAfterMs = 30_000;
  * @param highest highest value shown
  * @param now time of the last sample, ms
  */
-export function nextAxisScale(scale: AxisScale | null, highest: number, now: number): AxisScale {
-  const wanted = niceCeiling(highest);
+export function updateAxisScale(scale: ChartAxisScale | null, highest: number, now: number): ChartAxisScale {
+  const wanted = roundUpToScaleTop(highest);
   if (scale === null || wanted > scale.top) return { top: wanted, lowerSince: null };
   if (wanted === scale.top) return scale.lowerSince === null ? scale : { top: scale.top, lowerSince: null };
   if (scale.lowerSince === null || now < scale.lowerSince) return { top: scale.top, lowerSince: now };

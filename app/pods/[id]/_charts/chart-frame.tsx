@@ -4,31 +4,31 @@ import { Table2 } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { IconButton } from '../../../_components/button.tsx';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
-import { focusableRegion } from '../focusable-region.ts';
+import { focusableRegionProps } from '../focusable-region.ts';
 import css from './chart.module.css';
 import type { ChartPoint } from './chart-points.ts';
-import { ChartTable, type Column } from './chart-table.tsx';
-import { Crosshair, type Dot } from './crosshair.tsx';
-import type { Gap } from './gaps.ts';
-import { Graticule } from './graticule.tsx';
+import { ChartTable, type ChartTableColumn } from './chart-table.tsx';
+import { ChartCrosshair, type CrosshairDot } from './crosshair.tsx';
+import type { SampleGap } from './gaps.ts';
+import { ChartGrid } from './graticule.tsx';
 import type { MigrationMark } from './migration-flags.ts';
-import { MigrationMarks } from './migration-marks.tsx';
-import { chartLabel, chartsText, showAsChartLabel, showAsTableLabel } from './text.ts';
-import { plotSize, type TimeWindow, timeToX, xToTime } from './time-window.ts';
-import { useSeen } from './use-seen.ts';
+import { MigrationMarkLines } from './migration-marks.tsx';
+import { chartsText, formatChartLabel, formatShowAsChartLabel, formatShowAsTableLabel } from './text.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './time-window.ts';
+import { useHasBeenVisible } from './use-seen.ts';
 
 /** State that all charts share: the time window, its gaps and migrations, and the crosshair. */
 export interface SharedChartState {
-  window: TimeWindow;
+  window: ChartTimeWindow;
   points: ChartPoint[];
-  gaps: Gap[];
+  gaps: SampleGap[];
   events: MigrationMark[];
   /** Time under the crosshair, ms; null if there is none, and the head shows the last values. */
   at: number | null;
   onPoint: (time: number | null) => void;
 }
 
-export interface ChartProps {
+export interface ChartFrameProps {
   title: string;
   unit: string;
   /** Values at the crosshair, or the last ones, at the right end of the head. */
@@ -39,18 +39,18 @@ export interface ChartProps {
   top: number;
   mirrored: boolean;
   label: (value: number) => string;
-  dots: (point: ChartPoint) => Dot[];
-  columns: Column[];
+  dots: (point: ChartPoint) => CrosshairDot[];
+  columns: ChartTableColumn[];
   children: (width: number) => ReactNode;
 }
 
 /** Frame of a chart: head, legend, graticule, crosshair, and the scale on the right, where now is; or a table instead. */
-export function ChartFrame(props: ChartProps) {
+export function ChartFrame(props: ChartFrameProps) {
   const { title, unit, shared, top, mirrored, label, children } = props;
   const [asTable, setAsTable] = useState(false);
   const [ref, outer] = useElementWidth<HTMLDivElement>();
-  const seen = useSeen(ref);
-  const width = Math.max(0, outer - plotSize.scale);
+  const seen = useHasBeenVisible(ref);
+  const width = Math.max(0, outer - chartPlotSize.scale);
   const { window, points, at, onPoint } = shared;
   return (
     <section className={css.chart} aria-label={title}>
@@ -60,7 +60,7 @@ export function ChartFrame(props: ChartProps) {
         </h3>
         <span className={css.read}>{props.read}</span>
         <IconButton
-          label={asTable ? showAsChartLabel(title) : showAsTableLabel(title)}
+          label={asTable ? formatShowAsChartLabel(title) : formatShowAsTableLabel(title)}
           aria-pressed={asTable}
           className="-my-1 -mr-1.5 self-center text-muted"
           onClick={() => setAsTable(!asTable)}
@@ -72,14 +72,14 @@ export function ChartFrame(props: ChartProps) {
       <div ref={ref}>
         {asTable && <ChartTable title={title} points={points} columns={props.columns} />}
         {!asTable && outer > 0 && (
-          // biome-ignore lint/a11y/noStaticElementInteractions: its role comes from focusableRegion()
+          // biome-ignore lint/a11y/noStaticElementInteractions: its role comes from focusableRegionProps()
           <div
             className={css.plot}
-            {...focusableRegion(chartLabel(title))}
-            style={{ height: plotSize.height + plotSize.axis }}
+            {...focusableRegionProps(formatChartLabel(title))}
+            style={{ height: chartPlotSize.height + chartPlotSize.axis }}
             onPointerMove={(event) => {
               const { left } = event.currentTarget.getBoundingClientRect();
-              onPoint(xToTime(window, event.clientX - left, width));
+              onPoint(convertXToTime(window, event.clientX - left, width));
             }}
             onPointerLeave={() => onPoint(null)}
             onBlur={() => onPoint(null)}
@@ -92,8 +92,8 @@ export function ChartFrame(props: ChartProps) {
               onPoint(Math.min(window.to, Math.max(window.from, next)));
             }}
           >
-            <svg width={outer} height={plotSize.height + plotSize.axis} aria-hidden="true">
-              <Graticule
+            <svg width={outer} height={chartPlotSize.height + chartPlotSize.axis} aria-hidden="true">
+              <ChartGrid
                 window={window}
                 width={width}
                 outer={outer}
@@ -106,7 +106,7 @@ export function ChartFrame(props: ChartProps) {
                 <path
                   key={gap.from}
                   className={css.missing}
-                  d={`M${timeToX(window, gap.from, width)} ${plotSize.height}H${timeToX(window, gap.to, width)}`}
+                  d={`M${convertTimeToX(window, gap.from, width)} ${chartPlotSize.height}H${convertTimeToX(window, gap.to, width)}`}
                 />
               ))}
             </svg>
@@ -115,14 +115,14 @@ export function ChartFrame(props: ChartProps) {
                 {chartsText.waiting}
               </p>
             ) : (
-              <div className={css.traces} style={{ width, height: plotSize.height }} aria-hidden="true">
+              <div className={css.traces} style={{ width, height: chartPlotSize.height }} aria-hidden="true">
                 {seen && children(width)}
               </div>
             )}
-            <svg width={outer} height={plotSize.height + plotSize.axis} aria-hidden="true">
-              <MigrationMarks events={shared.events} window={window} width={width} />
+            <svg width={outer} height={chartPlotSize.height + chartPlotSize.axis} aria-hidden="true">
+              <MigrationMarkLines events={shared.events} window={window} width={width} />
               {at !== null && (
-                <Crosshair
+                <ChartCrosshair
                   at={at}
                   window={window}
                   points={points}

@@ -1,12 +1,12 @@
-import { quantity, scaled, withFullSpaces } from '../../../_lib/format.ts';
+import { formatQuantity, scaleNumber, widenNarrowSpaces } from '../../../_lib/format.ts';
 import { chartsText } from './text.ts';
 
 /** Formats a value in a chart's head: `17.6 k`, or `n/a` if it is unknown. */
-export const chartValueLabel = (value: number | null | undefined): string =>
-  value === null || value === undefined ? chartsText.unknown : withFullSpaces(quantity(value));
+export const formatChartValue = (value: number | null | undefined): string =>
+  value === null || value === undefined ? chartsText.unknown : widenNarrowSpaces(formatQuantity(value));
 
 /** Formats a label of a scale, whose values are round: `20 k`, not `20.0 k`. */
-export function axisLabel(value: number): string {
-  const { digits, prefix } = scaled(value);
+export function formatAxisLabel(value: number): string {
+  const { digits, prefix } = scaleNumber(value);
   return prefix === '' ? `${Number(value.toPrecision(2))}` : `${Number(digits)}\u00a0${prefix}`;
 }

@@ -1,8 +1,8 @@
 import { dropReasons } from '../../../../contract/counters.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
-import type { NodePoint } from '../../../_lib/time-series/node-series.ts';
-import type { PodHistory } from '../../../_lib/time-series/rates.ts';
+import type { NodeSeriesPoint } from '../../../_lib/time-series/node-series.ts';
+import type { PodRateHistory } from '../../../_lib/time-series/rates.ts';
 
 /** Rates of a pod over the second that ended at `time` (ms since the epoch). */
 export interface ChartPoint {
@@ -23,7 +23,7 @@ export interface ChartPoint {
 }
 
 /** Ids of our programs that a pod's packets run, by direction; null where no program of ours is attached. */
-export type ProgramIds = Record<Direction, number | null>;
+export type ProgramIdByDirection = Record<Direction, number | null>;
 
 /** Node samples and frames are read in the same sweep: those of one second are no further apart, ms. */
 const sameSecondMs = 1500;
@@ -32,14 +32,14 @@ const sameSecondMs = 1500;
  * Joins a pod's rates from `since` on with the cost of the programs on its device at that time. A program's run time is
  * known for the whole node; the pod's share is its own number of runs times the mean time of a run.
  */
-export function chartPoints(
-  history: PodHistory,
-  nodePoints: readonly NodePoint[],
-  programs: Readonly<Record<DeviceKind, ProgramIds>>,
+export function buildChartPoints(
+  history: PodRateHistory,
+  nodePoints: readonly NodeSeriesPoint[],
+  programs: Readonly<Record<DeviceKind, ProgramIdByDirection>>,
   since: number,
 ): ChartPoint[] {
   const points: ChartPoint[] = [];
-  const rate = (name: Exclude<keyof PodHistory, 'times' | 'kinds'>, index: number): number =>
+  const rate = (name: Exclude<keyof PodRateHistory, 'times' | 'kinds'>, index: number): number =>
     history[name][index] ?? Number.NaN;
   let node = 0;
   for (const [index, time] of history.times.entries()) {
@@ -76,7 +76,7 @@ const cores = (nsPerRun: number | null, runs: number): number | null =>
   nsPerRun === null ? null : (nsPerRun * runs) / 1e9;
 
 /** Returns the index of the node point nearest to a time, from `start` on; points are in order of time. */
-function nearestNodePoint(points: readonly NodePoint[], time: number, start: number): number {
+function nearestNodePoint(points: readonly NodeSeriesPoint[], time: number, start: number): number {
   const distance = (index: number): number =>
     Math.abs((points[index]?.sample.time ?? Number.POSITIVE_INFINITY) - time);
   let index = start;

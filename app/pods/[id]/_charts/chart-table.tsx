@@ -1,11 +1,11 @@
-import { clock } from '../../../_lib/format.ts';
-import { focusableRegion } from '../focusable-region.ts';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { focusableRegionProps } from '../focusable-region.ts';
 import css from './chart.module.css';
 import type { ChartPoint } from './chart-points.ts';
-import { chartsText, chartTableLabel } from './text.ts';
+import { chartsText, formatChartTableLabel } from './text.ts';
 
 /** Column of the table that a chart can be replaced by. */
-export interface Column {
+export interface ChartTableColumn {
   label: string;
   value: (point: ChartPoint) => string;
 }
@@ -21,10 +21,10 @@ export function ChartTable({
 }: {
   title: string;
   points: ChartPoint[];
-  columns: Column[];
+  columns: ChartTableColumn[];
 }) {
   return (
-    <div className={css.table} {...focusableRegion(chartTableLabel(title))}>
+    <div className={css.table} {...focusableRegionProps(formatChartTableLabel(title))}>
       <table>
         <thead>
           <tr>
@@ -42,7 +42,7 @@ export function ChartTable({
             .reverse()
             .map((point) => (
               <tr key={point.time}>
-                <td>{clock(point.time)}</td>
+                <td>{formatClockTime(point.time)}</td>
                 {columns.map(({ label, value }) => (
                   <td key={label}>{value(point)}</td>
                 ))}

@@ -1,19 +1,20 @@
 'use client';
 
 import { useMemo } from 'react';
-import { count, percent } from '../../../_lib/format.ts';
+import { formatCount, formatPercent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import type { ChartPoint } from './chart-points.ts';
-import { maxPointDistance, rowsByKind } from './rows-by-kind.ts';
+import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';
-import { plotSize } from './time-window.ts';
+import { chartPlotSize } from './time-window.ts';
 import { AreaTraces } from './traces.tsx';
-import { useAxisScale } from './use-axis-scale.ts';
+import { useAxisTop } from './use-axis-scale.ts';
 
-const share = (value: number | null): string => (value === null ? chartsText.unknown : `${percent(value)} %`);
+const share = (value: number | null): string =>
+  value === null ? chartsText.unknown : `${formatPercent(value)} %`;
 const nanoseconds = (value: number | null): string =>
-  value === null ? chartsText.unknown : `${count(value)} ns`;
+  value === null ? chartsText.unknown : `${formatCount(value)} ns`;
 const totalCores = (point: ChartPoint): number | null =>
   point.egressCores === null && point.ingressCores === null
     ? null
@@ -23,18 +24,18 @@ const totalCores = (point: ChartPoint): number | null =>
 export function CpuChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
-  const top = useAxisScale(
+  const top = useAxisTop(
     Math.max(0, ...points.map((point) => (totalCores(point) ?? 0) * 100)),
     window.to,
     `${range}`,
   );
   const rows = useMemo(
     () =>
-      rowsByKind(
+      buildRowsByKind(
         points,
         (point) => (point.egressCores === null ? null : point.egressCores * 100),
         (point) => (point.ingressCores === null ? null : point.ingressCores * 100),
-        maxPointDistance(range),
+        computeMaxConnectedDistance(range),
       ),
     [points, range],
   );
@@ -81,7 +82,7 @@ export function CpuChart({ shared, read }: { shared: SharedChartState; read: Cha
       {(width) => (
         <AreaTraces
           width={width}
-          height={plotSize.height}
+          height={chartPlotSize.height}
           window={window}
           rows={rows}
           bottom={0}

@@ -4,7 +4,11 @@ import type { ChartPoint } from './chart-points.ts';
  * Reduces points to at most `maxPoints` per range: means over stretches of equal length that start at fixed times, so
  * that they do not change from one second to the next. A stretch never spans two device kinds.
  */
-export function downsample(points: readonly ChartPoint[], range: number, maxPoints: number): ChartPoint[] {
+export function downsampleChartPoints(
+  points: readonly ChartPoint[],
+  range: number,
+  maxPoints: number,
+): ChartPoint[] {
   const length = Math.ceil(range / maxPoints / 1000) * 1000;
   if (length <= 1000) return [...points];
   const stretches: [ChartPoint, ...ChartPoint[]][] = [];

@@ -2,15 +2,15 @@
 
 import { useMemo } from 'react';
 import { dropReasonLabels, dropReasons } from '../../../../contract/counters.ts';
-import { quantity } from '../../../_lib/format.ts';
+import { formatQuantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { axisLabel, chartValueLabel } from './chart-labels.ts';
+import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './chart-points.ts';
 import { chartsText } from './text.ts';
-import { plotSize } from './time-window.ts';
+import { chartPlotSize } from './time-window.ts';
 import { BarTraces } from './traces.tsx';
-import { useAxisScale } from './use-axis-scale.ts';
+import { useAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
@@ -19,7 +19,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
   const { window, points } = shared;
   const range = window.to - window.from;
   const order = useMemo(() => rankDropReasons(points), [points]);
-  const top = useAxisScale(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
+  const top = useAxisTop(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
   const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
   const seen = order.filter((reason) => points.some(({ drops }) => (drops[reason] ?? 0) > 0));
   const keys = order.flatMap((reason) => dropReasons[reason] ?? []);
@@ -30,11 +30,11 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
       shared={shared}
       top={top}
       mirrored={false}
-      label={axisLabel}
+      label={formatAxisLabel}
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
           <em>{chartsText.allDrops}</em>
-          {chartValueLabel(read && sum(read.drops))}
+          {formatChartValue(read && sum(read.drops))}
         </span>
       }
       legend={
@@ -44,7 +44,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
           seen.map((reason, place) => (
             <span key={reason}>
               <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
-              {reasonLabel(reason)} {chartValueLabel(read?.drops[reason])}
+              {reasonLabel(reason)} {formatChartValue(read?.drops[reason])}
             </span>
           ))
         )
@@ -52,13 +52,13 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
       dots={() => []}
       columns={dropReasons.map((name, reason) => ({
         label: dropReasonLabels[name],
-        value: (point) => quantity(point.drops[reason] ?? 0),
+        value: (point) => formatQuantity(point.drops[reason] ?? 0),
       }))}
     >
       {(width) => (
         <BarTraces
           width={width}
-          height={plotSize.height}
+          height={chartPlotSize.height}
           window={window}
           rows={rows}
           keys={keys}

@@ -1,7 +1,7 @@
 import type { ChartPoint } from './chart-points.ts';
 
 /** A stretch of time without samples, ms since the epoch. */
-export interface Gap {
+export interface SampleGap {
   from: number;
   to: number;
 }
@@ -10,8 +10,8 @@ export interface Gap {
 const maxSampleDistanceMs = 1750;
 
 /** Returns where samples are missing between `from` and `to`, including the time after the last one. */
-export function findGaps(points: readonly ChartPoint[], from: number, to: number): Gap[] {
-  const gaps: Gap[] = [];
+export function findSampleGaps(points: readonly ChartPoint[], from: number, to: number): SampleGap[] {
+  const gaps: SampleGap[] = [];
   let last: number | null = null;
   for (const { time } of points) {
     if (last !== null && time - last > maxSampleDistanceMs && time > from)

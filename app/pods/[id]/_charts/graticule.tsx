@@ -1,15 +1,15 @@
-import { clock } from '../../../_lib/format.ts';
+import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { chartsText } from './text.ts';
-import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 
 const divisions = 5;
 /** Half the width of a time label and of the crosshair's time, px. */
 const half = 27;
 
 /** Dotted divisions, three labels of the scale, and times below the plot. */
-export function Graticule(props: {
-  window: TimeWindow;
+export function ChartGrid(props: {
+  window: ChartTimeWindow;
   width: number;
   outer: number;
   top: number;
@@ -18,7 +18,7 @@ export function Graticule(props: {
   at: number | null;
 }) {
   const { window, width, outer, top, mirrored, label, at } = props;
-  const { height } = plotSize;
+  const { height } = chartPlotSize;
   const verticals = Array.from({ length: divisions + 1 }, (_, index) => (width * index) / divisions);
   const lines = mirrored ? [0, 0.25, 0.75] : [0, 0.25, 0.5, 0.75];
   const scale: [number, string][] = [
@@ -26,7 +26,7 @@ export function Graticule(props: {
     [height / 2 + 4, label(mirrored ? 0 : top / 2)],
     [height, label(mirrored ? top : 0)],
   ];
-  const covered = at === null ? null : timeToX(window, at, width);
+  const covered = at === null ? null : convertTimeToX(window, at, width);
   const free = (x: number) => covered === null || Math.abs(covered - x) > 2 * half;
   const middle = (width * 2) / divisions;
   return (
@@ -49,22 +49,22 @@ export function Graticule(props: {
       ))}
       {free(half) && (
         <text className={css.axis} x={0} y={height + 15}>
-          {clock(window.from)}
+          {formatClockTime(window.from)}
         </text>
       )}
       {free(middle) && width > 240 && (
         <text className={css.axis} x={middle} y={height + 15} textAnchor="middle">
-          {clock(timeOf(window, middle, width))}
+          {formatClockTime(timeOf(window, middle, width))}
         </text>
       )}
       {free(width - half / 2) && (
         <text className={css.axis} x={width} y={height + 15} textAnchor="end">
-          {window.live ? chartsText.now : clock(window.to)}
+          {window.live ? chartsText.now : formatClockTime(window.to)}
         </text>
       )}
     </>
   );
 }
 
-const timeOf = (window: TimeWindow, x: number, width: number): number =>
+const timeOf = (window: ChartTimeWindow, x: number, width: number): number =>
   window.from + (x / width) * (window.to - window.from);

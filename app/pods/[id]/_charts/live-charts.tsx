@@ -5,20 +5,20 @@ import { useMemo, useState } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { IconButton } from '../../../_components/button.tsx';
-import { Kind } from '../../../_components/kind.tsx';
-import { clock } from '../../../_lib/format.ts';
+import { DeviceKindLabel } from '../../../_components/kind.tsx';
+import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import type { SharedChartState } from './chart-frame.tsx';
 import { CpuChart } from './cpu-chart.tsx';
-import { snapDistance } from './crosshair.tsx';
-import { downsample } from './downsample.ts';
+import { computeCrosshairSnapDistance } from './crosshair.tsx';
+import { downsampleChartPoints } from './downsample.ts';
 import { DropsChart } from './drops-chart.tsx';
-import { findGaps } from './gaps.ts';
-import { migrationMarks } from './migration-flags.ts';
-import { nearestPoint } from './nearest-point.ts';
+import { findSampleGaps } from './gaps.ts';
+import { findMigrationMarks } from './migration-flags.ts';
+import { findNearestPoint } from './nearest-point.ts';
 import { RateChart } from './rate-chart.tsx';
 import { chartsText } from './text.ts';
-import { type TimeWindow, timeRanges } from './time-window.ts';
+import { type ChartTimeWindow, chartTimeRanges } from './time-window.ts';
 import { useChartPoints } from './use-chart-points.ts';
 
 /** Most points of a trace: more would be less than a pixel apart. */
@@ -32,11 +32,11 @@ export function LiveCharts(props: {
   now: number | null;
 }) {
   const { pod, migrations, now } = props;
-  const [range, setRange] = useState<number>(timeRanges[1].ms);
+  const [range, setRange] = useState<number>(chartTimeRanges[1].ms);
   const [pausedAt, setPausedAt] = useState<number | null>(null);
   const [at, setAt] = useState<number | null>(null);
   const to = pausedAt ?? now ?? 0;
-  const window = useMemo<TimeWindow>(
+  const window = useMemo<ChartTimeWindow>(
     () => ({ from: to - range, to, live: pausedAt === null }),
     [to, range, pausedAt],
   );
@@ -44,20 +44,21 @@ export function LiveCharts(props: {
   const { points, gaps } = useMemo(() => {
     const shown = all.filter(({ time }) => time <= window.to);
     return {
-      points: downsample(shown, window.to - window.from, maxPoints),
-      gaps: findGaps(shown, window.from, window.to),
+      points: downsampleChartPoints(shown, window.to - window.from, maxPoints),
+      gaps: findSampleGaps(shown, window.from, window.to),
     };
   }, [all, window]);
-  const events = useMemo(() => migrationMarks(migrations), [migrations]);
+  const events = useMemo(() => findMigrationMarks(migrations), [migrations]);
   const shared: SharedChartState = { window, points, gaps, events, at, onPoint: setAt };
-  const read = at === null ? points.at(-1) : nearestPoint(points, at, snapDistance(window, points));
+  const read =
+    at === null ? points.at(-1) : findNearestPoint(points, at, computeCrosshairSnapDistance(window, points));
   return (
     <section aria-label={chartsText.section}>
       <div className="flex h-9 items-center gap-3">
         <h2 className="font-semibold">{chartsText.title}</h2>
         <fieldset className="inline-flex flex-none overflow-hidden rounded-2 border border-line-2">
           <legend className="sr-only">{chartsText.range}</legend>
-          {timeRanges.map(({ label, ms }) => (
+          {chartTimeRanges.map(({ label, ms }) => (
             <button
               key={label}
               type="button"
@@ -84,13 +85,13 @@ export function LiveCharts(props: {
         <span className="flex-1" />
         <span className="text-12 text-muted max-lg:hidden">{chartsText.colorKey}</span>
         <span className="flex gap-3 text-12 max-md:hidden">
-          <Kind kind="veth" />
-          <Kind kind="netkit" />
+          <DeviceKindLabel kind="veth" />
+          <DeviceKindLabel kind="netkit" />
         </span>
         <span className="h-5 w-px bg-line-2 max-md:hidden" />
         <span className="whitespace-nowrap text-12 tabular-nums">
           <span className="text-muted">{pausedAt === null ? chartsText.sampledAt : chartsText.pausedAt}</span>{' '}
-          {read === undefined || read === null ? 'n/a' : clock(read.time)}
+          {read === undefined || read === null ? 'n/a' : formatClockTime(read.time)}
         </span>
       </div>
       <div className={css.charts}>

@@ -10,7 +10,7 @@ export interface MigrationMark {
 }
 
 /** Returns the times at which a pod's packets moved: the ends of the steps that changed the host's route. */
-export function migrationMarks(migrations: readonly Migration[]): MigrationMark[] {
+export function findMigrationMarks(migrations: readonly Migration[]): MigrationMark[] {
   return migrations.flatMap(({ id, startedAt, steps, from, to, state }) => {
     const moved = steps.find(({ step }) => step === 'routed-host');
     if (state === 'undone' || moved?.state !== 'done') return [];
@@ -20,17 +20,17 @@ export function migrationMarks(migrations: readonly Migration[]): MigrationMark[
 }
 
 /** Size of a flag, which stands to the right of its line, px. */
-export const flagSize = { width: 42, height: 14 };
+export const migrationFlagSize = { width: 42, height: 14 };
 
 /** Returns the left edges of the flags of lines at `xs`, oldest first; null where a flag would cover a newer one. */
-export function flagPositions(xs: readonly number[], width: number): (number | null)[] {
+export function placeMigrationFlags(xs: readonly number[], width: number): (number | null)[] {
   const taken: number[] = [];
   return xs
     .toReversed()
     .map((x) => {
       // Near the right edge the flag stands to the left of its line.
-      const left = x + flagSize.width > width ? x - flagSize.width : x + 1;
-      if (taken.some((other) => Math.abs(other - left) < flagSize.width)) return null;
+      const left = x + migrationFlagSize.width > width ? x - migrationFlagSize.width : x + 1;
+      if (taken.some((other) => Math.abs(other - left) < migrationFlagSize.width)) return null;
       taken.push(left);
       return left;
     })

@@ -1,30 +1,30 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { KindGlyph } from '../../../_components/kind.tsx';
+import { DeviceKindIcon } from '../../../_components/kind.tsx';
 import css from './chart.module.css';
-import { flagPositions, flagSize, type MigrationMark } from './migration-flags.ts';
-import { plotSize, type TimeWindow, timeToX } from './time-window.ts';
+import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 
 /** Draws a dashed line for each migration, with a flag of the two device kinds. */
-export function MigrationMarks({
+export function MigrationMarkLines({
   events,
   window,
   width,
 }: {
   events: MigrationMark[];
-  window: TimeWindow;
+  window: ChartTimeWindow;
   width: number;
 }) {
   const shown = events
     .filter(({ time }) => time >= window.from && time <= window.to)
     .sort((a, b) => a.time - b.time)
-    .map((event) => ({ ...event, x: Math.round(timeToX(window, event.time, width)) - 0.5 }));
-  const flags = flagPositions(
+    .map((event) => ({ ...event, x: Math.round(convertTimeToX(window, event.time, width)) - 0.5 }));
+  const flags = placeMigrationFlags(
     shown.map(({ x }) => x),
     width,
   );
   return shown.map(({ id, from, to, x }, index) => (
     <g key={id}>
-      <path className={css.event} d={`M${x} 0V${plotSize.height}`} />
+      <path className={css.event} d={`M${x} 0V${chartPlotSize.height}`} />
       <Flag left={flags[index] ?? null} from={from} to={to} />
     </g>
   ));
@@ -34,13 +34,19 @@ function Flag({ left, from, to }: { left: number | null; from: DeviceKind; to: D
   if (left === null) return null;
   return (
     <>
-      <rect className={css.flag} x={left} y={0} width={flagSize.width} height={flagSize.height} />
+      <rect
+        className={css.flag}
+        x={left}
+        y={0}
+        width={migrationFlagSize.width}
+        height={migrationFlagSize.height}
+      />
       <svg x={left + 3} y={2.5} width={13} height={8.7} viewBox="0 0 18 12" aria-hidden="true">
-        <KindGlyph kind={from} className="" />
+        <DeviceKindIcon kind={from} className="" />
       </svg>
       <path d={`M${left + 19} 7h4m-1.8-2 2 2-2 2`} fill="none" stroke="var(--text-2)" strokeWidth={1.1} />
       <svg x={left + 26.5} y={2.5} width={13} height={8.7} viewBox="0 0 18 12" aria-hidden="true">
-        <KindGlyph kind={to} className="" />
+        <DeviceKindIcon kind={to} className="" />
       </svg>
     </>
   );

@@ -1,7 +1,7 @@
 import type { ChartPoint } from './chart-points.ts';
 
 /** Returns the point nearest to a time; null if none is within `maxDistance` ms. Points are in order of time. */
-export function nearestPoint(
+export function findNearestPoint(
   points: readonly ChartPoint[],
   time: number,
   maxDistance: number,

@@ -1,15 +1,15 @@
 'use client';
 
 import { useMemo } from 'react';
-import { quantity } from '../../../_lib/format.ts';
+import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { axisLabel, chartValueLabel } from './chart-labels.ts';
+import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './chart-points.ts';
-import { maxPointDistance, rowsByKind } from './rows-by-kind.ts';
+import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';
-import { plotSize } from './time-window.ts';
+import { chartPlotSize } from './time-window.ts';
 import { AreaTraces } from './traces.tsx';
-import { useAxisScale } from './use-axis-scale.ts';
+import { useAxisTop } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
 
@@ -26,14 +26,14 @@ export function RateChart(props: {
   const { window, points } = shared;
   const range = window.to - window.from;
   const highest = Math.max(0, ...points.map((point) => Math.max(point[up], point[down])));
-  const top = useAxisScale(highest, window.to, `${range}`);
+  const top = useAxisTop(highest, window.to, `${range}`);
   const rows = useMemo(
     () =>
-      rowsByKind(
+      buildRowsByKind(
         points,
         (point) => point[up],
         (point) => -point[down],
-        maxPointDistance(range),
+        computeMaxConnectedDistance(range),
       ),
     [points, up, down, range],
   );
@@ -44,16 +44,16 @@ export function RateChart(props: {
       shared={shared}
       top={top}
       mirrored
-      label={axisLabel}
+      label={formatAxisLabel}
       read={
         <>
           <span>
             <em>{chartsText.ingress}</em>
-            {chartValueLabel(read?.[up])}
+            {formatChartValue(read?.[up])}
           </span>
           <span>
             <em>{chartsText.egress}</em>
-            {chartValueLabel(read?.[down])}
+            {formatChartValue(read?.[down])}
           </span>
         </>
       }
@@ -63,15 +63,15 @@ export function RateChart(props: {
         { value: -point[down], kind: point.kind },
       ]}
       columns={[
-        { label: `${chartsText.ingress}, ${unit}`, value: (point) => quantity(point[up]) },
-        { label: `${chartsText.egress}, ${unit}`, value: (point) => quantity(point[down]) },
+        { label: `${chartsText.ingress}, ${unit}`, value: (point) => formatQuantity(point[up]) },
+        { label: `${chartsText.egress}, ${unit}`, value: (point) => formatQuantity(point[down]) },
         { label: chartsText.device, value: (point) => point.kind },
       ]}
     >
       {(width) => (
         <AreaTraces
           width={width}
-          height={plotSize.height}
+          height={chartPlotSize.height}
           window={window}
           rows={rows}
           bottom={-top}

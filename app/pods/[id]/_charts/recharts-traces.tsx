@@ -2,8 +2,8 @@
 
 import { memo } from 'react';
 import { Area, AreaChart, Bar, BarChart, XAxis, YAxis } from 'recharts';
-import type { KindRow } from './rows-by-kind.ts';
-import type { TimeWindow } from './time-window.ts';
+import type { ChartRowByKind } from './rows-by-kind.ts';
+import type { ChartTimeWindow } from './time-window.ts';
 
 const still = {
   isAnimationActive: false,
@@ -18,7 +18,7 @@ const series = ['netkitUp', 'vethUp', 'netkitDown', 'vethDown'] as const;
 interface Size {
   width: number;
   height: number;
-  window: TimeWindow;
+  window: ChartTimeWindow;
 }
 
 /**
@@ -26,7 +26,7 @@ interface Size {
  * of the other, where the lower one is filled more strongly.
  */
 export const RechartsAreaTraces = memo(function RechartsAreaTraces(
-  props: Size & { rows: KindRow[]; bottom: number; top: number; stacked: boolean },
+  props: Size & { rows: ChartRowByKind[]; bottom: number; top: number; stacked: boolean },
 ) {
   const { width, height, window, rows, bottom, top, stacked } = props;
   return (

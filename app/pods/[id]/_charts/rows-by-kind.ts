@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { ChartPoint } from './chart-points.ts';
 
 /** A row of a chart's data. The values of the kind that carried the packets are set, those of the other kind null. */
-export interface KindRow {
+export interface ChartRowByKind {
   time: number;
   netkitUp: number | null;
   vethUp: number | null;
@@ -15,13 +15,13 @@ export interface KindRow {
  * the point of a migration; in a gap both are null, so that no line crosses it.
  * @param up value above zero; @param down value stacked on it or, negative, below zero
  */
-export function rowsByKind(
+export function buildRowsByKind(
   points: readonly ChartPoint[],
   up: (point: ChartPoint) => number | null,
   down: (point: ChartPoint) => number | null,
   maxDistance: number,
-): KindRow[] {
-  const rows: KindRow[] = [];
+): ChartRowByKind[] {
+  const rows: ChartRowByKind[] = [];
   let before: ChartPoint | null = null;
   for (const point of points) {
     const isGap = before !== null && point.time - before.time > maxDistance;
@@ -48,4 +48,5 @@ export function rowsByKind(
 }
 
 /** Largest distance of two points of a range that a line connects, ms; further apart is a gap. */
-export const maxPointDistance = (range: number): number => Math.max(1750, Math.ceil(range / 300_000) * 1750);
+export const computeMaxConnectedDistance = (range: number): number =>
+  Math.max(1750, Math.ceil(range / 300_000) * 1750);

@@ -34,7 +34,7 @@ export const chartsText = {
 } as const;
 
 /** Names of a chart's parts for screen readers, and of the switch between chart and table. */
-export const chartLabel = (title: string): string => `${title}, chart. Arrow keys move by one second.`;
-export const chartTableLabel = (title: string): string => `${title}, table`;
-export const showAsTableLabel = (title: string): string => `Show ${title} as a table`;
-export const showAsChartLabel = (title: string): string => `Show ${title} as a chart`;
+export const formatChartLabel = (title: string): string => `${title}, chart. Arrow keys move by one second.`;
+export const formatChartTableLabel = (title: string): string => `${title}, table`;
+export const formatShowAsTableLabel = (title: string): string => `Show ${title} as a table`;
+export const formatShowAsChartLabel = (title: string): string => `Show ${title} as a chart`;

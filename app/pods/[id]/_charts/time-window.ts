@@ -1,21 +1,21 @@
 /** Time that the charts show, ms since the epoch. If `live`, it ends at the last sample; else the charts are paused. */
-export interface TimeWindow {
+export interface ChartTimeWindow {
   from: number;
   to: number;
   live: boolean;
 }
 
-export const timeRanges = [
+export const chartTimeRanges = [
   { label: '1 min', ms: 60_000 },
   { label: '5 min', ms: 300_000 },
   { label: '30 min', ms: 1_800_000 },
 ] as const;
 
 /** Height of a plot, width of its scale and height of its time axis, px. */
-export const plotSize = { height: 124, scale: 38, axis: 20 };
+export const chartPlotSize = { height: 124, scale: 38, axis: 20 };
 
-export const timeToX = (window: TimeWindow, time: number, width: number): number =>
+export const convertTimeToX = (window: ChartTimeWindow, time: number, width: number): number =>
   ((time - window.from) / (window.to - window.from)) * width;
 
-export const xToTime = (window: TimeWindow, x: number, width: number): number =>
+export const convertXToTime = (window: ChartTimeWindow, x: number, width: number): number =>
   window.from + (Math.min(Math.max(x, 0), width) / width) * (window.to - window.from);

@@ -1,16 +1,16 @@
 'use client';
 
 import { useState } from 'react';
-import { type AxisScale, nextAxisScale } from './axis-scale.ts';
+import { type ChartAxisScale, updateAxisScale } from './axis-scale.ts';
 
 /**
- * Returns the top of a chart's scale for the highest value shown; see `nextAxisScale`.
+ * Returns the top of a chart's scale for the highest value shown; see `updateAxisScale`.
  * @param now time of the last sample, ms
  * @param key a new key starts a new scale
  */
-export function useAxisScale(highest: number, now: number, key: string): number {
-  const [state, setState] = useState<{ key: string; scale: AxisScale | null }>({ key, scale: null });
-  const scale = nextAxisScale(state.key === key ? state.scale : null, highest, now);
+export function useAxisTop(highest: number, now: number, key: string): number {
+  const [state, setState] = useState<{ key: string; scale: ChartAxisScale | null }>({ key, scale: null });
+  const scale = updateAxisScale(state.key === key ? state.scale : null, highest, now);
   if (state.key !== key || state.scale !== scale) setState({ key, scale });
   return scale.top;
 }

@@ -3,32 +3,41 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { nodeSeries, podSeries } from '../../../_lib/time-series/store.ts';
-import { useSampleVersion } from '../../../_lib/time-series/use-time-series.ts';
-import { hookDirection } from '../_path/hook-direction.ts';
-import { type ChartPoint, chartPoints, type ProgramIds } from './chart-points.ts';
+import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/store.ts';
+import { useFrameCount } from '../../../_lib/time-series/use-time-series.ts';
+import { getHookDirection } from '../_path/hook-direction.ts';
+import { buildChartPoints, type ChartPoint, type ProgramIdByDirection } from './chart-points.ts';
 
 /** Points of a pod from `since` on (ms since the epoch), new with every sample. */
 export function useChartPoints(pod: Pod, since: number): ChartPoint[] {
-  const version = useSampleVersion();
+  const version = useFrameCount();
   const programs = useProgramIds(pod);
-  useEffect(() => podSeries.keepLonger(pod.number), [pod.number]);
+  useEffect(() => podTimeSeries.keepLonger(pod.number), [pod.number]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the series change with every version
   return useMemo(
-    () => chartPoints(podSeries.history(pod.number, podSeries.length), nodeSeries.points, programs, since),
+    () =>
+      buildChartPoints(
+        podTimeSeries.history(pod.number, podTimeSeries.length),
+        nodeTimeSeries.points,
+        programs,
+        since,
+      ),
     [pod.number, programs, since, version],
   );
 }
 
-const noPrograms: ProgramIds = { egress: null, ingress: null };
+const noPrograms: ProgramIdByDirection = { egress: null, ingress: null };
 
 /**
  * Ids of the programs that run for a pod, by device kind. All devices of a kind share them, so those of the kind that
  * the pod had before a migration stay known.
  */
-function useProgramIds(pod: Pod): Record<DeviceKind, ProgramIds> {
+function useProgramIds(pod: Pod): Record<DeviceKind, ProgramIdByDirection> {
   const { device } = pod;
-  const [ids, setIds] = useState<Record<DeviceKind, ProgramIds>>({ netkit: noPrograms, veth: noPrograms });
+  const [ids, setIds] = useState<Record<DeviceKind, ProgramIdByDirection>>({
+    netkit: noPrograms,
+    veth: noPrograms,
+  });
   if (device === null) return ids;
   const current = attachedIds(device.programs);
   const known = ids[device.kind];
@@ -38,10 +47,10 @@ function useProgramIds(pod: Pod): Record<DeviceKind, ProgramIds> {
   return next;
 }
 
-function attachedIds(programs: NonNullable<Pod['device']>['programs']): ProgramIds {
+function attachedIds(programs: NonNullable<Pod['device']>['programs']): ProgramIdByDirection {
   const ours = programs.filter((program) => program.ours);
   return {
-    egress: ours.find(({ hook }) => hookDirection(hook) === 'egress')?.id ?? null,
-    ingress: ours.find(({ hook }) => hookDirection(hook) === 'ingress')?.id ?? null,
+    egress: ours.find(({ hook }) => getHookDirection(hook) === 'egress')?.id ?? null,
+    ingress: ours.find(({ hook }) => getHookDirection(hook) === 'ingress')?.id ?? null,
   };
 }

@@ -3,7 +3,7 @@
 import { type RefObject, useEffect, useState } from 'react';
 
 /** Returns true once the page has loaded and the element has been in the viewport. */
-export function useSeen(ref: RefObject<Element | null>): boolean {
+export function useHasBeenVisible(ref: RefObject<Element | null>): boolean {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
     const element = ref.current;

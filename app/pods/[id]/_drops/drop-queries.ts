@@ -1,17 +1,17 @@
 import { useQuery } from '@tanstack/react-query';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { callApi } from '../../../_lib/api.ts';
+import { requestApi } from '../../../_lib/api.ts';
 import { addDropReading, type DropReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 
 /** Readings of a pod's drops over the last minute; they stop when the pod is gone. */
-export const useDropReadings = (pod: Pod) =>
+export const usePodDropReadings = (pod: Pod) =>
   useQuery({
     queryKey: ['pod', pod.id, 'drops'],
     queryFn: async ({ signal, client, queryKey }) => {
-      const drops = await callApi<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
+      const drops = await requestApi<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
       return addDropReading(client.getQueryData<DropReading[]>(queryKey) ?? [], { at: Date.now(), drops });
     },
     refetchInterval: everyMs,

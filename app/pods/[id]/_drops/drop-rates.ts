@@ -7,7 +7,7 @@ export interface DropReading {
   drops: PodDrops;
 }
 
-export interface DropRow {
+export interface DropTableRow {
   key: string;
   reason: string;
   where: Direction | 'kernel';
@@ -19,20 +19,20 @@ export interface DropRow {
 }
 
 /** Time over which rates are computed. */
-export const rateWindowMs = 60_000;
+export const dropRateWindowMs = 60_000;
 
 /** Adds a reading to those of the last minute. Readings of other counters, before the pod or the agent started, are removed. */
 export function addDropReading(readings: readonly DropReading[], reading: DropReading): DropReading[] {
   const { since, kernel } = reading.drops;
   const kept = readings.filter(
     ({ at, drops }) =>
-      at > reading.at - rateWindowMs && drops.since === since && drops.kernel.since === kernel.since,
+      at > reading.at - dropRateWindowMs && drops.since === since && drops.kernel.since === kernel.since,
   );
   return [...kept, reading];
 }
 
 /** Returns a row for each reason: those of Podlane's programs, then the kernel's, each the most frequent first. */
-export function dropRows(readings: readonly DropReading[]): DropRow[] {
+export function buildDropTableRows(readings: readonly DropReading[]): DropTableRow[] {
   const last = readings.at(-1);
   if (last === undefined) return [];
   const first = readings[0] ?? last;
@@ -45,7 +45,7 @@ export function dropRows(readings: readonly DropReading[]): DropRow[] {
   }));
 }
 
-const countsOf = ({ ours, kernel }: PodDrops): Omit<DropRow, 'rate'>[] => [
+const countsOf = ({ ours, kernel }: PodDrops): Omit<DropTableRow, 'rate'>[] => [
   ...ours.map(({ reason, direction, packets }) => ({
     key: `${direction} ${reason}`,
     reason,

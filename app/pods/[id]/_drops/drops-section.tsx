@@ -4,19 +4,19 @@ import Link from 'next/link';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { Skeleton } from '../../../_components/skeleton.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { clock } from '../../../_lib/format.ts';
-import { useDropReadings } from './drop-queries.ts';
-import { dropRows } from './drop-rates.ts';
+import { ValueSkeleton } from '../../../_components/skeleton.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { usePodDropReadings } from './drop-queries.ts';
+import { buildDropTableRows } from './drop-rates.ts';
 import { DropsTable } from './drops-table.tsx';
 import {
-  countedSince,
   dropsText,
-  kernelReasonsUnavailable,
-  noDropsSince,
-  notReadSince,
-  uncountedDrops,
+  formatDropsCountedSince,
+  formatKernelReasonsUnavailable,
+  formatNoDropsSince,
+  formatNotReadSince,
+  formatUnattributedDrops,
 } from './text.ts';
 
 /** Style of a text in place of the table. */
@@ -24,7 +24,7 @@ const placeholder = 'flex h-9 items-center border-line-2 border-t text-12 text-i
 
 /** Dropped packets of a pod by reason: by Podlane's programs and by the kernel. */
 export function DropsSection({ pod }: { pod: Pod }) {
-  const { data, error, refetch } = useDropReadings(pod);
+  const { data, error, refetch } = usePodDropReadings(pod);
   const last = data?.at(-1);
   const gone = pod.state === 'gone';
   return (
@@ -37,7 +37,7 @@ export function DropsSection({ pod }: { pod: Pod }) {
         <h2 id="drop-reasons" className="font-semibold">
           {dropsText.title}
         </h2>
-        {last !== undefined && <span className="truncate text-12 text-muted">{sinceLabel(last.drops)}</span>}
+        {last !== undefined && <span className="truncate text-12 text-muted">{formatCountingStart(last.drops)}</span>}
         <Link
           href={`/verdicts?pod=${pod.namespace}.${pod.name}&verdict=dropped`}
           className="link order-last ml-auto flex-none text-12"
@@ -46,12 +46,12 @@ export function DropsSection({ pod }: { pod: Pod }) {
         </Link>
         {last !== undefined && error !== null && !gone && (
           <span className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2" title={error.message}>
-            <WarningSign /> <span className="truncate">{notReadSince(clock(last.at))}</span>
+            <WarningIcon /> <span className="truncate">{formatNotReadSince(formatClockTime(last.at))}</span>
           </span>
         )}
       </div>
       {last !== undefined ? (
-        <Counted drops={last.drops} rows={dropRows(data ?? [])} />
+        <Counted drops={last.drops} rows={buildDropTableRows(data ?? [])} />
       ) : gone ? (
         <p className={placeholder}>{dropsText.gone}</p>
       ) : error !== null ? (
@@ -63,7 +63,7 @@ export function DropsSection({ pod }: { pod: Pod }) {
   );
 }
 
-function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof dropRows> }) {
+function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof buildDropTableRows> }) {
   const { ours, kernel } = drops;
   return (
     <>
@@ -71,17 +71,17 @@ function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof dro
         <DropsTable rows={rows} />
       ) : (
         <p className={placeholder}>
-          {noDropsSince(
-            clock(kernel.available ? countedBothSince(drops) : Date.parse(drops.since)),
+          {formatNoDropsSince(
+            formatClockTime(kernel.available ? countedBothSince(drops) : Date.parse(drops.since)),
             kernel.available,
           )}
         </p>
       )}
       <div className="grid gap-1 pt-1.5 text-12 text-muted">
         {!kernel.available && (
-          <p className="text-ink-2">{kernelReasonsUnavailable(kernel.detail, kernel.hint)}</p>
+          <p className="text-ink-2">{formatKernelReasonsUnavailable(kernel.detail, kernel.hint)}</p>
         )}
-        {kernel.lost > 0 && <p className="text-ink-2">{uncountedDrops(kernel.lost)}</p>}
+        {kernel.lost > 0 && <p className="text-ink-2">{formatUnattributedDrops(kernel.lost)}</p>}
         {ours.length > 0 && kernel.reasons.length > 0 && <p>{dropsText.countedTwice}</p>}
       </div>
     </>
@@ -92,8 +92,11 @@ function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof dro
 const countedBothSince = ({ since, kernel }: PodDrops): number =>
   Math.max(Date.parse(since), Date.parse(kernel.since ?? since));
 
-const sinceLabel = ({ since, kernel }: PodDrops): string =>
-  countedSince(clock(Date.parse(since)), kernel.since === null ? null : clock(Date.parse(kernel.since)));
+const formatCountingStart = ({ since, kernel }: PodDrops): string =>
+  formatDropsCountedSince(
+    formatClockTime(Date.parse(since)),
+    kernel.since === null ? null : formatClockTime(Date.parse(kernel.since)),
+  );
 
 function Waiting() {
   return (
@@ -103,7 +106,7 @@ function Waiting() {
       </p>
       {['w-40', 'w-28'].map((width) => (
         <span key={width} className="flex h-7 items-center border-line-1 border-t">
-          <Skeleton className={width} />
+          <ValueSkeleton className={width} />
         </span>
       ))}
     </>

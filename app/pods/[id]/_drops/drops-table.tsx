@@ -1,15 +1,15 @@
-import { DropRate, NotAvailable } from '../../../_components/number.tsx';
-import { clock, count, dayOf } from '../../../_lib/format.ts';
-import type { DropRow } from './drop-rates.ts';
+import { DropRateNumber, NotAvailableNumber } from '../../../_components/number.tsx';
+import { formatClockTime, formatCount, formatDay } from '../../../_lib/format.ts';
+import type { DropTableRow } from './drop-rates.ts';
 import { dropReasonMeanings } from './drop-reason-text.ts';
-import { dropPlaces, dropsText } from './text.ts';
+import { dropPlaceLabels, dropsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
 
 /** Table of dropped packets by reason and place. */
-export function DropsTable({ rows }: { rows: readonly DropRow[] }) {
+export function DropsTable({ rows }: { rows: readonly DropTableRow[] }) {
   return (
     <table className="w-full table-fixed border-separate border-spacing-0">
       <thead>
@@ -43,32 +43,36 @@ export function DropsTable({ rows }: { rows: readonly DropRow[] }) {
   );
 }
 
-function Row({ row: { reason, where, packets, rate, lastSeen } }: { row: DropRow }) {
+function Row({ row: { reason, where, packets, rate, lastSeen } }: { row: DropTableRow }) {
   const meaning = dropReasonMeanings[reason];
   return (
     <tr className="hover:[&>td]:bg-surface-2">
       <td className={`${cell} code font-semibold max-md:text-11`} title={meaning ?? reason}>
         {reason}
       </td>
-      <td className={`${cell} text-ink-2 max-md:px-0`} title={dropPlaces[where].detail}>
-        {dropPlaces[where].label}
+      <td className={`${cell} text-ink-2 max-md:px-0`} title={dropPlaceLabels[where].detail}>
+        {dropPlaceLabels[where].label}
       </td>
       <td className={`${cell} ${wide} text-ink-2`} title={meaning}>
         {meaning ?? ''}
       </td>
-      <td className={`${cell} text-right tabular-nums`}>{count(packets)}</td>
+      <td className={`${cell} text-right tabular-nums`}>{formatCount(packets)}</td>
       <td className={`${cell} text-right`}>
-        <DropRate value={rate} />
+        <DropRateNumber value={rate} />
       </td>
       <td
         className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}
-        title={lastSeen === null ? undefined : clock(lastSeen)}
+        title={lastSeen === null ? undefined : formatClockTime(lastSeen)}
       >
-        {lastSeen === null ? <NotAvailable reason={dropsText.noTime} slot={false} /> : timeOrDay(lastSeen)}
+        {lastSeen === null ? (
+          <NotAvailableNumber reason={dropsText.noTime} slot={false} />
+        ) : (
+          timeOrDay(lastSeen)
+        )}
       </td>
     </tr>
   );
 }
 
 const timeOrDay = (ms: number): string =>
-  new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : dayOf(ms);
+  new Date(ms).toDateString() === new Date().toDateString() ? formatClockTime(ms) : formatDay(ms);

@@ -1,4 +1,4 @@
-import { count } from '../../../_lib/format.ts';
+import { formatCount } from '../../../_lib/format.ts';
 
 /** Texts of a pod's drop reasons. */
 export const dropsText = {
@@ -21,20 +21,20 @@ export const dropsText = {
 } as const;
 
 /** Places where packets are dropped. */
-export const dropPlaces = {
+export const dropPlaceLabels = {
   egress: { label: 'ours, out', detail: 'Podlane’s egress program of the pod' },
   ingress: { label: 'ours, in', detail: 'Podlane’s ingress program of the pod' },
   kernel: { label: 'kernel', detail: 'The kernel, at the pod’s device, in its namespace or at its sockets' },
 } as const;
 
-export const notReadSince = (time: string): string => `not read since ${time}`;
-export const noDropsSince = (time: string, includesKernel: boolean): string =>
+export const formatNotReadSince = (time: string): string => `not read since ${time}`;
+export const formatNoDropsSince = (time: string, includesKernel: boolean): string =>
   includesKernel ? `No drops since ${time}.` : `No drops by Podlane’s programs since ${time}.`;
-export const kernelReasonsUnavailable = (detail: string, hint: string | null): string =>
+export const formatKernelReasonsUnavailable = (detail: string, hint: string | null): string =>
   `Kernel drop reasons are not available: ${detail}${hint === null ? '' : ` (${hint})`}.`;
-export const uncountedDrops = (packets: number): string =>
-  `${count(packets)} more drops on this node could not be attributed to a pod.`;
-export function countedSince(ours: string, kernel: string | null): string {
+export const formatUnattributedDrops = (packets: number): string =>
+  `${formatCount(packets)} more drops on this node could not be attributed to a pod.`;
+export function formatDropsCountedSince(ours: string, kernel: string | null): string {
   if (kernel === null) return `ours since ${ours}`;
   return ours === kernel ? `since ${ours}` : `ours since ${ours}, kernel since ${kernel}`;
 }

@@ -15,11 +15,16 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import type { Event } from '../../../../contract/event.ts';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
 import { usePodEvents } from '../../../_lib/event-queries.ts';
-import { clock, dayOf } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/use-now.ts';
-import { eventLabel, eventsText, showAllLabel, showLatestLabel } from './text.ts';
+import { formatClockTime, formatDay } from '../../../_lib/format.ts';
+import { useCurrentTime } from '../../../_lib/use-now.ts';
+import {
+  eventsText,
+  formatEventLabel,
+  formatShowAllEventsLabel,
+  formatShowLatestEventsLabel,
+} from './text.ts';
 
 /** Number of events shown at first. */
 const shownAtFirst = 8;
@@ -38,7 +43,7 @@ export function EventsSection({ podId }: { podId: string }) {
         </h2>
         {(events?.length ?? 0) > shownAtFirst && (
           <button type="button" className="link text-12" aria-expanded={all} onClick={() => setAll(!all)}>
-            {all ? showLatestLabel(shownAtFirst) : showAllLabel(events?.length ?? 0)}
+            {all ? formatShowLatestEventsLabel(shownAtFirst) : formatShowAllEventsLabel(events?.length ?? 0)}
           </button>
         )}
       </div>
@@ -57,20 +62,22 @@ export function EventsSection({ podId }: { podId: string }) {
 }
 
 function Line({ event }: { event: Event }) {
-  const now = useNow();
+  const now = useCurrentTime();
   const { time, type, message, severity } = event;
   const at = Date.parse(time);
   const today = new Date(at).toDateString() === new Date(now).toDateString();
   return (
     <li className="grid grid-cols-[56px_16px_minmax(0,1fr)] gap-x-2.5 border-line-1 border-b py-1.5 text-12">
-      <time className="text-muted tabular-nums" dateTime={time} title={clock(at)}>
-        {now === 0 || today ? clock(at, at) : dayOf(at)}
+      <time className="text-muted tabular-nums" dateTime={time} title={formatClockTime(at)}>
+        {now === 0 || today ? formatClockTime(at, at) : formatDay(at)}
       </time>
       <span className="grid h-4 place-items-center">
         <EventIcon event={event} />
       </span>
       <span className="min-w-0">
-        <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>{eventLabel(type)}</b>{' '}
+        <b className={`font-[550] ${severity === 'error' ? 'text-signal-text' : ''}`}>
+          {formatEventLabel(type)}
+        </b>{' '}
         <span className="text-ink-2 [overflow-wrap:anywhere]">{message}</span>
       </span>
     </li>
@@ -94,7 +101,7 @@ const icons: Partial<Record<Event['type'], LucideIcon>> = {
 
 /** Icon of an event: a triangle for errors, else one for its type, muted unless it is a warning. */
 function EventIcon({ event: { type, severity } }: { event: Event }) {
-  if (severity === 'error') return <WarningSign />;
+  if (severity === 'error') return <WarningIcon />;
   const Icon = icons[type] ?? (type.startsWith('batch.') ? Layers : Info);
   return (
     <>

@@ -7,8 +7,8 @@ export const eventsText = {
   warning: 'warning',
 } as const;
 
-export const showAllLabel = (events: number): string => `Show all ${events}`;
-export const showLatestLabel = (events: number): string => `Show latest ${events}`;
+export const formatShowAllEventsLabel = (events: number): string => `Show all ${events}`;
+export const formatShowLatestEventsLabel = (events: number): string => `Show latest ${events}`;
 
 const eventLabels: Record<EventType, string> = {
   'agent.started': 'agent started',
@@ -47,4 +47,4 @@ const eventLabels: Record<EventType, string> = {
 };
 
 /** Label of an event; that of a type that this page does not know is the type itself. */
-export const eventLabel = (type: EventType): string => eventLabels[type] ?? type;
+export const formatEventLabel = (type: EventType): string => eventLabels[type] ?? type;

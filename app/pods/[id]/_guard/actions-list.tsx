@@ -1,9 +1,9 @@
 import type { GuardAction } from '../../../../contract/guard.ts';
-import { clock } from '../../../_lib/format.ts';
-import { actionLabels, guardText } from './text.ts';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { guardActionLabels, guardText } from './text.ts';
 
 /** Actions of the guard on a pod with their reasons, newest first. */
-export function GuardActionsList({
+export function GuardActionList({
   actions,
   openMigration,
 }: {
@@ -22,12 +22,12 @@ export function GuardActionsList({
           className="grid grid-cols-[112px_minmax(0,1fr)] gap-2.5 border-line-1 border-b py-1.5 text-12"
         >
           <time dateTime={time} className="text-muted tabular-nums">
-            {clock(Date.parse(time))}
+            {formatClockTime(Date.parse(time))}
           </time>
           <div className="min-w-0">
             <p>
               <b className={`font-[550] ${failure === null ? '' : 'text-signal-text'}`}>
-                {actionLabels[action]}
+                {guardActionLabels[action]}
                 {failure !== null && guardText.actionFailed}
               </b>
               {migrationId !== null && (

@@ -5,17 +5,17 @@ import type { PodGuard } from '../../../../contract/guard.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { Skeleton } from '../../../_components/skeleton.tsx';
-import { notify } from '../../../_components/toast.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { ValueSkeleton } from '../../../_components/skeleton.tsx';
+import { showToast } from '../../../_components/toast.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
 import { usePodGuard, useResumeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { GuardActionsList } from './actions-list.tsx';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { GuardActionList } from './actions-list.tsx';
 import { GuardSignalsTable } from './signals-table.tsx';
-import { guardText, stageLabel } from './text.ts';
+import { formatGuardStage, guardText } from './text.ts';
 
 const ThresholdsSheet = lazy(async () => ({
-  default: (await import('./thresholds-sheet.tsx')).ThresholdsSheet,
+  default: (await import('./thresholds-sheet.tsx')).GuardThresholdsSheet,
 }));
 
 interface Props {
@@ -28,7 +28,7 @@ export function GuardSection({ pod, openMigration }: Props) {
   const gone = pod.state === 'gone';
   const { data: guard, error, refetch } = usePodGuard(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const missingRole = useMissingRole('operator');
+  const missingRole = useMissingRoleReason('operator');
   return (
     <section
       aria-labelledby="guard"
@@ -39,7 +39,7 @@ export function GuardSection({ pod, openMigration }: Props) {
         <h2 id="guard" className="font-semibold">
           {guardText.title}
         </h2>
-        {guard !== undefined && <span className="text-12 text-muted">{stageLabel(guard)}</span>}
+        {guard !== undefined && <span className="text-12 text-muted">{formatGuardStage(guard)}</span>}
         <span className="flex-1" />
         {guard !== undefined && !gone && (
           <>
@@ -55,7 +55,7 @@ export function GuardSection({ pod, openMigration }: Props) {
           <>
             <Status pod={pod} guard={guard} missingRole={missingRole} />
             {guard.readings.length > 0 && <GuardSignalsTable readings={guard.readings} />}
-            <GuardActionsList actions={guard.actions} openMigration={openMigration} />
+            <GuardActionList actions={guard.actions} openMigration={openMigration} />
           </>
         ) : gone ? (
           <p className="flex h-9 items-center text-12 text-ink-2">{guardText.gone}</p>
@@ -65,7 +65,7 @@ export function GuardSection({ pod, openMigration }: Props) {
           </div>
         ) : (
           <span className="flex h-9 items-center">
-            <Skeleton className="w-80" />
+            <ValueSkeleton className="w-80" />
           </span>
         )}
       </div>
@@ -90,7 +90,7 @@ function Status({ pod, guard, missingRole }: ControlProps) {
   const canResume = guard.stage === 'left-alone' || guard.stage === 'fallen-back';
   return (
     <div className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-1 border-line-1 border-b py-1 text-12 text-ink-2">
-      {guard.stage === 'left-alone' && <WarningSign />}
+      {guard.stage === 'left-alone' && <WarningIcon />}
       <p>{guard.status}</p>
       {canResume && (
         <Button
@@ -126,4 +126,4 @@ function Switch({ pod, guard, missingRole }: ControlProps) {
 }
 
 const notifyFailure = (title: string) => (error: Error) =>
-  notify({ title, detail: error.message, tone: 'failed' });
+  showToast({ title, detail: error.message, tone: 'failed' });

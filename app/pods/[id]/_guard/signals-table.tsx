@@ -1,7 +1,7 @@
 import type { GuardReading } from '../../../../contract/guard.ts';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { clock } from '../../../_lib/format.ts';
-import { guardText, signalLabels, signalStateLabels } from './text.ts';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { guardSignalLabels, guardSignalStateLabels, guardText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
@@ -30,17 +30,17 @@ export function GuardSignalsTable({ readings }: { readings: readonly GuardReadin
         {readings.map(({ signal, state, evidence, since }) => (
           <tr key={signal}>
             <th scope="row" className={`${cell} text-left font-[550]`}>
-              {signalLabels[signal]}
+              {guardSignalLabels[signal]}
             </th>
             <td className={`${cell} ${state === 'failing' ? 'text-signal-text' : 'text-muted'}`}>
               <span className="flex items-center gap-1.5">
-                {state === 'failing' && <WarningSign />}
-                {signalStateLabels[state]}
+                {state === 'failing' && <WarningIcon />}
+                {guardSignalStateLabels[state]}
               </span>
             </td>
             <td className={`${cell} break-words text-12 text-ink-2 tabular-nums`}>{evidence}</td>
             <td className={`${cell} text-right text-12 text-ink-2 tabular-nums max-md:hidden`}>
-              {since !== null && clock(Date.parse(since))}
+              {since !== null && formatClockTime(Date.parse(since))}
             </td>
           </tr>
         ))}

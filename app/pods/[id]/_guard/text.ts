@@ -27,7 +27,7 @@ export const guardText = {
 } as const;
 
 /** Label of what the guard does with a pod. */
-export function stageLabel({ stage, watched, thresholds }: PodGuard): string {
+export function formatGuardStage({ stage, watched, thresholds }: PodGuard): string {
   if (stage === 'watching') return watched ? 'watching' : thresholds.on ? 'not watching' : 'off';
   return stageLabels[stage];
 }
@@ -38,14 +38,14 @@ const stageLabels: Record<Exclude<GuardStage, 'watching'>, string> = {
   'left-alone': 'automatic recovery stopped',
 };
 
-export const actionLabels: Record<GuardAction['action'], string> = {
+export const guardActionLabels: Record<GuardAction['action'], string> = {
   repair: 'Repaired',
   fallback: 'Moved to veth',
   'leave-alone': 'Automatic recovery stopped',
   resume: 'Resumed',
 };
 
-export const signalLabels: Record<GuardSignal, string> = {
+export const guardSignalLabels: Record<GuardSignal, string> = {
   program: 'Programs',
   'cut-off': 'Policy',
   drops: 'Drops',
@@ -53,7 +53,7 @@ export const signalLabels: Record<GuardSignal, string> = {
   probe: 'Probe',
 };
 
-export const signalStateLabels = {
+export const guardSignalStateLabels = {
   healthy: 'OK',
   failing: 'failing',
   unknown: 'unknown',

@@ -3,7 +3,7 @@
 import type { PodGuard } from '../../../../contract/guard.ts';
 import { guardDefaults } from '../../../../contract/guard-thresholds.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { GuardForm } from '../../../_components/guard-form.tsx';
+import { GuardThresholdForm } from '../../../_components/guard-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { guardText } from './text.ts';
@@ -15,7 +15,7 @@ interface Props {
 }
 
 /** Thresholds of a pod's guard; those that are not chosen are inherited from the node. */
-export function ThresholdsSheet({ pod, guard, close }: Props) {
+export function GuardThresholdsSheet({ pod, guard, close }: Props) {
   const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;
   return (
@@ -27,7 +27,7 @@ export function ThresholdsSheet({ pod, guard, close }: Props) {
       head={<span className="truncate text-12 text-muted">{pod.name}</span>}
     >
       <div className="p-6 max-md:p-4">
-        <GuardForm
+        <GuardThresholdForm
           // The switch beside the sheet changes the choice too.
           key={JSON.stringify(guard.chosen)}
           chosen={guard.chosen}

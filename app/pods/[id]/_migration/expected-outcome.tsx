@@ -1,10 +1,10 @@
 import type { ReactNode } from 'react';
 import type { Migration, MigrationPlan } from '../../../../contract/migration.ts';
-import { count, duration } from '../../../_lib/format.ts';
-import { devicesNote, earlierMigrations, migrationText, slotsNote } from './text.ts';
+import { formatCount, formatDuration } from '../../../_lib/format.ts';
+import { formatDeviceNameChange, formatEarlierMigrations, formatSlotChange, migrationText } from './text.ts';
 
 /** Changes that a migration makes, and the results of this pod's earlier migrations to that kind. */
-export function ExpectedOutcome({
+export function ExpectedMigrationOutcome({
   plan,
   migrations,
 }: {
@@ -29,11 +29,11 @@ export function ExpectedOutcome({
         <h3 id="expected" className="font-semibold">
           {migrationText.expected}
         </h3>
-        <span className="truncate text-12 text-muted">{earlierMigrations(done.length, to.kind)}</span>
+        <span className="truncate text-12 text-muted">{formatEarlierMigrations(done.length, to.kind)}</span>
       </div>
       <dl>
-        <Line label={migrationText.device} note={slotsNote(from.slot, to.slot)}>
-          <span className="code">{devicesNote(from.primary.name, to.primary.name)}</span>
+        <Line label={migrationText.device} note={formatSlotChange(from.slot, to.slot)}>
+          <span className="code">{formatDeviceNameChange(from.primary.name, to.primary.name)}</span>
         </Line>
         <Line label={migrationText.hooks} note={migrationText.sameCounters}>
           <span className="code">{hooks}</span>
@@ -43,12 +43,12 @@ export function ExpectedOutcome({
         </Line>
         {median !== undefined && (
           <Line label={migrationText.time} note={migrationText.median}>
-            {duration(median)}
+            {formatDuration(median)}
           </Line>
         )}
         {counted.length > 0 && (
           <Line label={migrationText.requestsFailed} note={`in ${counted.length}`}>
-            {count(failed)}
+            {formatCount(failed)}
           </Line>
         )}
       </dl>

@@ -1,10 +1,10 @@
 'use client';
 
 import type { Migration } from '../../../../contract/migration.ts';
-import { KindChange, kindScope } from '../../../_components/kind.tsx';
-import { clock, dayOf, duration } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/use-now.ts';
-import { failedRequests, migrationOutcome, migrationText } from './text.ts';
+import { DeviceKindChangeLabel, deviceKindColorClass } from '../../../_components/kind.tsx';
+import { formatClockTime, formatDay, formatDuration } from '../../../_lib/format.ts';
+import { useCurrentTime } from '../../../_lib/use-now.ts';
+import { formatFailedRequests, formatMigrationOutcome, migrationText } from './text.ts';
 
 /** Migrations of a pod, newest first; each opens its sheet. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
@@ -40,11 +40,11 @@ function summary(migrations: readonly Migration[]): string {
   );
   const failed = counted.reduce((sum, { result }) => sum + (result?.requestsFailed ?? 0), 0);
   if (counted.length === 0) return '';
-  return failed === 0 ? migrationText.noFailedRequests : failedRequests(failed);
+  return failed === 0 ? migrationText.noFailedRequests : formatFailedRequests(failed);
 }
 
 function Row({ migration, open }: { migration: Migration; open: (id: string) => void }) {
-  const now = useNow();
+  const now = useCurrentTime();
   const { from, to, startedAt, durationMs, state, result } = migration;
   const started = Date.parse(startedAt);
   const today = new Date(started).toDateString() === new Date(now).toDateString();
@@ -55,16 +55,16 @@ function Row({ migration, open }: { migration: Migration; open: (id: string) => 
       onClick={() => open(migration.id)}
       className="grid h-9 w-full grid-cols-[56px_60px_minmax(0,1fr)_auto_66px] items-center gap-2.5 text-left text-12 hover:bg-surface-2 max-md:grid-cols-[56px_60px_minmax(0,1fr)_66px]"
     >
-      <span className="text-muted tabular-nums" title={clock(started)}>
-        {now === 0 || today ? clock(started, started) : dayOf(started)}
+      <span className="text-muted tabular-nums" title={formatClockTime(started)}>
+        {now === 0 || today ? formatClockTime(started, started) : formatDay(started)}
       </span>
-      <KindChange from={from.kind} to={to.kind} />
+      <DeviceKindChangeLabel from={from.kind} to={to.kind} />
       <span className="truncate">
-        <span className={bad ? 'text-signal-text' : ''}>{migrationOutcome(migration)}</span>{' '}
+        <span className={bad ? 'text-signal-text' : ''}>{formatMigrationOutcome(migration)}</span>{' '}
         <span className="text-muted">by {migration.actor}</span>
       </span>
       <Levels migration={migration} />
-      <span className="text-right tabular-nums">{durationMs === null ? '' : duration(durationMs)}</span>
+      <span className="text-right tabular-nums">{durationMs === null ? '' : formatDuration(durationMs)}</span>
     </button>
   );
 }
@@ -76,13 +76,13 @@ function Levels({ migration: { from, to, state, steps } }: { migration: Migratio
   return (
     <svg width="96" height="20" viewBox="0 0 96 20" aria-hidden="true" className="max-md:hidden">
       <path
-        className={`${kindScope(from.kind)} stroke-kind`}
+        className={`${deviceKindColorClass(from.kind)} stroke-kind`}
         strokeWidth="1.5"
         fill="none"
         d={stayed ? 'M0 2H96' : 'M0 2H62V7H96'}
       />
       <path
-        className={`${kindScope(to.kind)} stroke-kind`}
+        className={`${deviceKindColorClass(to.kind)} stroke-kind`}
         strokeWidth="1.5"
         fill="none"
         d={made ? (stayed ? 'M0 18H20V12H50V18H96' : 'M0 18H20V12H96') : 'M0 18H96'}

@@ -7,14 +7,14 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
-import { PlanFooter } from './plan-footer.tsx';
-import { PlanView } from './plan-view.tsx';
-import { RunFooter } from './run-footer.tsx';
-import { RunView } from './run-view.tsx';
-import { SheetHead } from './sheet-head.tsx';
-import { migrationLabel, migrationText, migrationTitle } from './text.ts';
+import { MigrationPlanFooter } from './plan-footer.tsx';
+import { MigrationPlanView } from './plan-view.tsx';
+import { MigrationRunFooter } from './run-footer.tsx';
+import { MigrationRunView } from './run-view.tsx';
+import { MigrationSheetHeader } from './sheet-head.tsx';
+import { formatMigrateButtonLabel, formatMigrationTitle, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
-import { useRequestTicks } from './use-request-ticks.ts';
+import { usePodRequestTicks } from './use-request-ticks.ts';
 
 interface Props {
   pod: Pod;
@@ -28,7 +28,7 @@ interface Props {
  */
 export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { state } = sheet;
-  const ticks = useRequestTicks(pod, state.show !== 'nothing');
+  const ticks = usePodRequestTicks(pod, state.show !== 'nothing');
   const start = useStart(pod, migrations, sheet);
   const shown = state.show === 'migration' ? state.id : (start.begun?.id ?? null);
   const { data = start.begun, error } = useMigration(shown);
@@ -47,11 +47,11 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
       <Sheet
         open
         onOpenChange={(open) => !open && sheet.close()}
-        title={migrationLabel(to)}
+        title={formatMigrateButtonLabel(to)}
         description={migrationText.planDescription}
-        head={<SheetHead pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
+        head={<MigrationSheetHeader pod={pod} from={plan.data?.from.kind ?? pod.kind} to={to} />}
         footer={
-          <PlanFooter
+          <MigrationPlanFooter
             to={to}
             ready={ready}
             refused={plan.data?.allowed === false}
@@ -62,7 +62,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
           />
         }
       >
-        <PlanView
+        <MigrationPlanView
           to={to}
           plan={plan.data}
           error={start.error ?? plan.error}
@@ -80,18 +80,18 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
           ? error === null
             ? migrationText.sheet
             : migrationText.notFound
-          : migrationTitle(data)
+          : formatMigrationTitle(data)
       }
       description={migrationText.runDescription}
-      head={data && <SheetHead pod={pod} from={data.from.kind} to={data.to.kind} />}
-      footer={data && <RunFooter migration={data} pod={pod} sheet={sheet} />}
+      head={data && <MigrationSheetHeader pod={pod} from={data.from.kind} to={data.to.kind} />}
+      footer={data && <MigrationRunFooter migration={data} pod={pod} sheet={sheet} />}
     >
       {data === undefined ? (
         <p className="p-6 text-ink-2" aria-busy={error === null}>
           {error === null ? migrationText.reading : error.message}
         </p>
       ) : (
-        <RunView migration={data} pod={pod} ticks={ticks} />
+        <MigrationRunView migration={data} pod={pod} ticks={ticks} />
       )}
     </Sheet>
   );

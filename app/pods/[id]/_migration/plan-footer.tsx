@@ -1,10 +1,10 @@
 import type { RefObject } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { Button, Key } from '../../../_components/button.tsx';
-import { migrationLabel, migrationText } from './text.ts';
+import { Button, KeyboardKey } from '../../../_components/button.tsx';
+import { formatMigrateButtonLabel, migrationText } from './text.ts';
 
 /** Footer of a plan: cancel, and start the migration. */
-export function PlanFooter(props: {
+export function MigrationPlanFooter(props: {
   to: DeviceKind;
   ready: boolean;
   refused: boolean;
@@ -30,10 +30,10 @@ export function PlanFooter(props: {
         {migrationText.cancel}
       </Button>
       <Button ref={confirm} look="primary" size="large" disabled={!ready || pending} onClick={onConfirm}>
-        {migrationLabel(to)}
+        {formatMigrateButtonLabel(to)}
         {ready && !pending && (
           <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
-            <Key>Enter</Key>
+            <KeyboardKey>Enter</KeyboardKey>
           </span>
         )}
       </Button>

@@ -8,13 +8,18 @@ import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
-import { ExpectedOutcome } from './expected-outcome.tsx';
-import { PointOfNoReturn } from './point-of-no-return.tsx';
-import { PreflightChecks } from './preflight-checks.tsx';
-import { copyCommandLabel, lastUndoableIndex, migrationText, stepsSummary } from './text.ts';
+import { ExpectedMigrationOutcome } from './expected-outcome.tsx';
+import { PointOfNoReturnLine } from './point-of-no-return.tsx';
+import { PreflightCheckList } from './preflight-checks.tsx';
+import {
+  findLastUndoableIndex,
+  formatCopyStepCommandLabel,
+  formatStepsSummary,
+  migrationText,
+} from './text.ts';
 
 /** Checks and steps of a planned migration, each step with the equivalent command. */
-export function PlanView(props: {
+export function MigrationPlanView(props: {
   to: DeviceKind;
   plan: MigrationPlan | undefined;
   error: Error | null;
@@ -38,8 +43,8 @@ export function PlanView(props: {
         </div>
       )}
       <div className="grid grid-cols-2 gap-x-8 border-line-1 border-b px-6 py-2 max-md:grid-cols-1 max-md:px-4">
-        <PreflightChecks checks={plan.checks} />
-        <ExpectedOutcome
+        <PreflightCheckList checks={plan.checks} />
+        <ExpectedMigrationOutcome
           plan={plan}
           migrations={migrations.filter((migration) => migration.to.kind === to)}
         />
@@ -49,7 +54,7 @@ export function PlanView(props: {
           <h3 id="plan" className="font-semibold">
             {migrationText.plan}
           </h3>
-          <span className="truncate text-12 text-muted">{stepsSummary(plan.steps.length)}</span>
+          <span className="truncate text-12 text-muted">{formatStepsSummary(plan.steps.length)}</span>
           <span className="flex-1" />
           <CopyScript script={plan.script} />
         </div>
@@ -57,7 +62,7 @@ export function PlanView(props: {
           {plan.steps.map((step, index) => (
             <Fragment key={step.step}>
               <Step step={step} number={index + 1} />
-              {index === lastUndoableIndex(plan.steps) && <PointOfNoReturn />}
+              {index === findLastUndoableIndex(plan.steps) && <PointOfNoReturnLine />}
             </Fragment>
           ))}
         </ol>
@@ -85,7 +90,11 @@ function Step({ step, number }: { step: PlannedStep; number: number }) {
       <span className="text-ink-2 max-md:col-span-2 max-md:col-start-2">{step.description}</span>
       <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
         {requests.length > 0 && (
-          <CopyButton text={commands} what={copyCommandLabel(step.step)} className="size-6! text-muted" />
+          <CopyButton
+            text={commands}
+            what={formatCopyStepCommandLabel(step.step)}
+            className="size-6! text-muted"
+          />
         )}
       </span>
       <div className="col-span-2 col-start-3 max-md:col-start-2">

@@ -1,10 +1,10 @@
 import { Check, Info } from 'lucide-react';
 import type { MigrationCheck as PlanCheck } from '../../../../contract/migration.ts';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { migrationText, splitNote } from './text.ts';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { migrationText, splitCheckNote } from './text.ts';
 
 /** Checks before a migration: passed, notes, and those that refuse it. */
-export function PreflightChecks({ checks }: { checks: readonly PlanCheck[] }) {
+export function PreflightCheckList({ checks }: { checks: readonly PlanCheck[] }) {
   const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
   const counts = [
     [of('refused'), 'refused'],
@@ -44,7 +44,7 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
           <Check aria-hidden="true" className="size-3.5 text-accent-text" strokeWidth={2.4} />
         )}
         {state === 'note' && <Info aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />}
-        {refused && <WarningSign />}
+        {refused && <WarningIcon />}
         <span className="sr-only">{state}</span>
       </span>
       {refused ? (
@@ -55,7 +55,7 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
       ) : state === 'note' ? (
         <span className="col-span-2 [overflow-wrap:anywhere]">
           <b className="font-[550]">{name}</b>
-          {splitNote(detail).map((line) => (
+          {splitCheckNote(detail).map((line) => (
             <span key={line} className="block text-ink-2">
               {line}
             </span>

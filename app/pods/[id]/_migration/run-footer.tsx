@@ -3,13 +3,13 @@ import { useEffect, useRef } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
-import { clock } from '../../../_lib/format.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { journalEntry, migrationText, undoLabel } from './text.ts';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { formatJournalEntry, formatUndoMigrationLabel, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 
 /** Footer of a migration: close while it runs; afterwards its actor and time, and the migration back. */
-export function RunFooter({
+export function MigrationRunFooter({
   migration,
   pod,
   sheet,
@@ -21,7 +21,7 @@ export function RunFooter({
   const done = useRef<HTMLButtonElement>(null);
   const { state, from, to } = migration;
   const running = state === 'running';
-  const missingRole = useMissingRole('operator');
+  const missingRole = useMissingRoleReason('operator');
   useEffect(() => {
     if (!running) done.current?.focus();
   }, [running]);
@@ -43,7 +43,11 @@ export function RunFooter({
   return (
     <>
       <span className="text-12 text-muted">
-        {journalEntry(migration.number, migration.actor, clock(Date.parse(migration.startedAt)))}
+        {formatJournalEntry(
+          migration.number,
+          migration.actor,
+          formatClockTime(Date.parse(migration.startedAt)),
+        )}
       </span>
       <span className="flex-1" />
       {state === 'done' && pod.kind === to.kind && pod.state === 'running' && (
@@ -54,7 +58,7 @@ export function RunFooter({
           onClick={() => sheet.openPlan(from.kind)}
         >
           <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-          {undoLabel(from.kind)}
+          {formatUndoMigrationLabel(from.kind)}
         </Button>
       )}
       <Button ref={done} look="primary" size="large" onClick={sheet.close}>

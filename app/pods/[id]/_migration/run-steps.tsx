@@ -1,16 +1,16 @@
 import { Check, X } from 'lucide-react';
 import { Fragment } from 'react';
 import type { ExecutedStep, Migration } from '../../../../contract/migration.ts';
-import { duration } from '../../../_lib/format.ts';
-import { PointOfNoReturn } from './point-of-no-return.tsx';
-import { lastUndoableIndex, migrationText, stepsDone, withoutDrain } from './text.ts';
-import { durationWithoutDrain } from './timing.ts';
+import { formatDuration } from '../../../_lib/format.ts';
+import { PointOfNoReturnLine } from './point-of-no-return.tsx';
+import { findLastUndoableIndex, formatDurationWithoutDrain, formatStepsDone, migrationText } from './text.ts';
+import { computeDurationWithoutDrain } from './timing.ts';
 
 /** Steps of a migration with their times. A step is ticked when the kernel has acknowledged it. */
-export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
+export function MigrationRunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
   const { steps } = migration;
   const done = steps.filter(({ state }) => state === 'done').length;
-  const rest = durationWithoutDrain(migration);
+  const rest = computeDurationWithoutDrain(migration);
   return (
     <section aria-labelledby="steps" className="px-6 max-md:px-4">
       <div className="flex h-8 items-center gap-3">
@@ -18,8 +18,8 @@ export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed
           {migrationText.steps}
         </h3>
         <span className="text-12 text-muted">
-          {stepsDone(done, steps.length)}
-          {rest !== null && withoutDrain(duration(rest))}
+          {formatStepsDone(done, steps.length)}
+          {rest !== null && formatDurationWithoutDrain(formatDuration(rest))}
         </span>
         <span className="flex-1" />
         <span className="w-18 text-right text-11 text-muted">{migrationText.stepTime}</span>
@@ -29,7 +29,7 @@ export function RunSteps({ migration, elapsed }: { migration: Migration; elapsed
         {steps.map((step, index) => (
           <Fragment key={step.step}>
             <StepLine step={step} number={index + 1} elapsed={elapsed} />
-            {index === lastUndoableIndex(steps) && <PointOfNoReturn />}
+            {index === findLastUndoableIndex(steps) && <PointOfNoReturnLine />}
           </Fragment>
         ))}
       </ol>
@@ -76,7 +76,7 @@ function StepLine({ step, number, elapsed }: { step: ExecutedStep; number: numbe
       <span className={`truncate ${words}`} title={step.description}>
         {step.description}
       </span>
-      <span className="text-right text-12 tabular-nums">{took === null ? '' : duration(took)}</span>
+      <span className="text-right text-12 tabular-nums">{took === null ? '' : formatDuration(took)}</span>
       <span className="text-right text-12 text-muted tabular-nums max-md:hidden">
         {ended === null ? '' : `+${ended.toFixed(1)}`}
       </span>

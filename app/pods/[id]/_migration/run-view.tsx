@@ -4,38 +4,46 @@ import { CircleCheck } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { NotAvailable } from '../../../_components/number.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { count, duration } from '../../../_lib/format.ts';
-import { RunSteps } from './run-steps.tsx';
+import { NotAvailableNumber } from '../../../_components/number.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatCount, formatDuration } from '../../../_lib/format.ts';
+import { MigrationRunSteps } from './run-steps.tsx';
 import {
-  failureTitle,
+  formatMigrationFailureTitle,
+  formatMigrationTitle,
+  formatOfPackets,
+  formatRolledBackNotice,
+  formatVerifiedTraffic,
   migrationText,
-  migrationTitle,
-  ofPackets,
-  rolledBack,
-  verifiedDetail,
 } from './text.ts';
-import { TimingDiagram } from './timing-diagram.tsx';
-import { useElapsed } from './use-elapsed.ts';
-import type { RequestTick } from './use-request-ticks.ts';
+import { MigrationTimingDiagram } from './timing-diagram.tsx';
+import { useMigrationElapsedTime } from './use-elapsed.ts';
+import type { RequestCountTick } from './use-request-ticks.ts';
 
 /** A running or ended migration: its counters, its timing diagram and its steps. */
-export function RunView({ migration, pod, ticks }: { migration: Migration; pod: Pod; ticks: RequestTick[] }) {
-  const elapsed = useElapsed(migration);
+export function MigrationRunView({
+  migration,
+  pod,
+  ticks,
+}: {
+  migration: Migration;
+  pod: Pod;
+  ticks: RequestCountTick[];
+}) {
+  const elapsed = useMigrationElapsedTime(migration);
   return (
     <>
       <Counters migration={migration} ticks={ticks} elapsed={elapsed} />
       {migration.error !== null && <Failure migration={migration} />}
-      <TimingDiagram
+      <MigrationTimingDiagram
         migration={migration}
         elapsed={elapsed}
         ticks={ticks}
         interfaceName={pod.network.interface}
       />
-      <RunSteps migration={migration} elapsed={elapsed} />
+      <MigrationRunSteps migration={migration} elapsed={elapsed} />
       <p className="sr-only" role="status">
-        {migration.state === 'running' ? '' : migrationTitle(migration)}
+        {migration.state === 'running' ? '' : formatMigrationTitle(migration)}
       </p>
       {migration.state === 'done' && <Verified migration={migration} />}
     </>
@@ -48,7 +56,7 @@ function Counters({
   elapsed,
 }: {
   migration: Migration;
-  ticks: RequestTick[];
+  ticks: RequestCountTick[];
   elapsed: number;
 }) {
   const { result, state, durationMs, startedAt } = migration;
@@ -76,7 +84,7 @@ function Counters({
         </span>
         {result !== null && (
           <span className="text-13 text-muted">
-            {ofPackets(result.egressPackets + result.ingressPackets)}
+            {formatOfPackets(result.egressPackets + result.ingressPackets)}
           </span>
         )}
       </Counter>
@@ -88,7 +96,7 @@ function Counters({
 }
 
 const number = (value: number | null, reason: string): ReactNode =>
-  value === null ? <NotAvailable reason={reason} slot={false} /> : count(value);
+  value === null ? <NotAvailableNumber reason={reason} slot={false} /> : formatCount(value);
 
 function Counter({ label, children }: { label: string; children: ReactNode }) {
   return (
@@ -102,7 +110,7 @@ function Counter({ label, children }: { label: string; children: ReactNode }) {
 }
 
 function Duration({ ms }: { ms: number }) {
-  const [digits, ...unit] = duration(ms).split('\u202f');
+  const [digits, ...unit] = formatDuration(ms).split('\u202f');
   return (
     <>
       {digits}
@@ -115,13 +123,13 @@ function Failure({ migration: { error, state, from } }: { migration: Migration }
   if (error === null) return null;
   return (
     <div role="alert" className="flex gap-3 border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4">
-      <WarningSign className="mt-0.5 size-4" />
+      <WarningIcon className="mt-0.5 size-4" />
       <div className="min-w-0">
-        <p className="font-semibold">{failureTitle(error.title, error.step)}</p>
+        <p className="font-semibold">{formatMigrationFailureTitle(error.title, error.step)}</p>
         <p className="code [overflow-wrap:anywhere]">{error.detail}</p>
         {error.hint !== undefined && <p className="text-ink-2">{error.hint}</p>}
         <p className="text-ink-2">
-          {state === 'undone' ? rolledBack(from.kind) : migrationText.workingDevice}
+          {state === 'undone' ? formatRolledBackNotice(from.kind) : migrationText.workingDevice}
         </p>
       </div>
     </div>
@@ -136,7 +144,7 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
       <span>
         <b className="font-semibold">{migrationText.verified}</b>{' '}
         <span className="text-ink-2">
-          {verifiedDetail(
+          {formatVerifiedTraffic(
             {
               ingress: result.ingressPackets,
               egress: result.egressPackets,

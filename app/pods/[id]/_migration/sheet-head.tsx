@@ -1,11 +1,19 @@
 import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { KindBadge } from '../../../_components/kind.tsx';
-import { splitName } from '../../../_lib/pod-queries.ts';
+import { DeviceKindBadge } from '../../../_components/kind.tsx';
+import { splitPodName } from '../../../_lib/pod-queries.ts';
 
 /** Head of a migration's sheet: the pod, and the device kinds before and after. */
-export function SheetHead({ pod, from, to }: { pod: { name: string }; from: DeviceKind; to: DeviceKind }) {
-  const [own, generated] = splitName(pod.name);
+export function MigrationSheetHeader({
+  pod,
+  from,
+  to,
+}: {
+  pod: { name: string };
+  from: DeviceKind;
+  to: DeviceKind;
+}) {
+  const [own, generated] = splitPodName(pod.name);
   return (
     <span className="flex min-w-0 items-center gap-3">
       <span className="truncate text-ink-2 max-md:hidden">
@@ -13,10 +21,10 @@ export function SheetHead({ pod, from, to }: { pod: { name: string }; from: Devi
         <span className="text-muted">{generated}</span>
       </span>
       <span className="flex items-center gap-2">
-        <KindBadge kind={from} />
+        <DeviceKindBadge kind={from} />
         <ArrowRight aria-hidden="true" className="size-3.5 text-muted" strokeWidth={1.6} />
         <span className="sr-only">to</span>
-        <KindBadge kind={to} />
+        <DeviceKindBadge kind={to} />
       </span>
     </span>
   );

@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Node } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { count } from '../../../_lib/format.ts';
+import { formatCount } from '../../../_lib/format.ts';
 
 /** Texts of a pod's migrations. */
 export const migrationText = {
@@ -66,50 +66,51 @@ export const migrationText = {
   notCounted: 'not counted',
 } as const;
 
-export const stepsSummary = (steps: number): string => `${steps} steps, each with the equivalent command`;
-export const stepsDone = (done: number, all: number): string => `${done} of ${all}`;
-export const withoutDrain = (duration: string): string => `, ${duration} without the drain`;
-export const copyCommandLabel = (step: string): string => `the command of ${step}`;
-export const slotsNote = (from: number, to: number): string => `slot ${from}, then ${to}`;
-export const devicesNote = (from: string, to: string): string => `${from}, then ${to}`;
-export const earlierMigrations = (migrations: number, to: DeviceKind): string =>
+export const formatStepsSummary = (steps: number): string =>
+  `${steps} steps, each with the equivalent command`;
+export const formatStepsDone = (done: number, all: number): string => `${done} of ${all}`;
+export const formatDurationWithoutDrain = (duration: string): string => `, ${duration} without the drain`;
+export const formatCopyStepCommandLabel = (step: string): string => `the command of ${step}`;
+export const formatSlotChange = (from: number, to: number): string => `slot ${from}, then ${to}`;
+export const formatDeviceNameChange = (from: string, to: string): string => `${from}, then ${to}`;
+export const formatEarlierMigrations = (migrations: number, to: DeviceKind): string =>
   migrations === 0 ? `no earlier migration to ${to}` : `from ${migrations} of this pod to ${to}`;
-export const failedRequests = (requests: number): string => `${count(requests)} requests failed`;
-export const ofPackets = (packets: number): string => ` of ${count(packets)} packets`;
-export const failureTitle = (title: string, step: string): string => `${title}, at ${step}.`;
-export const rolledBack = (kind: DeviceKind): string =>
+export const formatFailedRequests = (requests: number): string => `${formatCount(requests)} requests failed`;
+export const formatOfPackets = (packets: number): string => ` of ${formatCount(packets)} packets`;
+export const formatMigrationFailureTitle = (title: string, step: string): string => `${title}, at ${step}.`;
+export const formatRolledBackNotice = (kind: DeviceKind): string =>
   `All steps were rolled back. The pod is still on ${kind}.`;
-export const journalEntry = (number: number, actor: string, time: string): string =>
-  `Journal ${count(number)} · by ${actor} · ${time}`;
-export const deviceUpLabel = (device: string): string => `${device} up`;
-export const bothUpLabel = (duration: string): string => `both up for ${duration}`;
-export const totalLabel = (value: number): string => `${count(value)} in total`;
+export const formatJournalEntry = (number: number, actor: string, time: string): string =>
+  `Journal ${formatCount(number)} · by ${actor} · ${time}`;
+export const formatDeviceUpLabel = (device: string): string => `${device} up`;
+export const formatBothDevicesUpLabel = (duration: string): string => `both up for ${duration}`;
+export const formatRequestTotalLabel = (value: number): string => `${formatCount(value)} in total`;
 
 /** Confirms that the traffic moved: packets by device after both routes were changed. */
-export const verifiedDetail = (
+export const formatVerifiedTraffic = (
   packets: { ingress: number; egress: number; onOldDevice: number },
   from: string,
   to: string,
 ): string =>
-  `${count(packets.ingress)} in and ${count(packets.egress)} out on ${to}, ${packets.onOldDevice === 0 ? 'none' : count(packets.onOldDevice)} on ${from} after both routes were moved.`;
+  `${formatCount(packets.ingress)} in and ${formatCount(packets.egress)} out on ${to}, ${packets.onOldDevice === 0 ? 'none' : formatCount(packets.onOldDevice)} on ${from} after both routes were moved.`;
 
 /** Label of the button that migrates a pod to a device kind. */
-export const migrationLabel = (to: DeviceKind): string =>
+export const formatMigrateButtonLabel = (to: DeviceKind): string =>
   to === 'veth' ? 'Fall back to veth' : 'Promote to netkit';
 
 /** Title of a migration's sheet by its state. */
-export function migrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from' | 'state'>): string {
+export function formatMigrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from' | 'state'>): string {
   if (state === 'running') return to.kind === 'veth' ? 'Falling back to veth' : 'Promoting to netkit';
   if (state === 'done') return `On ${to.kind}`;
   return state === 'undone' ? `Stayed on ${from.kind}` : 'Migration failed';
 }
 
 /** Label of the button that starts a migration back to the kind before. */
-export const undoLabel = (from: DeviceKind): string =>
+export const formatUndoMigrationLabel = (from: DeviceKind): string =>
   from === 'veth' ? 'Undo: fall back to veth' : 'Undo: promote to netkit';
 
 /** Returns why a pod cannot be migrated, as far as that is known without a plan; null if it can. */
-export function migrationDisabledReason(pod: Pod, to: DeviceKind, node: Node | undefined): string | null {
+export function findMigrationDisabledReason(pod: Pod, to: DeviceKind, node: Node | undefined): string | null {
   if (pod.state === 'gone') return 'The pod is gone.';
   if (pod.state === 'migrating') return 'A migration of this pod is running.';
   if (pod.device === null) return 'The pod’s device is gone.';
@@ -123,24 +124,24 @@ export function migrationDisabledReason(pod: Pod, to: DeviceKind, node: Node | u
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** Returns the index of the last step that can be rolled back; steps after it have no undo. */
-export const lastUndoableIndex = (steps: readonly { undoable: boolean }[]): number =>
+export const findLastUndoableIndex = (steps: readonly { undoable: boolean }[]): number =>
   steps.findLastIndex(({ undoable }) => undoable);
 
 /** Splits the note of a check into lines at its semicolons. */
-export const splitNote = (detail: string): string[] =>
+export const splitCheckNote = (detail: string): string[] =>
   detail
     .split(/;\s+/)
     .map((line) => line.trim())
     .filter((line) => line !== '');
 
 /** Outcome of a migration in a few words. */
-export function migrationOutcome({ state, result, error, steps }: Migration): string {
+export function formatMigrationOutcome({ state, result, error, steps }: Migration): string {
   if (state === 'running') return 'running';
   if (state !== 'done')
     return `${state} at ${error?.step ?? steps.findLast((step) => step.state !== 'pending')?.step ?? 'planned'}`;
   if (result === null) return 'done';
   const { requestsOk, requestsFailed, deviceDrops } = result;
   if (requestsFailed !== null && requestsOk !== null)
-    return `${count(requestsFailed)} of ${count(requestsOk + requestsFailed)} requests failed`;
-  return `${count(deviceDrops)} device drops`;
+    return `${formatCount(requestsFailed)} of ${formatCount(requestsOk + requestsFailed)} requests failed`;
+  return `${formatCount(deviceDrops)} device drops`;
 }

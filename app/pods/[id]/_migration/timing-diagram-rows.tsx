@@ -1,36 +1,48 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
-import { KindGlyph, kindScope } from '../../../_components/kind.tsx';
-import { duration } from '../../../_lib/format.ts';
-import { bothUpLabel, deviceUpLabel, migrationText, totalLabel } from './text.ts';
+import { DeviceKindIcon, deviceKindColorClass } from '../../../_components/kind.tsx';
+import { formatDuration } from '../../../_lib/format.ts';
+import {
+  formatBothDevicesUpLabel,
+  formatDeviceUpLabel,
+  formatRequestTotalLabel,
+  migrationText,
+} from './text.ts';
 import css from './timing.module.css';
-import type { RequestTick } from './use-request-ticks.ts';
+import type { RequestCountTick } from './use-request-ticks.ts';
 
 /** Width of the labels on the left, px. */
-export const labelWidth = 112;
+export const timingLabelWidth = 112;
 
 /** Converts a time, ms since the start, to its x in the diagram, px. */
-export type TimeToX = (ms: number) => number;
+export type TimeToXScale = (ms: number) => number;
 
 /** Returns the path of a device that is up until it is removed; null for to the end. */
-export const levelPath = (removed: number | null, end: number, x: TimeToX, y: number): string =>
-  removed === null ? `M${labelWidth} ${y}H${end}` : `M${labelWidth} ${y}H${x(removed)}V${y + 18}H${end}`;
+export const buildDeviceLevelPath = (
+  removed: number | null,
+  end: number,
+  x: TimeToXScale,
+  y: number,
+): string =>
+  removed === null
+    ? `M${timingLabelWidth} ${y}H${end}`
+    : `M${timingLabelWidth} ${y}H${x(removed)}V${y + 18}H${end}`;
 
-export function DeviceLabel({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
+export function TimingDeviceLabel({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
   return (
     <>
       <svg x={0} y={y + 3} width={18} height={12} viewBox="0 0 18 12">
         <title>{kind}</title>
-        <KindGlyph kind={kind} className="" />
+        <DeviceKindIcon kind={kind} className="" />
       </svg>
       <text x={26} y={y + 13}>
-        {deviceUpLabel(name)}
+        {formatDeviceUpLabel(name)}
       </text>
     </>
   );
 }
 
-export function DeviceLevel(props: {
+export function TimingDeviceLevel(props: {
   kind: DeviceKind;
   name: string;
   y: number;
@@ -41,8 +53,8 @@ export function DeviceLevel(props: {
   const { kind, name, y, d, start, end } = props;
   return (
     <>
-      <DeviceLabel kind={kind} name={name} y={y} />
-      <g className={kindScope(kind)}>
+      <TimingDeviceLabel kind={kind} name={name} y={y} />
+      <g className={deviceKindColorClass(kind)}>
         <rect className={css.fill} x={start} y={y} width={Math.max(0, end - start)} height={18} />
         <path className={css.line} d={d} />
       </g>
@@ -51,34 +63,34 @@ export function DeviceLevel(props: {
 }
 
 /** Draws a route as a bus that changes once, from the old device to the new one. */
-export function RouteBus(props: {
+export function TimingRouteBus(props: {
   label: string;
   y: number;
   at: number | null;
   kinds: [DeviceKind, DeviceKind];
   word: string;
-  x: TimeToX;
+  x: TimeToXScale;
   end: number;
 }) {
   const { label, y, at, kinds, word, x, end } = props;
   const bottom = y + 18;
   const middle = y + 9;
-  const turn = at === null ? null : Math.max(x(at), labelWidth + 4);
+  const turn = at === null ? null : Math.max(x(at), timingLabelWidth + 4);
   return (
     <>
       <text x={0} y={y + 13}>
         {label}
       </text>
       <path
-        className={`${css.bus} ${kindScope(kinds[0])}`}
+        className={`${css.bus} ${deviceKindColorClass(kinds[0])}`}
         d={
           turn === null
-            ? `M${end} ${y}H${labelWidth}V${bottom}H${end}`
-            : `M${labelWidth} ${y}H${turn - 4}L${turn} ${middle}L${turn - 4} ${bottom}H${labelWidth}Z`
+            ? `M${end} ${y}H${timingLabelWidth}V${bottom}H${end}`
+            : `M${timingLabelWidth} ${y}H${turn - 4}L${turn} ${middle}L${turn - 4} ${bottom}H${timingLabelWidth}Z`
         }
       />
       {turn !== null && (
-        <g className={kindScope(kinds[1])}>
+        <g className={deviceKindColorClass(kinds[1])}>
           <path
             className={css.bus}
             d={`M${turn + 4} ${y}H${Math.max(end, turn + 4)}V${bottom}H${turn + 4}L${turn} ${middle}Z`}
@@ -93,10 +105,10 @@ export function RouteBus(props: {
 }
 
 /** Draws bars of the requests counted between two frames; without frames, the totals as text. */
-export function RequestBars(props: {
+export function TimingRequestBars(props: {
   migration: Migration;
-  ticks: RequestTick[];
-  x: TimeToX;
+  ticks: RequestCountTick[];
+  x: TimeToXScale;
   end: number;
   limit: number;
 }) {
@@ -112,7 +124,7 @@ export function RequestBars(props: {
   const most = Math.max(1, ...during.map(({ ok, failed }) => Math.max(ok, failed)));
   const { result } = migration;
   const total = (value: number | null | undefined) =>
-    value == null ? migrationText.notCounted : totalLabel(value);
+    value == null ? migrationText.notCounted : formatRequestTotalLabel(value);
   const rows = [
     {
       field: 'ok',
@@ -149,16 +161,16 @@ export function RequestBars(props: {
         );
       })}
       {during.length === 0 && migration.state !== 'running' && (
-        <text className={css.muted} x={labelWidth + 8} y={base - 4}>
+        <text className={css.muted} x={timingLabelWidth + 8} y={base - 4}>
           {total}
         </text>
       )}
-      <path className={css.base} d={`M${labelWidth} ${base + 0.5}H${end}`} />
+      <path className={css.base} d={`M${timingLabelWidth} ${base + 0.5}H${end}`} />
     </g>
   ));
 }
 
-export function OverlapBracket({ from, to, ms }: { from: number; to: number; ms: number }) {
+export function DeviceOverlapBracket({ from, to, ms }: { from: number; to: number; ms: number }) {
   const middle = (from + to) / 2;
   if (to - from < 150) return null;
   return (
@@ -166,7 +178,7 @@ export function OverlapBracket({ from, to, ms }: { from: number; to: number; ms:
       <path className={css.bracket} d={`M${from} 25v8M${to} 25v8M${from} 29H${to}`} />
       <rect className={css.bracketGap} x={middle - 66} y={22} width={132} height={13} />
       <text x={middle} y={33} textAnchor="middle">
-        {bothUpLabel(duration(ms))}
+        {formatBothDevicesUpLabel(formatDuration(ms))}
       </text>
     </>
   );

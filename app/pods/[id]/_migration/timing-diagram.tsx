@@ -1,37 +1,37 @@
 'use client';
 
 import type { Migration } from '../../../../contract/migration.ts';
-import { duration } from '../../../_lib/format.ts';
+import { formatDuration } from '../../../_lib/format.ts';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { migrationText } from './text.ts';
 import css from './timing.module.css';
-import { type MigrationTiming, migrationTiming, timeAxis } from './timing.ts';
+import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './timing.ts';
 import {
-  DeviceLabel,
-  DeviceLevel,
-  labelWidth,
-  levelPath,
-  OverlapBracket,
-  RequestBars,
-  RouteBus,
+  buildDeviceLevelPath,
+  DeviceOverlapBracket,
+  TimingDeviceLabel,
+  TimingDeviceLevel,
+  TimingRequestBars,
+  TimingRouteBus,
+  timingLabelWidth,
 } from './timing-diagram-rows.tsx';
-import type { RequestTick } from './use-request-ticks.ts';
+import type { RequestCountTick } from './use-request-ticks.ts';
 
 const height = 196;
 
 /** Timing diagram of a migration: devices as levels, routes as buses, requests as bars. */
-export function TimingDiagram(props: {
+export function MigrationTimingDiagram(props: {
   migration: Migration;
   elapsed: number;
-  ticks: RequestTick[];
+  ticks: RequestCountTick[];
   interfaceName: string;
 }) {
   const { migration, elapsed, ticks, interfaceName } = props;
   const [ref, outer] = useElementWidth<HTMLDivElement>();
-  const timing = migrationTiming(migration, elapsed);
-  const { to: last, ticks: labels } = timeAxis(timing.end);
-  const width = Math.max(0, outer - labelWidth - 36);
-  const x = (ms: number) => labelWidth + (Math.min(ms, last) / last) * width;
+  const timing = computeMigrationTiming(migration, elapsed);
+  const { to: last, ticks: labels } = computeTimeAxis(timing.end);
+  const width = Math.max(0, outer - timingLabelWidth - 36);
+  const x = (ms: number) => timingLabelWidth + (Math.min(ms, last) / last) * width;
   const end = x(timing.end);
   const { from, to, state } = migration;
   const running = state === 'running';
@@ -56,26 +56,26 @@ export function TimingDiagram(props: {
                 </text>
               </g>
             ))}
-            <DeviceLevel
+            <TimingDeviceLevel
               kind={from.kind}
               name={from.primary.name}
               y={4}
-              d={levelPath(timing.old.to, end, x, 4)}
+              d={buildDeviceLevelPath(timing.old.to, end, x, 4)}
               end={timing.old.to === null ? end : x(timing.old.to)}
-              start={labelWidth}
+              start={timingLabelWidth}
             />
             {timing.new !== null && (
-              <DeviceLevel
+              <TimingDeviceLevel
                 kind={to.kind}
                 name={to.primary.name}
                 y={36}
-                d={`M${labelWidth} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
+                d={`M${timingLabelWidth} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
                 start={x(timing.new.from)}
                 end={end}
               />
             )}
-            {timing.new === null && <DeviceLabel kind={to.kind} name={to.primary.name} y={36} />}
-            <RouteBus
+            {timing.new === null && <TimingDeviceLabel kind={to.kind} name={to.primary.name} y={36} />}
+            <TimingRouteBus
               label={migrationText.routeInPod}
               y={72}
               at={timing.podRoute}
@@ -84,7 +84,7 @@ export function TimingDiagram(props: {
               x={x}
               end={end}
             />
-            <RouteBus
+            <TimingRouteBus
               label={migrationText.routeOnHost}
               y={104}
               at={timing.hostRoute}
@@ -93,9 +93,9 @@ export function TimingDiagram(props: {
               x={x}
               end={end}
             />
-            <RequestBars migration={migration} ticks={ticks} x={x} end={end} limit={timing.end} />
+            <TimingRequestBars migration={migration} ticks={ticks} x={x} end={end} limit={timing.end} />
             {timing.bothUp !== null && timing.new !== null && timing.old.to !== null && (
-              <OverlapBracket from={x(timing.new.from)} to={x(timing.old.to)} ms={timing.bothUp} />
+              <DeviceOverlapBracket from={x(timing.new.from)} to={x(timing.old.to)} ms={timing.bothUp} />
             )}
             {timing.verified !== null && !running && (
               <>
@@ -110,7 +110,7 @@ export function TimingDiagram(props: {
                 <path className={css.cursor} d={`M${end} -6V${height}`} />
                 <rect className={css.cursorFlag} x={end} y={-6} width={58} height={16} />
                 <text className={css.cursorTime} x={end + 29} y={6} textAnchor="middle">
-                  {duration(timing.end)}
+                  {formatDuration(timing.end)}
                 </text>
               </>
             )}

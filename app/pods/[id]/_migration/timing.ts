@@ -1,7 +1,7 @@
 import type { ExecutedStep, Migration, MigrationStep } from '../../../../contract/migration.ts';
 
 /** Time during which a device was up, ms since the migration's start; `to` is null while it is up. */
-export interface Level {
+export interface DeviceUpInterval {
   from: number;
   to: number | null;
 }
@@ -10,8 +10,8 @@ export interface Level {
 export interface MigrationTiming {
   /** End of the diagram: the end of the last step, or now. */
   end: number;
-  old: Level;
-  new: Level | null;
+  old: DeviceUpInterval;
+  new: DeviceUpInterval | null;
   /** Times at which the routes in the pod and on the host were moved to the new device. */
   podRoute: number | null;
   hostRoute: number | null;
@@ -27,7 +27,7 @@ const endOf = (step: ExecutedStep | undefined): number | null =>
  * Derives the timing from the steps. A step takes effect at its end, when the kernel has acknowledged it.
  * @param elapsed time since the start of a running migration, ms
  */
-export function migrationTiming(
+export function computeMigrationTiming(
   migration: Pick<Migration, 'steps' | 'state' | 'durationMs'>,
   elapsed: number,
 ): MigrationTiming {
@@ -54,13 +54,15 @@ export function migrationTiming(
 }
 
 /** Duration of a migration without the wait for packets on the old device, ms; null if unknown. */
-export function durationWithoutDrain(migration: Pick<Migration, 'steps' | 'durationMs'>): number | null {
+export function computeDurationWithoutDrain(
+  migration: Pick<Migration, 'steps' | 'durationMs'>,
+): number | null {
   const drain = migration.steps.find((step) => step.step === 'drained')?.durationMs;
   return migration.durationMs === null || drain == null ? null : migration.durationMs - drain;
 }
 
 /** Ends the axis at the next step of 1, 2 or 5 after `end` and returns its labeled ticks. */
-export function timeAxis(end: number): { to: number; ticks: number[] } {
+export function computeTimeAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step =

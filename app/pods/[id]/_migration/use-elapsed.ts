@@ -11,7 +11,7 @@ const journalEnd = ({ steps }: Pick<Migration, 'steps'>): number =>
  * Returns the time since a migration's start, ms. It advances from the journal's last time by the browser's clock, since
  * the node's clock may differ, and stops when the migration has ended.
  */
-export function useElapsed(migration: Migration): number {
+export function useMigrationElapsedTime(migration: Migration): number {
   const [elapsed, setElapsed] = useState(() => journalEnd(migration));
   useEffect(() => {
     const known = journalEnd(migration);

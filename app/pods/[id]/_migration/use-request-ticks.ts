@@ -3,10 +3,10 @@
 import { useEffect, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { decodeSampleFrame, missingFrameValue, sampleFrameKinds } from '../../../../contract/sample-frame.ts';
-import { liveConnection } from '../../../_lib/live-connection.ts';
+import { getLiveConnection } from '../../../_lib/live-connection.ts';
 
 /** Requests that a pod's traffic completed between the times of two frames, ms since the epoch. */
-export interface RequestTick {
+export interface RequestCountTick {
   from: number;
   time: number;
   ok: number;
@@ -21,15 +21,18 @@ const maxTicks = 300;
  * Requests that the pod's own traffic counted between frames, ten a second while `watched`; empty if nobody counts them.
  * @param pod its id and number
  */
-export function useRequestTicks({ id, number }: Pick<Pod, 'id' | 'number'>, watched: boolean): RequestTick[] {
-  const [ticks, setTicks] = useState<RequestTick[]>([]);
+export function usePodRequestTicks(
+  { id, number }: Pick<Pod, 'id' | 'number'>,
+  watched: boolean,
+): RequestCountTick[] {
+  const [ticks, setTicks] = useState<RequestCountTick[]>([]);
   useEffect(() => {
-    if (watched) return liveConnection().subscribe({ topic: 'pod', pod: id, hz: framesPerSecond });
+    if (watched) return getLiveConnection().subscribe({ topic: 'pod', pod: id, hz: framesPerSecond });
     return undefined;
   }, [id, watched]);
   useEffect(() => {
     let before: { time: number; ok: bigint; failed: bigint } | null = null;
-    return liveConnection().onFrame((buffer) => {
+    return getLiveConnection().onFrame((buffer) => {
       const frame = decodeSampleFrame(buffer);
       if (frame.kind !== sampleFrameKinds.watched) return;
       const row = frame.column('pod').indexOf(BigInt(number));

@@ -3,11 +3,11 @@
 import { useId, useState } from 'react';
 import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { CopyButton } from '../../../_components/copy-button.tsx';
-import { plainAddress } from '../../../_lib/pod-queries.ts';
-import { moreAddressesLabel, networkText } from './text.ts';
+import { stripPrefixLength } from '../../../_lib/pod-queries.ts';
+import { formatMoreAddressesLabel, networkText } from './text.ts';
 
 /** First address of each family, and a button that opens a list of all addresses to copy. */
-export function Addresses({ addresses }: { addresses: readonly string[] }) {
+export function PodAddressList({ addresses }: { addresses: readonly string[] }) {
   const first = [addresses.find((each) => !isIpv6Text(each)), addresses.find(isIpv6Text)].filter(
     (each) => each !== undefined,
   );
@@ -16,7 +16,7 @@ export function Addresses({ addresses }: { addresses: readonly string[] }) {
     <span className="inline-flex flex-wrap items-center gap-x-2">
       {first.map((address) => (
         <span key={address} className="code [overflow-wrap:anywhere]">
-          {plainAddress(address)}
+          {stripPrefixLength(address)}
         </span>
       ))}
       {first.length === 0 && networkText.none}
@@ -42,7 +42,7 @@ function AllAddresses({ addresses, more }: { addresses: readonly string[]; more:
         type="button"
         aria-expanded={open}
         aria-controls={id}
-        aria-label={more > 0 ? moreAddressesLabel(more) : networkText.copyAddresses}
+        aria-label={more > 0 ? formatMoreAddressesLabel(more) : networkText.copyAddresses}
         className="link rounded-1 px-0.5 text-12"
         onFocus={() => setOpen(true)}
         onClick={() => setOpen(true)}
@@ -57,7 +57,11 @@ function AllAddresses({ addresses, more }: { addresses: readonly string[]; more:
         {addresses.map((address) => (
           <li key={address} className="flex h-7 items-center gap-3 pr-1 pl-3">
             <span className="code flex-1 whitespace-nowrap">{address}</span>
-            <CopyButton text={plainAddress(address)} what={plainAddress(address)} className="size-6!" />
+            <CopyButton
+              text={stripPrefixLength(address)}
+              what={stripPrefixLength(address)}
+              className="size-6!"
+            />
           </li>
         ))}
       </ul>

@@ -2,8 +2,14 @@ import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { Neighbor, Pod, Route } from '../../../../contract/pod.ts';
-import { bySideAndFamily } from './rows-by-family.ts';
-import { bothEnds, networkSummary, networkText, policyFact, requestedMtu } from './text.ts';
+import { sortBySideAndFamily } from './rows-by-family.ts';
+import {
+  formatBothEnds,
+  formatNetkitPolicy,
+  formatNetworkSummary,
+  formatRequestedMtu,
+  networkText,
+} from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell =
@@ -23,7 +29,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
           {networkText.title}
         </h2>
         <span className="text-12 text-muted">
-          {networkSummary(pod.network.addresses.length, routes.pod.length, routes.host.length)}
+          {formatNetworkSummary(pod.network.addresses.length, routes.pod.length, routes.host.length)}
         </span>
       </div>
       <dl className="grid grid-cols-[112px_minmax(0,1fr)] gap-y-0.5 border-line-2 border-t py-1.5 text-12 leading-5 max-md:grid-cols-[88px_minmax(0,1fr)]">
@@ -49,7 +55,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
 function mtuText({ network, device }: Pod): string {
   const { mtu } = network;
   if (device === null || (device.primary.mtu === mtu && device.peer.mtu === mtu)) return String(mtu);
-  return requestedMtu(bothEnds(device.peer.mtu, device.primary.mtu), mtu);
+  return formatRequestedMtu(formatBothEnds(device.peer.mtu, device.primary.mtu), mtu);
 }
 
 const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
@@ -61,14 +67,16 @@ const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
 
 function DeviceFacts({ device }: { device: Device }) {
   const { mode, policy, scrub, primary, peer } = device;
-  const ends = (of: (end: DeviceEnd) => string) => bothEnds(of(peer), of(primary));
+  const ends = (of: (end: DeviceEnd) => string) => formatBothEnds(of(peer), of(primary));
   return (
     <>
       {mode !== null && <Fact label={networkText.mode}>{mode.toUpperCase()}</Fact>}
       {policy !== null && (
-        <Fact label={networkText.policy}>{policyFact(bothEnds(policy.peer, policy.primary))}</Fact>
+        <Fact label={networkText.policy}>
+          {formatNetkitPolicy(formatBothEnds(policy.peer, policy.primary))}
+        </Fact>
       )}
-      {scrub !== null && <Fact label={networkText.scrub}>{bothEnds(scrub.peer, scrub.primary)}</Fact>}
+      {scrub !== null && <Fact label={networkText.scrub}>{formatBothEnds(scrub.peer, scrub.primary)}</Fact>}
       <Fact label={networkText.mac}>
         {primary.mac === null && peer.mac === null
           ? networkText.noMac
@@ -108,7 +116,7 @@ function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
       ]}
       widths={columnWidths}
     >
-      {bySideAndFamily(props, ({ destination, text }) =>
+      {sortBySideAndFamily(props, ({ destination, text }) =>
         destination === 'default' ? text : destination,
       ).map(({ side, family: each, item }) => (
         <tr key={`${side} ${item.text}`} title={item.text} className="hover:[&>td]:bg-surface-2">
@@ -130,7 +138,7 @@ const byAddress = (a: Neighbor, b: Neighbor): number =>
   a.address.localeCompare(b.address, 'en', { numeric: true });
 
 function NeighborsTable(props: { pod: readonly Neighbor[]; host: readonly Neighbor[]; hasMac: boolean }) {
-  const rows = bySideAndFamily(
+  const rows = sortBySideAndFamily(
     { pod: props.pod.toSorted(byAddress), host: props.host.toSorted(byAddress) },
     ({ address }) => address,
   );

@@ -1,4 +1,4 @@
-import { count } from '../../../_lib/format.ts';
+import { formatCount } from '../../../_lib/format.ts';
 
 /** Texts of a pod's network. */
 export const networkText = {
@@ -31,11 +31,11 @@ export const networkText = {
   copy: 'copy',
 } as const;
 
-export const networkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
-  `${count(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
+export const formatNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
+  `${formatCount(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
 /** Values of both ends of a device. */
-export const bothEnds = (peer: string | number, primary: string | number): string =>
+export const formatBothEnds = (peer: string | number, primary: string | number): string =>
   `peer ${peer}, primary ${primary}`;
-export const requestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
-export const policyFact = (ends: string): string => `${ends} (applies without a program)`;
-export const moreAddressesLabel = (addresses: number): string => `${addresses} more addresses`;
+export const formatRequestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
+export const formatNetkitPolicy = (ends: string): string => `${ends} (applies without a program)`;
+export const formatMoreAddressesLabel = (addresses: number): string => `${addresses} more addresses`;

@@ -1,15 +1,15 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
-import type { FactRow } from './hop-boxes.tsx';
-import { hooksAreOnHost, type PathView } from './path-view.ts';
-import { fallbackHooksFact, pathText } from './text.ts';
+import type { HopFact } from './hop-boxes.tsx';
+import { isEgressHookOnHost, type PathDiagramData } from './path-view.ts';
+import { formatFallbackHooks, pathText } from './text.ts';
 
 /** Returns further facts about the device: its slot, hooks, policy, neighbors and MTUs. */
-export function deviceFacts({ device, container }: PathView): FactRow[] {
+export function listDeviceFacts({ device, container }: PathDiagramData): HopFact[] {
   if (device === null) return [];
   const mode = device.mode === null ? '' : ` ${device.mode.toUpperCase()}`;
-  const facts: FactRow[] = [[pathText.device, `${device.kind}${mode}, slot ${device.slot}`]];
-  const family = fallbackHookFamily(device);
-  if (family !== null) facts.push([pathText.hooks, fallbackHooksFact(family)]);
+  const facts: HopFact[] = [[pathText.device, `${device.kind}${mode}, slot ${device.slot}`]];
+  const family = findFallbackHookFamily(device);
+  if (family !== null) facts.push([pathText.hooks, formatFallbackHooks(family)]);
   if (device.policy !== null)
     facts.push([pathText.policy, `peer ${device.policy.peer}, primary ${device.policy.primary}`]);
   if (container.neighbors.length > 0)
@@ -25,21 +25,21 @@ export function deviceFacts({ device, container }: PathView): FactRow[] {
 }
 
 /** Returns the hook family of a netkit device in attach fallback; null if its programs are on its netkit hooks. */
-export function fallbackHookFamily(device: NonNullable<PathView['device']>): string | null {
-  if (device.kind !== 'netkit' || !hooksAreOnHost(device)) return null;
+export function findFallbackHookFamily(device: NonNullable<PathDiagramData['device']>): string | null {
+  if (device.kind !== 'netkit' || !isEgressHookOnHost(device)) return null;
   return device.hooks[0]?.hook.split('/')[0] ?? null;
 }
 
 /** Returns the pod's and the host's route, which a migration changes. */
-export function routeFacts({ container, host }: PathView): FactRow[] {
+export function listRouteFacts({ container, host }: PathDiagramData): HopFact[] {
   return [...rows(pathText.podRoute, container.routes), ...rows(pathText.hostRoute, host?.routes ?? [])];
 }
 
-const rows = (name: string, routes: readonly string[]): FactRow[] =>
+const rows = (name: string, routes: readonly string[]): HopFact[] =>
   routes.length === 0 ? [[name, pathText.none]] : ofEachFamily(name, routes);
 
 /** Returns one fact for each address family: its first line and the number of further ones. */
-function ofEachFamily(name: string, lines: readonly string[]): FactRow[] {
+function ofEachFamily(name: string, lines: readonly string[]): HopFact[] {
   const six = (line: string) => isIpv6Text(line.split(/ (?:dev|lladdr)/)[0] ?? '');
   return [lines.filter((line) => !six(line)), lines.filter(six)]
     .filter((all) => all.length > 0)

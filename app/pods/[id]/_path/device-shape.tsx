@@ -1,14 +1,14 @@
 import css from './path.module.css';
 import type { DeviceHop } from './path-view.ts';
-import { hookSymbolSize, twistedWire } from './svg-shapes.ts';
+import { buildTwistedWirePath, hookSymbolSize } from './svg-shapes.ts';
 import { pathText } from './text.ts';
-import type { UprightLayout } from './upright-layout.ts';
-import type { HookPosition, WideLayout } from './wide-layout.ts';
+import type { VerticalPathLayout } from './upright-layout.ts';
+import type { HookPosition, HorizontalPathLayout } from './wide-layout.ts';
 
-type Layout = (WideLayout & { upright: false }) | (UprightLayout & { upright: true });
+type Layout = (HorizontalPathLayout & { upright: false }) | (VerticalPathLayout & { upright: true });
 
 /** Draws the device: netkit as one round lane, veth as two square boxes on a cable. */
-export function DeviceBody({ layout }: { layout: Layout }) {
+export function DeviceShape({ layout }: { layout: Layout }) {
   const { device, veth, upright } = layout;
   if (veth === null)
     return <rect className={css.lane} {...box(device)} rx={Math.min(device.width, device.height) / 2} />;
@@ -23,18 +23,18 @@ export function DeviceBody({ layout }: { layout: Layout }) {
       <rect className={css.end} {...box(veth.peer)} rx={2} />
       <rect className={css.end} {...box(veth.primary)} rx={2} />
       <path className={css.sheath} d={sheath} strokeWidth={34} />
-      <path className={css.track} d={twistedWire(from, to, middle, 1, upright)} strokeWidth={5} />
+      <path className={css.track} d={buildTwistedWirePath(from, to, middle, 1, upright)} strokeWidth={5} />
       <path
         className={css.flow}
         data-direction="ingress"
-        d={twistedWire(from, to, middle, 1, upright)}
+        d={buildTwistedWirePath(from, to, middle, 1, upright)}
         strokeWidth={2.4}
       />
-      <path className={css.track} d={twistedWire(from, to, middle, -1, upright)} strokeWidth={5} />
+      <path className={css.track} d={buildTwistedWirePath(from, to, middle, -1, upright)} strokeWidth={5} />
       <path
         className={css.flow}
         data-direction="egress"
-        d={twistedWire(from, to, middle, -1, upright)}
+        d={buildTwistedWirePath(from, to, middle, -1, upright)}
         strokeWidth={2.4}
       />
       <rect className={css.plug} {...plug(from - 12)} rx={1} />
@@ -51,7 +51,7 @@ const box = ({ x, y, width, height }: { x: number; y: number; width: number; hei
 });
 
 /** Draws the names and indexes of both ends, beside or inside the device. */
-export function DeviceNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
+export function DeviceEndNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
   const { primary, peer } = device;
   if (layout.upright) return <UprightNames layout={layout} device={device} />;
   const middle = layout.tracks.egress + 18;
@@ -111,7 +111,7 @@ export function DeviceNames({ layout, device }: { layout: Layout; device: Device
   );
 }
 
-function UprightNames({ layout, device }: { layout: UprightLayout; device: DeviceHop }) {
+function UprightNames({ layout, device }: { layout: VerticalPathLayout; device: DeviceHop }) {
   const { primary, peer } = device;
   // Program chips run along the whole netkit lane: the names are at the namespace edge.
   const peerY = layout.veth === null ? layout.edge - 30 : layout.device.y + 24;

@@ -1,14 +1,14 @@
-import { scaled } from '../../../_lib/format.ts';
+import { scaleNumber } from '../../../_lib/format.ts';
 
 /** A live number in prose: digits, then prefix and unit muted; `n/a` with the reason if the value is unknown. */
-export function Figure({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
+export function LiveNumber({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
   if (value === null || Number.isNaN(value))
     return (
       <span className="text-muted" title={reason}>
         n/a
       </span>
     );
-  const { digits, prefix } = scaled(value);
+  const { digits, prefix } = scaleNumber(value);
   const gap = prefix !== '' && unit !== 'bit/s' ? '\u00a0' : '';
   return (
     <>

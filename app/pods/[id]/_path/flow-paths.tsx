@@ -1,20 +1,23 @@
-import { type Flow, isSharedFlow } from './flows.ts';
+import { isSharedPacketFlow, type PacketFlow } from './flows.ts';
 import css from './path.module.css';
-import { dashWidth, trackWidth } from './svg-shapes.ts';
+import { computeFlowDashWidth, computeFlowLineWidth } from './svg-shapes.ts';
 import type { RateBounds } from './traffic-split.ts';
-import type { FlowStretch } from './wide-layout.ts';
+import type { PacketFlowLine } from './wide-layout.ts';
 
 /**
  * Draws the lines of the flows with a width by their packet rate; a line without packets is dotted. A rate that is only
  * an upper bound is drawn without moving dashes.
  */
-export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow, RateBounds | null> }) {
+export function PacketFlowLines(props: {
+  stretches: PacketFlowLine[];
+  rates: Record<PacketFlow, RateBounds | null>;
+}) {
   return props.stretches.map(({ id, d, over }) => {
     const rate = props.rates[id];
     const isMeasured = rate !== null && rate.atLeast > 0;
-    const width = rate === null ? null : trackWidth(isMeasured ? rate.atLeast : rate.atMost);
+    const width = rate === null ? null : computeFlowLineWidth(isMeasured ? rate.atLeast : rate.atMost);
     return (
-      <g key={id} data-flow={id} className={isSharedFlow(id) ? css.all : undefined}>
+      <g key={id} data-flow={id} className={isSharedPacketFlow(id) ? css.all : undefined}>
         {over !== undefined && <path className={css.halo} d={over} />}
         {width === null ? (
           <path className={css.none} d={d} />
@@ -26,7 +29,7 @@ export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow,
                 className={css.flow}
                 data-direction={id.endsWith('-egress') ? 'egress' : 'ingress'}
                 d={d}
-                strokeWidth={dashWidth(width)}
+                strokeWidth={computeFlowDashWidth(width)}
               />
             )}
           </>
@@ -37,11 +40,11 @@ export function FlowPaths(props: { stretches: FlowStretch[]; rates: Record<Flow,
 }
 
 /** Draws the arrow heads, last, so that nothing covers them. */
-export function FlowArrows({ stretches }: { stretches: FlowStretch[] }) {
+export function PacketFlowArrows({ stretches }: { stretches: PacketFlowLine[] }) {
   return stretches.map(
     ({ id, arrow }) =>
       arrow !== null && (
-        <g key={id} className={isSharedFlow(id) ? css.all : undefined}>
+        <g key={id} className={isSharedPacketFlow(id) ? css.all : undefined}>
           <path className={css.head} d={arrow} />
         </g>
       ),

@@ -1,4 +1,4 @@
-import { acceptedPackets, type PathView } from './path-view.ts';
+import { getAcceptedPacketRate, type PathDiagramData } from './path-view.ts';
 import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 /**
@@ -6,7 +6,7 @@ import { isExactRate, type RateBounds } from './traffic-split.ts';
  * stack; `redirect-…` past the host stack; `pods-…` and `uplink-…` between the host stack and its destinations, for all
  * pods of the node together.
  */
-export const flows = [
+export const packetFlows = [
   'pod-egress',
   'pod-ingress',
   'host-egress',
@@ -18,17 +18,22 @@ export const flows = [
   'uplink-egress',
   'uplink-ingress',
 ] as const;
-export type Flow = (typeof flows)[number];
+export type PacketFlow = (typeof packetFlows)[number];
 
 /** Returns true for flows that carry packets of other pods too; they are gray. */
-export const isSharedFlow = (flow: Flow): boolean => flow.startsWith('pods-') || flow.startsWith('uplink-');
+export const isSharedPacketFlow = (flow: PacketFlow): boolean =>
+  flow.startsWith('pods-') || flow.startsWith('uplink-');
 
 /** Returns the rate of each flow in packets per second, with its bounds; null before it is counted. */
-export function flowRates({ rates, traffic, uplinkRates }: PathView): Record<Flow, RateBounds | null> {
-  const ingress = rates === null ? null : acceptedPackets(rates, 'ingress');
+export function computeFlowRates({
+  rates,
+  traffic,
+  uplinkRates,
+}: PathDiagramData): Record<PacketFlow, RateBounds | null> {
+  const ingress = rates === null ? null : getAcceptedPacketRate(rates, 'ingress');
   const { ingressRedirected } = traffic;
   return {
-    'pod-egress': exactRate(rates === null ? null : acceptedPackets(rates, 'egress')),
+    'pod-egress': exactRate(rates === null ? null : getAcceptedPacketRate(rates, 'egress')),
     'pod-ingress': exactRate(ingress),
     'host-egress': exactRate(traffic.hostRouted),
     'host-ingress':

@@ -1,27 +1,27 @@
 import type { CSSProperties, ReactNode } from 'react';
 import { isIpv6Text } from '../../../../contract/cidr.ts';
-import { count } from '../../../_lib/format.ts';
-import { plainAddress, splitName } from '../../../_lib/pod-queries.ts';
-import { focusableRegion } from '../focusable-region.ts';
-import { Figure } from './figure.tsx';
+import { formatCount } from '../../../_lib/format.ts';
+import { splitPodName, stripPrefixLength } from '../../../_lib/pod-queries.ts';
+import { focusableRegionProps } from '../focusable-region.ts';
+import { LiveNumber } from './figure.tsx';
 import css from './path.module.css';
-import type { ContainerHop, DeviceHop, EdgeRates, HostHop, UplinkHop } from './path-view.ts';
-import { droppedDetail, droppedFact, forwardingFact, pathText } from './text.ts';
+import type { ContainerHop, DeviceHop, HostHop, RatesByDirection, UplinkHop } from './path-view.ts';
+import { formatForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
 
 /** Box of the drawing that takes the focus and has a name for screen readers. */
 function Box(props: { name: string; style: CSSProperties; children: ReactNode }) {
   return (
-    <div className={css.box} {...focusableRegion(props.name)} style={props.style}>
+    <div className={css.box} {...focusableRegionProps(props.name)} style={props.style}>
       {props.children}
     </div>
   );
 }
 
 /** Label and value of a fact, and the full value where the value is shortened. */
-export type FactRow = [label: string, value: string, whole?: string];
+export type HopFact = [label: string, value: string, whole?: string];
 
 /** Facts with a label, one per line; a shortened value has the full one as its title. */
-export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
+export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
       {rows.map(([label, value, whole]) => (
@@ -37,27 +37,27 @@ export function Facts({ rows, align }: { rows: FactRow[]; align?: 'left' }) {
 }
 
 /** Returns a line for each address family: its first address and the number of further ones. */
-export function addressLines({ addresses }: Pick<ContainerHop, 'addresses'>): FactRow[] {
+export function listAddressFacts({ addresses }: Pick<ContainerHop, 'addresses'>): HopFact[] {
   const families = [addresses.filter((each) => !isIpv6Text(each)), addresses.filter(isIpv6Text)];
   const lines = families
     .filter((all) => all.length > 0)
-    .map((all, index): FactRow => {
+    .map((all, index): HopFact => {
       const more = all.length > 1 ? ` +${all.length - 1}` : '';
-      return [index === 0 ? pathText.address : '', `${plainAddress(all[0])}${more}`, all.join('\n')];
+      return [index === 0 ? pathText.address : '', `${stripPrefixLength(all[0])}${more}`, all.join('\n')];
     });
   return lines.length > 0 ? lines : [[pathText.address, pathText.none]];
 }
 
-export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProperties }) {
+export function ContainerHopBox({ hop, style }: { hop: ContainerHop; style: CSSProperties }) {
   return (
     <Box name={`${hop.name}, ${pathText.container}`} style={style}>
       <h3 title={hop.name}>
-        {splitName(hop.name)[0]} <span className="font-normal text-muted">{pathText.container}</span>
+        {splitPodName(hop.name)[0]} <span className="font-normal text-muted">{pathText.container}</span>
       </h3>
-      <Facts
+      <HopFactList
         rows={[
           [pathText.interface, hop.interface],
-          ...addressLines(hop),
+          ...listAddressFacts(hop),
           [pathText.ifindex, String(hop.ifindex)],
           [pathText.mtu, String(hop.mtu)],
         ]}
@@ -66,7 +66,7 @@ export function ContainerBox({ hop, style }: { hop: ContainerHop; style: CSSProp
   );
 }
 
-export function HostBox({
+export function HostHopBox({
   hop,
   device,
   style,
@@ -78,7 +78,7 @@ export function HostBox({
   return (
     <Box name={pathText.hostStack} style={style}>
       <h3>{pathText.hostStack}</h3>
-      <Facts
+      <HopFactList
         align="left"
         rows={[
           [
@@ -91,7 +91,7 @@ export function HostBox({
             neighborLabel(hop.neighbors, device),
             hop.neighbors.join('\n') || pathText.noNeighborDetail,
           ],
-          [pathText.forwarding, forwardingFact(hop.forwarding, hop.rpFilter)],
+          [pathText.forwarding, formatForwarding(hop.forwarding, hop.rpFilter)],
         ]}
       />
     </Box>
@@ -110,9 +110,9 @@ function neighborLabel([neighbor, ...more]: readonly string[], device: DeviceHop
   return end === undefined ? neighbor : `…${end} ${state}${others}`;
 }
 
-export function UplinkBox(props: {
+export function UplinkHopBox(props: {
   hop: UplinkHop;
-  rates: { packets: EdgeRates; bits: EdgeRates };
+  rates: { packets: RatesByDirection; bits: RatesByDirection };
   style: CSSProperties;
 }) {
   const { hop, rates } = props;
@@ -131,16 +131,16 @@ export function UplinkBox(props: {
         <div className="flex justify-between gap-3" title={pathText.nodeTrafficDetail}>
           <dt className="text-muted">{pathText.node}</dt>
           <dd className="whitespace-nowrap">
-            <Figure value={rates.bits.egress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
+            <LiveNumber value={rates.bits.egress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
             {pathText.egress} ·{' '}
-            <Figure value={rates.bits.ingress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
+            <LiveNumber value={rates.bits.ingress} unit="bit/s" reason={pathText.needsTwoReadings} />{' '}
             {pathText.ingress}
           </dd>
         </div>
         <div className="flex justify-between gap-3">
-          <dt className="code text-muted">{plainAddress(hop.addresses[0]) || pathText.noAddress}</dt>
-          <dd title={droppedDetail(hop.rx.dropped, hop.tx.dropped)}>
-            {droppedFact(count(hop.rx.dropped + hop.tx.dropped))}
+          <dt className="code text-muted">{stripPrefixLength(hop.addresses[0]) || pathText.noAddress}</dt>
+          <dd title={formatUplinkDropsDetail(hop.rx.dropped, hop.tx.dropped)}>
+            {formatUplinkDrops(formatCount(hop.rx.dropped + hop.tx.dropped))}
           </dd>
         </div>
       </dl>

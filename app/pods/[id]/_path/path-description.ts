@@ -1,10 +1,10 @@
-import { count, quantity } from '../../../_lib/format.ts';
-import { fallbackHookFamily } from './device-facts.ts';
-import { type PathView, programRuns, programsOnHooks } from './path-view.ts';
+import { formatCount, formatQuantity } from '../../../_lib/format.ts';
+import { findFallbackHookFamily } from './device-facts.ts';
+import { computeProgramRunRate, listHooksWithPrograms, type PathDiagramData } from './path-view.ts';
 import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 const rate = (value: number | null | undefined, unit: string): string =>
-  value === null || value === undefined || Number.isNaN(value) ? 'unknown' : quantity(value, unit);
+  value === null || value === undefined || Number.isNaN(value) ? 'unknown' : formatQuantity(value, unit);
 
 const bounded = (value: RateBounds | null, unit: string): string =>
   value === null || isExactRate(value)
@@ -12,7 +12,7 @@ const bounded = (value: RateBounds | null, unit: string): string =>
     : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
 
 /** Describes the path in sentences, in the order of an egress packet, for screen readers. */
-export function describePath(view: PathView): string[] {
+export function describePacketPath(view: PathDiagramData): string[] {
   const { container, device, host, uplink, rates, traffic } = view;
   const lines = [
     `Container ${container.name}: interface ${container.interface}, ifindex ${container.ifindex}, ` +
@@ -23,21 +23,23 @@ export function describePath(view: PathView): string[] {
   else {
     lines.push(
       `Device: ${device.kind}${device.mode === null ? '' : ` ${device.mode}`}, slot ${device.slot}, ` +
-        `${fallbackHookFamily(device) === null ? '' : `programs on ${fallbackHookFamily(device)} of the primary (attach fallback), `}` +
+        `${findFallbackHookFamily(device) === null ? '' : `programs on ${findFallbackHookFamily(device)} of the primary (attach fallback), `}` +
         `peer ${device.peer.name} (ifindex ${device.peer.ifindex}) in the pod, ` +
         `primary ${device.primary.name} (ifindex ${device.primary.ifindex}) on the host.`,
     );
     for (const direction of ['egress', 'ingress'] as const)
-      for (const { hook, programs } of programsOnHooks(device, direction)) {
+      for (const { hook, programs } of listHooksWithPrograms(device, direction)) {
         if (programs.length === 0) lines.push(`Hook ${hook}, ${direction} packets: no program.`);
         for (const program of programs) {
           const ns = view.nsPerRun.get(program.id) ?? program.nsPerRun;
           const runs =
-            program.ours && rates !== null ? rate(programRuns(rates, direction), 'runs/s') : 'unknown runs/s';
+            program.ours && rates !== null
+              ? rate(computeProgramRunRate(rates, direction), 'runs/s')
+              : 'unknown runs/s';
           const dropped = direction === 'egress' ? rates?.egressDroppedPackets : rates?.ingressDroppedPackets;
           lines.push(
             `Hook ${hook}, ${direction} packets: program ${program.name}, id ${program.id}, ${runs} for this pod, ` +
-              `${ns === null ? 'unknown' : count(ns)} ns per run on the whole node, ` +
+              `${ns === null ? 'unknown' : formatCount(ns)} ns per run on the whole node, ` +
               `drops ${program.ours ? rate(dropped, '/s') : 'unknown'}.`,
           );
         }
@@ -71,7 +73,7 @@ export function describePath(view: PathView): string[] {
   return lines;
 }
 
-function sum({ pods }: PathView, field: 'ingressPackets' | 'egressPackets'): number | null {
+function sum({ pods }: PathDiagramData, field: 'ingressPackets' | 'egressPackets'): number | null {
   const known = pods.map((pod) => pod[field]).filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
 }

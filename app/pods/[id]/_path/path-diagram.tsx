@@ -2,25 +2,25 @@
 
 import type { ReactNode } from 'react';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
-import { fallbackHookFamily } from './device-facts.ts';
-import { describePath } from './path-description.ts';
-import type { PathView } from './path-view.ts';
-import { pathLabel } from './text.ts';
-import { UprightDiagram } from './upright-diagram.tsx';
-import { WideDiagram } from './wide-diagram.tsx';
-import { minWideWidth } from './wide-layout.ts';
+import { findFallbackHookFamily } from './device-facts.ts';
+import { describePacketPath } from './path-description.ts';
+import type { PathDiagramData } from './path-view.ts';
+import { formatPathDiagramLabel } from './text.ts';
+import { VerticalPathDiagram } from './upright-diagram.tsx';
+import { HorizontalPathDiagram } from './wide-diagram.tsx';
+import { minHorizontalPathWidth } from './wide-layout.ts';
 
 /** Path of this pod's packets, hop by hop: from left to right in a wide window, else from top to bottom. */
-export function PathDiagram({ name, view }: { name: string; view: PathView }) {
+export function PacketPathDiagram({ name, view }: { name: string; view: PathDiagramData }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   return (
     <div ref={ref}>
       {width > 0 && (
         <Figure name={name} view={view}>
-          {width >= minWideWidth ? (
-            <WideDiagram view={view} width={width} />
+          {width >= minHorizontalPathWidth ? (
+            <HorizontalPathDiagram view={view} width={width} />
           ) : (
-            <UprightDiagram view={view} width={width} />
+            <VerticalPathDiagram view={view} width={width} />
           )}
         </Figure>
       )}
@@ -28,19 +28,19 @@ export function PathDiagram({ name, view }: { name: string; view: PathView }) {
   );
 }
 
-function Figure({ name, view, children }: { name: string; view: PathView; children: ReactNode }) {
+function Figure({ name, view, children }: { name: string; view: PathDiagramData; children: ReactNode }) {
   const kind = view.device?.kind ?? 'observed';
-  const fallbackFamily = view.device === null ? null : fallbackHookFamily(view.device);
+  const fallbackFamily = view.device === null ? null : findFallbackHookFamily(view.device);
   return (
     <figure
-      aria-label={pathLabel(name, view.device?.kind ?? null, fallbackFamily)}
+      aria-label={formatPathDiagramLabel(name, view.device?.kind ?? null, fallbackFamily)}
       data-path-kind={view.device?.kind ?? 'none'}
       className={`kind-${kind}`}
     >
       {children}
       <figcaption className="sr-only">
         <ol>
-          {describePath(view).map((line, index) => (
+          {describePacketPath(view).map((line, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a line is its position on the path
             <li key={index}>{line}</li>
           ))}

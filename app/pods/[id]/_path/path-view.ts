@@ -1,7 +1,7 @@
 import type { AttachedProgram, DeviceKind } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 import type { PathHop, PodPath } from '../../../../contract/path.ts';
-import type { TrafficSplit } from './traffic-split.ts';
+import type { RatesByPath } from './traffic-split.ts';
 
 type Hop<T extends PathHop['type']> = Extract<PathHop, { type: T }>;
 export type ContainerHop = Hop<'container'>;
@@ -10,7 +10,7 @@ export type HostHop = Hop<'host'>;
 export type UplinkHop = Hop<'uplink'>;
 
 /** Rates of a pod over the last second. */
-export interface PathRates {
+export interface PodPathRates {
   egressPackets: number;
   ingressPackets: number;
   egressBits: number;
@@ -21,12 +21,12 @@ export interface PathRates {
 }
 
 /** Rates per second in both directions; null before the second reading. */
-export interface EdgeRates {
+export interface RatesByDirection {
   egress: number | null;
   ingress: number | null;
 }
 
-export interface PathPod {
+export interface OtherPodRates {
   id: string;
   namespace: string;
   name: string;
@@ -37,18 +37,18 @@ export interface PathPod {
 }
 
 /** Data of the path diagram: the hops and the rates between them. */
-export interface PathView {
+export interface PathDiagramData {
   container: ContainerHop;
   device: DeviceHop | null;
   host: HostHop | null;
   uplink: UplinkHop | null;
-  uplinkRates: { packets: EdgeRates; bits: EdgeRates };
+  uplinkRates: { packets: RatesByDirection; bits: RatesByDirection };
   /** Other pods of the node, the busiest first. */
-  pods: PathPod[];
-  traffic: TrafficSplit;
+  pods: OtherPodRates[];
+  traffic: RatesByPath;
   /** True if same-node redirect is on. */
   redirect: boolean;
-  rates: PathRates | null;
+  rates: PodPathRates | null;
   /** ns per run over the last second by program id, on the whole node. */
   nsPerRun: ReadonlyMap<number, number>;
   /** True while samples arrive; else the dashes stand still. */
@@ -56,12 +56,12 @@ export interface PathView {
 }
 
 /** Returns the hop of a type, which a path has at most once. */
-export function findHop<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
+export function findPathHop<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
   return (path.hops.find((hop) => hop.type === type) as Hop<T> | undefined) ?? null;
 }
 
 /** Returns the hooks that packets of a direction pass, each with its programs in order of execution. */
-export function programsOnHooks(
+export function listHooksWithPrograms(
   device: DeviceHop,
   direction: Direction,
 ): { hook: string; programs: AttachedProgram[] }[] {
@@ -74,15 +74,15 @@ export function programsOnHooks(
 }
 
 /** Returns true if the egress hook is on the host: always with veth, with netkit in attach fallback. */
-export const hooksAreOnHost = (device: DeviceHop | null): boolean =>
+export const isEgressHookOnHost = (device: DeviceHop | null): boolean =>
   device === null ||
   (device.hooks.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
 
 /** Returns the name of a network namespace: the last part of its path. */
-export const netnsName = (path: string): string => path.split('/').at(-1) || path;
+export const formatNetnsName = (path: string): string => path.split('/').at(-1) || path;
 
 /** Verdicts of a program on the pod's packets in the last second, as shares that add up to 1. */
-export interface VerdictShares {
+export interface ProgramVerdictShares {
   pass: number;
   redirect: number;
   drop: number;
@@ -90,9 +90,12 @@ export interface VerdictShares {
 }
 
 /** Returns the verdicts of our program of a direction; null if it did not run or before the first rates. */
-export function verdictShares(rates: PathRates | null, direction: Direction): VerdictShares | null {
+export function computeVerdictShares(
+  rates: PodPathRates | null,
+  direction: Direction,
+): ProgramVerdictShares | null {
   if (rates === null) return null;
-  const runs = programRuns(rates, direction);
+  const runs = computeProgramRunRate(rates, direction);
   if (runs <= 0) return null;
   const drops = direction === 'egress' ? rates.egressDroppedPackets : rates.ingressDroppedPackets;
   const redirect = direction === 'egress' ? rates.egressRedirectedPackets / runs : 0;
@@ -105,11 +108,11 @@ export function verdictShares(rates: PathRates | null, direction: Direction): Ve
 }
 
 /** Returns the runs per second of our program of a direction: one for each packet, accepted or dropped. */
-export const programRuns = (rates: PathRates, direction: Direction): number =>
+export const computeProgramRunRate = (rates: PodPathRates, direction: Direction): number =>
   direction === 'egress'
     ? rates.egressPackets + rates.egressDroppedPackets
     : rates.ingressPackets + rates.ingressDroppedPackets;
 
 /** Returns the packets per second that our program of a direction accepted. */
-export const acceptedPackets = (rates: PathRates, direction: Direction): number =>
+export const getAcceptedPacketRate = (rates: PodPathRates, direction: Direction): number =>
   direction === 'egress' ? rates.egressPackets : rates.ingressPackets;

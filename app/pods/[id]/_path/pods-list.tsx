@@ -1,21 +1,21 @@
 import Link from 'next/link';
 import type { CSSProperties } from 'react';
-import { KindGlyph } from '../../../_components/kind.tsx';
-import { scaled } from '../../../_lib/format.ts';
-import { splitName } from '../../../_lib/pod-queries.ts';
+import { DeviceKindIcon } from '../../../_components/kind.tsx';
+import { scaleNumber } from '../../../_lib/format.ts';
+import { splitPodName } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
-import type { PathPod } from './path-view.ts';
-import { othersLabel, pathText } from './text.ts';
+import type { OtherPodRates } from './path-view.ts';
+import { formatOtherPodsLabel, pathText } from './text.ts';
 
 /** Number of pods that are listed by name; one line stands for the others. */
 const maxListed = 4;
 
 /** Returns the number of lines of the list. */
-export const otherPodsRows = (pods: readonly PathPod[]): number =>
+export const countOtherPodsRows = (pods: readonly OtherPodRates[]): number =>
   Math.max(1, Math.min(pods.length, maxListed) + (pods.length > maxListed ? 1 : 0));
 
 /** Other pods of the node, the busiest first, with the rates of their own counters. */
-export function OtherPodsList({ pods, style }: { pods: readonly PathPod[]; style: CSSProperties }) {
+export function OtherPodsList({ pods, style }: { pods: readonly OtherPodRates[]; style: CSSProperties }) {
   const rest = pods.length - maxListed;
   return (
     <div className={css.pods} style={style}>
@@ -27,14 +27,14 @@ export function OtherPodsList({ pods, style }: { pods: readonly PathPod[]; style
       {pods.slice(0, maxListed).map((pod) => (
         <PodRow key={pod.id} pod={pod} />
       ))}
-      {rest > 0 && <div className="h-5 leading-5 text-muted">{othersLabel(rest)}</div>}
+      {rest > 0 && <div className="h-5 leading-5 text-muted">{formatOtherPodsLabel(rest)}</div>}
       {pods.length === 0 && <div className="h-5 leading-5 text-muted">{pathText.noOtherPods}</div>}
     </div>
   );
 }
 
-function PodRow({ pod }: { pod: PathPod }) {
-  const [own, generated] = splitName(pod.name);
+function PodRow({ pod }: { pod: OtherPodRates }) {
+  const [own, generated] = splitPodName(pod.name);
   return (
     <Link
       className={css.pod}
@@ -42,7 +42,7 @@ function PodRow({ pod }: { pod: PathPod }) {
       title={`${pod.namespace}/${pod.name}`}
     >
       <span className="flex min-w-0 items-center gap-1.5">
-        <KindGlyph kind={pod.kind} />
+        <DeviceKindIcon kind={pod.kind} />
         <span className="truncate">
           <b className="font-medium">{own}</b>
           <span className="text-muted">{generated}</span>
@@ -61,7 +61,7 @@ function Cell({ value }: { value: number | null }) {
         {pathText.unknown}
       </span>
     );
-  const { digits, prefix } = scaled(value);
+  const { digits, prefix } = scaleNumber(value);
   return (
     <span className={`text-right ${value === 0 ? 'text-muted' : ''}`}>
       {digits}

@@ -1,11 +1,11 @@
 import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
-import { count, percent, quantity, withFullSpaces } from '../../../_lib/format.ts';
-import { focusableRegion } from '../focusable-region.ts';
-import { Figure } from './figure.tsx';
+import { formatCount, formatPercent, formatQuantity, widenNarrowSpaces } from '../../../_lib/format.ts';
+import { focusableRegionProps } from '../focusable-region.ts';
+import { LiveNumber } from './figure.tsx';
 import css from './path.module.css';
-import type { VerdictShares } from './path-view.ts';
-import { costDetail, pathText } from './text.ts';
+import type { ProgramVerdictShares } from './path-view.ts';
+import { formatProgramCostDetail, pathText } from './text.ts';
 
 /** A program on a hook with its runs for this pod, its cost and its verdicts. */
 export function ProgramChip(props: {
@@ -15,7 +15,7 @@ export function ProgramChip(props: {
   runs: number | null;
   /** ns per run over the last second, on the whole node; null if unknown. */
   ns: number | null;
-  verdicts: VerdictShares | null;
+  verdicts: ProgramVerdictShares | null;
   style?: CSSProperties;
 }) {
   const { hook, program, ns } = props;
@@ -23,12 +23,12 @@ export function ProgramChip(props: {
   const verdicts = program.ours ? props.verdicts : null;
   const cost = ns ?? program.nsPerRun;
   return (
-    <div className={css.chip} {...focusableRegion(`${hook}, ${program.name}`)} style={props.style}>
+    <div className={css.chip} {...focusableRegionProps(`${hook}, ${program.name}`)} style={props.style}>
       <div className={css.top}>
         <span className="code text-kind-text">{hook}</span>
         <span className="flex gap-2">
-          <span title={cost === null ? pathText.noStatistics : costDetail(program, ns !== null)}>
-            <span className="text-ink-2">{cost === null ? 'n/a' : count(cost)}</span> ns/run
+          <span title={cost === null ? pathText.noStatistics : formatProgramCostDetail(program, ns !== null)}>
+            <span className="text-ink-2">{cost === null ? 'n/a' : formatCount(cost)}</span> ns/run
           </span>
           <span className="code">id {program.id}</span>
         </span>
@@ -36,7 +36,11 @@ export function ProgramChip(props: {
       <div className={css.middle}>
         <span className={css.name}>{program.name}</span>
         <span>
-          <Figure value={runs} unit="runs/s" reason={program.ours ? pathText.noSample : pathText.notOurs} />
+          <LiveNumber
+            value={runs}
+            unit="runs/s"
+            reason={program.ours ? pathText.noSample : pathText.notOurs}
+          />
         </span>
       </div>
       <VerdictBar verdicts={verdicts} />
@@ -48,9 +52,10 @@ export function ProgramChip(props: {
 }
 
 /** Formats a share in whole per cent, or with more digits below 10 %. */
-const shareText = (share: number): string => (share >= 0.1 ? `${Math.round(share * 100)}` : percent(share));
+const shareText = (share: number): string =>
+  share >= 0.1 ? `${Math.round(share * 100)}` : formatPercent(share);
 
-function VerdictBar({ verdicts }: { verdicts: VerdictShares | null }) {
+function VerdictBar({ verdicts }: { verdicts: ProgramVerdictShares | null }) {
   if (verdicts === null) return <div className={css.verdict} data-empty="" />;
   const { pass, redirect, drop } = verdicts;
   return (
@@ -62,7 +67,7 @@ function VerdictBar({ verdicts }: { verdicts: VerdictShares | null }) {
   );
 }
 
-function Verdict({ verdicts, reason }: { verdicts: VerdictShares | null; reason: string }) {
+function Verdict({ verdicts, reason }: { verdicts: ProgramVerdictShares | null; reason: string }) {
   if (verdicts === null)
     return (
       <span title={reason}>
@@ -85,7 +90,7 @@ function Verdict({ verdicts, reason }: { verdicts: VerdictShares | null; reason:
       </span>
       <span className={dropsPerSecond > 0 ? 'text-signal-text' : ''}>
         <em>{pathText.dropped}</em>
-        {withFullSpaces(quantity(dropsPerSecond))}/s
+        {widenNarrowSpaces(formatQuantity(dropsPerSecond))}/s
       </span>
     </>
   );

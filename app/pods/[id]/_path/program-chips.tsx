@@ -1,24 +1,33 @@
 import type { CSSProperties } from 'react';
 import type { Direction } from '../../../../contract/direction.ts';
 import css from './path.module.css';
-import { type PathView, programRuns, programsOnHooks, verdictShares } from './path-view.ts';
+import {
+  computeProgramRunRate,
+  computeVerdictShares,
+  listHooksWithPrograms,
+  type PathDiagramData,
+} from './path-view.ts';
 import { ProgramChip } from './program-chip.tsx';
-import { emptyHookWithPolicy, pathText } from './text.ts';
+import { formatEmptyHookWithPolicy, pathText } from './text.ts';
 
 /** Returns the number of programs per direction, which the layout depends on. */
-export function programCounts(view: PathView): { egress: number; ingress: number } {
+export function countProgramsByDirection(view: PathDiagramData): { egress: number; ingress: number } {
   const of = (direction: Direction) =>
     view.device === null
       ? 0
-      : programsOnHooks(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
+      : listHooksWithPrograms(view.device, direction).reduce((sum, { programs }) => sum + programs.length, 0);
   return { egress: of('egress'), ingress: of('ingress') };
 }
 
 /** Programs of one direction, one below the other in order of execution. */
-export function Chips(props: { view: PathView; direction: Direction; style: CSSProperties }) {
+export function ProgramChipStack(props: {
+  view: PathDiagramData;
+  direction: Direction;
+  style: CSSProperties;
+}) {
   const { view, direction, style } = props;
   if (view.device === null) return null;
-  const hooks = programsOnHooks(view.device, direction);
+  const hooks = listHooksWithPrograms(view.device, direction);
   return (
     <div className={css.chips} style={style}>
       {hooks.flatMap(({ hook, programs }) =>
@@ -29,9 +38,9 @@ export function Chips(props: { view: PathView; direction: Direction; style: CSSP
                 key={`${hook} ${program.id}`}
                 hook={hook}
                 program={program}
-                runs={view.rates === null ? null : programRuns(view.rates, direction)}
+                runs={view.rates === null ? null : computeProgramRunRate(view.rates, direction)}
                 ns={view.nsPerRun.get(program.id) ?? null}
-                verdicts={verdictShares(view.rates, direction)}
+                verdicts={computeVerdictShares(view.rates, direction)}
               />
             )),
       )}
@@ -40,7 +49,7 @@ export function Chips(props: { view: PathView; direction: Direction; style: CSSP
 }
 
 /** Hook without a program, with the netkit policy that applies instead. */
-function EmptyHook({ hook, view }: { hook: string; view: PathView }) {
+function EmptyHook({ hook, view }: { hook: string; view: PathDiagramData }) {
   const policy = hook === 'netkit/peer' ? view.device?.policy?.peer : view.device?.policy?.primary;
   return (
     <div className={`${css.chip} border-dashed`}>
@@ -48,7 +57,7 @@ function EmptyHook({ hook, view }: { hook: string; view: PathView }) {
         <span className="code text-kind-text">{hook}</span>
       </div>
       <p className="text-12 text-ink-2">
-        {policy === undefined ? pathText.emptyHookUncounted : emptyHookWithPolicy(policy)}
+        {policy === undefined ? pathText.emptyHookUncounted : formatEmptyHookWithPolicy(policy)}
       </p>
     </div>
   );

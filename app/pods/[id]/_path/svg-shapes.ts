@@ -1,26 +1,26 @@
 /** Size of a hook's symbol across its line, px. */
 export const hookSymbolSize = { across: 14, along: 26 };
 /** Height of a program chip and distance to the next one, px. */
-export const chipSize = { height: 76, gap: 6 };
+export const programChipSize = { height: 76, gap: 6 };
 
 /**
  * Returns the width of a line by the logarithm of its packet rate: 2 px at 1 packet/s, 7 px at a million. Null for no
  * packets: the line is dotted.
  */
-export function trackWidth(packetsPerSecond: number): number | null {
+export function computeFlowLineWidth(packetsPerSecond: number): number | null {
   if (!(packetsPerSecond > 0)) return null;
   const width = 2 + (5 * Math.log10(Math.max(1, packetsPerSecond))) / 6;
   return Math.min(7, Math.round(width * 100) / 100);
 }
 
 /** Returns the width of the dashes on a line, which are narrower than it so that its edge stays visible. */
-export const dashWidth = (width: number): number => Math.max(1.5, Math.round(width * 42) / 100);
+export const computeFlowDashWidth = (width: number): number => Math.max(1.5, Math.round(width * 42) / 100);
 
 /**
  * Returns the path of one wire of a twisted pair along an axis from `from` to `to`: a cosine around `middle`.
  * @param start which side of the axis the wire starts on: −1 above (left), 1 below (right)
  */
-export function twistedWire(
+export function buildTwistedWirePath(
   from: number,
   to: number,
   middle: number,
@@ -41,7 +41,7 @@ export function twistedWire(
 }
 
 /** Returns the path of an arrow head, 8 px long and 10 px wide, with its tip at (x, y). */
-export function arrowHead(x: number, y: number, towards: 'right' | 'left' | 'down' | 'up'): string {
+export function buildArrowHeadPath(x: number, y: number, towards: 'right' | 'left' | 'down' | 'up'): string {
   if (towards === 'right') return `M${x} ${y}l-8-5v10z`;
   if (towards === 'left') return `M${x} ${y}l8-5v10z`;
   if (towards === 'down') return `M${x} ${y}l-5-8h10z`;
@@ -49,5 +49,5 @@ export function arrowHead(x: number, y: number, towards: 'right' | 'left' | 'dow
 }
 
 /** Returns the height of the chips of one hook, one below the other, px; that of one chip for an empty hook. */
-export const chipStackHeight = (programs: number): number =>
-  Math.max(1, programs) * chipSize.height + (Math.max(1, programs) - 1) * chipSize.gap;
+export const computeChipStackHeight = (programs: number): number =>
+  Math.max(1, programs) * programChipSize.height + (Math.max(1, programs) - 1) * programChipSize.gap;

@@ -72,19 +72,23 @@ export const pathText = {
   emptyHookUncounted: 'no program: packets pass uncounted',
 } as const;
 
-export const fallbackHooksFact = (family: string): string => `programs on ${family} (attach fallback)`;
-export const emptyHookWithPolicy = (policy: string): string => `no program: policy ${policy} applies`;
-export const droppedFact = (packets: string): string => `dropped ${packets}`;
-export const droppedDetail = (received: number, sent: number): string =>
+export const formatFallbackHooks = (family: string): string => `programs on ${family} (attach fallback)`;
+export const formatEmptyHookWithPolicy = (policy: string): string => `no program: policy ${policy} applies`;
+export const formatUplinkDrops = (packets: string): string => `dropped ${packets}`;
+export const formatUplinkDropsDetail = (received: number, sent: number): string =>
   `received ${received}, sent ${sent}, since the interface was created`;
-export const othersLabel = (pods: number): string => (pods === 1 ? '1 other' : `${pods} others`);
-export const forwardingFact = (enabled: boolean, reversePathFilter: number): string =>
+export const formatOtherPodsLabel = (pods: number): string => (pods === 1 ? '1 other' : `${pods} others`);
+export const formatForwarding = (enabled: boolean, reversePathFilter: number): string =>
   `${enabled ? 'on' : 'off'}, rp_filter ${reversePathFilter}`;
 
 /** Explains a program's cost: its mean run time covers the whole node. */
-export const costDetail = (program: { name: string; id: number }, isLive: boolean): string =>
+export const formatProgramCostDetail = (program: { name: string; id: number }, isLive: boolean): string =>
   `ns per run, mean ${isLive ? 'of the last second' : 'since load'}, over all runs of ${program.name} (id ${program.id}) on this node, not only this pod’s`;
 
 /** Name of the diagram for screen readers. */
-export const pathLabel = (pod: string, kind: string | null, fallbackFamily: string | null): string =>
+export const formatPathDiagramLabel = (
+  pod: string,
+  kind: string | null,
+  fallbackFamily: string | null,
+): string =>
   `Network path of ${pod}, ${kind ?? 'no device'}${fallbackFamily === null ? '' : `, programs on ${fallbackFamily}`}`;

@@ -1,13 +1,13 @@
 import Link from 'next/link';
 import type { CSSProperties } from 'react';
-import { Figure } from './figure.tsx';
+import { LiveNumber } from './figure.tsx';
 import css from './path.module.css';
-import type { PathView } from './path-view.ts';
+import type { PathDiagramData } from './path-view.ts';
 import { pathText } from './text.ts';
 import { isExactRate, type RateBounds } from './traffic-split.ts';
 
 /** Rates of redirected packets in both directions, or a note that redirect is off. */
-export function RedirectLabel({ view, style }: { view: PathView; style: CSSProperties }) {
+export function RedirectRateLabel({ view, style }: { view: PathDiagramData; style: CSSProperties }) {
   const { redirect, traffic } = view;
   const hasTraffic = (traffic.redirected ?? 0) > 0 || (traffic.ingressRedirected?.atLeast ?? 0) > 0;
   return (
@@ -18,10 +18,10 @@ export function RedirectLabel({ view, style }: { view: PathView; style: CSSPrope
       {redirect || hasTraffic ? (
         <>
           <span data-slot="" title={pathText.redirectedOutDetail}>
-            <Figure value={traffic.redirected} unit={pathText.egressPps} reason={pathText.noSample} />
+            <LiveNumber value={traffic.redirected} unit={pathText.egressPps} reason={pathText.noSample} />
           </span>
           <span data-slot="" title={pathText.redirectedInDetail}>
-            <BoundedFigure value={traffic.ingressRedirected} unit={pathText.ingress} />
+            <BoundedRateNumber value={traffic.ingressRedirected} unit={pathText.ingress} />
           </span>
         </>
       ) : (
@@ -37,29 +37,35 @@ export function RedirectLabel({ view, style }: { view: PathView; style: CSSPrope
 }
 
 /** Rates between the host stack and the other pods of the node. */
-export function HostRouteLabel({ view: { traffic }, style }: { view: PathView; style: CSSProperties }) {
+export function HostRouteRateLabel({
+  view: { traffic },
+  style,
+}: {
+  view: PathDiagramData;
+  style: CSSProperties;
+}) {
   return (
     <div className={css.words} style={style} title={pathText.otherPodsDetail}>
       <span className="text-muted">{pathText.allPods}</span>
       <span data-slot="">
-        <BoundedFigure value={traffic.hostToPods} unit={pathText.egressPps} />
+        <BoundedRateNumber value={traffic.hostToPods} unit={pathText.egressPps} />
       </span>
       <span data-slot="">
-        <Figure value={traffic.podsToHost} unit={pathText.ingress} reason={pathText.noSample} />
+        <LiveNumber value={traffic.podsToHost} unit={pathText.ingress} reason={pathText.noSample} />
       </span>
     </div>
   );
 }
 
 /** A rate within bounds: its lower bound, or the upper one where the lower is 0, as its line is drawn. */
-export function BoundedFigure({ value, unit }: { value: RateBounds | null; unit: string }) {
+export function BoundedRateNumber({ value, unit }: { value: RateBounds | null; unit: string }) {
   if (value === null || isExactRate(value))
-    return <Figure value={value?.atMost ?? null} unit={unit} reason={pathText.noSample} />;
+    return <LiveNumber value={value?.atMost ?? null} unit={unit} reason={pathText.noSample} />;
   const isMeasured = value.atLeast > 0;
   return (
     <span title={pathText.boundsDetail}>
       <span className="text-muted">{isMeasured ? '≥' : '≤'}&nbsp;</span>
-      <Figure value={isMeasured ? value.atLeast : value.atMost} unit={unit} reason={pathText.noSample} />
+      <LiveNumber value={isMeasured ? value.atLeast : value.atMost} unit={unit} reason={pathText.noSample} />
     </span>
   );
 }

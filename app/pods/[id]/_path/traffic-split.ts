@@ -15,7 +15,7 @@ export interface RateBounds {
 }
 
 /** Packets per second by path: redirected or through the host stack; null before they are counted. */
-export interface TrafficSplit {
+export interface RatesByPath {
   /** Packets that this pod's program redirected to other pods. */
   redirected: number | null;
   /** Packets that this pod sent through the host stack. */
@@ -40,7 +40,10 @@ export const isExactRate = ({ atLeast, atMost }: RateBounds): boolean =>
  * sums: packets that pods received and did not redirect to each other came from the host stack. If both paths are in
  * use, the split is known within bounds only.
  */
-export function splitTraffic(own: PodRateCounters | null, others: readonly PodRateCounters[]): TrafficSplit {
+export function computeRatesByPath(
+  own: PodRateCounters | null,
+  others: readonly PodRateCounters[],
+): RatesByPath {
   if (own === null)
     return {
       redirected: null,
@@ -72,8 +75,8 @@ const bounds = (atLeast: number, atMost: number): RateBounds => ({
 });
 
 /** Returns the split that the agent counted, which is shown until the page has two samples. */
-export const splitFromAgent = ({ seconds, redirected, hostRouted }: PathTraffic): TrafficSplit => ({
-  ...splitTraffic(null, []),
+export const convertToRatesByPath = ({ seconds, redirected, hostRouted }: PathTraffic): RatesByPath => ({
+  ...computeRatesByPath(null, []),
   redirected: redirected / seconds,
   hostRouted: hostRouted / seconds,
 });

@@ -1,22 +1,26 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { arrowHead, chipStackHeight } from './svg-shapes.ts';
-import type { FlowStretch, HookPosition, LayoutBox, LayoutContent } from './wide-layout.ts';
+import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
+import type { HookPosition, PacketFlowLine, PathLayoutBox, PathLayoutContent } from './wide-layout.ts';
 
-export interface UprightLayout {
+export interface VerticalPathLayout {
   width: number;
   height: number;
   /** y of the namespace edge. */
   edge: number;
-  container: LayoutBox;
-  device: LayoutBox;
-  veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
-  host: LayoutBox;
-  uplink: LayoutBox | null;
+  container: PathLayoutBox;
+  device: PathLayoutBox;
+  veth: {
+    peer: PathLayoutBox;
+    primary: PathLayoutBox;
+    cable: { from: number; to: number; middle: number };
+  } | null;
+  host: PathLayoutBox;
+  uplink: PathLayoutBox | null;
   /** y of the list of pods. */
   pods: number;
   tracks: { egress: number; ingress: number };
   hooks: { egress: HookPosition; ingress: HookPosition };
-  stretches: FlowStretch[];
+  stretches: PacketFlowLine[];
   foot: number;
 }
 
@@ -28,22 +32,22 @@ const maxWidth = 560;
  * and rails on the right lead to the pods below, outside those of redirected packets, inside those of the host stack.
  * @param podRows number of lines of the list of pods
  */
-export function uprightLayout(
+export function computeVerticalPathLayout(
   available: number,
   kind: DeviceKind,
   programs: { egress: number; ingress: number },
   hasUplink: boolean,
   podRows: number,
-  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
-): UprightLayout {
+  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: PathLayoutContent = {},
+): VerticalPathLayout {
   const width = Math.min(available, maxWidth);
   const netkit = kind === 'netkit';
   const egress = 40;
   const ingress = 68;
   const chipX = 104;
-  const outStack = chipStackHeight(programs.egress);
-  const inStack = chipStackHeight(programs.ingress);
-  const container: LayoutBox = { x: 0, y: 0, width, height: 90 + 18 * addresses };
+  const outStack = computeChipStackHeight(programs.egress);
+  const inStack = computeChipStackHeight(programs.ingress);
+  const container: PathLayoutBox = { x: 0, y: 0, width, height: 90 + 18 * addresses };
   const deviceTop = container.height + 24;
   const cable = { from: deviceTop + 64, to: deviceTop + 148, middle: 54 };
   // A chip on each side of the edge. With both hooks on the host both chips are below it, with veth below the cable.
@@ -53,9 +57,9 @@ export function uprightLayout(
   const deviceEnd = inChips + inStack + (netkit ? 24 : 8);
   const join = deviceEnd + 14;
   const hostTop = deviceEnd + 56;
-  const host: LayoutBox = { x: 0, y: hostTop, width: Math.min(236, width - 122), height: 96 };
+  const host: PathLayoutBox = { x: 0, y: hostTop, width: Math.min(236, width - 122), height: 96 };
   const hostEnd = host.y + host.height;
-  const uplink: LayoutBox | null = hasUplink
+  const uplink: PathLayoutBox | null = hasUplink
     ? { x: 0, y: hostEnd + 46, width: width - 80, height: 72 }
     : null;
   const pods = (uplink === null ? hostEnd : uplink.y + uplink.height) + 58;
@@ -68,7 +72,7 @@ export function uprightLayout(
   const hookOut = outChips + 36;
   const hookIn = inChips + 36;
   const primaryTop = outChips;
-  const device: LayoutBox = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
+  const device: PathLayoutBox = { x: 20, y: deviceTop, width: 68, height: deviceEnd - deviceTop };
   const chipsEnd = width - 24;
   const inside = (x: number, to: number): string =>
     netkit
@@ -77,34 +81,38 @@ export function uprightLayout(
   /** Returns a path to the right at `y`, then down at `to` as far as `end`. */
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
-  const stretches: FlowStretch[] = [
+  const stretches: PacketFlowLine[] = [
     { id: 'pod-egress', d: inside(egress, hookOut), arrow: null },
-    { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(ingress, container.height + 1, 'up') },
+    {
+      id: 'pod-ingress',
+      d: inside(ingress, join),
+      arrow: buildArrowHeadPath(ingress, container.height + 1, 'up'),
+    },
     {
       id: 'host-egress',
       d: `M${egress} ${hookOut}V${hostTop}`,
-      arrow: arrowHead(egress, hostTop - 1, 'down'),
+      arrow: buildArrowHeadPath(egress, hostTop - 1, 'down'),
     },
     { id: 'host-ingress', d: `M${ingress} ${join}V${hostTop}`, arrow: null },
     {
       id: 'redirect-egress',
       d: `M${chipsEnd} ${outChips + 24}${down(outChips + 24, rail.redirectEgress, pods - 8)}`,
-      arrow: arrowHead(rail.redirectEgress, pods - 1, 'down'),
+      arrow: buildArrowHeadPath(rail.redirectEgress, pods - 1, 'down'),
     },
     {
       id: 'redirect-ingress',
       d: `M${ingress} ${join - 12}Q${ingress} ${join} ${ingress + 12} ${join}${down(join, rail.redirectIngress, pods)}`,
-      arrow: arrowHead(ingress, join - 13, 'up'),
+      arrow: buildArrowHeadPath(ingress, join - 13, 'up'),
     },
     {
       id: 'pods-egress',
       d: `M${host.width} ${hostTop + 60}${down(hostTop + 60, rail.podsOut, pods - 8)}`,
-      arrow: arrowHead(rail.podsOut, pods - 1, 'down'),
+      arrow: buildArrowHeadPath(rail.podsOut, pods - 1, 'down'),
     },
     {
       id: 'pods-ingress',
       d: `M${host.width + 8} ${hostTop + 36}${down(hostTop + 36, rail.podsIn, pods)}`,
-      arrow: arrowHead(host.width + 1, hostTop + 36, 'left'),
+      arrow: buildArrowHeadPath(host.width + 1, hostTop + 36, 'left'),
     },
   ];
   if (uplink !== null)
@@ -112,12 +120,12 @@ export function uprightLayout(
       {
         id: 'uplink-egress',
         d: `M${egress} ${hostEnd}V${uplink.y - 8}`,
-        arrow: arrowHead(egress, uplink.y - 1, 'down'),
+        arrow: buildArrowHeadPath(egress, uplink.y - 1, 'down'),
       },
       {
         id: 'uplink-ingress',
         d: `M${ingress} ${hostEnd + 8}V${uplink.y}`,
-        arrow: arrowHead(ingress, hostEnd + 1, 'up'),
+        arrow: buildArrowHeadPath(ingress, hostEnd + 1, 'up'),
       },
     );
   const foot = pods + 20 + podRows * 20 + 24;

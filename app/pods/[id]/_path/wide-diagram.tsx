@@ -1,31 +1,31 @@
-import { deviceFacts, routeFacts } from './device-facts.ts';
-import { DeviceBody, DeviceNames, HookSymbol } from './device-shape.tsx';
-import { Figure } from './figure.tsx';
-import { FlowArrows, FlowPaths } from './flow-paths.tsx';
-import { flowRates, isSharedFlow } from './flows.ts';
-import { addressLines, ContainerBox, Facts, HostBox, UplinkBox } from './hop-boxes.tsx';
+import { listDeviceFacts, listRouteFacts } from './device-facts.ts';
+import { DeviceEndNames, DeviceShape, HookSymbol } from './device-shape.tsx';
+import { LiveNumber } from './figure.tsx';
+import { PacketFlowArrows, PacketFlowLines } from './flow-paths.tsx';
+import { computeFlowRates, isSharedPacketFlow } from './flows.ts';
+import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
 import css from './path.module.css';
-import { hooksAreOnHost, netnsName, type PathView } from './path-view.ts';
+import { formatNetnsName, isEgressHookOnHost, type PathDiagramData } from './path-view.ts';
 import { OtherPodsList } from './pods-list.tsx';
-import { Chips, programCounts } from './program-chips.tsx';
+import { countProgramsByDirection, ProgramChipStack } from './program-chips.tsx';
 import { pathText } from './text.ts';
-import { HostRouteLabel, RedirectLabel } from './traffic-split-labels.tsx';
-import { type LayoutBox, wideLayout } from './wide-layout.ts';
+import { HostRouteRateLabel, RedirectRateLabel } from './traffic-split-labels.tsx';
+import { computeHorizontalPathLayout, type PathLayoutBox } from './wide-layout.ts';
 
-const placed = ({ x, y, width, height }: LayoutBox) => ({ left: x, top: y, width, height });
+const placed = ({ x, y, width, height }: PathLayoutBox) => ({ left: x, top: y, width, height });
 
 /** Draws the path from left to right, for wide windows. */
-export function WideDiagram({ view, width }: { view: PathView; width: number }) {
+export function HorizontalPathDiagram({ view, width }: { view: PathDiagramData; width: number }) {
   const { device, host, uplink, rates } = view;
-  const programs = programCounts(view);
-  const facts = { device: deviceFacts(view), routes: routeFacts(view) };
-  const layout = wideLayout(width, device?.kind ?? 'veth', programs, uplink !== null, {
-    atPrimary: hooksAreOnHost(device),
-    addresses: addressLines(view.container).length,
+  const programs = countProgramsByDirection(view);
+  const facts = { device: listDeviceFacts(view), routes: listRouteFacts(view) };
+  const layout = computeHorizontalPathLayout(width, device?.kind ?? 'veth', programs, uplink !== null, {
+    atPrimary: isEgressHookOnHost(device),
+    addresses: listAddressFacts(view.container).length,
     facts: Math.max(facts.device.length, facts.routes.length),
   });
-  const rate = flowRates(view);
-  const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedFlow(id));
+  const rate = computeFlowRates(view);
+  const drawn = layout.stretches.filter(({ id }) => device !== null || isSharedPacketFlow(id));
   const { destinations, tracks, hooks } = layout;
   // In a narrower window the routes take the place of the key.
   const keyed = width >= 1340;
@@ -34,11 +34,11 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
     <div className={css.path} data-live={view.live} style={{ width, height: layout.height }}>
       <svg width={width} height={layout.height} viewBox={`0 0 ${width} ${layout.height}`} aria-hidden="true">
         <path className={css.edge} d={`M${layout.edge} 0V${layout.height}`} />
-        {device !== null && <DeviceBody layout={{ ...layout, upright: false }} />}
-        <FlowPaths stretches={drawn} rates={rate} />
+        {device !== null && <DeviceShape layout={{ ...layout, upright: false }} />}
+        <PacketFlowLines stretches={drawn} rates={rate} />
         {device !== null && (
           <>
-            <DeviceNames layout={{ ...layout, upright: false }} device={device} />
+            <DeviceEndNames layout={{ ...layout, upright: false }} device={device} />
             <HookSymbol
               place={hooks.egress}
               drops={(rates?.egressDroppedPackets ?? 0) > 0}
@@ -51,27 +51,35 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
             />
           </>
         )}
-        <FlowArrows stretches={drawn} />
+        <PacketFlowArrows stretches={drawn} />
         <path className={css.spine} d={`M${destinations.x} 20V132`} />
       </svg>
       <div className={css.zone} style={{ left: 0, top: 0 }}>
         <b>{pathText.podNamespace}</b>{' '}
         <span className="code" title={view.container.netns}>
-          {netnsName(view.container.netns)}
+          {formatNetnsName(view.container.netns)}
         </span>
       </div>
       <div className={css.zone} style={{ left: layout.edge + 10, top: 0 }}>
         <b>{pathText.hostNamespace}</b>
       </div>
       <div className={css.figures} style={{ left: 0, top: 40 }}>
-        <Figure value={rates?.egressPackets ?? null} unit={pathText.egressPps} reason={pathText.noSample} />,{' '}
-        <Figure value={rates?.egressBits ?? null} unit="bit/s" reason={pathText.noSample} />
+        <LiveNumber
+          value={rates?.egressPackets ?? null}
+          unit={pathText.egressPps}
+          reason={pathText.noSample}
+        />
+        , <LiveNumber value={rates?.egressBits ?? null} unit="bit/s" reason={pathText.noSample} />
         <br />
-        <Figure value={rates?.ingressPackets ?? null} unit={pathText.ingressPps} reason={pathText.noSample} />
-        , <Figure value={rates?.ingressBits ?? null} unit="bit/s" reason={pathText.noSample} />
+        <LiveNumber
+          value={rates?.ingressPackets ?? null}
+          unit={pathText.ingressPps}
+          reason={pathText.noSample}
+        />
+        , <LiveNumber value={rates?.ingressBits ?? null} unit="bit/s" reason={pathText.noSample} />
       </div>
-      <ContainerBox hop={view.container} style={placed(layout.container)} />
-      <Chips
+      <ContainerHopBox hop={view.container} style={placed(layout.container)} />
+      <ProgramChipStack
         view={view}
         direction="egress"
         style={{ left: hooks.egress.chips.x, top: hooks.egress.chips.y, width: 224 }}
@@ -81,14 +89,14 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
           {pathText.noDevice}
         </p>
       )}
-      {host !== null && <HostBox hop={host} device={device} style={placed(layout.host)} />}
+      {host !== null && <HostHopBox hop={host} device={device} style={placed(layout.host)} />}
       {device !== null && (
-        <RedirectLabel
+        <RedirectRateLabel
           view={view}
           style={{ left: layout.labels.redirect.x, top: layout.labels.redirect.y }}
         />
       )}
-      <HostRouteLabel
+      <HostRouteRateLabel
         view={view}
         style={{ right: layout.labels.hostRoute.right, top: layout.labels.hostRoute.y }}
       />
@@ -110,21 +118,21 @@ export function WideDiagram({ view, width }: { view: PathView; width: number }) 
             top={tracks.ingress + 7}
             value={rate['uplink-ingress']?.atMost ?? null}
           />
-          <UplinkBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
+          <UplinkHopBox hop={uplink} rates={view.uplinkRates} style={placed(destinations.uplink)} />
         </>
       )}
-      <Chips
+      <ProgramChipStack
         view={view}
         direction="ingress"
         style={{ left: hooks.ingress.chips.x, top: hooks.ingress.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
-        <Facts align="left" rows={facts.device} />
+        <HopFactList align="left" rows={facts.device} />
       </div>
       <div
         style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - (keyed ? 316 : 0) }}
       >
-        <Facts align="left" rows={facts.routes} />
+        <HopFactList align="left" rows={facts.routes} />
       </div>
       {keyed && <Key style={{ left: destinations.x, top: layout.foot }} />}
     </div>
@@ -138,7 +146,7 @@ function EdgeFigure({ x, end, top, value }: { x: number; end: number; top: numbe
       style={{ left: x, width: end - x - 16, top, textAlign: 'right' }}
       title={pathText.uplinkTrafficDetail}
     >
-      <Figure value={value} unit="pps" reason={pathText.needsTwoReadings} />
+      <LiveNumber value={value} unit="pps" reason={pathText.needsTwoReadings} />
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import type { Flow } from './flows.ts';
-import { arrowHead, chipStackHeight } from './svg-shapes.ts';
+import type { PacketFlow } from './flows.ts';
+import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
 
 /** Line of a flow. Its path starts at the pod's side, whatever the direction of its packets. */
-export interface FlowStretch {
-  id: Flow;
+export interface PacketFlowLine {
+  id: PacketFlow;
   d: string;
   arrow: string | null;
   /** Part of the path that crosses over another line. */
@@ -12,7 +12,7 @@ export interface FlowStretch {
 }
 
 /** Properties of the device and the texts that the layout depends on. */
-export interface LayoutContent {
+export interface PathLayoutContent {
   /** True if both hooks are on the host: always with veth, with netkit in attach fallback. */
   atPrimary?: boolean;
   /** Number of address lines in the container's box. */
@@ -21,7 +21,7 @@ export interface LayoutContent {
   facts?: number;
 }
 
-export interface LayoutBox {
+export interface PathLayoutBox {
   x: number;
   y: number;
   width: number;
@@ -39,22 +39,26 @@ export interface HookPosition {
   drop: string;
 }
 
-export interface WideLayout {
+export interface HorizontalPathLayout {
   width: number;
   height: number;
   edge: number;
-  container: LayoutBox;
+  container: PathLayoutBox;
   /** Whole device, from the outer edge of the peer to that of the primary. */
-  device: LayoutBox;
+  device: PathLayoutBox;
   /** Boxes of both ends and the cable between them; veth only. */
-  veth: { peer: LayoutBox; primary: LayoutBox; cable: { from: number; to: number; middle: number } } | null;
-  host: LayoutBox;
-  destinations: { x: number; width: number; podsY: number; uplink: LayoutBox };
+  veth: {
+    peer: PathLayoutBox;
+    primary: PathLayoutBox;
+    cable: { from: number; to: number; middle: number };
+  } | null;
+  host: PathLayoutBox;
+  destinations: { x: number; width: number; podsY: number; uplink: PathLayoutBox };
   /** Left and top edge of the redirect label, and right and top edge of the label on the host's. */
   labels: { redirect: { x: number; y: number }; hostRoute: { right: number; y: number } };
   tracks: { egress: number; ingress: number };
   hooks: { egress: HookPosition; ingress: HookPosition };
-  stretches: FlowStretch[];
+  stretches: PacketFlowLine[];
   /** y of the facts below the drawing. */
   foot: number;
   /** x of the routes there, to the right of the chips. */
@@ -62,23 +66,23 @@ export interface WideLayout {
 }
 
 /** Width below which the upright layout is used, px: boxes would overlap. */
-export const minWideWidth = 1200;
+export const minHorizontalPathWidth = 1200;
 
 /**
  * Lays the path out from left to right: container, device, host stack, destinations.
  * The coordinates are for 1392 px. More width goes to the device and the gaps; less is taken from the host's box too.
  * @param programs number of programs per direction, whose chips are stacked
  */
-export function wideLayout(
+export function computeHorizontalPathLayout(
   width: number,
   kind: DeviceKind,
   programs: { egress: number; ingress: number },
   hasUplink: boolean,
-  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: LayoutContent = {},
-): WideLayout {
+  { atPrimary = kind === 'veth', addresses = 1, facts = 3 }: PathLayoutContent = {},
+): HorizontalPathLayout {
   const spare = width - 1392;
-  const above = chipStackHeight(programs.egress) - chipStackHeight(1);
-  const below = chipStackHeight(programs.ingress) - chipStackHeight(1);
+  const above = computeChipStackHeight(programs.egress) - computeChipStackHeight(1);
+  const below = computeChipStackHeight(programs.ingress) - computeChipStackHeight(1);
   const egress = 170 + above;
   const ingress = egress + 28;
   const share =
@@ -87,7 +91,7 @@ export function wideLayout(
       : { device: 0.5, gap: 0.15, host: 0, destinations: 0 };
   const deviceEnd = Math.round(636 + spare * share.device);
   const hostX = deviceEnd + Math.round(88 + spare * share.gap);
-  const host: LayoutBox = {
+  const host: PathLayoutBox = {
     x: hostX,
     y: egress - 30,
     width: Math.round(224 + spare * share.host),
@@ -97,7 +101,7 @@ export function wideLayout(
   const destinationsWidth = Math.round(300 + spare * share.destinations);
   const destinationsX = width - destinationsWidth;
   const edge = 422;
-  const device: LayoutBox = { x: 208, y: egress - 16, width: deviceEnd - 208, height: 60 };
+  const device: PathLayoutBox = { x: 208, y: egress - 16, width: deviceEnd - 208, height: 60 };
   const ends = {
     peer: { x: 208, y: egress - 16, width: 92, height: 60 },
     primary: { x: 480, y: egress - 16, width: deviceEnd + 4 - 480, height: 60 },
@@ -121,31 +125,35 @@ export function wideLayout(
   const podsIn = 118;
   const track = (from: number, y: number, to: number) => `M${from} ${y}H${to}`;
   const inside = (y: number, to: number) => (netkit ? track(180, y, to) : `M180 ${y}H300M480 ${y}H${to}`);
-  const stretches: FlowStretch[] = [
+  const stretches: PacketFlowLine[] = [
     { id: 'pod-egress', d: inside(egress, hookOut), arrow: null },
-    { id: 'pod-ingress', d: inside(ingress, join), arrow: arrowHead(181, ingress, 'left') },
-    { id: 'host-egress', d: track(hookOut, egress, host.x), arrow: arrowHead(host.x - 1, egress, 'right') },
+    { id: 'pod-ingress', d: inside(ingress, join), arrow: buildArrowHeadPath(181, ingress, 'left') },
+    {
+      id: 'host-egress',
+      d: track(hookOut, egress, host.x),
+      arrow: buildArrowHeadPath(host.x - 1, egress, 'right'),
+    },
     { id: 'host-ingress', d: track(join, ingress, host.x), arrow: null },
     {
       id: 'redirect-egress',
       d: track(chipsEnd, redirectEgress, destinationsX - 8),
-      arrow: arrowHead(destinationsX - 1, redirectEgress, 'right'),
+      arrow: buildArrowHeadPath(destinationsX - 1, redirectEgress, 'right'),
     },
     {
       id: 'redirect-ingress',
       d: `M${join - 12} ${ingress}Q${join} ${ingress} ${join} ${ingress - 12}V${redirectIngress + 16}Q${join} ${redirectIngress} ${join + 16} ${redirectIngress}H${destinationsX}`,
       over: `M${join} ${egress - 10}V${egress + 10}`,
-      arrow: arrowHead(join - 13, ingress, 'left'),
+      arrow: buildArrowHeadPath(join - 13, ingress, 'left'),
     },
     {
       id: 'pods-egress',
       d: `M${up} ${host.y}V${podsOut + 20}C${up} ${podsOut + 7} ${up + 7} ${podsOut} ${up + 20} ${podsOut}H${destinationsX - 8}`,
-      arrow: arrowHead(destinationsX - 1, podsOut, 'right'),
+      arrow: buildArrowHeadPath(destinationsX - 1, podsOut, 'right'),
     },
     {
       id: 'pods-ingress',
       d: `M${down} ${host.y - 8}V${podsIn + 12}Q${down} ${podsIn} ${down + 12} ${podsIn}H${destinationsX}`,
-      arrow: arrowHead(down, host.y - 1, 'down'),
+      arrow: buildArrowHeadPath(down, host.y - 1, 'down'),
     },
   ];
   if (hasUplink)
@@ -153,12 +161,12 @@ export function wideLayout(
       {
         id: 'uplink-egress',
         d: `M${hostEnd} ${egress}H${destinationsX - 8}`,
-        arrow: arrowHead(destinationsX - 1, egress, 'right'),
+        arrow: buildArrowHeadPath(destinationsX - 1, egress, 'right'),
       },
       {
         id: 'uplink-ingress',
         d: `M${hostEnd + 8} ${ingress}H${destinationsX}`,
-        arrow: arrowHead(hostEnd + 1, ingress, 'left'),
+        arrow: buildArrowHeadPath(hostEnd + 1, ingress, 'left'),
       },
     );
   return {
@@ -188,7 +196,7 @@ export function wideLayout(
         y: egress,
         upright: false,
         chips: chipsOut,
-        leader: `M${hookOut} ${20 + chipStackHeight(programs.egress)}V${egress - 13}`,
+        leader: `M${hookOut} ${20 + computeChipStackHeight(programs.egress)}V${egress - 13}`,
         drop: `M${hookOut - 7} ${egress - 6}l-18-22m-4-4l8 8m0-8l-8 8`,
       },
       ingress: {

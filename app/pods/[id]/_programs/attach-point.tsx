@@ -3,17 +3,17 @@
 import { lazy, Suspense, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
-import { useNode } from '../../../_lib/node-queries.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { fallbackDetail, moveLabel, programsText } from './text.ts';
+import { useNodeInfo } from '../../../_lib/node-queries.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { formatFallbackHookDetail, formatMoveHooksLabel, programsText } from './text.ts';
 
-const MoveDialog = lazy(async () => ({ default: (await import('./move-dialog.tsx')).MoveDialog }));
+const MoveDialog = lazy(async () => ({ default: (await import('./move-dialog.tsx')).MoveHooksDialog }));
 
 /** Hooks that the pod's programs are on, and the button that moves them; a veth has one pair of hooks only. */
-export function AttachPoint({ pod }: { pod: Pod }) {
+export function HookPlacementSection({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
-  const { data: node } = useNode();
-  const missingRole = useMissingRole('operator');
+  const { data: node } = useNodeInfo();
+  const missingRole = useMissingRoleReason('operator');
   const { device } = pod;
   if (device === null) return null;
   if (device.kind === 'veth') return <p className="text-12 text-muted">{programsText.vethHooks}</p>;
@@ -33,7 +33,7 @@ export function AttachPoint({ pod }: { pod: Pod }) {
         ) : (
           <>
             <b className="font-[550]">{programsText.attachFallback}</b>
-            {fallbackDetail(device.hooks)}
+            {formatFallbackHookDetail(device.hooks)}
           </>
         )}
       </p>
@@ -45,7 +45,7 @@ export function AttachPoint({ pod }: { pod: Pod }) {
         disabled={reason !== null}
         onClick={() => setOpen(true)}
       >
-        {moveLabel(to)}
+        {formatMoveHooksLabel(to)}
       </Button>
       {open && (
         <Suspense fallback={null}>

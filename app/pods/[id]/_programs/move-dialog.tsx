@@ -5,30 +5,35 @@ import { useEffect, useRef, useState } from 'react';
 import type { Device } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
-import { Button, Key } from '../../../_components/button.tsx';
+import { Button, KeyboardKey } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { type Move, moveSteps } from './move-steps.ts';
-import { copyCommandsLabel, moveDescription, moveLabel, programsText } from './text.ts';
+import { type HookMove, planHookMove } from './move-steps.ts';
+import {
+  formatCopyStepCommandsLabel,
+  formatHookMoveDescription,
+  formatMoveHooksLabel,
+  programsText,
+} from './text.ts';
 import { useMoveHooks } from './use-move-hooks.ts';
 
 interface Props {
   pod: Pod;
   device: Device;
   to: HookPlacement['to'];
-  primaryHooks: Move['primaryHooks'];
+  primaryHooks: HookMove['primaryHooks'];
   close: () => void;
 }
 
 /** Dialog that shows the steps of a move with the equivalent commands, and starts it. */
-export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
+export function MoveHooksDialog({ pod, device, to, primaryHooks, close }: Props) {
   const { mutate, isPending, error } = useMoveHooks(pod);
   const confirm = useRef<HTMLButtonElement>(null);
   // The pod changes as soon as its programs are moved; the dialog keeps what it showed.
   const [asked] = useState({
     to,
-    steps: moveSteps({ device, policy: pod.network.netkit.policy, to, primaryHooks }),
+    steps: planHookMove({ device, policy: pod.network.netkit.policy, to, primaryHooks }),
   });
   useEffect(() => {
     if (error !== null) confirm.current?.focus();
@@ -45,9 +50,9 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
           className="-translate-x-1/2 -translate-y-1/2 fixed top-1/2 left-1/2 z-50 flex max-h-[calc(100dvh-32px)] w-[600px] max-w-[calc(100vw-32px)] flex-col rounded-3 border border-line-control bg-surface-1 shadow-2 outline-none"
         >
           <header className="px-5 pt-4 pb-2 max-md:px-4">
-            <Dialog.Title className="font-semibold text-15">{moveLabel(asked.to)}</Dialog.Title>
+            <Dialog.Title className="font-semibold text-15">{formatMoveHooksLabel(asked.to)}</Dialog.Title>
             <Dialog.Description className="text-12 text-ink-2">
-              {moveDescription(device.primary.name)}
+              {formatHookMoveDescription(device.primary.name)}
             </Dialog.Description>
           </header>
           <ol className="min-h-0 flex-1 overflow-y-auto border-line-1 border-t px-5 max-md:px-4">
@@ -64,7 +69,7 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
                     <span className="-my-1 row-start-1 col-start-4 max-md:col-start-3">
                       <CopyButton
                         text={commands.join('\n')}
-                        what={copyCommandsLabel(title)}
+                        what={formatCopyStepCommandsLabel(title)}
                         className="size-6! text-muted"
                       />
                     </span>
@@ -105,7 +110,7 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
               {isPending ? programsText.moving : error === null ? programsText.move : programsText.tryAgain}
               {!isPending && (
                 <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
-                  <Key>Enter</Key>
+                  <KeyboardKey>Enter</KeyboardKey>
                 </span>
               )}
             </Button>
@@ -119,7 +124,7 @@ export function MoveDialog({ pod, device, to, primaryHooks, close }: Props) {
 function MoveError({ error }: { error: Error }) {
   return (
     <div role="alert" className="flex gap-3 border-signal border-y bg-signal-wash px-5 py-2.5 max-md:px-4">
-      <WarningSign className="mt-0.5 size-4" />
+      <WarningIcon className="mt-0.5 size-4" />
       <div className="min-w-0">
         <p className="font-semibold">{error instanceof ApiError ? error.title : programsText.moveRefused}</p>
         <p className="text-12 [overflow-wrap:anywhere]">{error.message}</p>

@@ -1,23 +1,23 @@
 import type { AttachedProgram, Device, HookFamily } from '../../../../contract/device.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
-import { hookDirection } from '../_path/hook-direction.ts';
+import { getHookDirection } from '../_path/hook-direction.ts';
 import {
-  attachStepDetail,
   countStepDetail,
-  detachStepDetail,
-  moveStepTitles,
-  policyStepDetail,
+  formatAttachStepDetail,
+  formatDetachStepDetail,
+  formatPolicyStepDetail,
+  hookMoveStepTitles,
 } from './text.ts';
 
 /** Step of a move between hooks, with the equivalent commands or system calls. */
-export interface MoveStep {
+export interface HookMoveStep {
   title: string;
   detail: string;
   commands: string[];
 }
 
 /** Properties of a device and of a move that its steps depend on. */
-export interface Move {
+export interface HookMove {
   device: Pick<Device, 'primary' | 'peer' | 'hooks' | 'programs' | 'policy'>;
   /** Configured policy, which applies while the programs are on the netkit hooks. */
   policy: NonNullable<Device['policy']>;
@@ -35,7 +35,7 @@ const attachTypes = {
  * Returns the steps of a move. Their order ensures that no packet is lost or bypasses the checks: attach to the new hooks,
  * switch the counters, change the policy while both ends have programs, detach from the old hooks.
  */
-export function moveSteps({ device, policy, to, primaryHooks }: Move): MoveStep[] {
+export function planHookMove({ device, policy, to, primaryHooks }: HookMove): HookMoveStep[] {
   const family = to === 'device' ? 'netkit' : primaryHooks;
   const { primary } = device;
   const wanted = to === 'device' ? policy : { primary: 'forward', peer: 'forward' };
@@ -43,25 +43,25 @@ export function moveSteps({ device, policy, to, primaryHooks }: Move): MoveStep[
   const old = device.programs.filter(({ ours, hook }) => ours && !hook.startsWith(`${family}/`));
   return [
     {
-      title: moveStepTitles.attach,
-      detail: attachStepDetail(family, primary.name),
+      title: hookMoveStepTitles.attach,
+      detail: formatAttachStepDetail(family, primary.name),
       commands: attachCommands(family, primary.name, primary.ifindex),
     },
     {
-      title: moveStepTitles.count,
+      title: hookMoveStepTitles.count,
       detail: countStepDetail,
       commands: [],
     },
     {
-      title: moveStepTitles.policy,
-      detail: policyStepDetail(wanted.primary, wanted.peer, isUnchanged),
+      title: hookMoveStepTitles.policy,
+      detail: formatPolicyStepDetail(wanted.primary, wanted.peer, isUnchanged),
       commands: isUnchanged
         ? []
         : [`ip link set dev ${primary.name} type netkit ${wanted.primary} peer ${wanted.peer}`],
     },
     {
-      title: moveStepTitles.detach,
-      detail: detachStepDetail(device.hooks),
+      title: hookMoveStepTitles.detach,
+      detail: formatDetachStepDetail(device.hooks),
       commands: detachCommands(old, device.hooks, primary.name),
     },
   ];
@@ -78,7 +78,7 @@ function detachCommands(old: readonly AttachedProgram[], from: HookFamily, name:
   return old.flatMap(({ linkId, hook }) => {
     if (linkId !== null) return [`bpftool link detach id ${linkId}`];
     return from === 'tc'
-      ? [`tc filter delete dev ${name} ${hookDirection(hook) === 'egress' ? 'ingress' : 'egress'}`]
+      ? [`tc filter delete dev ${name} ${getHookDirection(hook) === 'egress' ? 'ingress' : 'egress'}`]
       : [];
   });
 }

@@ -3,20 +3,20 @@
 import Link from 'next/link';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { kindScope } from '../../../_components/kind.tsx';
-import { NotAvailable, SiNumber } from '../../../_components/number.tsx';
-import { clock, count, percent } from '../../../_lib/format.ts';
-import { hookDirection } from '../_path/hook-direction.ts';
-import { type PathView, programRuns } from '../_path/path-view.ts';
-import { AttachPoint } from './attach-point.tsx';
-import { programCountLabel, programsText } from './text.ts';
+import { deviceKindColorClass } from '../../../_components/kind.tsx';
+import { NotAvailableNumber, SiNumber } from '../../../_components/number.tsx';
+import { formatClockTime, formatCount, formatPercent } from '../../../_lib/format.ts';
+import { getHookDirection } from '../_path/hook-direction.ts';
+import { computeProgramRunRate, type PathDiagramData } from '../_path/path-view.ts';
+import { HookPlacementSection } from './attach-point.tsx';
+import { formatProgramCount, programsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
 
 /** Programs on the pod's device with their cost for this pod. */
-export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }) {
+export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramData | null }) {
   const programs = pod.device?.programs ?? [];
   const ours = programs.filter((program) => program.ours).length;
   return (
@@ -26,9 +26,9 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
           {programsText.title}
         </h2>
         <span className="text-12 text-muted">
-          {programCountLabel(programs.length, programs.length - ours)}
+          {formatProgramCount(programs.length, programs.length - ours)}
         </span>
-        <AttachPoint pod={pod} />
+        <HookPlacementSection pod={pod} />
       </div>
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>
@@ -87,12 +87,15 @@ export function ProgramsTable({ pod, view }: { pod: Pod; view: PathView | null }
   );
 }
 
-function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view: PathView | null }) {
+function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view: PathDiagramData | null }) {
   const live = view?.nsPerRun.get(program.id) ?? null;
   const ns = live ?? program.nsPerRun;
   const rates = view?.rates ?? null;
-  const runs = program.ours && rates !== null ? programRuns(rates, hookDirection(program.hook)) : null;
-  const scope = program.ours ? kindScope(pod.device?.kind ?? pod.kind) : kindScope('observed');
+  const runs =
+    program.ours && rates !== null ? computeProgramRunRate(rates, getHookDirection(program.hook)) : null;
+  const scope = program.ours
+    ? deviceKindColorClass(pod.device?.kind ?? pod.kind)
+    : deviceKindColorClass('observed');
   const unknown = program.ours ? programsText.noSample : programsText.notOurs;
   return (
     <tr className={`${scope} hover:[&>td]:bg-surface-2`}>
@@ -113,30 +116,34 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
         className={`${cell} text-right tabular-nums`}
         title={live === null ? programsText.meanSinceLoad : undefined}
       >
-        {ns === null ? <NotAvailable reason={programsText.noStatistics} slot={false} /> : count(ns)}
+        {ns === null ? (
+          <NotAvailableNumber reason={programsText.noStatistics} slot={false} />
+        ) : (
+          formatCount(ns)
+        )}
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>
         {ns === null || runs === null ? (
-          <NotAvailable reason={runs === null ? unknown : programsText.noStatistics} slot={false} />
+          <NotAvailableNumber reason={runs === null ? unknown : programsText.noStatistics} slot={false} />
         ) : (
           <>
-            {percent((ns * runs) / 1e9)}
+            {formatPercent((ns * runs) / 1e9)}
             <span className="pl-[3px] text-12 text-muted">%</span>
           </>
         )}
       </td>
       <td className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}>
         {program.verifiedInstructions === null ? (
-          <NotAvailable reason={programsText.notReported} slot={false} />
+          <NotAvailableNumber reason={programsText.notReported} slot={false} />
         ) : (
-          count(program.verifiedInstructions)
+          formatCount(program.verifiedInstructions)
         )}
       </td>
       <td className={`${cell} ${wide} text-ink-2 tabular-nums`}>
         {program.loadedAt === null ? (
-          <NotAvailable reason={programsText.notReported} slot={false} />
+          <NotAvailableNumber reason={programsText.notReported} slot={false} />
         ) : (
-          clock(Date.parse(program.loadedAt))
+          formatClockTime(Date.parse(program.loadedAt))
         )}
       </td>
     </tr>

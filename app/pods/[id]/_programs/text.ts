@@ -41,40 +41,41 @@ export const programsText = {
   undo: 'Undo: move them back',
 } as const;
 
-export const programCountLabel = (programs: number, foreign: number): string =>
+export const formatProgramCount = (programs: number, foreign: number): string =>
   `${programs} attached${foreign > 0 ? `, ${foreign} not Podlane’s` : ''}`;
 
 /** Label of the button that moves the programs, and title of its dialog. */
-export const moveLabel = (to: HookPlacement['to']): string =>
+export const formatMoveHooksLabel = (to: HookPlacement['to']): string =>
   to === 'primary' ? 'Move programs to the primary' : 'Move programs to the netkit hooks';
 
 /** Names of both hooks of a family: `netkit/peer and netkit/primary`. */
-export const hookNames = (family: HookFamily): string =>
+export const formatHookNames = (family: HookFamily): string =>
   family === 'netkit' ? 'netkit/peer and netkit/primary' : `${family}/ingress and ${family}/egress`;
 
-export const fallbackDetail = (family: HookFamily): string => `: on ${hookNames(family)} of the primary`;
-export const moveDescription = (device: string): string =>
+export const formatFallbackHookDetail = (family: HookFamily): string =>
+  `: on ${formatHookNames(family)} of the primary`;
+export const formatHookMoveDescription = (device: string): string =>
   `${device} stays the pod’s device. No packet is lost, and none bypasses the checks.`;
-export const copyCommandsLabel = (step: string): string => `the commands of ${step}`;
-export const movedTitle = (pod: string): string => `Programs of ${pod} moved`;
-export const movedDetail = (family: HookFamily): string =>
-  `They are on ${hookNames(family)}. The device is unchanged.`;
+export const formatCopyStepCommandsLabel = (step: string): string => `the commands of ${step}`;
+export const formatHooksMovedTitle = (pod: string): string => `Programs of ${pod} moved`;
+export const formatHooksMovedDetail = (family: HookFamily): string =>
+  `They are on ${formatHookNames(family)}. The device is unchanged.`;
 
 /** Titles of the steps of a move. */
-export const moveStepTitles = {
+export const hookMoveStepTitles = {
   attach: 'Attach new',
   count: 'Switch counters',
   policy: 'Policy',
   detach: 'Detach old',
 } as const;
 
-export const attachStepDetail = (family: HookFamily, device: string): string =>
-  `to_pod, then from_pod, on ${hookNames(family)} of ${device}. Both places check packets from now on.`;
+export const formatAttachStepDetail = (family: HookFamily, device: string): string =>
+  `to_pod, then from_pod, on ${formatHookNames(family)} of ${device}. Both places check packets from now on.`;
 export const countStepDetail =
   'Records the new hooks, then sets one flag of the device: each packet is counted once, before and after.';
-export const policyStepDetail = (primary: string, peer: string, isUnchanged: boolean): string =>
+export const formatPolicyStepDetail = (primary: string, peer: string, isUnchanged: boolean): string =>
   isUnchanged
     ? `Unchanged: primary ${primary}, peer ${peer}.`
     : `Primary ${primary}, peer ${peer}, set while both ends have programs, so that it applies to no packet.`;
-export const detachStepDetail = (family: HookFamily): string =>
-  `From ${hookNames(family)}, which is no longer needed. Foreign programs stay attached.`;
+export const formatDetachStepDetail = (family: HookFamily): string =>
+  `From ${formatHookNames(family)}, which is no longer needed. Foreign programs stay attached.`;

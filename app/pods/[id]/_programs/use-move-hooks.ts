@@ -3,9 +3,9 @@
 import { type QueryClient, useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Pod } from '../../../../contract/pod.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
-import { notify } from '../../../_components/toast.tsx';
-import { ApiError, callApi } from '../../../_lib/api.ts';
-import { movedDetail, movedTitle, programsText } from './text.ts';
+import { showToast } from '../../../_components/toast.tsx';
+import { ApiError, requestApi } from '../../../_lib/api.ts';
+import { formatHooksMovedDetail, formatHooksMovedTitle, programsText } from './text.ts';
 
 type To = HookPlacement['to'];
 
@@ -16,7 +16,7 @@ export function useMoveHooks(pod: Pod) {
 }
 
 async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
-  const moved = await callApi<Pod>(`/pods/${encodeURIComponent(pod.id)}/hooks`, {
+  const moved = await requestApi<Pod>(`/pods/${encodeURIComponent(pod.id)}/hooks`, {
     method: 'PUT',
     body: { to },
   });
@@ -25,17 +25,17 @@ async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
   void client.invalidateQueries({ queryKey: ['pod', pod.id, 'path'] });
   void client.invalidateQueries({ queryKey: ['events'] });
   const back: To = to === 'primary' ? 'device' : 'primary';
-  notify({
+  showToast({
     tone: 'done',
-    title: movedTitle(pod.name),
-    detail: movedDetail(moved.hooks),
+    title: formatHooksMovedTitle(pod.name),
+    detail: formatHooksMovedDetail(moved.hooks),
     action: { label: programsText.undo, run: () => void move(client, pod, back).catch(notifyFailure) },
   });
 }
 
 function notifyFailure(error: unknown): void {
   const hint = error instanceof ApiError ? error.hint : undefined;
-  notify({
+  showToast({
     tone: 'failed',
     title: error instanceof ApiError ? error.title : programsText.moveBackFailed,
     detail: `${error instanceof Error ? error.message : String(error)}${hint === undefined ? '' : ` ${hint}`}`,

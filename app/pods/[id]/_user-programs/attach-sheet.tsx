@@ -7,19 +7,19 @@ import { maxObjectFileSize } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
-import { Field, inputLook } from '../../../_components/field.tsx';
+import { FormField, inputClasses } from '../../../_components/field.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
-import { notify } from '../../../_components/toast.tsx';
+import { showToast } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
-import { hookDirection } from '../_path/hook-direction.ts';
+import { getHookDirection } from '../_path/hook-direction.ts';
 import {
-  attachedDetail,
-  attachedTitle,
-  directionDetail,
-  maxSizeReason,
-  placeDetail,
-  placeLabel,
+  directionDescriptions,
+  formatMaxObjectSizeReason,
+  formatProgramAttachedDetail,
+  formatProgramAttachedTitle,
+  formatProgramOrder,
+  programOrderDescriptions,
   userProgramsText,
 } from './text.ts';
 import { useAttachUserProgram } from './user-program-queries.ts';
@@ -30,7 +30,7 @@ const hooksOf = (pod: Pod): Hook[] => [
 ];
 
 /** Form that attaches a program of an object file to one of the pod's hooks. */
-export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
+export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const [hooks] = useState(() => hooksOf(pod));
   const [file, choose] = useState<File | null>(null);
   const [hook, setHook] = useState<Hook | undefined>(hooks[0]);
@@ -44,7 +44,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
       : file === null
         ? userProgramsText.chooseFile
         : file.size > maxObjectFileSize
-          ? maxSizeReason(maxObjectFileSize)
+          ? formatMaxObjectSizeReason(maxObjectFileSize)
           : null;
   const submit = async () => {
     if (file === null || hook === undefined) return;
@@ -57,7 +57,11 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
     };
     attach.mutate(wanted, {
       onSuccess: (program) => {
-        notify({ tone: 'done', title: attachedTitle(program.name), detail: attachedDetail(place, hook) });
+        showToast({
+          tone: 'done',
+          title: formatProgramAttachedTitle(program.name),
+          detail: formatProgramAttachedDetail(place, hook),
+        });
         close();
       },
     });
@@ -112,7 +116,7 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
               group="hook"
               checked={hook === each}
               choose={() => setHook(each)}
-              detail={directionDetail[hookDirection(each)]}
+              detail={directionDescriptions[getHookDirection(each)]}
             >
               <span className="code">{each}</span>
             </Choice>
@@ -124,21 +128,21 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
             group="place"
             checked={place === 'before'}
             choose={() => setPlace('before')}
-            detail={placeDetail.before}
+            detail={programOrderDescriptions.before}
           >
-            {placeLabel('before')}
+            {formatProgramOrder('before')}
           </Choice>
           <Choice
             group="place"
             checked={place === 'after'}
             choose={() => setPlace('after')}
-            detail={placeDetail.after}
+            detail={programOrderDescriptions.after}
           >
-            {placeLabel('after')}
+            {formatProgramOrder('after')}
           </Choice>
         </fieldset>
         <div className="grid grid-cols-2 gap-4 max-sm:grid-cols-1">
-          <Field label={userProgramsText.section} hint={userProgramsText.sectionHint}>
+          <FormField label={userProgramsText.section} hint={userProgramsText.sectionHint}>
             {(tied) => (
               <input
                 {...tied}
@@ -148,11 +152,11 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
                 maxLength={64}
                 autoComplete="off"
                 spellCheck={false}
-                className={inputLook}
+                className={inputClasses}
               />
             )}
-          </Field>
-          <Field label={userProgramsText.name} hint={userProgramsText.nameHint}>
+          </FormField>
+          <FormField label={userProgramsText.name} hint={userProgramsText.nameHint}>
             {(tied) => (
               <input
                 {...tied}
@@ -161,10 +165,10 @@ export function AttachSheet({ pod, close }: { pod: Pod; close: () => void }) {
                 maxLength={63}
                 autoComplete="off"
                 spellCheck={false}
-                className={inputLook}
+                className={inputClasses}
               />
             )}
-          </Field>
+          </FormField>
         </div>
         <p className="text-12 text-ink-2">{userProgramsText.lifetime}</p>
         {attach.error !== null && <ErrorNotice error={attach.error} title={userProgramsText.refused} />}

@@ -40,24 +40,24 @@ export const userProgramsText = {
   refused: 'The program was not attached',
 } as const;
 
-export const directionDetail: Record<Direction, string> = {
+export const directionDescriptions: Record<Direction, string> = {
   egress: 'packets from the pod',
   ingress: 'packets to the pod',
 };
 
-export const placeDetail: Record<UserProgramOrder, string> = {
+export const programOrderDescriptions: Record<UserProgramOrder, string> = {
   before: 'runs on each packet before it is counted and evaluated',
   after: 'runs only on packets Podlane passes; redirected packets never reach it',
 };
 
-export const placeLabel = (place: UserProgramOrder): string => `${place} Podlane’s`;
+export const formatProgramOrder = (place: UserProgramOrder): string => `${place} Podlane’s`;
 /** Order of execution on the hook, from 0. */
-export const positionLabel = (position: number): string =>
+export const formatRunPosition = (position: number): string =>
   position === 0 ? 'runs first' : `runs as number ${position + 1}`;
-export const attachedTitle = (name: string): string => `${name} attached`;
-export const attachedDetail = (place: UserProgramOrder, hook: Hook): string =>
-  `${placeLabel(place)} on ${hook}`;
-export const detachedTitle = (name: string): string => `${name} detached`;
-export const notDetachedTitle = (name: string): string => `${name} was not detached`;
-export const maxProgramsReason = (max: number): string => `A pod has at most ${max} custom programs.`;
-export const maxSizeReason = (bytes: number): string => `The object exceeds ${bytes / 1024} KiB.`;
+export const formatProgramAttachedTitle = (name: string): string => `${name} attached`;
+export const formatProgramAttachedDetail = (place: UserProgramOrder, hook: Hook): string =>
+  `${formatProgramOrder(place)} on ${hook}`;
+export const formatProgramDetachedTitle = (name: string): string => `${name} detached`;
+export const formatNotDetachedTitle = (name: string): string => `${name} was not detached`;
+export const formatMaxProgramsReason = (max: number): string => `A pod has at most ${max} custom programs.`;
+export const formatMaxObjectSizeReason = (bytes: number): string => `The object exceeds ${bytes / 1024} KiB.`;

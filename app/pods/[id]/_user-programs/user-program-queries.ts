@@ -3,7 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { NewUserProgram, UserProgram } from '../../../../contract/build.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { callApi } from '../../../_lib/api.ts';
+import { requestApi } from '../../../_lib/api.ts';
 
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/programs`;
 const keyOf = (id: string) => ['pod', id, 'programs'] as const;
@@ -12,7 +12,7 @@ const keyOf = (id: string) => ['pod', id, 'programs'] as const;
 export const useUserPrograms = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: keyOf(id),
-    queryFn: async ({ signal }) => (await callApi<{ items: UserProgram[] }>(pathOf(id), { signal })).items,
+    queryFn: async ({ signal }) => (await requestApi<{ items: UserProgram[] }>(pathOf(id), { signal })).items,
     enabled,
   });
 
@@ -31,7 +31,9 @@ function useChange<Wanted, Answer>(pod: Pod, ask: (wanted: Wanted) => Promise<An
 }
 
 export const useAttachUserProgram = (pod: Pod) =>
-  useChange(pod, (wanted: NewUserProgram) => callApi<UserProgram>(pathOf(pod.id), { body: wanted }));
+  useChange(pod, (wanted: NewUserProgram) => requestApi<UserProgram>(pathOf(pod.id), { body: wanted }));
 
 export const useDetachUserProgram = (pod: Pod) =>
-  useChange(pod, (number: number) => callApi<unknown>(`${pathOf(pod.id)}/${number}`, { method: 'DELETE' }));
+  useChange(pod, (number: number) =>
+    requestApi<unknown>(`${pathOf(pod.id)}/${number}`, { method: 'DELETE' }),
+  );

@@ -7,29 +7,31 @@ import { maxUserPrograms } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
-import { Skeleton } from '../../../_components/skeleton.tsx';
-import { notify } from '../../../_components/toast.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { clock } from '../../../_lib/format.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { ValueSkeleton } from '../../../_components/skeleton.tsx';
+import { showToast } from '../../../_components/toast.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import {
-  detachedTitle,
-  maxProgramsReason,
-  notDetachedTitle,
-  placeLabel,
-  positionLabel,
+  formatMaxProgramsReason,
+  formatNotDetachedTitle,
+  formatProgramDetachedTitle,
+  formatProgramOrder,
+  formatRunPosition,
   userProgramsText,
 } from './text.ts';
 import { useDetachUserProgram, useUserPrograms } from './user-program-queries.ts';
 
-const AttachSheet = lazy(async () => ({ default: (await import('./attach-sheet.tsx')).AttachSheet }));
+const AttachSheet = lazy(async () => ({
+  default: (await import('./attach-sheet.tsx')).AttachUserProgramSheet,
+}));
 
 /** Programs that users attached to this pod, and the buttons that attach and detach them. */
 export function UserProgramsSection({ pod }: { pod: Pod }) {
   const gone = pod.state === 'gone';
   const { data: programs, error, refetch } = useUserPrograms(pod.id, !gone);
   const [open, setOpen] = useState(false);
-  const missingRole = useMissingRole('admin');
+  const missingRole = useMissingRoleReason('admin');
   const reason = gone
     ? userProgramsText.podGone
     : pod.device === null
@@ -37,7 +39,7 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
       : pod.state === 'migrating'
         ? userProgramsText.migrating
         : (programs?.length ?? 0) >= maxUserPrograms
-          ? maxProgramsReason(maxUserPrograms)
+          ? formatMaxProgramsReason(maxUserPrograms)
           : missingRole;
   return (
     <section
@@ -81,7 +83,7 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
           </div>
         ) : (
           <span className="flex h-9 items-center">
-            <Skeleton className="w-80 max-w-full" />
+            <ValueSkeleton className="w-80 max-w-full" />
           </span>
         )}
       </div>
@@ -111,17 +113,17 @@ function UserLine({ pod, program, refused }: LineProps) {
       <span className="text-12 text-ink-2">
         {attached ? (
           <>
-            {placeLabel(place)}
-            {position !== null && `, ${positionLabel(position)}`}
+            {formatProgramOrder(place)}
+            {position !== null && `, ${formatRunPosition(position)}`}
           </>
         ) : (
           <span className="inline-flex items-center gap-1.5">
-            <WarningSign /> {userProgramsText.detachedByOthers}
+            <WarningIcon /> {userProgramsText.detachedByOthers}
           </span>
         )}
       </span>
       <span className="text-12 text-muted">
-        <span className="code">{section}</span>, by {actor}, {clock(Date.parse(attachedAt))}
+        <span className="code">{section}</span>, by {actor}, {formatClockTime(Date.parse(attachedAt))}
         {maps.length > 0 && (
           <>
             {userProgramsText.maps}{' '}
@@ -147,9 +149,9 @@ function Detach({ pod, program, refused }: LineProps) {
   const [isConfirming, setConfirming] = useState(false);
   const confirm = () =>
     detach.mutate(program.number, {
-      onSuccess: () => notify({ tone: 'done', title: detachedTitle(program.name) }),
+      onSuccess: () => showToast({ tone: 'done', title: formatProgramDetachedTitle(program.name) }),
       onError: ({ message }) =>
-        notify({ tone: 'failed', title: notDetachedTitle(program.name), detail: message }),
+        showToast({ tone: 'failed', title: formatNotDetachedTitle(program.name), detail: message }),
     });
   if (!isConfirming)
     return (

@@ -4,15 +4,15 @@ import { useState } from 'react';
 import type { NewBatchInput } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PodSummary } from '../../../../contract/pod.ts';
-import { KindBadge } from '../../../_components/kind.tsx';
+import { DeviceKindBadge } from '../../../_components/kind.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batch-queries.ts';
-import { type Options, startOptions } from './options.tsx';
-import { PlanFooter } from './plan-footer.tsx';
-import { PlanView } from './plan-view.tsx';
-import { RunFooter } from './run-footer.tsx';
-import { RunView } from './run-view.tsx';
-import { batchLabel, batchText, batchTitle } from './text.ts';
+import { type BatchFormOptions, defaultBatchFormOptions } from './options.tsx';
+import { BatchPlanFooter } from './plan-footer.tsx';
+import { BatchPlanView } from './plan-view.tsx';
+import { BatchRunFooter } from './run-footer.tsx';
+import { BatchRunView } from './run-view.tsx';
+import { batchText, formatBatchActionLabel, formatBatchTitle } from './text.ts';
 import type { BatchSheetControl } from './use-batch-sheet.ts';
 
 interface Props {
@@ -30,20 +30,20 @@ export function BatchSheet({ sheet, pods, started }: Props) {
 }
 
 function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
-  const [options, setOptions] = useState<Options>(startOptions);
+  const [options, setOptions] = useState<BatchFormOptions>(defaultBatchFormOptions);
   const wanted: NewBatchInput = { pods: pods.map(({ id }) => id), to, ...options };
   const { data: plan, error, refetch } = useBatchPlan(wanted);
   const start = useStartBatch();
-  const action = batchLabel(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
+  const action = formatBatchActionLabel(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={action}
       description={batchText.planDescription}
-      head={<KindBadge kind={to} />}
+      head={<DeviceKindBadge kind={to} />}
       footer={
-        <PlanFooter
+        <BatchPlanFooter
           plan={plan}
           action={action}
           pending={start.isPending}
@@ -59,7 +59,7 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
         />
       }
     >
-      <PlanView
+      <BatchPlanView
         plan={plan}
         error={start.error ?? error}
         retry={() => void refetch()}
@@ -72,22 +72,22 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
 
 function RunSheet({ id, sheet }: { id: string; sheet: BatchSheetControl }) {
   const { data: batch, error } = useBatch(id);
-  const title = batch ? batchTitle(batch) : error ? batchText.notFound : batchText.sheet;
+  const title = batch ? formatBatchTitle(batch) : error ? batchText.notFound : batchText.sheet;
   return (
     <Sheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={title}
       description={batchText.runDescription}
-      head={batch && <KindBadge kind={batch.to} />}
-      footer={batch && <RunFooter batch={batch} close={sheet.close} />}
+      head={batch && <DeviceKindBadge kind={batch.to} />}
+      footer={batch && <BatchRunFooter batch={batch} close={sheet.close} />}
     >
       {batch === undefined ? (
         <p className="p-6 text-ink-2" aria-busy={error === null}>
           {error === null ? batchText.reading : error.message}
         </p>
       ) : (
-        <RunView batch={batch} />
+        <BatchRunView batch={batch} />
       )}
     </Sheet>
   );

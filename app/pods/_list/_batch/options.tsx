@@ -4,22 +4,26 @@ import { type ReactNode, useId } from 'react';
 import type { NewBatch } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { maxBatchParallelism } from '../../../../contract/limits.ts';
-import { batchText, podsValue, recreateLabel } from './text.ts';
+import { batchText, formatBatchPodCount, formatRecreateOptionLabel } from './text.ts';
 
-export type Options = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
+export type BatchFormOptions = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
 
-export const startOptions: Options = { parallelism: 4, onUnhealthy: 'pause', recreate: false };
+export const defaultBatchFormOptions: BatchFormOptions = {
+  parallelism: 4,
+  onUnhealthy: 'pause',
+  recreate: false,
+};
 
 interface Props {
-  options: Options;
-  change: (change: Partial<Options>) => void;
+  options: BatchFormOptions;
+  change: (change: Partial<BatchFormOptions>) => void;
   /** Kind of the batch, and the number of pods that are on it already. */
   to: DeviceKind;
   skipped: number;
 }
 
 /** Form fields of a batch's options. */
-export function OptionFields({ options, change, to, skipped }: Props) {
+export function BatchOptionFields({ options, change, to, skipped }: Props) {
   return (
     <section aria-labelledby="options" className="border-line-1 border-b px-6 py-3 max-md:px-4">
       <h3 id="options" className="pb-1 font-semibold">
@@ -34,7 +38,7 @@ export function OptionFields({ options, change, to, skipped }: Props) {
       />
       {(skipped > 0 || options.recreate) && (
         <Switch
-          label={recreateLabel(to)}
+          label={formatRecreateOptionLabel(to)}
           detail={batchText.recreateDetail}
           on={options.recreate}
           change={(recreate) => change({ recreate })}
@@ -57,7 +61,7 @@ function Parallelism({ value, change }: { value: number; change: (value: number)
         value={value}
         onChange={({ target }) => change(Number(target.value))}
         className="w-40 accent-accent"
-        aria-valuetext={podsValue(value)}
+        aria-valuetext={formatBatchPodCount(value)}
       />
       <b className="w-5 font-semibold tabular-nums">{value}</b>
       <span className="text-12 text-muted">{value === 1 ? batchText.oneAtATime : batchText.atMost}</span>

@@ -1,6 +1,6 @@
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
-import { batchText, needsSlots } from './text.ts';
+import { batchText, formatNotEnoughSlots } from './text.ts';
 
 interface Props {
   plan: BatchPlan | undefined;
@@ -11,7 +11,7 @@ interface Props {
 }
 
 /** Footer of a batch's plan: cancel, and start the batch. */
-export function PlanFooter({ plan, action, pending, onConfirm, onCancel }: Props) {
+export function BatchPlanFooter({ plan, action, pending, onConfirm, onCancel }: Props) {
   return (
     <>
       <span className="min-w-0 flex-1 text-12 text-muted max-md:flex-none" role="status">
@@ -31,6 +31,6 @@ export function PlanFooter({ plan, action, pending, onConfirm, onCancel }: Props
 
 function statusText({ counts, slots, allowed }: BatchPlan): string {
   if (counts.waiting === 0) return batchText.noneMovable;
-  if (!allowed) return needsSlots(slots.needed, slots.free);
+  if (!allowed) return formatNotEnoughSlots(slots.needed, slots.free);
   return batchText.watched;
 }

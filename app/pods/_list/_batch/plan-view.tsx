@@ -3,20 +3,20 @@
 import type { BatchPlan } from '../../../../contract/batch.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
-import { OptionFields, type Options } from './options.tsx';
-import { PodLines } from './pod-lines.tsx';
-import { batchText, plannedStateLabel } from './text.ts';
+import { type BatchFormOptions, BatchOptionFields } from './options.tsx';
+import { BatchPodList } from './pod-lines.tsx';
+import { batchText, formatPlannedPodState } from './text.ts';
 
 interface Props {
   plan: BatchPlan | undefined;
   error: Error | null;
   retry: () => void;
-  options: Options;
-  change: (change: Partial<Options>) => void;
+  options: BatchFormOptions;
+  change: (change: Partial<BatchFormOptions>) => void;
 }
 
 /** Plan of a batch: its options, and the pods by what would happen to them. */
-export function PlanView({ plan, error, retry, options, change }: Props) {
+export function BatchPlanView({ plan, error, retry, options, change }: Props) {
   if (plan === undefined)
     return error === null ? (
       <SheetSkeleton lines={8} />
@@ -33,12 +33,12 @@ export function PlanView({ plan, error, retry, options, change }: Props) {
           <p className="text-ink-2">{error.message}</p>
         </div>
       )}
-      <OptionFields options={options} change={change} to={plan.to} skipped={plan.counts.skipped} />
-      <PodLines
+      <BatchOptionFields options={options} change={change} to={plan.to} skipped={plan.counts.skipped} />
+      <BatchPodList
         pods={plan.pods}
         to={plan.to}
         order={['refused', 'waiting', 'skipped']}
-        label={(state) => plannedStateLabel(state, plan.to)}
+        label={(state) => formatPlannedPodState(state, plan.to)}
       />
     </>
   );

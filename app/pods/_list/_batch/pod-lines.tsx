@@ -5,12 +5,12 @@ import { useId } from 'react';
 import type { BatchPod } from '../../../../contract/batch.ts';
 import type { BatchPodState } from '../../../../contract/batch-states.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { KindChange } from '../../../_components/kind.tsx';
+import { DeviceKindChangeLabel } from '../../../_components/kind.tsx';
 import { MigrationStepBar } from '../../../_components/migration-step-bar.tsx';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { count } from '../../../_lib/format.ts';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatCount } from '../../../_lib/format.ts';
 import { useMigration } from '../../../_lib/migration-queries.ts';
-import { splitName } from '../../../_lib/pod-queries.ts';
+import { splitPodName } from '../../../_lib/pod-queries.ts';
 import { batchText } from './text.ts';
 
 interface Props {
@@ -21,7 +21,7 @@ interface Props {
 }
 
 /** Pods of a batch grouped by state, each with its steps, reason and notes. */
-export function PodLines({ pods, to, order, label }: Props) {
+export function BatchPodList({ pods, to, order, label }: Props) {
   return order.map((state) => {
     const some = pods.filter((pod) => pod.state === state);
     return some.length === 0 ? null : <Group key={state} title={label(state)} pods={some} to={to} />;
@@ -34,7 +34,7 @@ function Group({ title, pods, to }: { title: string; pods: Props['pods']; to: De
     <section aria-labelledby={id} className="px-6 pb-3 max-md:px-4">
       <h3 id={id} className="flex h-8 items-center gap-2 border-line-1 border-b font-semibold">
         {title}
-        <span className="font-normal text-muted tabular-nums">{count(pods.length)}</span>
+        <span className="font-normal text-muted tabular-nums">{formatCount(pods.length)}</span>
       </h3>
       <ul>
         {pods.map((pod) => (
@@ -46,14 +46,14 @@ function Group({ title, pods, to }: { title: string; pods: Props['pods']; to: De
 }
 
 function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
-  const [own, generated] = splitName(pod.name);
+  const [own, generated] = splitPodName(pod.name);
   const hasFailed = pod.state === 'unhealthy' || pod.state === 'refused';
   const page = `/pods/${pod.namespace}.${pod.name}`;
   return (
     // Only visible lines are laid out, since a batch can have thousands of pods.
     <li className="border-line-1 border-b py-1 [contain-intrinsic-size:auto_29px] [content-visibility:auto]">
       <div className="flex min-h-5 items-center gap-x-3">
-        <KindChange from={pod.from} to={pod.state === 'skipped' ? pod.from : to} />
+        <DeviceKindChangeLabel from={pod.from} to={pod.state === 'skipped' ? pod.from : to} />
         <Link
           href={pod.migrationId === null ? page : `${page}?migration=${encodeURIComponent(pod.migrationId)}`}
           prefetch={false}
@@ -69,7 +69,7 @@ function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
       </div>
       {pod.reason !== null && (
         <p className={`flex items-start gap-1.5 text-12 ${hasFailed ? 'text-signal-text' : 'text-muted'}`}>
-          {hasFailed && <WarningSign />}
+          {hasFailed && <WarningIcon />}
           <span className="min-w-0 [overflow-wrap:anywhere]">
             {pod.reason}
             {pod.state === 'unhealthy' && (pod.moved ? batchText.onNewDevice : batchText.onOldDevice)}

@@ -8,7 +8,7 @@ const segments: [BatchPodState, string][] = [
 ];
 
 /** Progress bar of a batch: migrated, in progress and unhealthy pods. A text beside it says the same. */
-export function Progress({ counts, className }: { counts: BatchCounts; className: string }) {
+export function BatchProgressBar({ counts, className }: { counts: BatchCounts; className: string }) {
   const all = counts.waiting + segments.reduce((sum, [state]) => sum + counts[state], 0);
   let before = 0;
   return (

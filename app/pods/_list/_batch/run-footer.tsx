@@ -4,16 +4,16 @@ import { Pause, Play, RotateCcw, Square } from 'lucide-react';
 import type { Batch } from '../../../../contract/batch.ts';
 import { Button } from '../../../_components/button.tsx';
 import { type BatchCommand, useBatchCommand } from '../../../_lib/batch-queries.ts';
-import { clock } from '../../../_lib/format.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { batchText, retryLabel, startedBy } from './text.ts';
+import { formatClockTime } from '../../../_lib/format.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { batchText, formatBatchStartedBy, formatRetryUnhealthyLabel } from './text.ts';
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 
 /** Footer of a batch: the actions on it, and who started it and when. */
-export function RunFooter({ batch, close }: { batch: Batch; close: () => void }) {
+export function BatchRunFooter({ batch, close }: { batch: Batch; close: () => void }) {
   const { mutate, isPending, error } = useBatchCommand(batch.id);
-  const missingRole = useMissingRole('operator');
+  const missingRole = useMissingRoleReason('operator');
   const disabled = isPending || missingRole !== null;
   const send = (command: BatchCommand) => () => mutate(command);
   const { state, counts, endedAt } = batch;
@@ -25,7 +25,7 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
         role={error ? 'alert' : undefined}
       >
         {error?.message ??
-          `${missingRole === null || batch.endedAt !== null ? '' : `${missingRole} `}${startedBy(batch.number, batch.actor, clock(Date.parse(batch.startedAt)))}`}
+          `${missingRole === null || batch.endedAt !== null ? '' : `${missingRole} `}${formatBatchStartedBy(batch.number, batch.actor, formatClockTime(Date.parse(batch.startedAt)))}`}
       </span>
       <span className="ml-auto flex flex-wrap justify-end gap-3">
         {/* Stop keeps its position, so that it is not under the pointer after a click on Pause. */}
@@ -50,7 +50,7 @@ export function RunFooter({ batch, close }: { batch: Batch; close: () => void })
         {isHeld && counts.unhealthy > 0 && (
           <Button size="large" disabled={disabled} onClick={send({ act: 'resume', unhealthy: 'retry' })}>
             <RotateCcw {...icon} />
-            {retryLabel(counts.unhealthy)}
+            {formatRetryUnhealthyLabel(counts.unhealthy)}
           </Button>
         )}
         {isHeld && (

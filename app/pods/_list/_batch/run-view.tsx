@@ -3,30 +3,39 @@
 import type { ReactNode } from 'react';
 import type { Batch } from '../../../../contract/batch.ts';
 import type { BatchPodState } from '../../../../contract/batch-states.ts';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
-import { count, span } from '../../../_lib/format.ts';
-import { useNow } from '../../../_lib/use-now.ts';
-import { PodLines } from './pod-lines.tsx';
-import { Progress } from './progress.tsx';
-import { batchText, batchTitle, needsOperator, optionsLabel, podStateLabel, podStateLabels } from './text.ts';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { formatCount, formatElapsedTime } from '../../../_lib/format.ts';
+import { useCurrentTime } from '../../../_lib/use-now.ts';
+import { BatchPodList } from './pod-lines.tsx';
+import { BatchProgressBar } from './progress.tsx';
+import {
+  batchNeedsOperator,
+  batchPodStateLabels,
+  batchText,
+  formatBatchOptions,
+  formatBatchPodState,
+  formatBatchTitle,
+} from './text.ts';
 
-const order = Object.keys(podStateLabels) as BatchPodState[];
+const order = Object.keys(batchPodStateLabels) as BatchPodState[];
 
 /** A running or ended batch: its progress, why it waits, and its pods. */
-export function RunView({ batch }: { batch: Batch }) {
+export function BatchRunView({ batch }: { batch: Batch }) {
   const { counts, state, reason } = batch;
-  const trouble = needsOperator(batch);
+  const trouble = batchNeedsOperator(batch);
   return (
     <>
-      <Progress counts={counts} className="block w-full" />
+      <BatchProgressBar counts={counts} className="block w-full" />
       <dl className="grid grid-cols-4 border-line-1 border-b max-md:grid-cols-2">
-        <Counter label={batchText.migrated}>{count(counts.done)}</Counter>
-        <Counter label={batchText.inProgress}>{count(counts.running + counts.watched)}</Counter>
+        <Counter label={batchText.migrated}>{formatCount(counts.done)}</Counter>
+        <Counter label={batchText.inProgress}>{formatCount(counts.running + counts.watched)}</Counter>
         <Counter label={batch.endedAt === null ? batchText.waiting : batchText.notStarted}>
-          {count(counts.waiting)}
+          {formatCount(counts.waiting)}
         </Counter>
         <Counter label={batchText.unhealthy}>
-          <span className={counts.unhealthy > 0 ? 'text-signal-text' : ''}>{count(counts.unhealthy)}</span>
+          <span className={counts.unhealthy > 0 ? 'text-signal-text' : ''}>
+            {formatCount(counts.unhealthy)}
+          </span>
         </Counter>
       </dl>
       {state !== 'running' && state !== 'done' && (
@@ -34,7 +43,7 @@ export function RunView({ batch }: { batch: Batch }) {
           role="alert"
           className={`flex gap-3 border-b px-6 py-3 max-md:px-4 ${trouble ? 'border-signal bg-signal-wash' : 'border-line-2 bg-surface-2'}`}
         >
-          {trouble && <WarningSign className="mt-0.5 size-4" />}
+          {trouble && <WarningIcon className="mt-0.5 size-4" />}
           <div className="min-w-0">
             <p className="font-semibold">{batchText[state]}</p>
             {reason !== null && <p className="[overflow-wrap:anywhere]">{reason}</p>}
@@ -42,21 +51,28 @@ export function RunView({ batch }: { batch: Batch }) {
         </div>
       )}
       <p className="px-6 py-2 text-12 text-muted max-md:px-4">
-        {optionsLabel(batch)} {batch.endedAt === null ? batchText.elapsed : batchText.took}{' '}
+        {formatBatchOptions(batch)} {batch.endedAt === null ? batchText.elapsed : batchText.took}{' '}
         <Elapsed batch={batch} />
       </p>
       <p className="sr-only" role="status">
-        {state === 'running' ? '' : batchTitle(batch)}
+        {state === 'running' ? '' : formatBatchTitle(batch)}
       </p>
-      <PodLines pods={batch.pods} to={batch.to} order={order} label={(each) => podStateLabel(each, batch)} />
+      <BatchPodList
+        pods={batch.pods}
+        to={batch.to}
+        order={order}
+        label={(each) => formatBatchPodState(each, batch)}
+      />
     </>
   );
 }
 
 function Elapsed({ batch: { startedAt, endedAt } }: { batch: Batch }) {
-  const now = useNow();
+  const now = useCurrentTime();
   const until = endedAt === null ? now : Date.parse(endedAt);
-  return <span className="tabular-nums">{span(Math.max(0, until - Date.parse(startedAt)))}</span>;
+  return (
+    <span className="tabular-nums">{formatElapsedTime(Math.max(0, until - Date.parse(startedAt)))}</span>
+  );
 }
 
 function Counter({ label, children }: { label: string; children: ReactNode }) {

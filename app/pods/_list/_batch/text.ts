@@ -1,8 +1,8 @@
 import type { Batch, BatchPod, BatchSummary } from '../../../../contract/batch.ts';
 import type { BatchCounts, BatchPodState } from '../../../../contract/batch-states.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { count } from '../../../_lib/format.ts';
-import { podCountLabel } from '../text.ts';
+import { formatCount } from '../../../_lib/format.ts';
+import { formatPodCount } from '../text.ts';
 
 /** Texts of batches of migrations. */
 export const batchText = {
@@ -49,26 +49,27 @@ export const batchText = {
   stopped: 'Stopped: pods not started yet stay as they are.',
 } as const;
 
-export const recreateLabel = (kind: DeviceKind): string => `Also recreate pods already on ${kind}`;
-export const alreadyOnLabel = (kind: DeviceKind): string => `already on ${kind}`;
-export const needsSlots = (needed: number, free: number): string =>
+export const formatRecreateOptionLabel = (kind: DeviceKind): string =>
+  `Also recreate pods already on ${kind}`;
+export const formatAlreadyOnKind = (kind: DeviceKind): string => `already on ${kind}`;
+export const formatNotEnoughSlots = (needed: number, free: number): string =>
   `${needed} slots are needed during the batch, ${free} are free: reduce the parallelism.`;
-export const batchNumberLabel = (number: number): string => `Batch ${count(number)}`;
-export const stripTitle = (number: number, pods: number): string =>
-  `${batchNumberLabel(number)}, ${podCountLabel(pods)} to`;
-export const retryLabel = (pods: number): string => `Retry ${count(pods)} unhealthy`;
-export const startedBy = (number: number, actor: string, time: string): string =>
-  `${batchNumberLabel(number)} · by ${actor} · ${time}`;
-export const podsValue = (pods: number): string => podCountLabel(pods);
+export const formatBatchNumber = (number: number): string => `Batch ${formatCount(number)}`;
+export const formatBatchStripTitle = (number: number, pods: number): string =>
+  `${formatBatchNumber(number)}, ${formatPodCount(pods)} to`;
+export const formatRetryUnhealthyLabel = (pods: number): string => `Retry ${formatCount(pods)} unhealthy`;
+export const formatBatchStartedBy = (number: number, actor: string, time: string): string =>
+  `${formatBatchNumber(number)} · by ${actor} · ${time}`;
+export const formatBatchPodCount = (pods: number): string => formatPodCount(pods);
 /** Progress in words: `3 migrated, 2 in progress, 1 unhealthy`. */
-export const progressLabel = ({ done, running, watched, unhealthy }: BatchCounts): string =>
+export const formatBatchProgress = ({ done, running, watched, unhealthy }: BatchCounts): string =>
   [
-    `${count(done)} ${batchText.migrated}`,
-    ...(running + watched > 0 ? [`${count(running + watched)} ${batchText.inProgress}`] : []),
-    ...(unhealthy > 0 ? [`${count(unhealthy)} ${batchText.unhealthy}`] : []),
+    `${formatCount(done)} ${batchText.migrated}`,
+    ...(running + watched > 0 ? [`${formatCount(running + watched)} ${batchText.inProgress}`] : []),
+    ...(unhealthy > 0 ? [`${formatCount(unhealthy)} ${batchText.unhealthy}`] : []),
   ].join(', ');
 /** Options of a batch in words, without its duration. */
-export const optionsLabel = ({
+export const formatBatchOptions = ({
   parallelism,
   onUnhealthy,
 }: Pick<Batch, 'parallelism' | 'onUnhealthy'>): string =>
@@ -79,32 +80,32 @@ const recreates = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boo
   pods.length > 0 && pods.every(({ from }) => from === to);
 
 /** Label of the action that migrates these pods to a kind. */
-export function batchLabel(to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): string {
-  if (recreates(to, pods)) return `Recreate the ${to} devices of ${podCountLabel(pods.length)}`;
-  const many = pods.length === 0 ? '' : `${podCountLabel(pods.length)} `;
+export function formatBatchActionLabel(to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): string {
+  if (recreates(to, pods)) return `Recreate the ${to} devices of ${formatPodCount(pods.length)}`;
+  const many = pods.length === 0 ? '' : `${formatPodCount(pods.length)} `;
   return to === 'veth' ? `Fall back ${many}to veth` : `Promote ${many}to netkit`;
 }
 
 /** Number of pods of the batch that are or will be migrated. */
-export const podsToMigrate = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
+export const countPodsToMigrate = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
   counts.waiting + counts.running + counts.watched + counts.done + counts.unhealthy;
 
 /** Title of a batch's sheet by its state. */
-export function batchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
+export function formatBatchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
   const { state, to, counts, number, pods } = batch;
   if (state === 'done')
-    return `${podCountLabel(counts.done)} on ${recreates(to, pods) ? `new ${to} devices` : to}`;
+    return `${formatPodCount(counts.done)} on ${recreates(to, pods) ? `new ${to} devices` : to}`;
   if (state !== 'running') return `Batch ${number} is ${state}`;
   const verb = recreates(to, pods) ? 'Recreating' : to === 'veth' ? 'Falling back' : 'Promoting';
-  return `${verb} ${podCountLabel(podsToMigrate(batch))}`;
+  return `${verb} ${formatPodCount(countPodsToMigrate(batch))}`;
 }
 
 /** Returns true if the batch waits for an operator because something failed. */
-export const needsOperator = ({ state, counts }: Pick<BatchSummary, 'state' | 'counts'>): boolean =>
+export const batchNeedsOperator = ({ state, counts }: Pick<BatchSummary, 'state' | 'counts'>): boolean =>
   state === 'interrupted' || (state !== 'running' && state !== 'done' && counts.unhealthy > 0);
 
 /** Labels of the states of pods, in the order in which they are listed. */
-export const podStateLabels: Record<BatchPodState, string> = {
+export const batchPodStateLabels: Record<BatchPodState, string> = {
   unhealthy: 'unhealthy',
   running: 'migrating',
   watched: 'migrated, health check running',
@@ -115,11 +116,11 @@ export const podStateLabels: Record<BatchPodState, string> = {
 };
 
 /** Label of a pod's state; in an ended batch no pod is waiting. */
-export const podStateLabel = (state: BatchPodState, { endedAt }: Pick<Batch, 'endedAt'>): string =>
-  state === 'waiting' && endedAt !== null ? batchText.notStarted : podStateLabels[state];
+export const formatBatchPodState = (state: BatchPodState, { endedAt }: Pick<Batch, 'endedAt'>): string =>
+  state === 'waiting' && endedAt !== null ? batchText.notStarted : batchPodStateLabels[state];
 
 /** Label of the pods of a plan by what would happen to them. */
-export function plannedStateLabel(state: BatchPodState, to: DeviceKind): string {
+export function formatPlannedPodState(state: BatchPodState, to: DeviceKind): string {
   if (state === 'refused') return 'cannot be migrated';
-  return state === 'skipped' ? alreadyOnLabel(to) : 'to be migrated';
+  return state === 'skipped' ? formatAlreadyOnKind(to) : 'to be migrated';
 }

@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { WarningSign } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-sign.tsx';
 import { mapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
@@ -45,7 +45,7 @@ export function JsonField({ label, type, text, change, read }: Props) {
       <div id={`${id}-note`} className="mt-1 text-12 text-muted">
         {problem !== '' ? (
           <span className="flex items-center gap-1.5 text-signal-text">
-            <WarningSign /> {problem}
+            <WarningIcon /> {problem}
           </span>
         ) : (
           type !== undefined && <pre className="code whitespace-pre-wrap leading-[18px]">{type}</pre>

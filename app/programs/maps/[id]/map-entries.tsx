@@ -6,22 +6,22 @@ import { Button } from '../../../_components/button.tsx';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { FilterBar } from '../../../_components/filter-bar.tsx';
-import { FilterField } from '../../../_components/filter-field.tsx';
-import type { Column } from '../../../_components/table/column.ts';
+import { FilterTextField } from '../../../_components/filter-field.tsx';
+import type { TableColumn } from '../../../_components/table/column.ts';
 import { DataTable } from '../../../_components/table/data-table.tsx';
-import { count } from '../../../_lib/format.ts';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
-import { useUrlState } from '../../../_lib/use-url-state.ts';
-import { type EntryFilter, useEntries } from '../map-queries.ts';
+import { formatCount } from '../../../_lib/format.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
+import { type MapEntryFilter, useMapEntries } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 import { MapEntrySheet } from './map-entry-sheet.tsx';
-import { inlineValue } from './value-text.ts';
+import { formatInlineValue } from './value-text.ts';
 
-const parse = (query: URLSearchParams): EntryFilter => ({
+const parse = (query: URLSearchParams): MapEntryFilter => ({
   search: query.get('q') ?? '',
   filled: query.get('filled') === '1',
 });
-const query = ({ search, filled }: EntryFilter): string =>
+const query = ({ search, filled }: MapEntryFilter): string =>
   new URLSearchParams({
     ...(search === '' ? {} : { q: search }),
     ...(filled ? { filled: '1' } : {}),
@@ -31,12 +31,12 @@ const query = ({ search, filled }: EntryFilter): string =>
 type Opened = { entry: MapEntry } | 'new' | null;
 
 /** Entries of a map, loaded page by page and filtered by text. */
-export function MapEntries({ map }: { map: BpfMapDetail }) {
-  const [filter, change] = useUrlState(parse, query);
+export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
+  const [filter, change] = useUrlQueryState(parse, query);
   const search = useSettled(filter.search);
   const listed = map.notListed === null;
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage, isPlaceholderData } =
-    useEntries(map.id, { search, filled: filter.filled }, listed);
+    useMapEntries(map.id, { search, filled: filter.filled }, listed);
   const [opened, open] = useState<Opened>(null);
   const entries = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? null, [data]);
   const columns = useMemo(() => columnsOf((entry) => open({ entry })), []);
@@ -51,7 +51,7 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
   return (
     <>
       <FilterBar className="gap-x-3 gap-y-1">
-        <FilterField
+        <FilterTextField
           text={filter.search}
           change={(text) => change({ search: text })}
           label={mapsText.searchEntries}
@@ -84,7 +84,7 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
                 <Button onClick={() => change({ search: '', filled: false })}>{mapsText.clearSearch}</Button>
               }
             >
-              {mapsText.scannedEntries(count(scanned))}
+              {mapsText.scannedEntries(formatCount(scanned))}
             </EmptyState>
           )}
         </div>
@@ -109,8 +109,8 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
         {entries !== null && entries.length > 0 && (
           <span role="status" className="tabular-nums">
             {mapsText.shownScanned(
-              count(entries.length),
-              count(scanned),
+              formatCount(entries.length),
+              formatCount(scanned),
               !hasNextPage ? mapsText.allScanned : '',
             )}
           </span>
@@ -124,7 +124,7 @@ export function MapEntries({ map }: { map: BpfMapDetail }) {
   );
 }
 
-function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
+function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
   return [
     {
       key: 'key',
@@ -147,7 +147,8 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
       label: mapsText.value,
       cell: (entry) => (
         <span className="code text-ink-2">
-          {entry.unread ?? (entry.cpus === null ? inlineValue(entry.value) : inlineValue(entry.cpus))}
+          {entry.unread ??
+            (entry.cpus === null ? formatInlineValue(entry.value) : formatInlineValue(entry.cpus))}
         </span>
       ),
     },
@@ -156,7 +157,7 @@ function columnsOf(open: (entry: MapEntry) => void): Column<MapEntry>[] {
 
 /** Button to add an entry, or the reason why the map is read-only. */
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
-  const lacks = useMissingRole('admin');
+  const lacks = useMissingRoleReason('admin');
   if (map.notEditable !== null)
     return <p className="max-w-160 py-1 text-12 text-muted">{mapsText.readOnlyBecause(map.notEditable)}</p>;
   if (lacks !== null) return <p className="text-12 text-muted">{mapsText.readOnly(lacks)}</p>;

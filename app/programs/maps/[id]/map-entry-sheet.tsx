@@ -6,14 +6,14 @@ import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
-import { notify } from '../../../_components/toast.tsx';
-import { useMissingRole } from '../../../_lib/session-queries.ts';
+import { showToast } from '../../../_components/toast.tsx';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';
-import { useDeleteEntry, useWriteEntry } from '../map-queries.ts';
+import { useDeleteMapEntry, useWriteMapEntry } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 import { JsonField, parseJson } from './json-field.tsx';
-import { hexLines } from './value-text.ts';
-import { ValueTree } from './value-tree.tsx';
+import { formatHexLines } from './value-text.ts';
+import { MapValueTree } from './value-tree.tsx';
 
 interface Props {
   map: BpfMapDetail;
@@ -26,13 +26,13 @@ const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** Sheet of an entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
 export function MapEntrySheet({ map, entry, close }: Props) {
-  const lacks = useMissingRole('admin');
+  const lacks = useMissingRoleReason('admin');
   const editable = map.notEditable === null && lacks === null && entry?.unread == null;
   const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
   const [value, setValue] = useState(() => (entry === null ? '' : json(entry.value)));
   const [editing, edit] = useState(entry === null);
-  const write = useWriteEntry(map.id);
-  const remove = useDeleteEntry(map.id);
+  const write = useWriteMapEntry(map.id);
+  const remove = useDeleteMapEntry(map.id);
   const [sure, setSure] = useState(false);
   const read = { key: parseJson(key), value: parseJson(value) };
   const error = write.error ?? remove.error;
@@ -42,7 +42,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
       { key: read.key.value, value: read.value.value },
       {
         onSuccess: () => {
-          notify({ tone: 'done', title: entry === null ? mapsText.entryAdded : mapsText.entryWritten });
+          showToast({ tone: 'done', title: entry === null ? mapsText.entryAdded : mapsText.entryWritten });
           close();
         },
       },
@@ -52,7 +52,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
     if (entry === null) return;
     remove.mutate(entry.keyHex, {
       onSuccess: () => {
-        notify({ tone: 'done', title: mapsText.entryDeleted });
+        showToast({ tone: 'done', title: mapsText.entryDeleted });
         close();
       },
     });
@@ -129,7 +129,7 @@ function EntryView({ map, entry }: { map: BpfMapDetail; entry: MapEntry }) {
   return (
     <>
       <Part title={mapsText.keyLabel} note={map.keyType?.name} copy={json(entry.key)}>
-        <ValueTree value={entry.key} />
+        <MapValueTree value={entry.key} />
         <Hex hex={entry.keyHex} />
       </Part>
       {entry.unread !== null ? (
@@ -138,14 +138,14 @@ function EntryView({ map, entry }: { map: BpfMapDetail; entry: MapEntry }) {
         </Part>
       ) : entry.cpus === null ? (
         <Part title={mapsText.valueLabel} note={map.valueType?.name} copy={json(entry.value)}>
-          <ValueTree value={entry.value} />
+          <MapValueTree value={entry.value} />
           <Hex hex={entry.valueHex} />
         </Part>
       ) : (
         entry.cpus.map((value, cpu) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the CPU
           <Part key={cpu} title={mapsText.cpuValue(cpu)} note={map.valueType?.name} copy={json(value)}>
-            <ValueTree value={value} />
+            <MapValueTree value={value} />
           </Part>
         ))
       )}
@@ -176,7 +176,7 @@ function Part({ title, note, copy, children }: PartProps) {
 
 /** Raw bytes in hexadecimal, collapsed. */
 function Hex({ hex }: { hex: string }) {
-  const lines = hexLines(hex);
+  const lines = formatHexLines(hex);
   return (
     <details className="mt-1.5 text-12">
       <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">

@@ -5,26 +5,26 @@ import Link from 'next/link';
 import type { BpfMapDetail } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
-import { Fact, Facts } from '../../../_components/fact.tsx';
-import { bytes, count } from '../../../_lib/format.ts';
-import { HeadTitle } from '../../_components/head-title.tsx';
-import { Owner } from '../../_components/owner.tsx';
-import { programName, usePrograms } from '../../program-queries.ts';
-import { mapName } from '../_list/map-columns.tsx';
-import { exportPath } from '../map-queries.ts';
+import { LabeledFact, LabeledFactList } from '../../../_components/fact.tsx';
+import { formatByteSize, formatCount } from '../../../_lib/format.ts';
+import { ObjectHeaderTitle } from '../../_components/head-title.tsx';
+import { BpfOwnerLabel } from '../../_components/owner.tsx';
+import { formatProgramName, usePrograms } from '../../program-queries.ts';
+import { formatMapName } from '../_list/map-columns.tsx';
+import { mapExportPath } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 
 /** Header of a map's page: owner, size, types and programs that use it. */
-export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
+export function MapPageHeader({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
   const flags = [...map.flagNames, ...(map.frozen ? ['frozen'] : [])];
   return (
     <header className="border-line-1 border-b px-(--gutter) py-3">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <HeadTitle name={mapName(map)} type={map.type} gone={gone ? 'gone' : null} />
+        <ObjectHeaderTitle name={formatMapName(map)} type={map.type} gone={gone ? 'gone' : null} />
         <span className="flex-1" />
         {map.notListed === null && !gone && (
           <Button asChild>
-            <a href={exportPath(map.id)} download={`map-${map.id}-${map.name}.json`}>
+            <a href={mapExportPath(map.id)} download={`map-${map.id}-${map.name}.json`}>
               <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
               {mapsText.exportAsJson}
             </a>
@@ -32,29 +32,31 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
         )}
       </div>
       <div className="mt-1">
-        <Facts>
-          <Fact label={mapsText.id}>{map.id}</Fact>
-          <Fact label={mapsText.owner}>
-            <Owner owner={map.owner} />
-          </Fact>
-          <Fact label={mapsText.entriesLabel}>{entriesText(map)}</Fact>
-          <Fact label={mapsText.keyTypeLabel}>{map.keyBytes} B</Fact>
-          <Fact label={mapsText.value}>
-            {mapsText.valueSize(count(map.valueBytes), map.perCpu ? mapsText.perCpu : '')}
-          </Fact>
-          {map.memoryBytes !== null && <Fact label={mapsText.memory}>{bytes(map.memoryBytes)}</Fact>}
+        <LabeledFactList>
+          <LabeledFact label={mapsText.id}>{map.id}</LabeledFact>
+          <LabeledFact label={mapsText.owner}>
+            <BpfOwnerLabel owner={map.owner} />
+          </LabeledFact>
+          <LabeledFact label={mapsText.entriesLabel}>{entriesText(map)}</LabeledFact>
+          <LabeledFact label={mapsText.keyTypeLabel}>{map.keyBytes} B</LabeledFact>
+          <LabeledFact label={mapsText.value}>
+            {mapsText.valueSize(formatCount(map.valueBytes), map.perCpu ? mapsText.perCpu : '')}
+          </LabeledFact>
+          {map.memoryBytes !== null && (
+            <LabeledFact label={mapsText.memory}>{formatByteSize(map.memoryBytes)}</LabeledFact>
+          )}
           {flags.length > 0 && (
-            <Fact label={mapsText.flags}>
+            <LabeledFact label={mapsText.flags}>
               <span className="code">{flags.join(' ')}</span>
-            </Fact>
+            </LabeledFact>
           )}
           <UsedBy ids={map.programIds} />
           {map.pins.map((pin) => (
-            <Fact key={pin} label={mapsText.pinnedAt}>
+            <LabeledFact key={pin} label={mapsText.pinnedAt}>
               <span className="code break-all">{pin}</span>
-            </Fact>
+            </LabeledFact>
           ))}
-        </Facts>
+        </LabeledFactList>
       </div>
       <Types map={map} />
     </header>
@@ -62,28 +64,32 @@ export function MapHead({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
 }
 
 function entriesText({ entries, entriesAtLeast, maxEntries }: BpfMapDetail): string {
-  if (entries === null) return mapsText.upTo(count(maxEntries));
-  return mapsText.entryCount(entriesAtLeast ? mapsText.atLeast : '', count(entries), count(maxEntries));
+  if (entries === null) return mapsText.upTo(formatCount(maxEntries));
+  return mapsText.entryCount(
+    entriesAtLeast ? mapsText.atLeast : '',
+    formatCount(entries),
+    formatCount(maxEntries),
+  );
 }
 
 function UsedBy({ ids }: { ids: readonly number[] }) {
   const { data } = usePrograms();
-  if (ids.length === 0) return <Fact label={mapsText.usedBy}>{mapsText.noProgram}</Fact>;
+  if (ids.length === 0) return <LabeledFact label={mapsText.usedBy}>{mapsText.noProgram}</LabeledFact>;
   return (
-    <Fact label={mapsText.usedBy}>
+    <LabeledFact label={mapsText.usedBy}>
       {ids.slice(0, 6).map((id, index) => {
         const program = data?.items.find((each) => each.id === id);
         return (
           <span key={id}>
             {index > 0 && ', '}
             <Link href={`/programs/${id}`} prefetch={false} className="link">
-              {program === undefined ? mapsText.program(id) : programName(program)}
+              {program === undefined ? mapsText.program(id) : formatProgramName(program)}
             </Link>
           </span>
         );
       })}
       {ids.length > 6 && mapsText.andMorePrograms(ids.length - 6)}
-    </Fact>
+    </LabeledFact>
   );
 }
 

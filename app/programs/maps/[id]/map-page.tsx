@@ -1,12 +1,12 @@
 'use client';
 
-import { MissingResource } from '../../../_components/missing-resource.tsx';
+import { MissingResourceNotice } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { HeadSkeleton } from '../../_components/head-skeleton.tsx';
+import { ObjectHeaderSkeleton } from '../../_components/head-skeleton.tsx';
 import { useMap } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
-import { MapEntries } from './map-entries.tsx';
-import { MapHead } from './map-head.tsx';
+import { MapEntriesSection } from './map-entries.tsx';
+import { MapPageHeader } from './map-head.tsx';
 
 /** Page of a map: header and entries. */
 export function MapPage({ id }: { id: number }) {
@@ -15,15 +15,15 @@ export function MapPage({ id }: { id: number }) {
   if (map !== undefined)
     return (
       <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
-        <MapHead map={map} gone={missing} />
-        <MapEntries map={map} />
+        <MapPageHeader map={map} gone={missing} />
+        <MapEntriesSection map={map} />
       </div>
     );
-  if (error === null) return <HeadSkeleton what="map" />;
+  if (error === null) return <ObjectHeaderSkeleton what="map" />;
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">{mapsText.mapTitle(id)}</h1>
-      <MissingResource
+      <MissingResourceNotice
         error={error}
         gone={missing ? mapsText.mapNotFound : null}
         list={{ href: '/programs/maps', words: mapsText.allMaps }}

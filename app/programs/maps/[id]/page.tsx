@@ -10,6 +10,6 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
   return { title: mapsText.mapTitleOf((await params).id) };
 }
 
-export default async function Page({ params }: Props) {
+export default async function ProgramsMapsDetailRoute({ params }: Props) {
   return <MapPage id={Number((await params).id)} />;
 }

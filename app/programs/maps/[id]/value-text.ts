@@ -1,15 +1,15 @@
 /** Formats a map value on one line, e.g. `{packets: 12, bytes: 3400}`; strings are quoted. */
-export function inlineValue(value: unknown): string {
-  if (Array.isArray(value)) return `[${runs(value.map(inlineValue)).join(', ')}]`;
+export function formatInlineValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${runs(value.map(formatInlineValue)).join(', ')}]`;
   if (typeof value === 'object' && value !== null)
     return `{${Object.entries(value)
-      .map(([name, each]) => `${name}: ${inlineValue(each)}`)
+      .map(([name, each]) => `${name}: ${formatInlineValue(each)}`)
       .join(', ')}}`;
-  return scalarText(value);
+  return formatScalarValue(value);
 }
 
 /** Formats a scalar. Strings that look like names or numbers are not quoted, so that enum constants read well. */
-export function scalarText(value: unknown): string {
+export function formatScalarValue(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
 }
@@ -26,8 +26,9 @@ function runs(texts: readonly string[]): string[] {
   return told;
 }
 
-export const isComposite = (value: unknown): value is object => typeof value === 'object' && value !== null;
+export const isCompositeValue = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null;
 
 /** Formats bytes in hexadecimal, sixteen per line, like `hexdump`. */
-export const hexLines = (hex: string): string[] =>
+export const formatHexLines = (hex: string): string[] =>
   (hex.match(/.{1,32}/g) ?? []).map((line) => (line.match(/../g) ?? []).join(' '));

@@ -1,12 +1,13 @@
 import { mapsText } from '../text.ts';
-import { inlineValue, isComposite, scalarText } from './value-text.ts';
+import { formatInlineValue, formatScalarValue, isCompositeValue } from './value-text.ts';
 
 /** Limit of rendered members. */
 const shown = 256;
 
 /** Renders a typed value, one member per line; members without nested structures stand on one line. */
-export function ValueTree({ value }: { value: unknown }) {
-  if (!isComposite(value)) return <span className="code [overflow-wrap:anywhere]">{scalarText(value)}</span>;
+export function MapValueTree({ value }: { value: unknown }) {
+  if (!isCompositeValue(value))
+    return <span className="code [overflow-wrap:anywhere]">{formatScalarValue(value)}</span>;
   const members = Array.isArray(value)
     ? value.map((each, index): [string, unknown] => [`[${index}]`, each])
     : Object.entries(value);
@@ -20,12 +21,12 @@ export function ValueTree({ value }: { value: unknown }) {
         >
           <dt className="code text-muted">{name}</dt>
           <dd className="min-w-0">
-            {isComposite(each) && Object.values(each).some(isComposite) ? (
-              <ValueTree value={each} />
-            ) : isComposite(each) && !Array.isArray(each) ? (
-              <ValueTree value={each} />
+            {isCompositeValue(each) && Object.values(each).some(isCompositeValue) ? (
+              <MapValueTree value={each} />
+            ) : isCompositeValue(each) && !Array.isArray(each) ? (
+              <MapValueTree value={each} />
             ) : (
-              <span className="code [overflow-wrap:anywhere]">{inlineValue(each)}</span>
+              <span className="code [overflow-wrap:anywhere]">{formatInlineValue(each)}</span>
             )}
           </dd>
         </div>

@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import type { BpfMap } from '../../../../contract/map.ts';
 import { SiNumber } from '../../../_components/number.tsx';
-import type { Column } from '../../../_components/table/column.ts';
-import { count } from '../../../_lib/format.ts';
-import { Owner } from '../../_components/owner.tsx';
-import { ownerText } from '../../program-queries.ts';
+import type { TableColumn } from '../../../_components/table/column.ts';
+import { formatCount } from '../../../_lib/format.ts';
+import { BpfOwnerLabel } from '../../_components/owner.tsx';
+import { formatBpfOwner } from '../../program-queries.ts';
 import { mapsText } from '../text.ts';
 
 export const mapSortKeys = [
@@ -22,11 +22,12 @@ export const mapSortKeys = [
 ] as const;
 export type MapSortKey = (typeof mapSortKeys)[number];
 
-export const mapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string => (name === '' ? `#${id}` : name);
+export const formatMapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string =>
+  name === '' ? `#${id}` : name;
 
-const whole = (value: number) => <span className="tabular-nums">{count(value)}</span>;
+const whole = (value: number) => <span className="tabular-nums">{formatCount(value)}</span>;
 
-export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
+export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
   {
     key: 'id',
     label: mapsText.id,
@@ -41,7 +42,7 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
     label: mapsText.map,
     width: 'w-[190px] max-md:w-auto',
     head: true,
-    sort: mapName,
+    sort: formatMapName,
     cell: (map) => (
       <Link
         href={`/programs/maps/${map.id}`}
@@ -49,7 +50,7 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
         data-row-link
         className="code font-semibold after:absolute after:inset-0 focus-visible:outline-none"
       >
-        {mapName(map)}
+        {formatMapName(map)}
       </Link>
     ),
   },
@@ -64,8 +65,8 @@ export const mapColumns: readonly Column<BpfMap, MapSortKey>[] = [
     key: 'owner',
     label: mapsText.owner,
     from: 'max-md:hidden',
-    sort: ({ owner }) => ownerText(owner),
-    cell: ({ owner }) => <Owner owner={owner} />,
+    sort: ({ owner }) => formatBpfOwner(owner),
+    cell: ({ owner }) => <BpfOwnerLabel owner={owner} />,
   },
   {
     key: 'flags',

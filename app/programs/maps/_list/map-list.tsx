@@ -2,27 +2,27 @@
 
 import type { BpfMap } from '../../../../contract/map.ts';
 import { EmptyState } from '../../../_components/empty-state.tsx';
-import { useUrlState } from '../../../_lib/use-url-state.ts';
-import { listFilter } from '../../_components/list-filter.ts';
-import { OwnedList } from '../../_components/owned-list.tsx';
-import { ownerText } from '../../program-queries.ts';
+import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
+import { createObjectListFilterParser } from '../../_components/list-filter.ts';
+import { ObjectListPage } from '../../_components/owned-list.tsx';
+import { formatBpfOwner } from '../../program-queries.ts';
 import { useMaps } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 import { mapColumns, mapSortKeys } from './map-columns.tsx';
 
-const { parse, query } = listFilter(mapSortKeys, 'default');
+const { parse, query } = createObjectListFilterParser(mapSortKeys, 'default');
 
 const texts = (map: BpfMap) => [
-  ...[map.name, map.type, ownerText(map.owner), ...map.flagNames, ...map.pins],
+  ...[map.name, map.type, formatBpfOwner(map.owner), ...map.flagNames, ...map.pins],
   ...map.holders.map(({ name, pid }) => `${name} ${pid}`),
 ];
 
 /** Page of all eBPF maps on the node. */
 export function MapListPage() {
   const { data, error, refetch } = useMaps();
-  const [view, change] = useUrlState(parse, query);
+  const [view, change] = useUrlQueryState(parse, query);
   return (
-    <OwnedList
+    <ObjectListPage
       what={mapsText.mapsNoun}
       title={mapsText.maps}
       placeholder={mapsText.mapFilterPlaceholder}
