@@ -9,7 +9,7 @@ import { startEventCacheSync } from '../_lib/event-queries.ts';
 import { startMigrationCacheSync } from '../_lib/migration-queries.ts';
 import { startPodCacheSync } from '../_lib/pod-queries.ts';
 import { startRuleCacheSync } from '../_lib/rule-queries.ts';
-import { startTimeSeries } from '../_lib/time-series/store.ts';
+import { startTimeSeries } from '../_lib/time-series/sample-store.ts';
 import { sharedText } from '../_text/shared.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { ToastContainer } from './toast.tsx';

@@ -5,8 +5,8 @@ import { useSyncExternalStore } from 'react';
 import { formatElapsedTime } from '../_lib/format.ts';
 import { getLiveConnection, type LiveConnectionStatus } from '../_lib/live-connection.ts';
 import { useNodeInfo } from '../_lib/node-queries.ts';
-import { getLastFrameAge, sampleStaleAfterMs } from '../_lib/time-series/store.ts';
-import { useCurrentTime } from '../_lib/use-now.ts';
+import { getLastFrameAge, sampleStaleAfterMs } from '../_lib/time-series/sample-store.ts';
+import { useCurrentTime } from '../_lib/use-current-time.ts';
 import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 

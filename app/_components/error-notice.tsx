@@ -1,6 +1,6 @@
 import { ApiError } from '../_lib/api.ts';
 import { VerifierErrorDetails } from './verifier-error.tsx';
-import { WarningIcon } from './warning-sign.tsx';
+import { WarningIcon } from './warning-icon.tsx';
 
 /** Shows an API error with its detail, hint and verifier output. `title` is the fallback if the error has none. */
 export function ErrorNotice({ error, title }: { error: Error; title: string }) {

@@ -1,4 +1,4 @@
-import { FormField, inputClasses } from './field.tsx';
+import { FormField, inputClasses } from './form-field.tsx';
 
 interface SelectFieldProps {
   label: string;

@@ -1,4 +1,4 @@
-import { deviceKindColorClass } from './kind.tsx';
+import { deviceKindColorClass } from './device-kind.tsx';
 import { sparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {

@@ -1,5 +1,5 @@
 import type { ComponentProps } from 'react';
-import { FormField, inputClasses } from './field.tsx';
+import { FormField, inputClasses } from './form-field.tsx';
 
 interface TextFieldProps
   extends Pick<

@@ -4,8 +4,8 @@ import { CircleCheck, Info, X } from 'lucide-react';
 import { Toast } from 'radix-ui';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
-import type { OpenToast } from './notice.ts';
-import { WarningIcon } from './warning-sign.tsx';
+import type { OpenToast } from './toast-message.ts';
+import { WarningIcon } from './warning-icon.tsx';
 
 interface ToastListProps {
   notices: readonly OpenToast[];

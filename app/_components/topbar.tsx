@@ -4,7 +4,7 @@ import Link from 'next/link';
 import { useNodeInfo } from '../_lib/node-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 import { MainNav } from './main-nav.tsx';
-import { SampleArrivalTimeline } from './sample-ruler.tsx';
+import { SampleArrivalTimeline } from './sample-arrival-timeline.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 

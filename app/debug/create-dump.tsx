@@ -6,7 +6,7 @@ import { defaultDumpSize } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
-import { FormField, inputClasses } from '../_components/field.tsx';
+import { FormField, inputClasses } from '../_components/form-field.tsx';
 import { useCreateDump } from '../_lib/dump-queries.ts';
 import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';

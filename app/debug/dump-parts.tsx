@@ -1,6 +1,6 @@
 import { Check, CircleDashed, CircleDot } from 'lucide-react';
 import type { DumpPart } from '../../contract/dump.ts';
-import { WarningIcon } from '../_components/warning-sign.tsx';
+import { WarningIcon } from '../_components/warning-icon.tsx';
 import { formatByteSize } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { PodListPage } from './_list/pods.tsx';
+import { PodListPage } from './_list/pod-list-page.tsx';
 
 export const metadata: Metadata = { title: 'Pods' };
 

@@ -2,7 +2,7 @@
 
 import type { NodeGuard } from '../../contract/guard.ts';
 import { ErrorState } from '../_components/error-state.tsx';
-import { GuardThresholdForm } from '../_components/guard-form.tsx';
+import { GuardThresholdForm } from '../_components/guard-threshold-form.tsx';
 import { ValueSkeleton } from '../_components/skeleton.tsx';
 import { useNodeGuard, useSetNodeGuard } from '../_lib/guard-queries.ts';
 import { settingsText } from './text.ts';

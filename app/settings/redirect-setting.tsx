@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { NodeSettings } from '../../contract/settings.ts';
 import { ErrorState } from '../_components/error-state.tsx';
 import { ValueSkeleton } from '../_components/skeleton.tsx';
-import { WarningIcon } from '../_components/warning-sign.tsx';
+import { WarningIcon } from '../_components/warning-icon.tsx';
 import { requestApi } from '../_lib/api.ts';
 import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../_lib/use-optimistic-switch.ts';

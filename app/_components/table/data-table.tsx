@@ -3,11 +3,11 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { ValueSkeleton } from '../skeleton.tsx';
-import { sortTableRows, type TableColumn, type TableSorting } from './column.ts';
+import { sortTableRows, type TableColumn, type TableSorting } from './table-column.ts';
 import { TableRowSpacer } from './row-spacer.tsx';
-import { useStableRowOrder } from './use-held-order.ts';
+import { useStableRowOrder } from './use-stable-row-order.ts';
 import { useTableKeyboard } from './use-table-keys.ts';
-import { useVirtualTableRows } from './use-visible-rows.ts';
+import { useVirtualTableRows } from './use-virtual-rows.ts';
 
 interface DataTableProps<Row, Key extends string> {
   label: string;

@@ -1,6 +1,6 @@
 import { sharedText } from '../../_text/shared.ts';
 import { KeyboardKey } from '../button.tsx';
-import { WarningIcon } from '../warning-sign.tsx';
+import { WarningIcon } from '../warning-icon.tsx';
 
 interface TableFooterProps {
   /** Keys other than those that move between rows. */

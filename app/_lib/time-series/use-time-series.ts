@@ -4,7 +4,7 @@ import { useSyncExternalStore } from 'react';
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { NodeSample } from '../../../contract/node.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
-import { onHalfSecondTick } from '../use-now.ts';
+import { onHalfSecondTick } from '../use-current-time.ts';
 import type { PodRates } from './rates.ts';
 import {
   getLastFrameAge,
@@ -15,7 +15,7 @@ import {
   onSampleFrame,
   podTimeSeries,
   sampleStaleAfterMs,
-} from './store.ts';
+} from './sample-store.ts';
 
 /** Reads a value from the store after every frame; renders only when the value differs. */
 export function useTimeSeriesValue<T>(read: () => T, serverValue: T): T {

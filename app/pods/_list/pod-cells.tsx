@@ -4,12 +4,12 @@ import Link from 'next/link';
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
-import { DropRateNumber, SiNumber } from '../../_components/number.tsx';
+import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitPodName } from '../../_lib/pod-queries.ts';
-import { podTimeSeries } from '../../_lib/time-series/store.ts';
+import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import { useFrameCount, usePodRate, usePodTotal } from '../../_lib/time-series/use-time-series.ts';
-import { PodConditionCell } from './attention.tsx';
+import { PodConditionCell } from './pod-condition-cell.tsx';
 import { listText } from './text.ts';
 
 /** Name of a pod, linked to its page, with its conditions in narrow windows. */

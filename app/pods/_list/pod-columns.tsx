@@ -2,12 +2,12 @@
 
 import type { CounterRateName } from '../../../contract/counters.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { DeviceKindLabel } from '../../_components/kind.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
-import { podTimeSeries } from '../../_lib/time-series/store.ts';
+import { DeviceKindLabel } from '../../_components/device-kind.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
+import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import { PodAddressCell } from './address-cell.tsx';
-import { PodConditionCell } from './attention.tsx';
-import { computeAddressSortKey, type PodSortKey } from './list-view.ts';
+import { PodConditionCell } from './pod-condition-cell.tsx';
+import { computeAddressSortKey, type PodSortKey } from './pod-list-view.ts';
 import {
   PodDropRateCell,
   PodNameCell,
@@ -15,7 +15,7 @@ import {
   PodRateSparkline,
   PodRequestCountCell,
 } from './pod-cells.tsx';
-import { RowSelectCheckbox } from './select-box.tsx';
+import { RowSelectCheckbox } from './row-select-checkbox.tsx';
 import { formatSelectPodLabel, listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
 

@@ -3,17 +3,17 @@
 import { useMemo } from 'react';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
-import { podTimeSeries } from '../../_lib/time-series/store.ts';
+import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import {
   usePodsAreStale,
   useSamplesAreStale,
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
-import { isPodSortKey, type PodListView } from './list-view.ts';
+import { isPodSortKey, type PodListView } from './pod-list-view.ts';
 import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
 import { listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
-import { useResortTrigger } from './use-sort-interval.ts';
+import { useResortTrigger } from './use-resort-trigger.ts';
 
 interface PodTableProps {
   /** Pods that the filter leaves; null while they are loading. */

@@ -3,7 +3,7 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
-import { DeviceKindIcon } from '../../_components/kind.tsx';
+import { DeviceKindIcon } from '../../_components/device-kind.tsx';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { formatSelectedPods, formatSelectMoreLabel, listText } from './text.ts';
 

@@ -2,9 +2,9 @@
 
 import Link from 'next/link';
 import type { Attachment, BpfProgram } from '../../../contract/program.ts';
-import { NotAvailableNumber } from '../../_components/number.tsx';
+import { NotAvailableNumber } from '../../_components/number-display.tsx';
 import { formatCount } from '../../_lib/format.ts';
-import { formatDeviceNamespace } from '../_components/attached-at.tsx';
+import { formatDeviceNamespace } from '../_components/attach-point-cell.tsx';
 import { programsText } from '../text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';

@@ -1,5 +1,5 @@
 import { type ReactNode, useId } from 'react';
-import { NotAvailableNumber } from '../../_components/number.tsx';
+import { NotAvailableNumber } from '../../_components/number-display.tsx';
 
 /** List of labeled details, one per line. */
 export function DetailList({ label, children }: { label: string; children: ReactNode }) {

@@ -1,4 +1,4 @@
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 
 interface HeadTitleProps {
   name: string;

@@ -1,4 +1,4 @@
-import type { TableSorting } from '../../_components/table/column.ts';
+import type { TableSorting } from '../../_components/table/table-column.ts';
 
 /** Filter and sort order of a list as kept in the URL. */
 export interface ObjectListFilter<Key extends string> extends TableSorting<Key> {

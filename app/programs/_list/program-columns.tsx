@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import type { BpfProgram } from '../../../contract/program.ts';
-import { NotAvailableNumber, SiNumber } from '../../_components/number.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
+import { NotAvailableNumber, SiNumber } from '../../_components/number-display.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { formatClockTime, formatCount, formatPercent } from '../../_lib/format.ts';
-import { AttachPointCell } from '../_components/attached-at.tsx';
-import { BpfOwnerLabel } from '../_components/owner.tsx';
+import { AttachPointCell } from '../_components/attach-point-cell.tsx';
+import { BpfOwnerLabel } from '../_components/bpf-owner-label.tsx';
 import { formatBpfOwner, formatProgramName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import type { ProgramSortKey } from './program-filter.ts';

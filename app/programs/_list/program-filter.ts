@@ -1,5 +1,5 @@
 import type { BpfProgram } from '../../../contract/program.ts';
-import type { TableSorting } from '../../_components/table/column.ts';
+import type { TableSorting } from '../../_components/table/table-column.ts';
 import { formatBpfOwner, formatProgramName } from '../program-queries.ts';
 
 export const programSortKeys = [

@@ -13,7 +13,7 @@ import {
 } from '../../_components/filter-field.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';

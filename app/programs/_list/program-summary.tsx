@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { BpfProgram } from '../../../contract/program.ts';
-import { LargeNumber } from '../../_components/number.tsx';
+import { LargeNumber } from '../../_components/number-display.tsx';
 import { formatPercent } from '../../_lib/format.ts';
 import { programsText } from '../text.ts';
 import { countProgramFacets } from './program-filter.ts';

@@ -6,7 +6,7 @@ import type { Build, Builds } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../_components/skeleton.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { ActivateBuildSheet } from './activate-sheet.tsx';
 import { AddBuildForm } from './add-build.tsx';

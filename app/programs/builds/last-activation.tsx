@@ -1,6 +1,6 @@
 import { Check } from 'lucide-react';
 import type { BuildActivation } from '../../../contract/build.ts';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime, formatCount, formatDuration } from '../../_lib/format.ts';
 import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';

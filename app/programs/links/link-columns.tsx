@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import type { BpfLink } from '../../../contract/program.ts';
-import { NotAvailableNumber } from '../../_components/number.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
-import { formatDeviceNamespace } from '../_components/attached-at.tsx';
-import { BpfOwnerLabel } from '../_components/owner.tsx';
+import { NotAvailableNumber } from '../../_components/number-display.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
+import { formatDeviceNamespace } from '../_components/attach-point-cell.tsx';
+import { BpfOwnerLabel } from '../_components/bpf-owner-label.tsx';
 import { formatBpfOwner } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 

@@ -4,7 +4,7 @@ import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { createObjectListFilterParser } from '../_components/list-filter.ts';
-import { ObjectListPage } from '../_components/owned-list.tsx';
+import { ObjectListPage } from '../_components/object-list-page.tsx';
 import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { linkColumns, linkSortKeys } from './link-columns.tsx';

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { isRuleWriteConflict } from '../../_lib/rule-queries.ts';
 
 interface ChangeErrorProps {

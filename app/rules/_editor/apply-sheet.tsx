@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { RulesPlan } from '../../../contract/rules.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { showToast } from '../../_components/toast.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';

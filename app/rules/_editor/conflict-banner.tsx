@@ -2,7 +2,7 @@
 
 import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../_lib/format.ts';
 import { editorText } from './text.ts';
 import { createWorkingCopy } from './use-synced-copy.ts';

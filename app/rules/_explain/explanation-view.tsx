@@ -1,10 +1,10 @@
 import { ArrowRight } from 'lucide-react';
 import Link from 'next/link';
 import type { Explanation, RuleSetName } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { DirectionLabel } from '../../_components/direction-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 

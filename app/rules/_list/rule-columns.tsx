@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import type { Rule } from '../../../contract/acl.ts';
-import { RuleActionLabel } from '../../_components/action-mark.tsx';
-import { DirectionLabel } from '../../_components/direction-mark.tsx';
-import { DropRateNumber, NotAvailableNumber, SiNumber } from '../../_components/number.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
+import { DirectionLabel } from '../../_components/direction-label.tsx';
+import { DropRateNumber, NotAvailableNumber, SiNumber } from '../../_components/number-display.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatRulePeers, formatRulePorts, formatRuleSubject } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
 import type { RulePacketCounts } from './rule-counts.ts';

@@ -2,7 +2,7 @@
 
 import { useSearchParams } from 'next/navigation';
 import { useMemo } from 'react';
-import { RuleActionLabel } from '../../_components/action-mark.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
@@ -13,7 +13,7 @@ import {
   FilterTextField,
   toggleListItem,
 } from '../../_components/filter-field.tsx';
-import { SiNumber } from '../../_components/number.tsx';
+import { SiNumber } from '../../_components/number-display.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { formatCount } from '../../_lib/format.ts';
@@ -32,7 +32,7 @@ import {
   emptyRuleListFilter,
   isRuleListFiltered,
   parseRuleListFilter,
-} from './rule-filter.ts';
+} from './rule-filter-params.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;

@@ -1,6 +1,6 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/action-mark.tsx';
-import { SiNumber } from '../../_components/number.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
+import { SiNumber } from '../../_components/number-display.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';

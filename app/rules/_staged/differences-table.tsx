@@ -1,6 +1,6 @@
 import Link from 'next/link';
 import { ValueSkeleton } from '../../_components/skeleton.tsx';
-import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import {
   buildPolicyLookupHref,

@@ -9,7 +9,7 @@ import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { useStagedRules } from '../../_lib/rule-queries.ts';
-import { useVerdictLog } from '../../_lib/use-verdicts.ts';
+import { useVerdictLog } from '../../_lib/use-verdict-log.ts';
 import { usePauseWhileReading } from '../../verdicts/_list/use-auto-pause.ts';
 import { createVerdictColumns } from '../../verdicts/_list/verdict-columns.tsx';
 import { VerdictLogFooter } from '../../verdicts/_list/verdict-log-footer.tsx';

@@ -5,7 +5,7 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import type { RuleVersion } from '../../../contract/rules.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import { useRuleVersions } from '../../_lib/rule-queries.ts';

@@ -6,11 +6,11 @@ import type { RuleVersion } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { LabeledFact, LabeledFactList } from '../../_components/fact.tsx';
+import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { showToast } from '../../_components/toast.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import {
   useActiveRules,

@@ -1,7 +1,7 @@
 'use client';
 
 import { useId } from 'react';
-import { PodDatalist } from '../../_components/pod-options.tsx';
+import { PodDatalist } from '../../_components/pod-datalist.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
 import { TextField } from '../../_components/text-field.tsx';
 import { traceText } from '../text.ts';

@@ -3,7 +3,7 @@
 import { useRouter, useSearchParams } from 'next/navigation';
 import { type FormEvent, useEffect, useState } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { traceText } from '../text.ts';

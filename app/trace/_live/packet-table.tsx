@@ -6,7 +6,7 @@ import { useMemo, useState } from 'react';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import {

@@ -16,7 +16,7 @@ import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { useElementWidth } from '../../_lib/use-element-width.ts';
 import { traceText } from '../text.ts';
-import { isPacketLossNode, layoutTracePath } from './path-layout.ts';
+import { isPacketLossNode, layoutTracePath } from './trace-path-layout.ts';
 
 const icons: Record<TraceNode['where'], LucideIcon> = {
   outside: Globe,

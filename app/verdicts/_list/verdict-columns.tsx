@@ -1,8 +1,8 @@
 import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
-import { DirectionLabel } from '../../_components/direction-mark.tsx';
-import { NotAvailableNumber } from '../../_components/number.tsx';
-import type { TableColumn } from '../../_components/table/column.ts';
-import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-label.tsx';
+import { NotAvailableNumber } from '../../_components/number-display.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
+import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import {
   formatClockTimeWithMilliseconds,

@@ -3,10 +3,10 @@
 import { Pause, Play } from 'lucide-react';
 import type { VerdictKind } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
-import { inputClasses } from '../../_components/field.tsx';
+import { inputClasses } from '../../_components/form-field.tsx';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { FacetDivider, FilterTextField } from '../../_components/filter-field.tsx';
-import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { usePods } from '../../_lib/pod-queries.ts';

@@ -1,8 +1,8 @@
 import { KeyboardKey } from '../../_components/button.tsx';
-import { WarningIcon } from '../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
-import type { LoadedVerdicts } from '../../_lib/verdict-log.ts';
+import type { LoadedVerdicts } from '../../_lib/loaded-verdicts.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { verdictsText } from '../text.ts';
 

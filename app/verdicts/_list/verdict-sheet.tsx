@@ -4,9 +4,9 @@ import Link from 'next/link';
 import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import { DirectionLabel } from '../../_components/direction-mark.tsx';
+import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
-import { VerdictLabel } from '../../_components/verdict-mark.tsx';
+import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount, formatDay } from '../../_lib/format.ts';
 import {
   buildNewTraceHref,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sortTableRows, type TableColumn } from '../../../app/_components/table/column.ts';
+import { sortTableRows, type TableColumn } from '../../../app/_components/table/table-column.ts';
 import {
   buildProgramFilterQuery,
   countProgramFacets,

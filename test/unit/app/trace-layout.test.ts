@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assignLongestPathLayers, layoutTracePath } from '../../../app/trace/_live/path-layout.ts';
+import { assignLongestPathLayers, layoutTracePath } from '../../../app/trace/_live/trace-path-layout.ts';
 import type { TraceEdge, TraceNode } from '../../../contract/trace.ts';
 
 const node = (id: string, where: TraceNode['where'] = 'from-pod'): TraceNode => ({

@@ -3,18 +3,18 @@ import {
   computeProgramRunRate,
   computeVerdictShares,
   type PodPathRates,
-} from '../../../app/pods/[id]/_path/path-view.ts';
+} from '../../../app/pods/[id]/_path/path-diagram-data.ts';
 import {
   buildArrowHeadPath,
   buildTwistedWirePath,
   computeFlowLineWidth,
 } from '../../../app/pods/[id]/_path/svg-shapes.ts';
-import { computeVerticalPathLayout } from '../../../app/pods/[id]/_path/upright-layout.ts';
+import { computeVerticalPathLayout } from '../../../app/pods/[id]/_path/vertical-layout.ts';
 import {
   computeHorizontalPathLayout,
   minHorizontalPathWidth,
   type PathLayoutBox,
-} from '../../../app/pods/[id]/_path/wide-layout.ts';
+} from '../../../app/pods/[id]/_path/horizontal-layout.ts';
 
 const one = { egress: 1, ingress: 1 };
 const right = ({ x, width }: PathLayoutBox) => x + width;

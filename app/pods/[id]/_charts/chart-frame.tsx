@@ -9,13 +9,13 @@ import css from './chart.module.css';
 import type { ChartPoint } from './chart-points.ts';
 import { ChartTable, type ChartTableColumn } from './chart-table.tsx';
 import { ChartCrosshair, type CrosshairDot } from './crosshair.tsx';
-import type { SampleGap } from './gaps.ts';
-import { ChartGrid } from './graticule.tsx';
+import type { SampleGap } from './sample-gaps.ts';
+import { ChartGrid } from './chart-grid.tsx';
 import type { MigrationMark } from './migration-flags.ts';
 import { MigrationMarkLines } from './migration-marks.tsx';
 import { chartsText, formatChartLabel, formatShowAsChartLabel, formatShowAsTableLabel } from './text.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './time-window.ts';
-import { useHasBeenVisible } from './use-seen.ts';
+import { useHasBeenVisible } from './use-has-been-visible.ts';
 
 /** State that all charts share: the time window, its gaps and migrations, and the crosshair. */
 export interface SharedChartState {

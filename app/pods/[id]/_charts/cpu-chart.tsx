@@ -8,7 +8,7 @@ import type { ChartPoint } from './chart-points.ts';
 import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';
-import { AreaTraces } from './traces.tsx';
+import { AreaTraces } from './lazy-traces.tsx';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const share = (value: number | null): string =>

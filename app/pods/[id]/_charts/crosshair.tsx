@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { deviceKindColorClass } from '../../../_components/kind.tsx';
+import { deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import type { ChartPoint } from './chart-points.ts';

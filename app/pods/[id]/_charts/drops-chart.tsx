@@ -9,7 +9,7 @@ import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './chart-points.ts';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';
-import { BarTraces } from './traces.tsx';
+import { BarTraces } from './lazy-traces.tsx';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

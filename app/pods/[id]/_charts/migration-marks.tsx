@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { DeviceKindIcon } from '../../../_components/kind.tsx';
+import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import css from './chart.module.css';
 import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';

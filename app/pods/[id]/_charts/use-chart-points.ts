@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/store.ts';
+import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/sample-store.ts';
 import { useFrameCount } from '../../../_lib/time-series/use-time-series.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
 import { buildChartPoints, type ChartPoint, type ProgramIdByDirection } from './chart-points.ts';

@@ -5,7 +5,7 @@ import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../../_components/skeleton.tsx';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { usePodDropReadings } from './drop-queries.ts';
 import { buildDropTableRows } from './drop-rates.ts';

@@ -1,4 +1,4 @@
-import { DropRateNumber, NotAvailableNumber } from '../../../_components/number.tsx';
+import { DropRateNumber, NotAvailableNumber } from '../../../_components/number-display.tsx';
 import { formatClockTime, formatCount, formatDay } from '../../../_lib/format.ts';
 import type { DropTableRow } from './drop-rates.ts';
 import { dropReasonMeanings } from './drop-reason-text.ts';

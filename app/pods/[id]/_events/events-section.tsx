@@ -15,10 +15,10 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import type { Event } from '../../../../contract/event.ts';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { usePodEvents } from '../../../_lib/event-queries.ts';
 import { formatClockTime, formatDay } from '../../../_lib/format.ts';
-import { useCurrentTime } from '../../../_lib/use-now.ts';
+import { useCurrentTime } from '../../../_lib/use-current-time.ts';
 import {
   eventsText,
   formatEventLabel,

@@ -7,7 +7,7 @@ import { Button } from '../../../_components/button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../../_components/skeleton.tsx';
 import { showToast } from '../../../_components/toast.tsx';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { usePodGuard, useResumeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { GuardActionList } from './actions-list.tsx';

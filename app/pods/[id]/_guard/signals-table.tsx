@@ -1,5 +1,5 @@
 import type { GuardReading } from '../../../../contract/guard.ts';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { guardSignalLabels, guardSignalStateLabels, guardText } from './text.ts';
 

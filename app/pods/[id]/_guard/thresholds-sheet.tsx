@@ -3,7 +3,7 @@
 import type { PodGuard } from '../../../../contract/guard.ts';
 import { guardDefaults } from '../../../../contract/guard-thresholds.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { GuardThresholdForm } from '../../../_components/guard-form.tsx';
+import { GuardThresholdForm } from '../../../_components/guard-threshold-form.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { guardText } from './text.ts';

@@ -1,9 +1,9 @@
 'use client';
 
 import type { Migration } from '../../../../contract/migration.ts';
-import { DeviceKindChangeLabel, deviceKindColorClass } from '../../../_components/kind.tsx';
+import { DeviceKindChangeLabel, deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatClockTime, formatDay, formatDuration } from '../../../_lib/format.ts';
-import { useCurrentTime } from '../../../_lib/use-now.ts';
+import { useCurrentTime } from '../../../_lib/use-current-time.ts';
 import { formatFailedRequests, formatMigrationOutcome, migrationText } from './text.ts';
 
 /** Migrations of a pod, newest first; each opens its sheet. */

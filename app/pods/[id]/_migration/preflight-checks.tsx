@@ -1,6 +1,6 @@
 import { Check, Info } from 'lucide-react';
 import type { MigrationCheck as PlanCheck } from '../../../../contract/migration.ts';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { migrationText, splitCheckNote } from './text.ts';
 
 /** Checks before a migration: passed, notes, and those that refuse it. */

@@ -1,6 +1,6 @@
 import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { DeviceKindBadge } from '../../../_components/kind.tsx';
+import { DeviceKindBadge } from '../../../_components/device-kind.tsx';
 import { splitPodName } from '../../../_lib/pod-queries.ts';
 
 /** Head of a migration's sheet: the pod, and the device kinds before and after. */

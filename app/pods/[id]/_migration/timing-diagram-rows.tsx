@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
-import { DeviceKindIcon, deviceKindColorClass } from '../../../_components/kind.tsx';
+import { DeviceKindIcon, deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatDuration } from '../../../_lib/format.ts';
 import {
   formatBothDevicesUpLabel,

@@ -1,6 +1,6 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
 import type { HopFact } from './hop-boxes.tsx';
-import { isEgressHookOnHost, type PathDiagramData } from './path-view.ts';
+import { isEgressHookOnHost, type PathDiagramData } from './path-diagram-data.ts';
 import { formatFallbackHooks, pathText } from './text.ts';
 
 /** Returns further facts about the device: its slot, hooks, policy, neighbors and MTUs. */

@@ -1,9 +1,9 @@
 import css from './path.module.css';
-import type { DeviceHop } from './path-view.ts';
+import type { DeviceHop } from './path-diagram-data.ts';
 import { buildTwistedWirePath, hookSymbolSize } from './svg-shapes.ts';
 import { pathText } from './text.ts';
-import type { VerticalPathLayout } from './upright-layout.ts';
-import type { HookPosition, HorizontalPathLayout } from './wide-layout.ts';
+import type { VerticalPathLayout } from './vertical-layout.ts';
+import type { HookPosition, HorizontalPathLayout } from './horizontal-layout.ts';
 
 type Layout = (HorizontalPathLayout & { upright: false }) | (VerticalPathLayout & { upright: true });
 

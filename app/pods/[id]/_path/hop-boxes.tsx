@@ -3,9 +3,9 @@ import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { formatCount } from '../../../_lib/format.ts';
 import { splitPodName, stripPrefixLength } from '../../../_lib/pod-queries.ts';
 import { focusableRegionProps } from '../focusable-region.ts';
-import { LiveNumber } from './figure.tsx';
+import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
-import type { ContainerHop, DeviceHop, HostHop, RatesByDirection, UplinkHop } from './path-view.ts';
+import type { ContainerHop, DeviceHop, HostHop, RatesByDirection, UplinkHop } from './path-diagram-data.ts';
 import { formatForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
 
 /** Box of the drawing that takes the focus and has a name for screen readers. */

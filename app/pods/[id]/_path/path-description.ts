@@ -1,7 +1,7 @@
 import { formatCount, formatQuantity } from '../../../_lib/format.ts';
 import { findFallbackHookFamily } from './device-facts.ts';
-import { computeProgramRunRate, listHooksWithPrograms, type PathDiagramData } from './path-view.ts';
-import { isExactRate, type RateBounds } from './traffic-split.ts';
+import { computeProgramRunRate, listHooksWithPrograms, type PathDiagramData } from './path-diagram-data.ts';
+import { isExactRate, type RateBounds } from './rates-by-path.ts';
 
 const rate = (value: number | null | undefined, unit: string): string =>
   value === null || value === undefined || Number.isNaN(value) ? 'unknown' : formatQuantity(value, unit);

@@ -4,11 +4,11 @@ import type { ReactNode } from 'react';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { findFallbackHookFamily } from './device-facts.ts';
 import { describePacketPath } from './path-description.ts';
-import type { PathDiagramData } from './path-view.ts';
+import type { PathDiagramData } from './path-diagram-data.ts';
 import { formatPathDiagramLabel } from './text.ts';
-import { VerticalPathDiagram } from './upright-diagram.tsx';
-import { HorizontalPathDiagram } from './wide-diagram.tsx';
-import { minHorizontalPathWidth } from './wide-layout.ts';
+import { VerticalPathDiagram } from './vertical-diagram.tsx';
+import { HorizontalPathDiagram } from './horizontal-diagram.tsx';
+import { minHorizontalPathWidth } from './horizontal-layout.ts';
 
 /** Path of this pod's packets, hop by hop: from left to right in a wide window, else from top to bottom. */
 export function PacketPathDiagram({ name, view }: { name: string; view: PathDiagramData }) {

@@ -1,10 +1,10 @@
 import Link from 'next/link';
 import type { CSSProperties } from 'react';
-import { DeviceKindIcon } from '../../../_components/kind.tsx';
+import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import { scaleNumber } from '../../../_lib/format.ts';
 import { splitPodName } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
-import type { OtherPodRates } from './path-view.ts';
+import type { OtherPodRates } from './path-diagram-data.ts';
 import { formatOtherPodsLabel, pathText } from './text.ts';
 
 /** Number of pods that are listed by name; one line stands for the others. */

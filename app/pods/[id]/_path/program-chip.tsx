@@ -2,9 +2,9 @@ import type { CSSProperties } from 'react';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import { formatCount, formatPercent, formatQuantity, widenNarrowSpaces } from '../../../_lib/format.ts';
 import { focusableRegionProps } from '../focusable-region.ts';
-import { LiveNumber } from './figure.tsx';
+import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
-import type { ProgramVerdictShares } from './path-view.ts';
+import type { ProgramVerdictShares } from './path-diagram-data.ts';
 import { formatProgramCostDetail, pathText } from './text.ts';
 
 /** A program on a hook with its runs for this pod, its cost and its verdicts. */

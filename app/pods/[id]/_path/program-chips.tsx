@@ -6,7 +6,7 @@ import {
   computeVerdictShares,
   listHooksWithPrograms,
   type PathDiagramData,
-} from './path-view.ts';
+} from './path-diagram-data.ts';
 import { ProgramChip } from './program-chip.tsx';
 import { formatEmptyHookWithPolicy, pathText } from './text.ts';
 

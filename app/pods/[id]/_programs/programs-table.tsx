@@ -3,12 +3,12 @@
 import Link from 'next/link';
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { deviceKindColorClass } from '../../../_components/kind.tsx';
-import { NotAvailableNumber, SiNumber } from '../../../_components/number.tsx';
+import { deviceKindColorClass } from '../../../_components/device-kind.tsx';
+import { NotAvailableNumber, SiNumber } from '../../../_components/number-display.tsx';
 import { formatClockTime, formatCount, formatPercent } from '../../../_lib/format.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
-import { computeProgramRunRate, type PathDiagramData } from '../_path/path-view.ts';
-import { HookPlacementSection } from './attach-point.tsx';
+import { computeProgramRunRate, type PathDiagramData } from '../_path/path-diagram-data.ts';
+import { HookPlacementSection } from './hook-placement.tsx';
 import { formatProgramCount, programsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';

@@ -7,7 +7,7 @@ import { maxObjectFileSize } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
-import { FormField, inputClasses } from '../../../_components/field.tsx';
+import { FormField, inputClasses } from '../../../_components/form-field.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';

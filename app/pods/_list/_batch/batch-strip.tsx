@@ -1,9 +1,9 @@
 'use client';
 
-import { DeviceKindLabel } from '../../../_components/kind.tsx';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { DeviceKindLabel } from '../../../_components/device-kind.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { useBatches } from '../../../_lib/batch-queries.ts';
-import { BatchProgressBar } from './progress.tsx';
+import { BatchProgressBar } from './batch-progress-bar.tsx';
 import {
   batchNeedsOperator,
   batchText,

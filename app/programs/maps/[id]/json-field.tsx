@@ -1,5 +1,5 @@
 import { useId } from 'react';
-import { WarningIcon } from '../../../_components/warning-sign.tsx';
+import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { mapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };

@@ -7,7 +7,7 @@ import { EmptyState } from '../../../_components/empty-state.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { FilterBar } from '../../../_components/filter-bar.tsx';
 import { FilterTextField } from '../../../_components/filter-field.tsx';
-import type { TableColumn } from '../../../_components/table/column.ts';
+import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { DataTable } from '../../../_components/table/data-table.tsx';
 import { formatCount } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';

@@ -1,9 +1,9 @@
 import Link from 'next/link';
 import type { BpfMap } from '../../../../contract/map.ts';
-import { SiNumber } from '../../../_components/number.tsx';
-import type { TableColumn } from '../../../_components/table/column.ts';
+import { SiNumber } from '../../../_components/number-display.tsx';
+import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { formatCount } from '../../../_lib/format.ts';
-import { BpfOwnerLabel } from '../../_components/owner.tsx';
+import { BpfOwnerLabel } from '../../_components/bpf-owner-label.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
 import { mapsText } from '../text.ts';
 

@@ -1,0 +1,63 @@
+'use client';
+
+import { lazy, Suspense, useState } from 'react';
+import type { Pod } from '../../../../contract/pod.ts';
+import { Button } from '../../../_components/button.tsx';
+import { useNodeInfo } from '../../../_lib/node-queries.ts';
+import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
+import { formatFallbackHookDetail, formatMoveHooksLabel, programsText } from './text.ts';
+
+const MoveDialog = lazy(async () => ({ default: (await import('./move-hooks-dialog.tsx')).MoveHooksDialog }));
+
+/** Hooks that the pod's programs are on, and the button that moves them; a veth has one pair of hooks only. */
+export function HookPlacementSection({ pod }: { pod: Pod }) {
+  const [open, setOpen] = useState(false);
+  const { data: node } = useNodeInfo();
+  const missingRole = useMissingRoleReason('operator');
+  const { device } = pod;
+  if (device === null) return null;
+  if (device.kind === 'veth') return <p className="text-12 text-muted">{programsText.vethHooks}</p>;
+  const to = device.hooks === 'netkit' ? 'primary' : 'device';
+  const tcx = node?.capabilities.find(({ name }) => name === 'tcx');
+  const reason =
+    pod.state === 'gone'
+      ? programsText.podGone
+      : pod.state === 'migrating'
+        ? programsText.migrating
+        : missingRole;
+  return (
+    <>
+      <p className="text-12 text-ink-2" data-hooks={device.hooks}>
+        {device.hooks === 'netkit' ? (
+          programsText.netkitHooks
+        ) : (
+          <>
+            <b className="font-[550]">{programsText.attachFallback}</b>
+            {formatFallbackHookDetail(device.hooks)}
+          </>
+        )}
+      </p>
+      <span className="flex-1 max-md:hidden" />
+      {reason !== null && <p className="text-12 text-muted">{reason}</p>}
+      <Button
+        size="small"
+        className="max-md:h-(--control)"
+        disabled={reason !== null}
+        onClick={() => setOpen(true)}
+      >
+        {formatMoveHooksLabel(to)}
+      </Button>
+      {open && (
+        <Suspense fallback={null}>
+          <MoveDialog
+            pod={pod}
+            device={device}
+            to={to}
+            primaryHooks={tcx?.available === false ? 'tc' : 'tcx'}
+            close={() => setOpen(false)}
+          />
+        </Suspense>
+      )}
+    </>
+  );
+}

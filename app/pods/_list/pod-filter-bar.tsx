@@ -1,0 +1,77 @@
+'use client';
+
+import { TriangleAlert } from 'lucide-react';
+import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
+import {
+  FacetButton,
+  FacetDivider,
+  FilterTextField,
+  toggleListItem,
+} from '../../_components/filter-field.tsx';
+import { DeviceKindIcon } from '../../_components/device-kind.tsx';
+import type { PodFacetCounts, PodListView } from './pod-list-view.ts';
+import { listText } from './text.ts';
+
+interface FilterBarProps {
+  view: PodListView;
+  change: (change: Partial<PodListView>) => void;
+  /** Null while the pods are loading. */
+  facets: PodFacetCounts | null;
+}
+
+const maxNamespaces = 6;
+
+/** Filter text and facets. Facets of one group are combined by OR, groups by AND. */
+export function PodFilterBar({ view, change, facets }: FilterBarProps) {
+  const all = facets?.namespaces ?? [];
+  const chosen = all.filter(([name]) => view.namespaces.includes(name));
+  const rest = all.filter(([name]) => !view.namespaces.includes(name));
+  const namespaces = [...chosen, ...rest].slice(0, Math.max(maxNamespaces, chosen.length));
+  return (
+    <Bar>
+      <FilterTextField
+        text={view.text}
+        change={(text) => change({ text })}
+        label={listText.filter}
+        placeholder={listText.filterPlaceholder}
+      />
+      <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
+        {(['netkit', 'veth'] as const).map((kind) => (
+          <FacetButton
+            key={kind}
+            count={facets?.kinds[kind]}
+            on={view.kinds.includes(kind)}
+            toggle={() => change({ kinds: toggleListItem(view.kinds, kind) })}
+          >
+            <DeviceKindIcon kind={kind} />
+            {kind}
+          </FacetButton>
+        ))}
+        {namespaces.length > 0 && <FacetDivider />}
+        {namespaces.map(([name, pods]) => (
+          <FacetButton
+            key={name}
+            count={pods}
+            on={view.namespaces.includes(name)}
+            toggle={() => change({ namespaces: toggleListItem(view.namespaces, name) })}
+          >
+            {name}
+          </FacetButton>
+        ))}
+        {((facets?.attention ?? 0) > 0 || view.attention) && (
+          <>
+            <FacetDivider />
+            <FacetButton
+              count={facets?.attention}
+              on={view.attention}
+              toggle={() => change({ attention: !view.attention })}
+            >
+              <TriangleAlert aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+              {listText.needsAttention}
+            </FacetButton>
+          </>
+        )}
+      </div>
+    </Bar>
+  );
+}
