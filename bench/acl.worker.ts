@@ -5,11 +5,16 @@ import { compileRules } from '../server/acl/compile/compile.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader } from '../server/acl/load/rule-loader.ts';
 import type { PolicyTables } from '../server/acl/tables/policy-tables.ts';
+import { slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
-import { primaryIfindex } from '../server/bpf/slot-layout.ts';
-import { seededRandom, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from './acl-rules.ts';
+import {
+  countPolicyTableElements,
+  generatePolicyEndpoints,
+  generateRuleSet,
+  seededRandom,
+} from './acl-rules.ts';
 import { openBenchKernelContext } from './fixture.ts';
-import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 
 const drop = 2;
 /** Conntrack timeouts of zero, which make every packet the first of its connection. */
@@ -95,12 +100,12 @@ async function measure(report: BenchReporter, { quick }: { quick: boolean }): Pr
   }
   await loader.close();
 
-  const words = `link add d0 index ${primaryIfindex(0)} type veth peer name p0`;
+  const words = `link add d0 index ${slotToPrimaryIfindex(0)} type veth peer name p0`;
   execFileSync('ip', words.split(' '));
   programs.setSlot(0, { owner: 1, hooks: 'primary', redirect: false, macs: null, check: false });
   const program = programs.programFd('tcx/egress');
   const runs = new ProgramTestRun();
-  const run = (frame: Buffer, repeat: number) => runs.run(program, primaryIfindex(0), frame, repeat);
+  const run = (frame: Buffer, repeat: number) => runs.run(program, slotToPrimaryIfindex(0), frame, repeat);
   for (const wanted of [0, 10, 1000, 10_000]) {
     const { set, tables } = setOf(wanted || 1);
     for (const connections of ['new', 'known'] as const) {

@@ -1,4 +1,4 @@
-import { kernelHasNetkit } from '../scripts/vm/netkit.ts';
+import { kernelHasNetkit } from '../scripts/vm/kernel-netkit.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
@@ -9,9 +9,10 @@ export async function run(report: BenchReporter, { quick, progress }: BenchOptio
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');
   await runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);
-  if (kernelHasNetkit()) return runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
+  if (kernelHasNetkit())
+    return runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'netkit', rounds, pods]);
   progress('attaching pods by netkit, in the guest');
-  compileBenchProgram('timed');
+  compileBenchProgram('command-timer');
   compileBenchProgram('attach', ['-lbpf']);
   await runBenchInGuest(report, 'attach.worker.ts', ['guest', 'netkit', quick ? 2 : 5, quick ? 3 : 5], {
     timeoutSeconds: 300,

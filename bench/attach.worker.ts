@@ -1,20 +1,28 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
 import { deleteDevicePair } from '../server/datapath/device/device.ts';
-import { iproute2AttachCommands, iproute2DetachCommands, noopCommands, leftoverLinkPinPaths } from './batch.ts';
+import { CommandTimer } from './command-timer.ts';
 import {
-  createBenchNamespace,
   attachBenchPod,
-  newBenchPod,
   type BenchHooks,
-  openBenchKernelContext,
   benchPinDirectory,
+  createBenchNamespace,
+  newBenchPod,
+  openBenchKernelContext,
   withoutProgramAttachment,
 } from './fixture.ts';
-import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
-import { CommandTimer } from './timed.ts';
+import {
+  iproute2AttachCommands,
+  iproute2DetachCommands,
+  leftoverLinkPinPaths,
+  noopCommands,
+} from './iproute2-commands.ts';
+import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 
-const hooksOfKind: Record<DeviceKind, BenchHooks[]> = { veth: ['none', 'tc', 'tcx'], netkit: ['none', 'netkit'] };
+const hooksOfKind: Record<DeviceKind, BenchHooks[]> = {
+  veth: ['none', 'tc', 'tcx'],
+  netkit: ['none', 'netkit'],
+};
 const acts = ['attach', 'detach'] as const;
 type Times = Record<(typeof acts)[number], number[]>;
 

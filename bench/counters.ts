@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { BpfArrayMap, createMmapableArrayMap } from '../server/bpf/array-map.ts';
 import { sweptCounterCount } from '../server/bpf/counter-layout.ts';
 import { CounterMap } from '../server/bpf/counter-map.ts';
-import { counterBytes, dropBytes } from '../server/bpf/slot-layout.ts';
+import { dropCountersSize, slotCountersSize } from '../server/bpf/datapath-structs.ts';
 import { libbpf_num_possible_cpus } from '../server/ffi/libbpf.ts';
 import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
@@ -73,14 +73,15 @@ async function compare(program: string, devices: number, runs: number) {
 /** Creates the counter maps as `bpf/datapath.bpf.c` declares them and fills every counter with a nonzero value. */
 function makeCounters(devices: number): { fd: number; counters: CounterMap } {
   const entries = libbpf_num_possible_cpus() * devices;
-  const fd = createMmapableArrayMap('bench_counters', counterBytes, entries);
-  const drops = createMmapableArrayMap('bench_drops', dropBytes, entries);
+  const fd = createMmapableArrayMap('bench_counters', slotCountersSize, entries);
+  const drops = createMmapableArrayMap('bench_drops', dropCountersSize, entries);
   const counters = new CounterMap({ counters: fd, drops }, devices);
   closeSync(drops);
-  const array = new BpfArrayMap(fd, 'bench_counters', counterBytes);
+  const array = new BpfArrayMap(fd, 'bench_counters', slotCountersSize);
   const value = new BigUint64Array(sweptCounterCount);
   for (let index = 0; index < entries; index += 1) {
-    for (let i = 0; i < sweptCounterCount; i += 1) value[i] = 2n ** 40n + BigInt(index * sweptCounterCount + i);
+    for (let i = 0; i < sweptCounterCount; i += 1)
+      value[i] = 2n ** 40n + BigInt(index * sweptCounterCount + i);
     array.set(index, Buffer.from(value.buffer));
   }
   return { fd, counters };

@@ -6,7 +6,7 @@ import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
 import { buildDeviceRecord, connectPod } from '../server/datapath/pods/connect-pod.ts';
-import { createNamedNamespace, openNamespace } from '../server/kernel/netns.ts';
+import { createNamedNamespace, openNetworkNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
 
@@ -51,7 +51,7 @@ export interface BenchPodOptions {
 }
 
 export function newBenchPod({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
-  using namespace = openNamespace(netns);
+  using namespace = openNetworkNamespace(netns);
   const createdAt = new Date();
   const policy = { primary: 'forward', peer: hooks === 'none' ? 'forward' : 'blackhole' } as const;
   const pod: PodRecord = {

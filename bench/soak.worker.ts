@@ -7,8 +7,8 @@ import type { Node } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
-import { fillHistoryDatabase } from './history.ts';
-import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { fillHistoryDatabase } from './fill-history.ts';
+import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 
 interface Measure {
   env: keyof typeof warmUp;

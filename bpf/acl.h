@@ -8,13 +8,13 @@
 #include "policy.h"
 #include "verdict-events.h"
 
-/* Beside the direction in `how`: this hook counts the packet. Other hooks only enforce. */
+/* Flag beside the direction in `how`: this hook counts the packet, whereas other hooks only enforce. */
 #define EVALUATE_COUNTED 2
 
 struct evaluation {
 	struct packet *packet;
 	struct policy_query query;
-	__u32 generation[2]; /* by rule set, read once; 0: there is none */
+	__u32 generation[2]; /* by rule set, read once; 0 without a rule set */
 	__u32 now;           /* s */
 };
 
@@ -40,7 +40,7 @@ static __always_inline void report_verdict(struct evaluation *evaluation, __u32 
 	send_verdict(event);
 }
 
-/* Evaluates what the connection's initiator may do, whichever end sent this packet. */
+/* Evaluates the rules for the connection's initiator, whichever end sent this packet. */
 static __always_inline __u64 evaluate_initiator(struct evaluation *evaluation,
 						const struct podlane_conntrack_key *key, __u8 initiator, __u32 set)
 {
@@ -55,7 +55,7 @@ static __always_inline __u64 evaluate_initiator(struct evaluation *evaluation,
 #define DROP(reason, rule) ((reason) | (__u32)(rule) << 8)
 
 /*
- * Re-evaluates a packet of a known connection where a rule set has changed since, and updates the connection. Returns
+ * Re-evaluates a packet of a known connection if a rule set has changed since, and updates the connection. Returns
  * ACCEPT or DROP.
  */
 static __always_inline int evaluate_established(struct evaluation *evaluation,
@@ -86,7 +86,7 @@ static __always_inline int evaluate_established(struct evaluation *evaluation,
 	return ACCEPT;
 }
 
-/* Evaluates a packet of no known connection, and tracks the connection where it is allowed. Returns ACCEPT or DROP. */
+/* Evaluates a packet without a known connection and tracks the connection if allowed. Returns ACCEPT or DROP. */
 static __always_inline int evaluate_new(struct evaluation *evaluation, const struct podlane_conntrack_key *key,
 					__u8 sender, __u32 counted)
 {
@@ -95,7 +95,7 @@ static __always_inline int evaluate_new(struct evaluation *evaluation, const str
 	struct podlane_conntrack_entry connection = { .initiator = sender };
 	__u64 verdict[2];
 
-	/* TCP in mid-stream, of a connection that is not known: either end may have initiated it. */
+	/* For a TCP segment in mid-stream without a known connection, either end may be the initiator. */
 	int mid_stream = is_tcp(packet) && !is_tcp_syn(packet);
 	__u16 port = is_icmp(packet) ? tuple->icmp_type << 8 | tuple->icmp_code : tuple->destination_port;
 	for (int set = PODLANE_ACTIVE; set <= PODLANE_STAGED; set++) {
@@ -147,7 +147,7 @@ static __always_inline void begin_evaluation(struct evaluation *evaluation, stru
 	evaluation->query.owner = packet->event.owner;
 }
 
-/* Evaluates a later fragment, or records a first one that has passed. Returns ACCEPT or DROP. */
+/* Evaluates a later fragment, or records that a first fragment has passed. Returns ACCEPT or DROP. */
 __noinline int evaluate_fragment(struct packet *packet)
 {
 	struct evaluation evaluation = {};
@@ -167,7 +167,7 @@ __noinline int evaluate_fragment(struct packet *packet)
 	return DROP(PODLANE_FRAGMENT, 0);
 }
 
-/* Evaluates a packet that is no fragment but a first one. Returns ACCEPT or DROP. */
+/* Evaluates an unfragmented packet or a first fragment. Returns ACCEPT or DROP. */
 __noinline int evaluate_packet(struct packet *packet, __u32 counted)
 {
 	struct podlane_conntrack_key key = {};
@@ -192,8 +192,8 @@ __noinline int evaluate_packet(struct packet *packet, __u32 counted)
 }
 
 /*
- * Returns ACCEPT, or the drop reason | number of the rule << 8. `how` is the direction | EVALUATE_COUNTED. Call it only
- * where there is a rule set.
+ * Returns ACCEPT, or drop reason | rule number << 8. `how` is the direction | EVALUATE_COUNTED. Must only be called if
+ * there is a rule set.
  */
 __noinline int evaluate(struct __sk_buff *skb, __u32 slot, __u32 owner, __u32 how)
 {

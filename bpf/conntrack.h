@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Connection tracking: connections that the rules allowed, by pod. */
+/* Connection tracking: connections of each pod that the rules allowed. */
 #ifndef PODLANE_CONNTRACK_H
 #define PODLANE_CONNTRACK_H
 
@@ -26,7 +26,7 @@ static __always_inline int is_tcp_end(const struct packet *packet)
 	return is_tcp(packet) && packet->event.tuple.tcp_flags & (TCP_FIN | TCP_RST);
 }
 
-/* Returns seconds. */
+/* Returns the timeout of a connection in seconds. */
 static __always_inline __u32 conntrack_timeout(__u8 protocol, __u8 state)
 {
 	__u32 kind = protocol == IPPROTO_TCP   ? PODLANE_TCP
@@ -34,13 +34,13 @@ static __always_inline __u32 conntrack_timeout(__u8 protocol, __u8 state)
 		     : protocol == IPPROTO_ICMP || protocol == PROTOCOL_ICMPV6 ? PODLANE_ICMP
 									       : PODLANE_OTHER;
 
-	/* Kept in one register: the compiler would bound-check a copy, which proves nothing to the verifier. */
+	/* Kept in one register: the compiler's bounds check of a copy would prove nothing to the verifier. */
 	__u32 index = kind * 4 + state;
 	asm volatile("" : "+r"(index));
 	return settings.timeouts[index & 15];
 }
 
-/* Fills in the key of a packet's connection. A packet that an ICMP error quotes went in the other direction. */
+/* Fills in the key of a packet's connection. A packet quoted in an ICMP error went in the other direction. */
 static __always_inline void conntrack_key(struct podlane_conntrack_key *key, __u32 owner,
 					  const struct packet *packet, int towards_pod)
 {
@@ -52,7 +52,7 @@ static __always_inline void conntrack_key(struct podlane_conntrack_key *key, __u
 	key->peer_port = towards_pod ? packet->sender : packet->receiver;
 }
 
-/* Returns NULL for a connection that is unknown or has expired. */
+/* Looks up a connection; NULL if it is unknown or has expired. */
 static __always_inline struct podlane_conntrack_entry *lookup_conntrack(const struct podlane_conntrack_key *key,
 									__u32 now)
 {
@@ -61,7 +61,7 @@ static __always_inline struct podlane_conntrack_entry *lookup_conntrack(const st
 	return entry && (__s32)(entry->expires - now) > 0 ? entry : NULL;
 }
 
-/* Moves on the state and expiry of a connection by a packet from `sender`, a PODLANE_INITIATOR_. */
+/* Updates the state and expiry of a connection after a packet from `sender`, a PODLANE_INITIATOR_. */
 static __always_inline void update_conntrack(struct podlane_conntrack_entry *entry, const struct packet *packet,
 					     __u8 sender, __u32 now)
 {
@@ -72,14 +72,14 @@ static __always_inline void update_conntrack(struct podlane_conntrack_entry *ent
 	if (is_tcp_end(packet))
 		state = PODLANE_CLOSING;
 	__u32 expires = now + conntrack_timeout(packet->event.tuple.protocol, state);
-	/* At most once a second: other CPUs read the same cache line. */
+	/* Written at most once a second, since other CPUs read the same cache line. */
 	if (state != entry->state || expires != entry->expires) {
 		entry->state = state;
 		entry->expires = expires;
 	}
 }
 
-/* Adds a connection whose first packet, from `sender`, was allowed; the caller has filled in rules and initiator. */
+/* Adds a connection after its first packet, from `sender`, was allowed. The caller fills in rules and initiator. */
 static __always_inline void create_conntrack(const struct podlane_conntrack_key *key,
 					     struct podlane_conntrack_entry *entry, const struct packet *packet,
 					     __u8 sender, __u32 now)
@@ -92,7 +92,7 @@ static __always_inline void create_conntrack(const struct podlane_conntrack_key 
 	bpf_map_update_elem(&conntrack, key, entry, BPF_ANY);
 }
 
-/* Returns whether an ICMP error quotes a packet of a known connection. */
+/* True if an ICMP error quotes a packet of a known connection. */
 __noinline int quotes_connection(struct __sk_buff *skb, __u32 family, __u32 offset, __u32 owner, __u32 towards_pod)
 {
 	struct packet quoted = { .family = family, .offset = offset };

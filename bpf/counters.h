@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Counters and drops of each slot and CPU. */
+/* Packet and drop counters of each slot and CPU. */
 #ifndef PODLANE_COUNTERS_H
 #define PODLANE_COUNTERS_H
 
 #include "slot-maps.h"
 
-/* The loader sets max_entries of both: possible CPUs * max_slots. */
+/* The loader sets max_entries of both maps to possible CPUs * max_slots. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -22,7 +22,7 @@ struct {
 	__type(value, struct podlane_drops);
 } drops SEC(".maps");
 
-/* Returns the index of the slot's line of this CPU, in `counters`, `drops` and `lost_verdicts`. */
+/* Returns the slot's index for this CPU in the maps `counters`, `drops` and `lost_verdicts`. */
 static __always_inline __u32 counter_index(__u32 slot)
 {
 	return bpf_get_smp_processor_id() * config.max_slots + slot;
@@ -53,7 +53,7 @@ static __always_inline void count_ingress(struct podlane_counters *totals, __u32
 	totals->ingress_bytes += bytes;
 }
 
-/* Returns 0 where the slot is beyond what can be counted. */
+/* Counts a drop. Returns 0 if the slot is beyond max_slots. */
 static __always_inline int count_drop(__u32 slot, __u32 ingress, __u32 reason)
 {
 	__u32 index = counter_index(slot);

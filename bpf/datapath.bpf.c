@@ -19,7 +19,7 @@ enum podlane_hook { NETKIT_PEER, NETKIT_PRIMARY, TCX_INGRESS, TCX_EGRESS, TC_ING
 
 #define RULE_SETS (PODLANE_ACTIVE_RULES | PODLANE_STAGED_RULES)
 
-/* Counts, reports and traces a drop. `denied` is the drop reason | the rule << 8, as evaluate() returns it. */
+/* Counts, reports and traces a drop. `denied` is drop reason | rule number << 8, as returned by evaluate(). */
 static __noinline int drop(struct __sk_buff *skb, __u32 hook, __u32 denied)
 {
 	__u32 number = slot_of(skb), ingress = hook & 1, reason = denied & (PODLANE_DROP_REASONS - 1);
@@ -41,7 +41,7 @@ static __always_inline int pass(struct __sk_buff *skb, __u32 number, __u32 hook,
 	return VERDICT_NEXT;
 }
 
-/* Packets of a device that is not ours, or beyond what can be counted, pass. */
+/* Packets of a foreign device, or of a slot beyond max_slots, pass. */
 static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
 	__u32 number = slot_of(skb), target = 0;
@@ -54,7 +54,7 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 	__u32 flags = slot->flags;
 	int reason = validate(skb, slot, flags, &headers);
 	__u32 counted = (flags & PODLANE_AT_PRIMARY) == at_primary;
-	/* While programs are on two families of hooks, both enforce: no packet escapes while hooks are moved. */
+	/* While programs are moved between hook families, both families enforce, so that no packet escapes the rules. */
 	if (reason < 0 && settings.flags & RULE_SETS)
 		reason = evaluate(skb, number, slot->owner, PODLANE_EGRESS | (counted ? EVALUATE_COUNTED : 0));
 	if (reason >= 0)

@@ -16,7 +16,7 @@ volatile const struct {
 	__u32 has_receiver; /*  8: the tracepoint has a fourth argument, the receiving socket (Linux 6.11) */
 } drop_config = {};
 
-/* Pod numbers by slot; they begin at 1, and 0 is a free slot. */
+/* Pod numbers by slot. Pod numbers start at 1, and 0 marks a free slot. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -48,7 +48,7 @@ struct {
 	__type(value, struct kernel_drop_count);
 } kernel_drops SEC(".maps");
 
-/* Drops that are not counted, since kernel_drops is full. */
+/* Number of drops that were not counted because kernel_drops was full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -107,7 +107,7 @@ static __always_inline void count_kernel_drop(struct kernel_drop_key *key)
 	struct kernel_drop_count first = { .packets = 1, .last = bpf_ktime_get_boot_ns() };
 	struct kernel_drop_count *known = bpf_map_lookup_elem(&kernel_drops, key);
 
-	/* NOEXIST: another CPU may just have created the entry; this CPU's value in it is zero then. */
+	/* NOEXIST, since another CPU may just have created the entry, in which this CPU's value is then zero. */
 	if (!known && bpf_map_update_elem(&kernel_drops, key, &first, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&kernel_drops, key);
 		if (!known) {
@@ -119,12 +119,12 @@ static __always_inline void count_kernel_drop(struct kernel_drop_key *key)
 	}
 	if (!known)
 		return;
-	/* Plain additions: a tracing program does not interrupt itself on one CPU. */
+	/* Plain additions suffice, since a tracing program does not interrupt itself on a CPU. */
 	known->packets++;
 	known->last = first.last;
 }
 
-/* Arguments: skb, location, reason, and from 6.11 the receiving socket. */
+/* Arguments: skb, location, reason and, since Linux 6.11, the receiving socket. */
 SEC("tp_btf/kfree_skb") int count_drop(__u64 *ctx)
 {
 	struct kernel_drop_key key = { .reason = ctx[2] };

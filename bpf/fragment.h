@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Fragments: a later one has no ports and follows the verdict of its packet's first fragment. */
+/* Fragments: a later fragment has no ports and gets the verdict of its packet's first fragment. */
 #ifndef PODLANE_FRAGMENT_H
 #define PODLANE_FRAGMENT_H
 
 #include "rule-maps.h"
 #include "parse.h"
 
-/* Fragments of one packet arrive within this time (RFC 8200 4.5), s. */
+/* Time in seconds within which all fragments of a packet arrive (RFC 8200 4.5). */
 #define FRAGMENT_SECONDS 60
 
 static __always_inline void fragment_key(struct podlane_fragment_key *key, const struct packet *packet)
@@ -19,7 +19,7 @@ static __always_inline void fragment_key(struct podlane_fragment_key *key, const
 	key->protocol = packet->family == 4 ? packet->event.tuple.protocol : 0;
 }
 
-/* Returns whether the first fragment of a later fragment's packet has passed. */
+/* True if the first fragment of this later fragment's packet has passed. */
 static __always_inline int first_fragment_passed(const struct packet *packet, __u32 now)
 {
 	struct podlane_fragment_key key = {};

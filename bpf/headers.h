@@ -17,7 +17,7 @@
 #define VERDICT_NEXT (-1)
 #define VERDICT_DROP 2
 #define VERDICT_REDIRECT 7
-/* Returned instead of an enum podlane_drop_reason. */
+/* Result of a check that does not drop the packet, in place of an enum podlane_drop_reason. */
 #define ACCEPT (-1)
 
 struct ipv4 {
@@ -41,7 +41,7 @@ struct frame {
 	__be16 type;
 };
 
-/* IP header of a valid frame: one of both is set where the frame carries IP. Its bytes are linear. */
+/* IP header of a valid frame in linear memory: at most one of the pointers is set. */
 struct headers {
 	struct ipv4 *ip4;
 	struct ipv6 *ip6;

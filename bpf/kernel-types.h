@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Kernel types with the fields read here. CO-RE relocates them to the running kernel's offsets at the load. */
+/* Kernel types with the fields that are read here. At load, CO-RE relocates them to the kernel's offsets. */
 #ifndef PODLANE_KERNEL_TYPES_H
 #define PODLANE_KERNEL_TYPES_H
 
@@ -37,7 +37,7 @@ struct sk_buff {
 	unsigned short protocol, transport_header, network_header;
 };
 
-/* The number differs between kernels; CO-RE looks it up by name. */
+/* Numbers differ between kernels; CO-RE looks them up by name. */
 enum skb_drop_reason {
 	SKB_DROP_REASON_NO_SOCKET,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Filters what tracepoint kfree_skb reports as a drop and is none. */
+/* Filters packets that tracepoint kfree_skb reports as drops although nothing was lost. */
 #ifndef PODLANE_KFREE_SKB_H
 #define PODLANE_KFREE_SKB_H
 
@@ -19,7 +19,7 @@ static __always_inline __u8 byte_at(const unsigned char *at)
 }
 
 /*
- * Returns whether the packet is an echo reply that no ping socket received. The kernel reports it as a drop even after a
+ * True if the packet is an echo reply that no ping socket received. The kernel reports it as a drop even after a
  * raw socket has received it (ping_rcv(), net/ipv4/ping.c): every ping by root, and our own probes, would count.
  */
 static __always_inline int is_echo_reply(struct sk_buff *skb, __u32 reason)

@@ -20,15 +20,15 @@
 
 /* How rules and conntrack treat a packet. */
 enum packet_kind {
-	PACKET_EXEMPT,         /* passes without an evaluation */
+	PACKET_EXEMPT,         /* passes without being evaluated */
 	PACKET_TRACKED,        /* opens a connection, or belongs to one */
-	PACKET_REPLY,          /* ICMP reply: belongs to a connection, or is evaluated by itself */
-	PACKET_ICMP_ERROR,     /* quotes a packet of a connection, or is evaluated by itself */
-	PACKET_UNTRACKED,      /* is evaluated by itself */
-	PACKET_LATER_FRAGMENT, /* follows the verdict of the first fragment */
+	PACKET_REPLY,          /* ICMP reply: belongs to a connection, else is evaluated on its own */
+	PACKET_ICMP_ERROR,     /* quotes a packet of a connection, else is evaluated on its own */
+	PACKET_UNTRACKED,      /* is evaluated on its own */
+	PACKET_LATER_FRAGMENT, /* gets the verdict of the first fragment */
 };
 
-/* A parsed packet; its tuple is in the verdict event that it may cause. */
+/* A parsed packet. Its tuple is part of the verdict event that the packet may cause. */
 struct packet {
 	struct podlane_verdict_event event;
 	__u32 fragment_id;
@@ -127,7 +127,7 @@ static __always_inline int is_icmp_error(const struct packet *packet)
 }
 
 /*
- * Returns whether the packet is neighbor discovery of the link itself (RFC 4861: no router forwards a hop limit of 255),
+ * True if the packet is neighbor discovery of the link itself (RFC 4861: no router forwards a hop limit of 255),
  * or a multicast listener message that it needs (RFC 2710, RFC 3810) from an address of the link.
  */
 static __always_inline int is_link_icmp(const struct packet *packet)
@@ -143,7 +143,7 @@ static __always_inline int is_link_icmp(const struct packet *packet)
 	       !(source[0] | source[1] | source[2] | source[3]);
 }
 
-/* Parses layer 4. Returns ACCEPT, or PODLANE_MALFORMED where its header is incomplete. */
+/* Parses layer 4. Returns ACCEPT, or PODLANE_MALFORMED if the header is incomplete. */
 static __always_inline int parse_transport(struct __sk_buff *skb, struct packet *packet)
 {
 	struct podlane_tuple *tuple = &packet->event.tuple;
@@ -226,7 +226,7 @@ static __always_inline int parse6(struct __sk_buff *skb, struct packet *packet)
 	packet->family = 6;
 	packet->end = end;
 	packet->hop_limit = ip.hop_limit;
-	/* An IPv4-mapped address would be evaluated as the IPv4 address. */
+	/* An IPv4-mapped address would be evaluated as an IPv4 address. */
 	if (is_mapped(ip.source) || is_mapped(ip.destination))
 		return PODLANE_MALFORMED;
 	__u64 after = skip_extensions(skb, ETH_HLEN + sizeof(ip), ip.next_header);
@@ -243,7 +243,7 @@ static __always_inline int parse6(struct __sk_buff *skb, struct packet *packet)
 	return parse_transport(skb, packet);
 }
 
-/* Returns ACCEPT or PODLANE_MALFORMED, `packet` filled in as far as it can be read. Packets other than IP are exempt. */
+/* Parses a packet as far as it can be read. Returns ACCEPT or PODLANE_MALFORMED. Packets other than IP are exempt. */
 __noinline int parse_packet(struct __sk_buff *skb, struct packet *packet)
 {
 	__be16 type;

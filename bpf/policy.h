@@ -14,7 +14,7 @@ struct policy_query {
 	__u32 direction;
 	__u32 peer[4];
 	__u32 protocol_port; /* as in entries */
-	__u32 count_hit;     /* whether the deciding entry's hits rise */
+	__u32 count_hit;     /* true to count a hit of the deciding entry */
 };
 
 /* A policy verdict is PODLANE_ALLOW or PODLANE_DENY | deciding rule << 16 | logging rule << 32. */
@@ -63,7 +63,7 @@ __noinline __u32 find_enclosing(__u32 entries, __u32 offset, __u32 port)
 	return 0;
 }
 
-/* Returns the index of the entry with the longest prefix that contains the port; 0 where there is none. */
+/* Returns the index of the entry with the longest prefix that contains the port; 0 if there is none. */
 __noinline __u32 find_entry(__u32 entries, __u32 port)
 {
 	struct podlane_rule_entry *entry = entry_at(entries);
@@ -98,7 +98,7 @@ static __always_inline __u64 lookup_policy(const struct policy_query *query, __u
 	struct podlane_ipcache_key prefix = { .prefix_length = 128 };
 
 	__builtin_memcpy(prefix.address, query->peer, sizeof(prefix.address));
-	/* Kubernetes requires that the node reaches its pods, for its probes. */
+	/* Kubernetes requires that the node can reach its pods for its probes. */
 	if (direction == PODLANE_INGRESS && bpf_map_lookup_elem(&node_addresses, prefix.address))
 		return PODLANE_ALLOW;
 	struct podlane_pod_policies *pod = bpf_map_lookup_elem(pods, &query->owner);

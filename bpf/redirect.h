@@ -22,7 +22,7 @@ static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, _
 	struct podlane_slot *target = bpf_map_lookup_elem(&slots, number);
 	if (!target || !target->owner || target->owner != endpoint->owner)
 		return NULL;
-	/* Returns an error when the device is gone. */
+	/* Fails if the device no longer exists. */
 	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * *number, &mtu, 0, BPF_MTU_CHK_SEGS))
 		return NULL;
 	return target;
@@ -76,7 +76,7 @@ static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ip
  */
 static __always_inline int redirect(struct __sk_buff *skb, __u32 own, const struct headers *headers, __u32 *number)
 {
-	if (skb->pkt_type != PACKET_HOST) /* to a MAC address that is not the primary's: no router accepts it */
+	if (skb->pkt_type != PACKET_HOST) /* sent to another MAC address than the primary's, which no router accepts */
 		return VERDICT_NEXT;
 	if (headers->ip4)
 		return redirect4(skb, own, headers->ip4, number);

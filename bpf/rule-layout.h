@@ -27,7 +27,7 @@ enum podlane_timeout_kind { PODLANE_TCP = 0, PODLANE_UDP = 1, PODLANE_ICMP = 2, 
 #define PODLANE_STAGED_RULES 2 /* there is a staged rule set */
 #define PODLANE_TRACE 4        /* there are trace filters */
 
-/* In memory that the agent maps. All zero: nothing is evaluated or traced, and no verdict events are sent. */
+/* Settings in memory that the agent maps. With all zero, nothing is evaluated or traced and no events are sent. */
 struct podlane_settings {
 	__u32 flags;                 /*   0 */
 	__u32 generation[2];         /*   4: by rule set; never 0 while there is one */
@@ -127,7 +127,7 @@ struct podlane_fragment_key {
 	__u32 protocol;
 };
 
-/* The last two: the staged rule set would decide otherwise. */
+/* The last two kinds are for packets that the staged rule set would treat differently. */
 enum podlane_verdict_kind {
 	PODLANE_DROPPED = 0,
 	PODLANE_LOGGED = 1,
@@ -135,7 +135,7 @@ enum podlane_verdict_kind {
 	PODLANE_STAGED_ALLOW = 3,
 };
 
-/* Header fields of a packet, as far as they can be read; the rest is zero. */
+/* Header fields of a packet; fields that cannot be read are zero. */
 struct podlane_tuple {
 	__u32 source[4], destination[4];     /*  0, 16 */
 	__u16 source_port, destination_port; /* 32, 34 */
@@ -159,7 +159,7 @@ struct podlane_verdict_event {
 	struct podlane_tuple tuple; /* 32 */
 };
 
-/* Verdict events that were not sent, by slot and CPU like the counters. */
+/* Numbers of verdict events that were not sent, by slot and CPU like the counters. */
 struct podlane_lost_verdicts {
 	__u64 rate_limited; /* 0 */
 	__u64 buffer_full;  /* 8 */

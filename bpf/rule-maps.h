@@ -7,7 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include "rule-layout.h"
 
-/* One value of a map that the agent maps: read without a call, switched by one write. */
+/* A map with a single value, which programs read without a helper call and the agent changes by one write. */
 SEC(".data.settings") volatile struct podlane_settings settings = {};
 
 #define RULE_SET_MAPS(ipcache, pods, policies)                 \
@@ -37,7 +37,7 @@ SEC(".data.settings") volatile struct podlane_settings settings = {};
 RULE_SET_MAPS(ipcache, pods, policies);
 RULE_SET_MAPS(staged_ipcache, staged_pods, staged_policies);
 
-/* Entries of both rule sets. */
+/* Rule entries of both rule sets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Values of the device maps: counters, drops, slots and endpoints. server/bpf/slot-layout.ts mirrors sizes and
+ * Values of the device maps: counters, drops, slots and endpoints. server/bpf/datapath-structs.ts mirrors sizes and
  * offsets.
  */
 #ifndef PODLANE_SLOT_LAYOUT_H
@@ -8,10 +8,10 @@
 
 #include <linux/types.h>
 
-/* A device is its slot: ifindex of the primary = BASE + 2 * slot, of the peer one more. */
+/* The ifindex gives the slot: the primary has BASE + 2 * slot, the peer one more. */
 #define PODLANE_IFINDEX_BASE 1048576
 
-/* Order of dropReasons in contract/counters.ts; at most PODLANE_DROP_REASONS. Only ever appended to. */
+/* In the order of dropReasons in contract/counters.ts; append only, at most PODLANE_DROP_REASONS. */
 enum podlane_drop_reason {
 	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
 	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */
@@ -50,12 +50,12 @@ struct podlane_drops {
  * Configuration of a slot's programs, 48 bytes, addresses in network order. All zero: sources are not checked,
  * nothing is redirected, and packets count on the netkit hooks.
  */
-#define PODLANE_CHECK_SOURCE 1 /* only the pod's own sources leave it */
+#define PODLANE_CHECK_SOURCE 1 /* drop packets from the pod with a source that is not the pod's */
 #define PODLANE_HAS_ADDR4 2
 #define PODLANE_HAS_ADDR6 4
 #define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
 #define PODLANE_REDIRECT 16  /* packets for another pod of the node are redirected past the host stack */
-/* First bytes of a frame towards the pod: destination, the peer's, and source, the primary's; zero on netkit L3. */
+/* MAC addresses of frames to the pod: destination (the peer's) and source (the primary's); zero on netkit L3. */
 struct podlane_macs {
 	__u64 to_and_from; /* 0: six bytes of the destination, two of the source */
 	__u32 from;        /* 8: the other four bytes of the source */
@@ -84,7 +84,7 @@ struct podlane_endpoint {
 	__u32 owner; /* 4: number of the pod, as in the slots */
 };
 
-/* In .rodata, written by the loader before the load. */
+/* Constants in .rodata, which the agent writes before the load. */
 struct podlane_config {
 	__u32 max_slots;  /*  0 */
 	__u8 build[32];   /*  4: SHA-256 of the object file; tells a later agent what runs here */

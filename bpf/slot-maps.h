@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Maps of slots and endpoints, and look-ups in them. */
+/* Maps of slots and endpoints, with functions to look them up. */
 #ifndef PODLANE_SLOT_MAPS_H
 #define PODLANE_SLOT_MAPS_H
 
@@ -9,7 +9,7 @@
 
 volatile const struct podlane_config config = { .max_slots = 2048 };
 
-/* The loader sets max_entries: max_slots for slots, 8 * max_slots for the endpoints of either family. */
+/* The loader sets max_entries to max_slots for slots and 8 * max_slots for the endpoints of each family. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

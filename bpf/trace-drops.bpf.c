@@ -16,7 +16,7 @@ struct address {
 	__u64 word[2]; /* network order; IPv4 as ::ffff:a.b.c.d */
 };
 
-/* Traces by address of a traced pod, a bit each. */
+/* Running traces by address of a traced pod, one bit per trace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -24,7 +24,7 @@ struct {
 	__type(value, __u32);
 } traced SEC(".maps");
 
-/* A trace's filter of its pod's packets; a field that is 0 matches any. Mirrored in server/trace/kernel-drop-observer.ts. */
+/* A trace's filter of its pod's packets; a field of 0 matches any. Mirrored in server/trace/kernel-drop-observer.ts. */
 struct drop_filter {
 	struct address peer;
 	__be16 port;
@@ -54,7 +54,7 @@ struct {
 	__uint(max_entries, 262144);
 } trace_drops SEC(".maps");
 
-/* Drops that found the ring buffer full. */
+/* Number of drops that were not reported because the ring buffer was full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -93,7 +93,7 @@ static __always_inline int has_ports(__u8 protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* Reads addresses and ports. Ports after extension headers of IPv6 are not searched for. */
+/* Reads addresses and ports. Ports behind IPv6 extension headers are not read. */
 static __always_inline int read_flow(struct sk_buff *skb, struct flow *flow)
 {
 	const unsigned char *start = skb->head + skb->network_header, *ports;
@@ -167,7 +167,7 @@ static __always_inline __u32 drop_netns(struct sk_buff *skb, struct sock *receiv
 	struct sock *sk = skb->sk;
 	__u32 netns = 0;
 
-	/* skb->dev may be overwritten, see drops.bpf.c: then it has no namespace, and the socket's is used. */
+	/* skb->dev may be overwritten (see drops.bpf.c), so that the socket's namespace is used. */
 	if (dev) {
 		netns = dev->nd_net.net->ns.inum;
 		*ifindex = dev->ifindex;
@@ -179,7 +179,7 @@ static __always_inline __u32 drop_netns(struct sk_buff *skb, struct sock *receiv
 	return netns;
 }
 
-/* In .rodata, written by the loader: the tracepoint has a fourth argument, the receiving socket (Linux 6.11). */
+/* Set by the loader in .rodata: the tracepoint has a fourth argument, the receiving socket (Linux 6.11). */
 volatile const __u32 has_receiver = 0;
 
 SEC("tp_btf/kfree_skb") int trace_drop(__u64 *ctx)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sends an event for each packet that a trace filter matches: what the program did with it. */
+/* Sends an event for each packet that matches a trace filter, with the result of the program. */
 #ifndef PODLANE_TRACE_H
 #define PODLANE_TRACE_H
 
@@ -29,7 +29,7 @@ static __always_inline int matches_filter(const struct podlane_trace_filter *fil
 	       same_address(address, tuple->destination);
 }
 
-/* Returns how many bytes from the network header on are headers, those of layer 4 included, and no payload. */
+/* Returns the length of the headers in bytes, from the network header up to and including layer 4. */
 static __always_inline __u32 count_header_bytes(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u32 size = packet->offset - ETH_HLEN;

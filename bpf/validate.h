@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Validates frames, whatever the rules: their headers, and on egress the source address. */
+/* Validates the headers of frames and, on egress, the source address, before any rules. */
 #ifndef PODLANE_VALIDATE_H
 #define PODLANE_VALIDATE_H
 
@@ -18,7 +18,7 @@ static __always_inline int validate_source4(const struct podlane_slot *slot, __u
 	return owns(slot, lookup_endpoint4(source)) ? ACCEPT : PODLANE_SPOOFED_SOURCE;
 }
 
-/* Link-local or unspecified, as neighbor discovery uses it: no router forwards it (RFC 4291 2.5.2, 2.5.6). */
+/* True for a link-local or unspecified source, which no router forwards (RFC 4291 2.5.2, 2.5.6). */
 static __always_inline int is_link_scoped(const __u32 *source)
 {
 	return (source[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
@@ -58,7 +58,7 @@ static __always_inline int validate6(struct __sk_buff *skb, const struct ipv6 *i
 	return flags & PODLANE_CHECK_SOURCE ? validate_source6(slot, flags, ip->source) : ACCEPT;
 }
 
-/* Validates a frame without room for an IPv4 header, or of another type. */
+/* Validates a frame that is too short for an IPv4 header or not IP. */
 static __always_inline int validate_other(__be16 type)
 {
 	if (type == bpf_htons(ETH_P_IP) || type == bpf_htons(ETH_P_IPV6))
@@ -66,7 +66,7 @@ static __always_inline int validate_other(__be16 type)
 	return type == bpf_htons(ETH_P_ARP) ? ACCEPT : PODLANE_UNKNOWN_PROTOCOL;
 }
 
-/* Returns ACCEPT or the reason to drop. The slot's `flags` say whether the source is checked; 0 on ingress. */
+/* Returns ACCEPT or a drop reason. The slot's `flags` tell if the source is checked; they are 0 on ingress. */
 static __always_inline int validate(struct __sk_buff *skb, const struct podlane_slot *slot, __u32 flags,
 				    struct headers *headers)
 {

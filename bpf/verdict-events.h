@@ -7,7 +7,7 @@
 #include "rule-maps.h"
 #include "parse.h"
 
-/* Takes a token of the slot's bucket, kept as the time until which its tokens are spent. Returns 0 where it is empty. */
+/* Takes a token from the slot's bucket, stored as the time until which tokens are spent. Returns 0 if it is empty. */
 static __always_inline int take_token(__u32 slot, __u64 now)
 {
 	__u64 *spent = bpf_map_lookup_elem(&verdict_rates, &slot);
@@ -21,7 +21,7 @@ static __always_inline int take_token(__u32 slot, __u64 now)
 	return 1;
 }
 
-/* Sets the event's time and sends it. */
+/* Sets the time of a verdict event and sends it. */
 __noinline int send_verdict(struct podlane_verdict_event *event)
 {
 	if (!event || !settings.verdict_interval)
@@ -50,7 +50,7 @@ static __always_inline void init_event(struct podlane_verdict_event *event, stru
 	event->length = skb->len - ETH_HLEN;
 }
 
-/* Sends the event of a drop that no rule caused. */
+/* Sends a verdict event for a drop that no rule caused. */
 __noinline int send_drop(struct __sk_buff *skb, __u32 slot, __u32 owner, __u32 direction, __u32 reason)
 {
 	struct packet packet = {};

@@ -3,13 +3,15 @@ import type { Dispatcher, Pool } from 'undici';
 import { ProblemError, problemSchema } from '../contract/problem.ts';
 
 interface RequestOptions {
-  /** Sent as JSON, or as text where `type` says its media type. */
+  /** Request body: sent as JSON, or as text if `type` sets a media type. */
   body?: unknown;
   type?: string;
   signal?: AbortSignal;
 }
 
-/** Client of the agent's API on its Unix socket. @throws ProblemError the agent's own, or `agent_unreachable` */
+/**
+ * Client of the agent's API on its Unix socket. @throws ProblemError the agent's own problem, or `agent_unreachable`
+ */
 export class AgentClient {
   readonly socket: string;
   #pool: Promise<Pool> | null = null;
@@ -18,7 +20,7 @@ export class AgentClient {
     this.socket = socket;
   }
 
-  /** Loads the HTTP client with the first request: commands that need no agent start faster. */
+  /** Imports the HTTP client at the first request, so that commands without an agent start faster. */
   #open(): Promise<Pool> {
     this.#pool ??= import('undici').then(
       ({ Pool }) => new Pool('http://localhost', { socketPath: this.socket, bodyTimeout: 0 }),
@@ -26,7 +28,7 @@ export class AgentClient {
     return this.#pool;
   }
 
-  /** Returns the response's JSON, null for an empty one. @param path below `/api/v1` */
+  /** Returns the JSON of the response, or null if the response is empty. @param path path below `/api/v1` */
   async request<T>(method: Dispatcher.HttpMethod, path: string, options: RequestOptions = {}): Promise<T> {
     const text = await this.text(method, path, options);
     return (text === '' ? null : JSON.parse(text)) as T;
@@ -36,7 +38,7 @@ export class AgentClient {
     return (await this.#call(method, path, options)).body.text();
   }
 
-  /** Returns the body of a GET as a stream. */
+  /** Returns the body of a GET response as a stream. */
   async open(path: string, signal?: AbortSignal): Promise<Readable> {
     return (await this.#call('GET', path, signal ? { signal } : {})).body;
   }

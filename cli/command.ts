@@ -1,35 +1,35 @@
 import type { AgentClient } from './agent-client.ts';
 
-/** An option of a command. One without a name for its value is a flag. */
+/** Command-line option; an option without a value name is a flag. */
 export interface CommandOption {
   value?: string;
   short?: string;
   summary: string;
 }
 
-/** One call of a command, with its arguments. */
+/** Arguments and options of one call of a `podlane` command. */
 export interface CommandInvocation {
-  /** Positional arguments, one for each of the command’s parameters. */
+  /** Positional arguments, one for each parameter of the command. */
   args: readonly string[];
-  /** Value of an option; undefined where the option is missing. */
+  /** Returns the value of an option, or undefined if the option was not given. */
   option(name: string): string | undefined;
-  /** Numeric value of an option. @throws ProblemError `bad_request` */
+  /** Returns the value of an option as a number. @throws ProblemError `bad_request` if it is not a number */
   number(name: string): number | undefined;
   flag(name: string): boolean;
   json: boolean;
   agent: AgentClient;
-  /** Aborts when the user interrupts. */
+  /** Signal that is aborted when the user interrupts the command. */
   signal: AbortSignal;
 }
 
-/** A command of `podlane`. `run` prints to standard output, and throws ProblemError. */
+/** Command of `podlane`: `run` prints to standard output, and throws a ProblemError on failure. */
 export interface CliCommand {
-  /** Words that select the command: `rules check`. */
+  /** Words that select the command, for example `rules check`. */
   name: string;
-  /** Names of the positional arguments, all of them required. */
+  /** Names of the command's required positional arguments. */
   parameters: readonly string[];
   summary: string;
-  /** Further text that only the command’s own help shows. */
+  /** Additional text that only the help of this command shows. */
   details?: string;
   options: Readonly<Record<string, CommandOption>>;
   run(invocation: CommandInvocation): Promise<void>;
@@ -37,7 +37,7 @@ export interface CliCommand {
 
 export const printLine = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** Prints a value: one line of JSON with `--json`, else readable text. */
+/** Prints a value as one line of JSON with `--json`, and as readable text otherwise. */
 export function printResult<T>(
   { json }: Pick<CommandInvocation, 'json'>,
   value: T,

@@ -1,7 +1,10 @@
 import type { DumpPart } from '../contract/dump.ts';
 import { formatBytes } from './text-table.ts';
 
-/** Progress of a dump on standard error: on a terminal one line that changes, elsewhere a line for each finished part. */
+/**
+ * Prints the progress of a dump to standard error: one updated line on a terminal, one line per finished part
+ * elsewhere.
+ */
 export class DumpProgress {
   readonly #terminal = process.stderr.isTTY;
   readonly #reported = new Set<string>();
@@ -24,13 +27,13 @@ export class DumpProgress {
     }
   }
 
-  /** Writes a line that stays. */
+  /** Prints a permanent line above the progress line. */
   note(text: string): void {
     this.end();
     process.stderr.write(`${text}\n`);
   }
 
-  /** Removes the progress line. */
+  /** Clears the progress line. */
   end(): void {
     if (this.#shown) process.stderr.write('\r\x1b[K');
     this.#shown = false;

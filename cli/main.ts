@@ -40,7 +40,7 @@ export const cliCommands: readonly CliCommand[] = [
   bpfProgramDetachCommand,
 ];
 
-/** Options of every command. */
+/** Options that every command accepts. */
 const commonOptions: Readonly<Record<string, CommandOption>> = {
   socket: { value: 'PATH', summary: 'the agent’s Unix socket [/run/podlane/agent.sock]' },
   json: { summary: 'print JSON, one value a line' },
@@ -49,7 +49,10 @@ const commonOptions: Readonly<Record<string, CommandOption>> = {
 
 const exitCodes = { failed: 1, usage: 2, noAgent: 3, interrupted: 130 } as const;
 
-/** Runs `podlane ARGS` and sets the exit code: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted. */
+/**
+ * Runs `podlane ARGS` and sets the exit code: 0 success, 1 failure, 2 usage error, 3 agent unreachable, 130
+ * interrupted.
+ */
 export async function runCli(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -119,7 +122,7 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
   }
 }
 
-/** The command whose name the arguments begin with. */
+/** Finds the command whose name is a prefix of the arguments. */
 const findCommand = (args: readonly string[]): CliCommand | undefined =>
   cliCommands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word));
 

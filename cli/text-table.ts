@@ -1,4 +1,7 @@
-/** Formats rows as columns under their titles, two spaces apart; a column of numbers is aligned right. */
+/**
+ * Formats rows as aligned columns with a header line; columns are two spaces apart, and numeric columns are
+ * right-aligned.
+ */
 export function formatTextTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -20,7 +23,7 @@ export function formatTextTable(
   return [line(head), ...cells.map(line)].join('\n');
 }
 
-/** Formats `name  value` lines; names without a value are left out. */
+/** Formats one `name  value` line per field, and omits fields without a value. */
 export function formatFieldLines(
   values: Readonly<Record<string, string | number | null | undefined>>,
 ): string {

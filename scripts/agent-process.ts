@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChildHandle, startChildProcess, waitUntilReady } from './child.ts';
+import { type ChildHandle, startChildProcess, waitUntilReady } from './child-process.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Node.js flags of the agent. A small young generation saves 30 MB, since most objects die young or live long. */

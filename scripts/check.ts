@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkImportCycles } from './check/circles.ts';
 import { checkTextContent } from './check/content.ts';
+import { checkImportCycles } from './check/import-cycles.ts';
 import { checkFolderImports } from './check/imports.ts';
 import { checkSpelling } from './check/spelling.ts';
 import { checkForbiddenWords } from './check/words.ts';
@@ -28,7 +28,8 @@ const checks: Record<string, Check> = {
   'no unused files, exports and packages': program('knip', '--no-progress'),
   'words are those of the glossary': async () => checkForbiddenWords(root, await committed()).join('\n'),
   spelling: () => checkSpelling(root),
-  'no registry and no machine’s paths in files': async () => checkTextContent(root, await committed()).join('\n'),
+  'no registry and no machine’s paths in files': async () =>
+    checkTextContent(root, await committed()).join('\n'),
   'BPF objects are what the sources compile to': program('scripts/build-bpf.sh', '--check'),
   'docs/openapi.json is what the routes say': program('node', 'scripts/generate-openapi.ts', '--check'),
   'migrations lead to the database models': program('node', 'scripts/generate-sql.ts', '--check'),

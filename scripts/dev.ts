@@ -3,7 +3,7 @@ import { rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type ChildHandle, startChildProcess } from './child.ts';
+import { type ChildHandle, startChildProcess } from './child-process.ts';
 import { startGatewayProcess } from './gateway-process.ts';
 import { labDirectory, startLabNode } from './lab/node.ts';
 

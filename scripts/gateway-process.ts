@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Role } from '../contract/roles.ts';
-import { startChildProcess, waitUntilReady } from './child.ts';
-import { dropPrivilegesArguments, type UnprivilegedUser, chooseUnprivilegedUser } from './unprivileged.ts';
+import { startChildProcess, waitUntilReady } from './child-process.ts';
+import { chooseUnprivilegedUser, dropPrivilegesArguments, type UnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
 

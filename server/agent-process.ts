@@ -4,10 +4,10 @@ import { composeAgent } from './compose.ts';
 import { type AgentConfig, agentHelpText, readAgentConfig } from './config.ts';
 import { LogLineRing } from './debug/log-ring.ts';
 
-/** Milliseconds that closing may take after a signal, before the process exits anyway. */
+/** Milliseconds that the agent has to close after a signal before the process exits. */
 const closeTimeoutMs = 10_000;
 
-/** Reads the configuration, runs the agent, and exits the process when a signal has stopped it. */
+/** Reads the configuration, runs the agent, and exits the process after a signal has stopped the agent. */
 export async function runAgentProcess(): Promise<void> {
   const config = configure();
   const logRing = new LogLineRing();
@@ -25,7 +25,7 @@ export async function runAgentProcess(): Promise<void> {
   }
 }
 
-/** Returns the configuration, or exits the process after printing help or what is wrong with the flags. */
+/** Returns the configuration, or prints the help or the invalid flags and exits the process. */
 function configure(): AgentConfig {
   try {
     const config = readAgentConfig(process.argv.slice(2), process.env);
@@ -37,7 +37,7 @@ function configure(): AgentConfig {
   process.exit(0);
 }
 
-/** Writes log lines to standard error, and to `logRing` for debug archives. */
+/** Creates a logger that writes to standard error and to `logRing` for debug archives. */
 function openLog({ logLevel }: AgentConfig, logRing: LogLineRing): Logger {
   const stderr = pino.destination({ fd: 2, sync: true });
   return pino(
@@ -51,7 +51,7 @@ function openLog({ logLevel }: AgentConfig, logRing: LogLineRing): Logger {
   );
 }
 
-/** Closes the agent on SIGTERM and SIGINT; a second signal exits at once. */
+/** Closes the agent on SIGTERM or SIGINT; a second signal exits the process at once. */
 function closeOnSignal(log: Logger, close: () => Promise<void>): void {
   let stopping = false;
   const stop = (signal: string) => {
@@ -73,7 +73,7 @@ function closeOnSignal(log: Logger, close: () => Promise<void>): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
 }
 
-/** Prints why the agent did not start, and exits the process. */
+/** Prints why the agent could not start, and exits the process with `status`. */
 function exitWithError(error: unknown, status: number): never {
   const text = error instanceof ProblemError ? error.message : String((error as Error).stack ?? error);
   process.stderr.write(`agent not started: ${text}\n`);

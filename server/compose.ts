@@ -13,7 +13,7 @@ import { Datapath } from './datapath/datapath.ts';
 import { DebugDumps } from './debug/dumps.ts';
 import type { LogLineRing } from './debug/log-ring.ts';
 import { describeNode, readBootId } from './describe-node.ts';
-import { currentNamespace } from './kernel/netns.ts';
+import { openCurrentNamespace } from './kernel/netns.ts';
 import { openAgentListeners } from './listeners.ts';
 import { BuildFiles } from './programs/build-files.ts';
 import { DatapathBuilds } from './programs/builds.ts';
@@ -31,9 +31,12 @@ import { VerdictRecorder } from './trace/verdicts.ts';
 import { podlaneVersion } from './version.ts';
 
 export interface RunningAgent {
-  /** Addresses that it listens on, in words. */
+  /** Addresses that the agent listens on, as text. */
   addresses: string[];
-  /** Closes listeners, capabilities and database. The pods' devices, programs and counters stay as they are. */
+  /**
+   * Closes the listeners, all capabilities and the database. Devices, programs and counters of pods remain in the
+   * kernel.
+   */
   close(): Promise<void>;
 }
 
@@ -53,7 +56,7 @@ export async function composeAgent(
     });
   const startedAt = new Date();
   const bootId = readBootId();
-  /** Functions that close what is open, in the order of opening. */
+  /** Functions that close the opened parts of the agent, in the order in which the parts were opened. */
   const closers: (() => unknown)[] = [];
   const close = async () => {
     for (const closeOne of closers.splice(0).reverse()) await closeOne();
@@ -194,13 +197,13 @@ export async function composeAgent(
   }
 }
 
-/** Returns the configuration for debug archives, without the token. */
+/** Returns the configuration without its token, for debug archives. */
 const removeSecrets = ({ listen, ...others }: AgentConfig): object => ({
   ...others,
   listen: listen && { host: listen.host, port: listen.port },
 });
 
-/** Returns the namespaces to scan for programs: the host's and the pods'. */
+/** Lists the network namespaces to scan for programs: the host's and those of the pods. */
 function listKnownNamespaces(datapath: Datapath): ScannedNamespace[] {
   const host = { inode: String(currentNetnsInode()), host: true, pod: null, name: 'host' };
   const pods = datapath.namespaces().map(({ id, name, path, inode }) => ({
@@ -211,6 +214,6 @@ function listKnownNamespaces(datapath: Datapath): ScannedNamespace[] {
 }
 
 function currentNetnsInode(): bigint {
-  using namespace = currentNamespace();
+  using namespace = openCurrentNamespace();
   return namespace.inode;
 }

@@ -9,7 +9,7 @@ import {
 } from './acl/load/conntrack-timeouts.ts';
 
 interface OptionText {
-  /** Placeholder of the value in the help; a flag without one is a switch. */
+  /** Placeholder for the option's value in the help text; an option without a placeholder is a switch. */
   value?: string;
   text: string;
   preset?: string;
@@ -53,21 +53,21 @@ const environments = ['native', 'guest'] as const;
 export interface AgentConfig {
   socket: string;
   socketGid: number | null;
-  /** Null: the agent does not listen on TCP. */
+  /** TCP address and token of the API; null if the agent does not listen on TCP. */
   listen: { host: string; port: number; token: string } | null;
   database: string;
   pins: string;
-  /** Folder of the public keys that builds may be signed with; null: only the installed build may run. */
+  /** Directory of the public keys that BPF builds may be signed with; null if only the installed build may run. */
   trust: string | null;
   maxSlots: number;
-  /** Size of the connection table of the access rules. */
+  /** Maximum number of entries in the connection table of the access rules. */
   connections: number;
   timeouts: ConntrackTimeouts;
-  /** Limit of reported verdicts of each device. */
+  /** Maximum rate of reported verdicts per device. */
   verdictRate: { perSecond: number; burst: number };
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
-  /** Kernel capabilities that are treated as missing. */
+  /** Kernel capabilities that the agent treats as missing. */
   without: KernelCapabilityName[];
   lab: boolean;
 }
@@ -105,7 +105,7 @@ export function readAgentConfig(
     const given = flags[name] ?? (env[variable(name)] || undefined);
     return typeof given === 'string' ? given : optionTexts[name].preset;
   };
-  /** @returns null for an option that is not set, or is invalid, which adds to `errors` */
+  /** @returns null if the option is not set or is invalid; an invalid option also adds to `errors` */
   const read = <T>(name: OptionName, parse: (text: string) => T): T | null => {
     const value = text(name);
     if (value === undefined) return null;

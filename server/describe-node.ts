@@ -6,7 +6,7 @@ import type { Datapath } from './datapath/datapath.ts';
 import { libbpf_version_string } from './ffi/libbpf.ts';
 import { podlaneVersion } from './version.ts';
 
-/** Reads the id that the kernel gave to this boot. */
+/** Reads the kernel's boot id, a UUID that changes at every boot. */
 export const readBootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 
 /** Returns the node as `GET /api/v1/node` reports it. */

@@ -8,9 +8,9 @@ import { StreamServer } from './stream/stream-server.ts';
 import { podlaneVersion } from './version.ts';
 
 export interface AgentListeners {
-  /** The socket's path and, over TCP, host and port: for log lines. */
+  /** Addresses that the agent listens on, for log lines: the path of the Unix socket, and host and port for TCP. */
   addresses: string[];
-  /** Finishes requests in progress, closes the streams, and removes the socket file. */
+  /** Finishes running requests, closes the streams, and removes the socket file. */
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import type { AttachAnchor } from '../../server/bpf/anchor.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { type CliCommand, type CommandInvocation, type CommandOption, printResult } from '../command.ts';
 
-/** Commands that make bpf(2) calls in this process: they need root, and no agent. */
+/** Help text of commands that call bpf(2) in this process: they need root, but no agent. */
 const local =
   'HOOK is netkit/primary, netkit/peer, tcx/ingress or tcx/egress; DEVICE is an interface of this network namespace,\nfor both netkit hooks the primary. Programs are named by id or by the path of a pin. Needs root, and no agent.';
 
@@ -28,7 +28,7 @@ export const bpfLinkCreateCommand: CliCommand = {
     const fd = await openProgramReference(required(invocation, 'program'));
     const anchor = await anchorOf(invocation);
     const link = await bpf.attachProgramByLink(hook, { program: fd, ifindex, anchor });
-    bpf.pin(link, path);
+    bpf.pinBpfObject(link, path);
     printResult(
       invocation,
       bpf.readDeviceLinkInfo(link),
@@ -68,7 +68,7 @@ export const bpfLinkDetachCommand: CliCommand = {
       return found;
     });
     if (info === null) throw noPin(path);
-    bpf.unpin(path);
+    bpf.removePin(path);
     printResult(invocation, info, ({ id, programId }) => `link ${id}: program ${programId} detached`);
   },
 };
@@ -84,7 +84,7 @@ export const bpfProgramAttachCommand: CliCommand = {
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.attachWithoutLink(ifindex, hook, { fd }, await anchorOf(invocation));
-    const programId = bpf.programInfo(fd).id;
+    const programId = bpf.readProgramInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} at ${hook} of ${device}`);
   },
 };
@@ -100,12 +100,12 @@ export const bpfProgramDetachCommand: CliCommand = {
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.detachWithoutLink(ifindex, hook, { fd });
-    const programId = bpf.programInfo(fd).id;
+    const programId = bpf.readProgramInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} detached from ${hook} of ${device}`);
   },
 };
 
-/** Loads libbpf, which the other commands need not have. */
+/** Imports libbpf on demand, because other commands do not need it. */
 async function loadBpf() {
   const [link, info, pins, programs, hooks, attach] = await Promise.all([
     import('../../server/bpf/link.ts'),
@@ -118,7 +118,7 @@ async function loadBpf() {
   return { ...link, ...info, ...pins, ...programs, ...hooks, ...attach };
 }
 
-/** Hook and device of an invocation. @throws ProblemError `bad_request`, `device_missing` */
+/** Reads the hook and the device from the arguments. @throws ProblemError `bad_request` or `device_missing` */
 async function readHookAndDevice({ args: [hook = '', device = ''] }: CommandInvocation) {
   const { hookAttachTypes } = await loadBpf();
   if (!Object.hasOwn(hookAttachTypes, hook))
@@ -146,9 +146,12 @@ function required(invocation: CommandInvocation, name: string): string {
   return value;
 }
 
-/** Opens a program by id or pin; the descriptor is open until this process ends. @throws ProblemError `bad_request` */
+/**
+ * Opens a BPF program by id or pin path; the descriptor stays open until the process exits. @throws ProblemError
+ * `bad_request`
+ */
 async function openProgramReference(reference: string): Promise<number> {
-  const { programFdById, openPinned } = await loadBpf();
+  const { openProgramById: programFdById, openPinnedObject: openPinned } = await loadBpf();
   const fd = /^\d+$/.test(reference) ? programFdById(Number(reference)) : openPinned(reference);
   if (fd === null)
     throw new ProblemError(
@@ -172,7 +175,7 @@ async function anchorOf(invocation: CommandInvocation): Promise<AttachAnchor> {
 }
 
 async function programIdOf(reference: string): Promise<number> {
-  const { programInfo } = await loadBpf();
+  const { readProgramInfo: programInfo } = await loadBpf();
   return programInfo(await openProgramReference(reference)).id;
 }
 

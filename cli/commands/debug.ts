@@ -21,7 +21,7 @@ interface DumpResult {
   file: string;
   bytes: number;
   sha256: string;
-  /** True where the agent's own part is included. */
+  /** True if the dump includes the agent's own part. */
   agent: boolean;
   files: number;
   problems: DumpPart['problems'];
@@ -75,7 +75,7 @@ export const debugCommand: CliCommand = {
   },
 };
 
-/** @throws ProblemError `bad_request` */
+/** Converts the command's options to a dump request. @throws ProblemError `bad_request` if an option is invalid */
 function dumpOptions(invocation: CommandInvocation): NewDump {
   const list = (name: string) => invocation.option(name)?.split(',');
   const { data, error } = newDumpSchema.safeParse({
@@ -121,7 +121,7 @@ async function collectByAgent(
   };
 }
 
-/** Writes the archive under another name first, so that the file is complete when it appears. */
+/** Downloads the archive to a temporary name and renames it when it is complete. */
 async function fetchArchive(
   agent: AgentClient,
   dump: Dump,

@@ -128,7 +128,10 @@ async function readRules({ args: [file = '-'] }: CommandInvocation): Promise<str
   }
 }
 
-/** Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (a protocol's number). @throws ProblemError `bad_request` */
+/**
+ * Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (protocol number). @throws ProblemError
+ * `bad_request`
+ */
 export function parseProtocolAndPort(text: string): object {
   const [, protocol, first, second] = /^([a-z]+|\d+)(?::(\d+)(?:\/(\d+))?)?$/.exec(text) ?? [];
   if (protocol === undefined)

@@ -13,7 +13,7 @@ import {
 } from '../command.ts';
 import { formatBytes } from '../text-table.ts';
 
-/** Longer than the time between two observations of one packet. */
+/** Milliseconds between two polls of the trace; longer than the time between two observations of one packet. */
 const pollMs = 300;
 
 const filterOptions: Readonly<Record<string, CommandOption>> = {

@@ -2,13 +2,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../contract/device.ts';
 import { type AgentEndpoint, waitForAgent } from '../../server/lab/agent-client.ts';
+import { removeLabPods } from '../../server/lab/attach-pods.ts';
 import { createLabHost, removeLabHost } from '../../server/lab/host.ts';
 import { formatLabHostNetnsName } from '../../server/lab/pod-list.ts';
-import { removeLabPods } from '../../server/lab/attach-pods.ts';
 import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
 import { agentNodeFlags } from '../agent-process.ts';
-import { type ChildHandle, startChildProcess, waitUntilReady } from '../child.ts';
-import { killProcessesInNetns } from './processes.ts';
+import { type ChildHandle, startChildProcess, waitUntilReady } from '../child-process.ts';
+import { killProcessesInNetns } from './kill-processes.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -119,7 +119,11 @@ function commandOfAgent(options: LabNodeOptions, socket: string): string[] {
   ];
 }
 
-async function startTraffic(options: LabNodeOptions, socket: string, children: ChildHandle[]): Promise<ChildHandle> {
+async function startTraffic(
+  options: LabNodeOptions,
+  socket: string,
+  children: ChildHandle[],
+): Promise<ChildHandle> {
   const { lab, kind, rate, signal, progress, counted } = options;
   const ready = Promise.withResolvers<void>();
   const child = startChildProcess({

@@ -1,16 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kernelHasNetkit } from '../vm/netkit.ts';
-import { type TestCounts, countPlaywrightTests, countVitestTests, addUnreportedFailure } from './counts.ts';
+import { kernelHasNetkit } from '../vm/kernel-netkit.ts';
+import { addUnreportedFailure, countPlaywrightTests, countVitestTests, type TestCounts } from './counts.ts';
 import { runTestsInGuest } from './guest.ts';
-import { runOnTerminal } from './show.ts';
+import { runOnTerminal } from './run-on-terminal.ts';
 import type { TerminalOutput } from './terminal.ts';
 
 /** True for a test level that runs in a guest, and can therefore run beside levels that use this machine's devices. */
 export const runsInGuest = (level: string): boolean => level === 'vm' && !kernelHasNetkit();
 
 /** Runs one test level with its output on the terminal. `folder` receives the report; `filters` select test files. */
-export type TestLevelRunner = (folder: string, filters: string[], terminal: TerminalOutput) => Promise<TestCounts>;
+export type TestLevelRunner = (
+  folder: string,
+  filters: string[],
+  terminal: TerminalOutput,
+) => Promise<TestCounts>;
 
 export const testLevels: Record<string, TestLevelRunner> = {
   async check(folder) {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureGuestFiles, type GuestFiles } from './fetch.ts';
-import { readGuestConsoleTail, createGuestJob, removeGuestJob, virtiofsSocketName } from './job.ts';
-import { type QemuAccelerator, chooseQemuAccelerator, guestSerialPorts, buildQemuArguments } from './qemu.ts';
+import { createGuestJob, readGuestConsoleTail, removeGuestJob, virtiofsSocketName } from './guest-job.ts';
+import { buildQemuArguments, chooseQemuAccelerator, guestSerialPorts, type QemuAccelerator } from './qemu.ts';
 
 export interface GuestOptions {
   /**
@@ -196,7 +196,8 @@ function follow(
   const exit = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
   for (const { promise } of [started, exit]) promise.catch(() => {}); // a caller may wait for one of them only
-  const port = (name: keyof typeof guestSerialPorts) => (machine.stdio as unknown[])[guestSerialPorts[name]] as Duplex;
+  const port = (name: keyof typeof guestSerialPorts) =>
+    (machine.stdio as unknown[])[guestSerialPorts[name]] as Duplex;
   const said = collect(machine);
   port('stdout').on('data', (chunk: Buffer) => options.onStdout?.(chunk));
   port('stderr').on('data', (chunk: Buffer) => options.onStderr?.(chunk));

@@ -1,8 +1,8 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestFiles } from './fetch.ts';
-import { virtiofsSocketName } from './job.ts';
-import { measureTscKhz } from './tsc.ts';
+import { virtiofsSocketName } from './guest-job.ts';
+import { measureTscKhz } from './measure-tsc.ts';
 
 export interface VirtualMachineOptions {
   memoryMiB: number;

@@ -12,8 +12,8 @@ import type {
 } from '../../contract/rules.ts';
 import { Mutex } from '../async/mutex.ts';
 import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
-import type { RuleStore } from '../store/store-interfaces.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
+import type { RuleStore } from '../store/store-interfaces.ts';
 import type { KernelRules } from './load/kernel-rules.ts';
 import { watchNodeAddresses } from './load/node-addresses.ts';
 import type { RuleChange } from './rule-change.ts';
@@ -23,9 +23,9 @@ import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets
 import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
 import { CompilerClient } from './worker/compiler-client.ts';
 
-/** Delay before rules are compiled without a removed pod. An added pod does not wait. */
+/** Delay in ms before rules are recompiled after a pod was removed. After a pod was added there is no delay. */
 const settleMs = 200;
-/** Delay before a compiler thread that died is replaced. */
+/** Delay in ms before a compiler thread that died is replaced. */
 const restartMs = 2000;
 
 export interface AccessRulesOptions {
@@ -49,7 +49,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
   #active: RuleVersionRecord | null = null;
   #pendingReload: Promise<void> | null = null;
   #scheduledReload: TaskScopeTimer | null = null;
-  /** Failure that was published last, so that a repeated one is not. */
+  /** Message of the last published failure, so that a repeated failure is not published again. */
   #publishedFailure = '';
   #stopWatching: (() => Promise<void>) | null = null;
 
@@ -85,7 +85,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     }
   }
 
-  /** Follows the node's addresses, whose packets to pods are allowed without an evaluation. */
+  /** Watches the node's addresses; packets from them to pods are allowed without evaluation. */
   async watchNode(): Promise<void> {
     this.#stopWatching = await watchNodeAddresses(
       (addresses) => {
@@ -96,7 +96,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     );
   }
 
-  /** Waits for running changes. The kernel goes on enforcing the rules. */
+  /** Waits for running changes. The kernel keeps enforcing the rules. */
   async close(): Promise<void> {
     await this.#stopWatching?.();
     await this.#scope.close();
@@ -128,7 +128,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     }
   }
 
-  /** Forgets a pod that left the node, or whose attachment failed. */
+  /** Removes a pod that left the node or could not be attached from the access rules. */
   removePod(id: string): void {
     if (!this.#pods.delete(id) || this.#scheduledReload) return;
     if (this.#storedText('active') === null && this.#storedText('staged') === null) return;
@@ -138,7 +138,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     });
   }
 
-  /** Returns the name of a rule by its number in one generation; null for the default action, or an old generation. */
+  /** Returns the name of a rule by its number and generation; null for the default action or an old generation. */
   ruleName(set: RuleSetName, generation: number, number: number): string | null {
     return this.#sets.ruleName(set, generation, number);
   }
@@ -147,12 +147,12 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     return toActiveRulesResponse(this.#active, this.#sets);
   }
 
-  /** @returns null where no rules are staged */
+  /** Returns the staged rules; null if no rules are staged. */
   staged(): StagedRulesResponse | null {
     return this.#staged.response();
   }
 
-  /** Compiles a text without loading it. @throws ProblemError `bad_rules`, `rules_too_large` */
+  /** Compiles a rule text without loading it. @throws ProblemError `bad_rules`, `rules_too_large` */
   plan(text: string, rule?: string): Promise<RulesPlan> {
     return this.#compiler.plan(text, this.#allPods(), rule);
   }
@@ -162,7 +162,10 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     return this.#compiler.import(text, this.#allPods());
   }
 
-  /** Activates a text. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then */
+  /**
+   * Activates a rule text; if this throws, nothing is changed.
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`
+   */
   apply(text: string, change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
@@ -180,17 +183,20 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     });
   }
 
-  /** Stages a text beside the active rules. @throws ProblemError as `apply` */
+  /** Stages a rule text without enforcing it. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed` */
   stage(text: string, change: RuleChange): Promise<StagedRulesResponse> {
     return this.#changes.run(() => this.#staged.stage(text, change, this.#active?.number ?? 0));
   }
 
-  /** Discards the staged rules. Idempotent. @throws ProblemError `rules_changed` */
+  /** Discards the staged rules; does nothing if there are none. @throws ProblemError `rules_changed` */
   discardStaged(change: RuleChange): Promise<void> {
     return this.#changes.run(() => this.#staged.discard(change));
   }
 
-  /** Activates the staged rules and clears the stage. @throws ProblemError `no_staged_rules`, and as `apply` */
+  /**
+   * Activates the staged rules and removes them from the stage.
+   * @throws ProblemError `no_staged_rules`, `bad_rules`, `rules_too_large`, `rules_changed`
+   */
   applyStaged(change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       const { record } = this.#staged;
@@ -216,14 +222,17 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     return { items: items.map((record) => toRuleVersionResponse(record, this.#active?.number)), next };
   }
 
-  /** @throws ProblemError `version_not_found` */
+  /** Returns a stored version of the rules. @throws ProblemError `version_not_found` */
   async version(number: number): Promise<RuleVersionText> {
     const record = await this.#findVersion(number);
     const set = record.text === null ? null : await this.#compiler.ruleSet(record.text);
     return { ...toRuleVersionResponse(record, this.#active?.number), text: record.text, set };
   }
 
-  /** Activates an earlier version again, as a new one. @throws ProblemError `version_not_found`, and as `apply` */
+  /**
+   * Activates the text of an earlier version as a new version.
+   * @throws ProblemError `version_not_found`, `bad_rules`, `rules_too_large`, `rules_changed`
+   */
   rollBack(number: number, change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       change.precondition?.(`roll back to version ${number}`, formatActiveRulesEtag(this.#active));
@@ -290,7 +299,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     await this.#publish('rules.removed', `${actor} removed the access rules: all traffic is allowed`);
   }
 
-  /** Compiles and loads both rule sets for the current pods; calls made before it starts share one reload. */
+  /** Compiles and loads both rule sets for the current pods. Calls made before a reload starts share the reload. */
   #reload(): Promise<void> {
     this.#pendingReload ??= this.#changes.run(async () => {
       this.#pendingReload = null;
@@ -301,7 +310,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     return this.#pendingReload;
   }
 
-  /** Loads the stored text again. A failure is published once, kept as the rule set's problem, and thrown. */
+  /** Reloads a stored rule text. A failure is published once, recorded as the rule set's problem, and thrown. */
   async #reapply(set: RuleSetName): Promise<void> {
     const text = this.#storedText(set);
     if (text === null) return;

@@ -1,16 +1,16 @@
 import type { Event, EventType } from '../../contract/event.ts';
 
-/** Checks that a change was made from the current state. @throws ProblemError `rules_changed` */
+/** Checks that a change is based on the current rules. @throws ProblemError `rules_changed` */
 export type RulePrecondition = (operation: string, etag: string | null) => void;
 
-/** Author, reason and precondition of a change of the rules. */
+/** Actor, comment and precondition of a change to the access rules. */
 export interface RuleChange {
   actor: string;
   comment?: string | undefined;
   precondition?: RulePrecondition | undefined;
 }
 
-/** Stores and publishes an event; a failure is logged. */
+/** Stores and publishes an event; failures are logged and not thrown. */
 export type EventPublisher = (
   type: EventType,
   message: string,

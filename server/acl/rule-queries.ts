@@ -17,13 +17,13 @@ import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets
 import { createNoStagedRulesError } from './staged/staged-rules.ts';
 import type { AsyncRuleCompiler } from './worker/compiler-client.ts';
 
-/** Answers queries about loaded rules: the compiler knows the meaning of entries, the kernel counts their hits. */
+/** Queries about the loaded rules, with the hit counts from the kernel. */
 export class RuleQueries {
   readonly #sets: LoadedRuleSets;
   readonly #compiler: AsyncRuleCompiler;
   readonly #pods: ReadonlyMap<string, LocalPodEndpoint>;
   readonly #hits: Record<RuleSetName, RuleEntryHitCounts>;
-  /** Addresses of the node, whose packets to pods are allowed without an evaluation. */
+  /** Addresses of the node; packets from them to pods are allowed without evaluation. */
   #nodeAddresses: ReadonlySet<string> = new Set();
 
   constructor(
@@ -38,7 +38,7 @@ export class RuleQueries {
     this.#hits = { active: hitsOf('active'), staged: hitsOf('staged') };
   }
 
-  /** Drops cached counts: the rule set's tables have been replaced. */
+  /** Discards the cached hit counts after the tables of a rule set were replaced. */
   invalidate(set: RuleSetName): void {
     this.#hits[set].invalidate();
   }
@@ -47,7 +47,10 @@ export class RuleQueries {
     this.#nodeAddresses = new Set(addresses);
   }
 
-  /** Returns a page of entries. @throws ProblemError `no_staged_rules`, `rule_not_found` */
+  /**
+   * Returns a page of the policy table entries of a rule set.
+   * @throws ProblemError `no_staged_rules`, `rule_not_found`
+   */
   async entries(
     set: RuleSetName,
     filter: RuleEntryFilter,
@@ -61,7 +64,7 @@ export class RuleQueries {
     return { items: this.#hits[set].entries(items), total, next: next === null ? null : String(next) };
   }
 
-  /** @throws ProblemError `no_staged_rules` */
+  /** Returns the entries, pods and packets of each rule of a rule set. @throws ProblemError `no_staged_rules` */
   async statistics(set: RuleSetName): Promise<RuleStatistics> {
     const generation = this.#sets.kernel.generation(set) ?? 0;
     const found = await this.#compiler.statistics(set);
@@ -75,14 +78,17 @@ export class RuleQueries {
     };
   }
 
-  /** @throws ProblemError `no_staged_rules`, `rule_not_found` */
+  /** Returns a rule with its pods, peers and entries. @throws ProblemError `no_staged_rules`, `rule_not_found` */
   async rule(set: RuleSetName, name: string): Promise<RuleView> {
     const found = await this.#findRule(set, name);
     const packets = this.#hits[set].byRule().get(found.number) ?? 0;
     return { ...found, set, entries: this.#hits[set].entries(found.entries), packets };
   }
 
-  /** Evaluates a packet by a rule set. @throws ProblemError `no_staged_rules`, `unprocessable` */
+  /**
+   * Explains how a rule set decides the first packet of a connection.
+   * @throws ProblemError `no_staged_rules`, `unprocessable`
+   */
   async explain(request: ExplainRequest): Promise<Explanation> {
     const { set } = request;
     const flow = resolveFlow(request, (name) => this.#findPod(name));
@@ -126,7 +132,10 @@ export class RuleQueries {
     });
   }
 
-  /** Returns the response for a rule set without rules. @throws ProblemError `no_staged_rules` where none are staged */
+  /**
+   * Returns the response for a rule set without rules.
+   * @throws ProblemError `no_staged_rules` if no rules are staged
+   */
   #withoutRules<T>(set: RuleSetName, response: T): T {
     if (set === 'staged' && !this.#sets.loaded('staged')) throw createNoStagedRulesError();
     return response;

@@ -6,7 +6,7 @@ import { emptyRuleSizes, ruleSizeLimits } from './tables/limits.ts';
 export const formatActiveRulesEtag = (version: RuleVersionRecord | null): string =>
   `v${version?.number ?? 0}`;
 
-/** Describes the active rules: the stored version, and what the kernel has loaded of it. */
+/** Returns the API response for the active rules: the stored version and its state in the kernel. */
 export function toActiveRulesResponse(version: RuleVersionRecord | null, sets: LoadedRuleSets): ActiveRules {
   const loaded = sets.loaded('active');
   return {
@@ -26,7 +26,7 @@ export function toActiveRulesResponse(version: RuleVersionRecord | null, sets: L
   };
 }
 
-/** Describes a stored version. @param active number of the active version */
+/** Returns the API response for a stored rule version. @param active number of the active version */
 export function toRuleVersionResponse(
   { number, time, actor, comment, restored, name, rules }: Omit<RuleVersionRecord, 'text'>,
   active: number | undefined,

@@ -1,9 +1,9 @@
-/** Runs one piece of work at a time, in the order of the calls. A failure is the caller's and does not stop the next. */
+/** Runs one task at a time, in the order of the calls. A task that fails does not stop the tasks after it. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
 
-  /** True while work runs or waits. */
+  /** True while a task is running or waiting. */
   get locked(): boolean {
     return this.#pending > 0;
   }
@@ -17,7 +17,7 @@ export class Mutex {
     return done;
   }
 
-  /** Resolves when all work has ended, including work that is added while this waits. */
+  /** Resolves when no task is running or waiting, including tasks that were added in the meantime. */
   async idle(): Promise<void> {
     while (this.locked) await this.#last;
   }

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** Calls in all, at least 1. */
+  /** Maximum number of calls, including the first; at least 1. */
   attempts: number;
-  /** Milliseconds between two calls. */
+  /** Pause between two calls, in milliseconds. */
   pauseMs: number;
-  /** Returns false for an error that another attempt would not change. Default: every error is retried. */
+  /** Returns false for errors that a retry cannot fix. Without this function, every error is retried. */
   retryable?: (error: unknown) => boolean;
-  /** Ends the pause, and with it the retries, by its reason. */
+  /** Signal that ends the retries; `retry` then rejects with the abort reason. */
   signal?: AbortSignal;
 }
 
-/** Calls `work` until it succeeds. @throws the last error */
+/** Calls `work` until it succeeds or the attempts are used up. @throws the error of the last attempt */
 export async function retry<T>(
   work: (attempt: number) => T | Promise<T>,
   { attempts, pauseMs, retryable = () => true, signal }: RetryOptions,

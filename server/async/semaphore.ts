@@ -1,4 +1,4 @@
-/** Runs at most `limit` pieces of work at a time; further ones wait in the order of the calls. */
+/** Runs at most `limit` tasks at a time; further tasks wait in the order of the calls. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];

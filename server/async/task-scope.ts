@@ -1,4 +1,4 @@
-/** A timer of a task scope. Cancelling it does not interrupt work that it has already started. */
+/** Timer of a task scope. Cancelling the timer does not interrupt a task that it has already started. */
 export interface TaskScopeTimer {
   cancel(): void;
 }
@@ -16,12 +16,12 @@ export class TaskScope {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #failed: (error: unknown) => void;
 
-  /** @param failed receives errors of work that no caller awaits: of `start`, `after` and `every` */
+  /** @param failed receives the errors of tasks that no caller awaits: those of `start`, `after` and `every` */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
 
-  /** Aborted when the scope closes. */
+  /** Signal that is aborted when the scope closes. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -30,7 +30,10 @@ export class TaskScope {
     return this.signal.aborted;
   }
 
-  /** Runs work that the caller awaits, and makes `close` wait for it. @throws the abort reason once the scope is closed */
+  /**
+   * Runs a task that the caller awaits, and makes `close` wait for the task. @throws the abort reason if the scope
+   * is closed
+   */
   async run<T>(work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     const done = (async () => work(this.signal))();
@@ -42,7 +45,7 @@ export class TaskScope {
     }
   }
 
-  /** Starts work without a caller that awaits it. Once the scope is closed it starts nothing. */
+  /** Starts a task that no caller awaits. A closed scope starts no tasks. */
   start(work: (signal: AbortSignal) => unknown): void {
     if (this.closed) return;
     void this.run(work).catch((error: unknown) => {
@@ -51,7 +54,7 @@ export class TaskScope {
     });
   }
 
-  /** Starts work after `ms`. */
+  /** Starts a task after `ms` milliseconds. */
   after(ms: number, work: (signal: AbortSignal) => unknown): TaskScopeTimer {
     if (this.closed) return cancelled;
     const timer = setTimeout(() => {
@@ -68,7 +71,10 @@ export class TaskScope {
     };
   }
 
-  /** Starts work every `ms`, counted from the end of the one before. A failure does not end the series. */
+  /**
+   * Starts a task every `ms` milliseconds, measured from the end of the previous run. A failed run does not end the
+   * series.
+   */
   every(ms: number | (() => number), work: (signal: AbortSignal) => unknown): TaskScopeTimer {
     let timer = cancelled;
     let ended = false;
@@ -90,7 +96,7 @@ export class TaskScope {
     };
   }
 
-  /** Must not be awaited by work of the scope itself: it would wait for its own end. */
+  /** Closes the scope and waits for its tasks. A task of the scope must not await this: it would wait for itself. */
   async close(): Promise<void> {
     this.#controller.abort();
     for (const timer of this.#timers) clearTimeout(timer);

@@ -1,6 +1,6 @@
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_map_create, bpf_map_lookup_elem, bpf_map_update_elem } from '../ffi/libbpf.ts';
-import { checkBpfResult } from './error.ts';
+import { checkBpfResult } from './bpf-error.ts';
 
 /** A BPF array map with one value per index. The caller owns the descriptor. */
 export class BpfArrayMap {
@@ -46,5 +46,5 @@ export function createMmapableArrayMap(name: string, valueBytes: number, entries
     `create map ${name} with ${entries} entries of ${valueBytes} bytes`,
     bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, valueBytes, entries, options),
   );
-  return openedDescriptor(fd, `map ${name}`);
+  return recordOpenedDescriptor(fd, `map ${name}`);
 }

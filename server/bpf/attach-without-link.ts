@@ -1,11 +1,11 @@
 import { closeSync } from 'node:fs';
 import { syscall } from '../ffi/libc.ts';
 import { type AttachAnchor, attachErrorHints, encodeAttachAnchor } from './anchor.ts';
-import { BpfError } from './error.ts';
+import { BpfError } from './bpf-error.ts';
+import { bpf_attr } from './bpf-structs.ts';
 import { hookAttachTypes, type LinkHook } from './hook.ts';
-import { bpf_attr } from './kernel-structs.ts';
-import { programFdById } from './program-info.ts';
-import { bpfSyscallNumber, callAsync } from './syscall.ts';
+import { openProgramById } from './program-info.ts';
+import { bpfSyscallNumber, callForeignAsync } from './syscall.ts';
 
 const BPF_PROG_ATTACH = 8;
 const BPF_PROG_DETACH = 9;
@@ -57,7 +57,7 @@ async function call(
   attr.writeUInt32LE(hookAttachTypes[options.hook], bpf_attr.attach_type);
   attr.writeUInt32LE(options.flags, bpf_attr.attach_flags);
   attr.writeUInt32LE(options.relativeId, bpf_attr.relative_id);
-  const result = await callAsync(syscall, bpfSyscallNumber, command, attr, attr.length);
+  const result = await callForeignAsync(syscall, bpfSyscallNumber, command, attr, attr.length);
   return result < 0 ? new BpfError(operation, -result) : null;
 }
 
@@ -67,7 +67,7 @@ async function withProgram(
   use: (fd: number) => Promise<void>,
 ): Promise<void> {
   if ('fd' in program) return use(program.fd);
-  const fd = programFdById(program.id);
+  const fd = openProgramById(program.id);
   if (fd === null) throw new BpfError(`${operation}: program ${program.id} was unloaded`, ENOENT);
   try {
     await use(fd);

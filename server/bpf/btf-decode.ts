@@ -1,8 +1,14 @@
 import type { Btf } from './btf.ts';
-import { type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-types.ts';
+import { type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-resolve.ts';
 
 /** A JSON value, to which `decodeBtfValue` decodes bytes. */
-export type DecodedBtfValue = number | string | boolean | null | DecodedBtfValue[] | { [member: string]: DecodedBtfValue };
+export type DecodedBtfValue =
+  | number
+  | string
+  | boolean
+  | null
+  | DecodedBtfValue[]
+  | { [member: string]: DecodedBtfValue };
 
 const exact = (value: bigint): number | string =>
   value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)

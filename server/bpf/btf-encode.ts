@@ -1,6 +1,6 @@
 import type { Btf } from './btf.ts';
 import { isBtfCharType, readBitField } from './btf-decode.ts';
-import { type BtfMember, type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-types.ts';
+import { type BtfMember, type BtfValueType, maxBtfDepth, resolveBtfValueType } from './btf-resolve.ts';
 
 /** Error for a value that does not fit its BTF type; `path` locates it within the whole value, as in `.macs[2]`. */
 export class BtfValueError extends Error {

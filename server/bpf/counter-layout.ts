@@ -4,17 +4,17 @@ import {
   dropCounters,
   dropReasons,
 } from '../../contract/counters.ts';
-import { counterBytes, dropBytes } from './slot-layout.ts';
+import { dropCountersSize, slotCountersSize } from './datapath-structs.ts';
 
 /** Number of u64 counters in struct podlane_counters (`bpf/slot-layout.h`), which a sweep reads for every slot. */
-export const sweptCounterCount = counterBytes / 8;
+export const sweptCounterCount = slotCountersSize / 8;
 /**
  * Number of u64 counters of a slot in both structs; counters of removed devices are stored as an array of this
  * length.
  */
-export const slotCounterCount = sweptCounterCount + dropBytes / 8;
+export const slotCounterCount = sweptCounterCount + dropCountersSize / 8;
 /** PODLANE_DROP_REASONS: maximum number of drop reasons per direction in struct podlane_drops. */
-const reasonRoom = dropBytes / 8 / 2;
+const reasonRoom = dropCountersSize / 8 / 2;
 
 if (datapathCounters.length !== sweptCounterCount || dropReasons.length > reasonRoom)
   throw new Error('contract/counters.ts does not match bpf/slot-layout.h');

@@ -1,9 +1,9 @@
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import { sweptCounterCount, zeroSlotCounters } from './counter-layout.ts';
-import { MemoryMapping } from './mmap.ts';
-import { counterBytes, dropBytes } from './slot-layout.ts';
+import { dropCountersSize, slotCountersSize } from './datapath-structs.ts';
+import { MemoryMapping } from './memory-mapping.ts';
 
-const dropWidth = dropBytes / 8;
+const dropWidth = dropCountersSize / 8;
 
 /**
  * Reads the counters of all slots out of the maps' own memory, without a system call.
@@ -27,8 +27,8 @@ export class CounterMap {
     this.slots = slots;
     this.cpus = libbpf_num_possible_cpus();
     const entries = this.cpus * slots;
-    const counters = new MemoryMapping('the counters', maps.counters, entries * counterBytes);
-    const drops = new MemoryMapping('the drops', maps.drops, entries * dropBytes);
+    const counters = new MemoryMapping('the counters', maps.counters, entries * slotCountersSize);
+    const drops = new MemoryMapping('the drops', maps.drops, entries * dropCountersSize);
     this.#maps = [counters, drops];
     this.#counters = new BigUint64Array(counters.buffer);
     this.#drops = new BigUint64Array(drops.buffer);

@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachAnchor } from './anchor.ts';
-import { type LoadedDatapathPrograms, datapathLinkHooks, programNameByHook } from './datapath-programs.ts';
-import { BpfError } from './error.ts';
+import { BpfError } from './bpf-error.ts';
+import { datapathLinkHooks, type LoadedDatapathPrograms, programNameByHook } from './datapath-programs.ts';
+import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
 import type { DeviceLinkInfo } from './link-info.ts';
-import { pin, pinnedNames, unpin } from './pin.ts';
-import { primaryIfindex, slotOf } from './slot-layout.ts';
+import { listPinNames, pinBpfObject, removePin } from './pin.ts';
 
 /** A link of Podlane's pinned as `links/SLOT-HOOK`, with `-` instead of `/` in the name of the hook. */
 export interface PinnedDatapathLink {
@@ -21,7 +21,7 @@ const pathOf = (pins: string, slot: number, hook: LinkHook): string =>
 
 /** Lists Podlane's pinned links in the order of their slots. */
 export function listPinnedLinks(pins: string): PinnedDatapathLink[] {
-  return pinnedNames(join(pins, 'links'))
+  return listPinNames(join(pins, 'links'))
     .flatMap((name) => {
       const slot = Number.parseInt(name, 10);
       const hook = datapathLinkHooks.find((hook) => name === `${slot}-${hook.replace('/', '-')}`);
@@ -31,7 +31,7 @@ export function listPinnedLinks(pins: string): PinnedDatapathLink[] {
 }
 
 /** True if a link belongs to the slot. The kernel reports the peer's ifindex for a link at netkit/peer. */
-const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => slotOf(info.ifindex) === slot;
+const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => ifindexToSlot(info.ifindex) === slot;
 
 /**
  * Attaches the program at `hook` of the slot's device and pins the link. An attached program of another build is
@@ -52,11 +52,11 @@ export async function attachPinnedLink(
     return true;
   });
   if (there) return;
-  unpin(path);
-  const options = { ifindex: primaryIfindex(slot), program: program.fd };
+  removePin(path);
+  const options = { ifindex: slotToPrimaryIfindex(slot), program: program.fd };
   const fd = await attachProgramByLink(hook, anchor === undefined ? options : { ...options, anchor });
   try {
-    pin(fd, path);
+    pinBpfObject(fd, path);
   } finally {
     closeSync(fd);
   }
@@ -65,7 +65,7 @@ export async function attachPinnedLink(
 /** Detaches a link and removes its pin. Removing the pin alone would leave it attached while any process holds it. */
 export async function detachPinnedLink(link: PinnedDatapathLink): Promise<void> {
   await withPinnedBpfLink(link.path, (fd) => detachBpfLink(`detach ${link.path}`, fd));
-  unpin(link.path);
+  removePin(link.path);
 }
 
 /**

@@ -2,32 +2,32 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { mapInfo } from './map-info.ts';
-import { openPinned, pinnedNames, pinOver, unpin } from './pin.ts';
-import { traceFilterBytes } from './rule-events.ts';
 import {
-  conntrackEntryBytes,
-  conntrackKeyBytes,
-  fragmentKeyBytes,
-  ipcacheEntryBytes,
-  ipcacheKeyBytes,
-  lostVerdictsBytes,
-  nodeAddressBytes,
-  podPoliciesBytes,
-  policyEntryBytes,
-  policyKeyBytes,
-  ruleEntryBytes,
-  ruleMapCapacity,
-  settingsBytes,
+  dropCountersSize,
+  endpointEntrySize,
+  endpointKeySizes,
+  maxEndpointsPerSlot,
+  slotCountersSize,
+  slotEntrySize,
+} from './datapath-structs.ts';
+import { readMapInfo } from './map-info.ts';
+import { listPinNames, openPinnedObject, removePin, replacePin } from './pin.ts';
+import { traceFilterSize } from './rule-events.ts';
+import {
+  conntrackEntrySize,
+  conntrackKeySize,
+  datapathSettingsSize,
+  fragmentKeySize,
+  ipcacheEntrySize,
+  ipcacheKeySize,
+  lostVerdictsSize,
+  nodeAddressSize,
+  podPoliciesSize,
+  policyEntrySize,
+  policyKeySize,
+  ruleEntrySize,
+  ruleMapCapacities,
 } from './rule-layout.ts';
-import {
-  counterBytes,
-  dropBytes,
-  endpointBytes,
-  endpointKeyBytes,
-  endpointsPerSlot,
-  slotBytes,
-} from './slot-layout.ts';
 
 /** Maps whose content is kept when another build is loaded. */
 const persistent = ['counters', 'drops'] as const;
@@ -63,7 +63,8 @@ export type DatapathMapDescriptors = Record<DatapathMapName, number>;
  * Returns the name of a map in the object file. A global variable in its own section is a map with the section's
  * name.
  */
-export const mapNameInObject = (name: DatapathMapName): string => (name === 'settings' ? '.data.settings' : name);
+export const mapNameInObject = (name: DatapathMapName): string =>
+  name === 'settings' ? '.data.settings' : name;
 
 /** Configured capacities of the datapath maps. */
 export interface DatapathMapCapacities {
@@ -75,57 +76,58 @@ export interface DatapathMapCapacities {
 
 type Shape = { key: number; value: number; entries: (sizes: DatapathMapCapacities) => number };
 const ipcache: Shape = {
-  key: ipcacheKeyBytes,
-  value: ipcacheEntryBytes,
-  entries: () => ruleMapCapacity.ipcache,
+  key: ipcacheKeySize,
+  value: ipcacheEntrySize,
+  entries: () => ruleMapCapacities.ipcache,
 };
-const pods: Shape = { key: 4, value: podPoliciesBytes, entries: ({ slots }) => 2 * slots };
+const pods: Shape = { key: 4, value: podPoliciesSize, entries: ({ slots }) => 2 * slots };
 const policies: Shape = {
-  key: policyKeyBytes,
-  value: policyEntryBytes,
-  entries: () => ruleMapCapacity.policies,
+  key: policyKeySize,
+  value: policyEntrySize,
+  entries: () => ruleMapCapacities.policies,
 };
 const perSlot = ({ slots }: DatapathMapCapacities): number => slots;
 const perSlotAndCpu = ({ slots }: DatapathMapCapacities): number => libbpf_num_possible_cpus() * slots;
 
 const shape: Record<DatapathMapName, Shape> = {
-  counters: { key: 4, value: counterBytes, entries: perSlotAndCpu },
-  drops: { key: 4, value: dropBytes, entries: perSlotAndCpu },
-  slots: { key: 4, value: slotBytes, entries: perSlot },
+  counters: { key: 4, value: slotCountersSize, entries: perSlotAndCpu },
+  drops: { key: 4, value: dropCountersSize, entries: perSlotAndCpu },
+  slots: { key: 4, value: slotEntrySize, entries: perSlot },
   endpoints4: {
-    key: endpointKeyBytes[4],
-    value: endpointBytes,
-    entries: ({ slots }) => endpointsPerSlot * slots,
+    key: endpointKeySizes[4],
+    value: endpointEntrySize,
+    entries: ({ slots }) => maxEndpointsPerSlot * slots,
   },
   endpoints6: {
-    key: endpointKeyBytes[6],
-    value: endpointBytes,
-    entries: ({ slots }) => endpointsPerSlot * slots,
+    key: endpointKeySizes[6],
+    value: endpointEntrySize,
+    entries: ({ slots }) => maxEndpointsPerSlot * slots,
   },
-  settings: { key: 4, value: settingsBytes, entries: () => 1 },
+  settings: { key: 4, value: datapathSettingsSize, entries: () => 1 },
   ipcache,
   pods,
   policies,
   staged_ipcache: ipcache,
   staged_pods: pods,
   staged_policies: policies,
-  rule_entries: { key: 4, value: ruleEntryBytes, entries: () => ruleMapCapacity.entries },
-  node_addresses: { key: nodeAddressBytes, value: 4, entries: () => ruleMapCapacity.nodeAddresses },
+  rule_entries: { key: 4, value: ruleEntrySize, entries: () => ruleMapCapacities.entries },
+  node_addresses: { key: nodeAddressSize, value: 4, entries: () => ruleMapCapacities.nodeAddresses },
   conntrack: {
-    key: conntrackKeyBytes,
-    value: conntrackEntryBytes,
+    key: conntrackKeySize,
+    value: conntrackEntrySize,
     entries: ({ connections }) => connections,
   },
-  fragments: { key: fragmentKeyBytes, value: 4, entries: () => ruleMapCapacity.fragments },
-  verdicts: { key: 0, value: 0, entries: () => ruleMapCapacity.verdictBytes },
+  fragments: { key: fragmentKeySize, value: 4, entries: () => ruleMapCapacities.fragments },
+  verdicts: { key: 0, value: 0, entries: () => ruleMapCapacities.verdictBytes },
   verdict_rates: { key: 4, value: 8, entries: perSlot },
-  lost_verdicts: { key: 4, value: lostVerdictsBytes, entries: perSlotAndCpu },
-  traces: { key: 0, value: 0, entries: () => ruleMapCapacity.traceBytes },
-  trace_filters: { key: 4, value: traceFilterBytes, entries: () => ruleMapCapacity.traceFilters },
+  lost_verdicts: { key: 4, value: lostVerdictsSize, entries: perSlotAndCpu },
+  traces: { key: 0, value: 0, entries: () => ruleMapCapacities.traceBytes },
+  trace_filters: { key: 4, value: traceFilterSize, entries: () => ruleMapCapacities.traceFilters },
 };
 
 /** Returns the max_entries of a datapath map. */
-export const datapathMapMaxEntries = (name: DatapathMapName, sizes: DatapathMapCapacities): number => shape[name].entries(sizes);
+export const datapathMapMaxEntries = (name: DatapathMapName, sizes: DatapathMapCapacities): number =>
+  shape[name].entries(sizes);
 
 /** Returns the key and value size of a datapath map in bytes, as this version of the agent expects them. */
 export const datapathMapEntrySizes = (name: DatapathMapName): { keyBytes: number; valueBytes: number } => ({
@@ -136,7 +138,7 @@ export const datapathMapEntrySizes = (name: DatapathMapName): { keyBytes: number
 const pinPath = (pins: string, name: string): string => join(pins, 'maps', name);
 
 function hasShape(fd: number, name: DatapathMapName, sizes: DatapathMapCapacities): boolean {
-  const info = mapInfo(fd);
+  const info = readMapInfo(fd);
   const { key, value, entries } = shape[name];
   return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(sizes);
 }
@@ -160,21 +162,21 @@ export function openPinnedDatapathMaps(
     }
   };
   for (const name of datapathMapNames) {
-    const fd = openPinned(pinPath(pins, name));
+    const fd = openPinnedObject(pinPath(pins, name));
     if (fd !== null) fds[name] = fd;
   }
   const { counters, drops } = fds;
   if (counters === undefined || drops === undefined) {
     // The earlier agent was killed between two pins: no program was attached yet.
     close(datapathMapNames);
-    for (const name of datapathMapNames) unpin(pinPath(pins, name));
+    for (const name of datapathMapNames) removePin(pinPath(pins, name));
     return null;
   }
-  const maxSlots = mapInfo(counters).maxEntries / libbpf_num_possible_cpus();
+  const maxSlots = readMapInfo(counters).maxEntries / libbpf_num_possible_cpus();
   const sizes = { slots: maxSlots, connections };
   for (const [name, fd] of Object.entries({ counters, drops }) as [(typeof persistent)[number], number][]) {
     if (hasShape(fd, name, sizes)) continue;
-    const info = mapInfo(fd);
+    const info = readMapInfo(fd);
     close(datapathMapNames);
     throw new ProblemError(
       'unprocessable',
@@ -203,7 +205,7 @@ export function openPinnedDatapathMaps(
 export function reopenDatapathMaps(pins: string): DatapathMapDescriptors {
   const fds: Partial<DatapathMapDescriptors> = {};
   for (const name of datapathMapNames) {
-    const fd = openPinned(pinPath(pins, name));
+    const fd = openPinnedObject(pinPath(pins, name));
     if (fd === null) {
       for (const open of Object.values(fds)) closeSync(open);
       throw new ProblemError(
@@ -234,15 +236,15 @@ export function pinDatapathMaps(
       pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(mapNameInObject(name))),
     ]),
   ) as DatapathMapDescriptors;
-  for (const name of pinnedNames(join(pins, 'maps')))
-    if (!(datapathMapNames as readonly string[]).includes(name)) unpin(pinPath(pins, name));
+  for (const name of listPinNames(join(pins, 'maps')))
+    if (!(datapathMapNames as readonly string[]).includes(name)) removePin(pinPath(pins, name));
   return fds;
 }
 
 function pinNewMap(path: string, loaded: number | undefined): number {
   if (loaded === undefined) throw new Error(`${path}: the object has no such map`);
-  pinOver(loaded, path);
-  const fd = openPinned(path);
+  replacePin(loaded, path);
+  const fd = openPinnedObject(path);
   if (fd === null) throw new Error(`${path}: the pin was removed at once`);
   return fd;
 }

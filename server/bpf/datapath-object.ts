@@ -2,17 +2,22 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import {
-  type DatapathMapDescriptors,
   type DatapathMapCapacities,
+  type DatapathMapDescriptors,
   datapathMapEntrySizes,
   datapathMapMaxEntries,
   datapathMapNames,
   mapNameInObject,
 } from './datapath-maps.ts';
 import { datapathProgramNames } from './datapath-programs.ts';
-import { type MapInfo, mapInfo } from './map-info.ts';
-import { describeObject, type LoadedObject, loadObject, schedClsProgramType } from './object-loader.ts';
-import { configBuildOffset, configBytes } from './slot-layout.ts';
+import { configBuildOffset, datapathConfigSize } from './datapath-structs.ts';
+import { type BpfMapInfo, readMapInfo } from './map-info.ts';
+import {
+  describeBpfObject,
+  type LoadedBpfObject,
+  loadBpfObject,
+  schedClsProgramType,
+} from './object-loader.ts';
 
 const committedObject = new URL('../../bpf/objects/datapath.bpf.o', import.meta.url);
 
@@ -29,7 +34,7 @@ export const readBundledObject = (): Promise<Buffer> => readFile(committedObject
  * @throws ProblemError `bad_object`, `build_incompatible` with each difference in `errors`
  */
 export function checkDatapathObject(image: Buffer, pinned: Partial<DatapathMapDescriptors>): void {
-  const { programs, maps } = describeObject('the build', image);
+  const { programs, maps } = describeBpfObject('the build', image);
   const errors: { path: string; message: string }[] = [];
   for (const name of datapathProgramNames) {
     const found = programs.find((program) => program.name === name);
@@ -39,23 +44,23 @@ export function checkDatapathObject(image: Buffer, pinned: Partial<DatapathMapDe
   }
   for (const name of datapathMapNames) {
     const fd = pinned[name];
-    const wanted = fd === undefined ? datapathMapEntrySizes(name) : mapInfo(fd);
+    const wanted = fd === undefined ? datapathMapEntrySizes(name) : readMapInfo(fd);
     const found = maps.find((map) => map.name === mapNameInObject(name));
     if (found === undefined) {
       errors.push({ path: name, message: 'the map is missing' });
       continue;
     }
     for (const [field, what] of fields) {
-      const should = (wanted as Partial<MapInfo>)[field];
+      const should = (wanted as Partial<BpfMapInfo>)[field];
       if (should !== undefined && found[field] !== should)
         errors.push({ path: name, message: `the map’s ${what} is ${found[field]}, not ${should}` });
     }
   }
   const config = maps.find((map) => map.data && map.name.endsWith('.rodata'));
-  if (config?.valueBytes !== configBytes)
+  if (config?.valueBytes !== datapathConfigSize)
     errors.push({
       path: '.rodata',
-      message: `the configuration has ${config?.valueBytes ?? 0} bytes, not ${configBytes}`,
+      message: `the configuration has ${config?.valueBytes ?? 0} bytes, not ${datapathConfigSize}`,
     });
   if (errors.length === 0) return;
   throw new ProblemError(
@@ -78,8 +83,8 @@ export function loadDatapathObject(
   build: string,
   sizes: DatapathMapCapacities,
   pinned: Partial<DatapathMapDescriptors>,
-): Promise<LoadedObject> {
-  return loadObject({
+): Promise<LoadedBpfObject> {
+  return loadBpfObject({
     name: 'datapath',
     image,
     maps: Object.fromEntries(

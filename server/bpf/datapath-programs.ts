@@ -2,12 +2,12 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
 import { BpfArrayMap } from './array-map.ts';
+import { configBuildOffset, datapathConfigSize } from './datapath-structs.ts';
 import type { LinkHook } from './hook.ts';
 import { withBpfObjectById } from './kernel-object.ts';
-import { mapInfo } from './map-info.ts';
-import { openPinned, pinOver } from './pin.ts';
-import { type ProgramInfo, programFdById, programInfo } from './program-info.ts';
-import { configBuildOffset, configBytes } from './slot-layout.ts';
+import { readMapInfo } from './map-info.ts';
+import { openPinnedObject, replacePin } from './pin.ts';
+import { type BpfProgramInfo, openProgramById, readProgramInfo } from './program-info.ts';
 
 /** Names of the programs in `bpf/datapath.bpf.c`, by the hook that each is attached to. */
 export const programNameByHook = {
@@ -34,11 +34,11 @@ export type LoadedDatapathPrograms = Record<DatapathProgramName, LoadedDatapathP
 const pathOf = (pins: string, name: DatapathProgramName): string => join(pins, 'programs', name);
 
 /** Reads the id of a program's build from its .rodata map; null for a program that is not Podlane's. */
-function buildOf(program: ProgramInfo): string | null {
+function buildOf(program: BpfProgramInfo): string | null {
   for (const id of program.mapIds) {
     const build = withBpfObjectById('map', id, (fd) => {
-      const { name, valueBytes } = mapInfo(fd);
-      if (!name.endsWith('.rodata') || valueBytes !== configBytes) return null;
+      const { name, valueBytes } = readMapInfo(fd);
+      if (!name.endsWith('.rodata') || valueBytes !== datapathConfigSize) return null;
       return new BpfArrayMap(fd, name, valueBytes).get(0).toString('hex', configBuildOffset);
     });
     if (build) return build;
@@ -54,9 +54,9 @@ export function openPinnedDatapathPrograms(
 ): LoadedDatapathPrograms | null {
   const found: Partial<LoadedDatapathPrograms> = {};
   for (const name of datapathProgramNames) {
-    const fd = openPinned(pathOf(pins, name));
+    const fd = openPinnedObject(pathOf(pins, name));
     if (fd === null) break;
-    const info = programInfo(fd);
+    const info = readProgramInfo(fd);
     found[name] = { fd, id: info.id };
     if (buildOf(info) !== build || !mapIds.every((id) => info.mapIds.includes(id))) break;
     if (name === datapathProgramNames.at(-1)) return found as LoadedDatapathPrograms;
@@ -70,8 +70,8 @@ export function duplicateProgramDescriptors(loaded: ReadonlyMap<string, number>)
   const entries = datapathProgramNames.map((name) => {
     const own = loaded.get(name);
     if (own === undefined) throw new Error(`the object has no program ${name}`);
-    const { id } = programInfo(own);
-    const fd = programFdById(id);
+    const { id } = readProgramInfo(own);
+    const fd = openProgramById(id);
     if (fd === null) throw new Error(`program ${name} was unloaded right after it was loaded`);
     return [name, { fd, id }] as const;
   });
@@ -80,7 +80,7 @@ export function duplicateProgramDescriptors(loaded: ReadonlyMap<string, number>)
 
 /** Pins the programs for the next agent, atomically replacing older pins. */
 export function pinDatapathPrograms(pins: string, programs: LoadedDatapathPrograms): void {
-  for (const name of datapathProgramNames) pinOver(programs[name].fd, pathOf(pins, name));
+  for (const name of datapathProgramNames) replacePin(programs[name].fd, pathOf(pins, name));
 }
 
 export function closeDatapathPrograms(programs: LoadedDatapathPrograms): void {

@@ -4,10 +4,16 @@ import type { AttachedProgram, Hook } from '../../contract/device.ts';
 import type { AttachAnchor } from './anchor.ts';
 import { BpfArrayMap } from './array-map.ts';
 import { CounterMap } from './counter-map.ts';
-import { attachPinnedLink, detachPinnedLink, type PinnedDatapathLink, listPinnedLinks, updatePinnedLinks } from './datapath-links.ts';
 import {
-  type DatapathMapDescriptors,
+  attachPinnedLink,
+  detachPinnedLink,
+  listPinnedLinks,
+  type PinnedDatapathLink,
+  updatePinnedLinks,
+} from './datapath-links.ts';
+import {
   type DatapathMapCapacities,
+  type DatapathMapDescriptors,
   datapathMapNames,
   openPinnedDatapathMaps,
   pinDatapathMaps,
@@ -15,36 +21,41 @@ import {
   reopenDatapathMaps,
   ruleMapNames,
 } from './datapath-maps.ts';
-import { computeBuildId, checkDatapathObject, readBundledObject, loadDatapathObject } from './datapath-object.ts';
+import {
+  checkDatapathObject,
+  computeBuildId,
+  loadDatapathObject,
+  readBundledObject,
+} from './datapath-object.ts';
 import {
   closeDatapathPrograms,
+  datapathProgramNames,
   duplicateProgramDescriptors,
   openPinnedDatapathPrograms,
   type LoadedDatapathPrograms as Programs,
   pinDatapathPrograms,
   programNameByHook,
-  datapathProgramNames,
 } from './datapath-programs.ts';
+import {
+  type DecodedSlotEntry,
+  decodeEndpointEntry,
+  decodeEndpointKey,
+  decodeSlotEntry,
+  type EndpointEntry,
+  encodeEndpointEntry,
+  encodeEndpointKey,
+  encodeSlotEntry,
+  endpointKeySizes,
+  type SlotEntry,
+  slotEntrySize,
+  slotToPrimaryIfindex,
+} from './datapath-structs.ts';
 import { BpfHashMap } from './hash-map.ts';
 import type { LinkHook } from './hook.ts';
 import { listAttachedPrograms } from './hook-query.ts';
-import { mapInfo } from './map-info.ts';
-import type { LoadedObject } from './object-loader.ts';
+import { readMapInfo } from './map-info.ts';
+import type { LoadedBpfObject } from './object-loader.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
-import {
-  type DecodedSlot,
-  decodeEndpoint,
-  decodeEndpointKey,
-  decodeSlot,
-  type Endpoint,
-  encodeEndpoint,
-  encodeEndpointKey,
-  encodeSlot,
-  endpointKeyBytes,
-  primaryIfindex,
-  type SlotEntry,
-  slotBytes,
-} from './slot-layout.ts';
 
 /** Default maximum number of tracked connections. */
 const defaultConnections = 65_536;
@@ -102,7 +113,7 @@ export class DatapathPrograms {
     this.build = found.build;
     this.takeover = found.takeover;
     this.#programs = programs;
-    this.#slots = new BpfArrayMap(maps.slots, 'slots', slotBytes);
+    this.#slots = new BpfArrayMap(maps.slots, 'slots', slotEntrySize);
     this.#endpoints4 = new BpfHashMap(maps.endpoints4, 'endpoints4');
     this.#endpoints6 = new BpfHashMap(maps.endpoints6, 'endpoints6');
     this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMapDescriptors;
@@ -124,7 +135,10 @@ export class DatapathPrograms {
 
   get ourIds(): ReadonlySet<number> {
     const before = this.#before;
-    return new Set([...this.programIds, ...(before ? datapathProgramNames.map((name) => before[name].id) : [])]);
+    return new Set([
+      ...this.programIds,
+      ...(before ? datapathProgramNames.map((name) => before[name].id) : []),
+    ]);
   }
 
   /** Returns a borrowed descriptor of the program for `hook`, for use in a clsact filter. */
@@ -204,11 +218,16 @@ export class DatapathPrograms {
   }
 
   /** Loads a datapath object that uses the pinned maps. */
-  async #load(image: Buffer, build: string): Promise<LoadedObject> {
+  async #load(image: Buffer, build: string): Promise<LoadedBpfObject> {
     const maps = reopenDatapathMaps(this.pins);
     try {
       checkDatapathObject(image, maps);
-      return await loadDatapathObject(image, build, { slots: this.maxSlots, connections: this.#connections }, maps);
+      return await loadDatapathObject(
+        image,
+        build,
+        { slots: this.maxSlots, connections: this.#connections },
+        maps,
+      );
     } finally {
       for (const fd of Object.values(maps)) closeSync(fd);
     }
@@ -234,23 +253,23 @@ export class DatapathPrograms {
    */
   setSlot(slot: number, entry: SlotEntry): void {
     this.#check(slot);
-    this.#slots.set(slot, encodeSlot(entry));
+    this.#slots.set(slot, encodeSlotEntry(entry));
   }
 
   /** Clears the configuration of a slot, which turns off its source check and redirection from and to it. */
   clearSlot(slot: number): void {
     this.#check(slot);
-    this.#slots.set(slot, encodeSlot(null));
+    this.#slots.set(slot, encodeSlotEntry(null));
   }
 
   /** Reads the configuration of a slot; null if it was cleared. */
-  readSlot(slot: number): DecodedSlot | null {
+  readSlot(slot: number): DecodedSlotEntry | null {
     this.#check(slot);
-    return decodeSlot(this.#slots.get(slot));
+    return decodeSlotEntry(this.#slots.get(slot));
   }
 
   #endpointsOf(key: Buffer): BpfHashMap {
-    return key.length === endpointKeyBytes[4] ? this.#endpoints4 : this.#endpoints6;
+    return key.length === endpointKeySizes[4] ? this.#endpoints4 : this.#endpoints6;
   }
 
   /**
@@ -259,10 +278,10 @@ export class DatapathPrograms {
    * @param address without a prefix length
    * @throws RangeError for no address, BpfError E2BIG if there are 8 * maxSlots of its family
    */
-  setEndpoint(address: string, endpoint: Endpoint): void {
+  setEndpoint(address: string, endpoint: EndpointEntry): void {
     this.#check(endpoint.slot);
     const key = encodeEndpointKey(address);
-    this.#endpointsOf(key).set(key, encodeEndpoint(endpoint));
+    this.#endpointsOf(key).set(key, encodeEndpointEntry(endpoint));
   }
 
   /** Stops redirecting packets to `address`. The pod may still send from it if it is the pod's first address. */
@@ -272,10 +291,10 @@ export class DatapathPrograms {
   }
 
   /** Lists the endpoints in no particular order. */
-  endpoints(): ({ address: string } & Endpoint)[] {
+  endpoints(): ({ address: string } & EndpointEntry)[] {
     return [this.#endpoints4, this.#endpoints6]
       .flatMap((map) => map.entries())
-      .map(([key, value]) => ({ address: decodeEndpointKey(key), ...decodeEndpoint(value) }));
+      .map(([key, value]) => ({ address: decodeEndpointKey(key), ...decodeEndpointEntry(value) }));
   }
 
   /**
@@ -283,7 +302,7 @@ export class DatapathPrograms {
    * @throws ProblemError `device_missing`
    */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
-    return listAttachedPrograms(primaryIfindex(slot), hook, this.ourIds);
+    return listAttachedPrograms(slotToPrimaryIfindex(slot), hook, this.ourIds);
   }
 
   /** Removes Podlane's links, programs, maps and pins from the node. */
@@ -353,7 +372,7 @@ interface Opened {
 function openKept(pins: string, build: string, fds: Partial<DatapathMapDescriptors>): Opened | null {
   if (datapathMapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMapDescriptors;
-  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => mapInfo(fd).id);
+  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => readMapInfo(fd).id);
   const programs = openPinnedDatapathPrograms(pins, build, ids);
   return programs && { programs, maps };
 }

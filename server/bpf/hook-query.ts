@@ -1,12 +1,12 @@
 import type { AttachedProgram } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
-import { BpfError } from './error.ts';
+import { BpfError } from './bpf-error.ts';
+import { bpf_attr } from './bpf-structs.ts';
 import { hookAttachTypes, type LinkHook } from './hook.ts';
-import { bpf_attr } from './kernel-structs.ts';
-import { programInfoById } from './program-info.ts';
-import { runStatisticsHeld } from './run-statistics.ts';
-import { bpfSyscallNumber, callAsync } from './syscall.ts';
+import { readProgramInfoById } from './program-info.ts';
+import { isHoldingRunStatistics } from './run-statistics.ts';
+import { bpfSyscallNumber, callForeignAsync } from './syscall.ts';
 
 const BPF_PROG_QUERY = 16;
 /** Maximum number of programs on a hook: BPF_MPROG_MAX, kernel/bpf/mprog.c. */
@@ -47,7 +47,13 @@ class Query {
  */
 export async function queryHookPrograms(ifindex: number, hook: LinkHook): Promise<ProgramOnHook[]> {
   const query = new Query(ifindex, hookAttachTypes[hook]);
-  const result = await callAsync(syscall, bpfSyscallNumber, BPF_PROG_QUERY, query.attr, query.attr.length);
+  const result = await callForeignAsync(
+    syscall,
+    bpfSyscallNumber,
+    BPF_PROG_QUERY,
+    query.attr,
+    query.attr.length,
+  );
   if (result < 0) {
     const error = new BpfError(`list the programs at ${hook} of ifindex ${ifindex}`, -result);
     if (error.errnoName === 'EINVAL' || error.errnoName === 'ENXIO') return [];
@@ -91,9 +97,9 @@ export function describeAttachedProgram(
   { hook, position, programId, linkId }: ProgramOnHook & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,
 ): AttachedProgram | null {
-  const info = programInfoById(programId);
+  const info = readProgramInfoById(programId);
   if (info === null) return null;
-  const counted = runStatisticsHeld() || info.runCount > 0;
+  const counted = isHoldingRunStatistics() || info.runCount > 0;
   return {
     hook,
     position,

@@ -1,6 +1,6 @@
 import type { BpfLinkOptions } from './link.ts';
-import { attachNetkit, netkitAttachTypes } from './netkit-hook.ts';
-import { attachTcx, tcxAttachTypes } from './tcx-hook.ts';
+import { attachProgramToNetkit, netkitAttachTypes } from './netkit-hook.ts';
+import { attachProgramToTcx, tcxAttachTypes } from './tcx-hook.ts';
 
 /** A hook to which programs are attached by BPF links. */
 export type LinkHook = keyof typeof netkitAttachTypes | keyof typeof tcxAttachTypes;
@@ -11,5 +11,5 @@ export const hookAttachTypes: Record<LinkHook, number> = { ...netkitAttachTypes,
 /** Attaches a program to a netkit or tcx hook. @returns the link's descriptor @throws BpfError `no_netkit`, `no_tcx` */
 export const attachProgramByLink = (hook: LinkHook, options: BpfLinkOptions): Promise<number> =>
   hook === 'netkit/primary' || hook === 'netkit/peer'
-    ? attachNetkit(hook, options)
-    : attachTcx(hook, options);
+    ? attachProgramToNetkit(hook, options)
+    : attachProgramToTcx(hook, options);

@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { BpfArrayMap } from './array-map.ts';
-import { checkBpfResult } from './error.ts';
+import { checkBpfResult } from './bpf-error.ts';
 import { BpfHashMap } from './hash-map.ts';
-import { type LoadedObject, loadObject } from './object-loader.ts';
-import { programInfo } from './program-info.ts';
-import { callAsync } from './syscall.ts';
+import { type LoadedBpfObject, loadBpfObject } from './object-loader.ts';
+import { readProgramInfo } from './program-info.ts';
+import { callForeignAsync } from './syscall.ts';
 
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
 
@@ -52,14 +52,14 @@ export function decodeKernelDropCount(key: Buffer, values: Buffer): KernelDropCo
  * only while an agent can report the drops.
  */
 export class KernelDropProgram {
-  readonly #object: LoadedObject;
+  readonly #object: LoadedBpfObject;
   readonly #link: number;
   readonly #slots: BpfArrayMap;
   readonly #namespaces: BpfHashMap;
   readonly #counts: BpfHashMap;
   readonly #lost: BpfArrayMap;
 
-  constructor(object: LoadedObject, link: number) {
+  constructor(object: LoadedBpfObject, link: number) {
     const { maps } = object;
     this.#object = object;
     this.#link = link;
@@ -93,7 +93,9 @@ export class KernelDropProgram {
    * occurred while the program ran on the same CPU.
    */
   lost(): bigint {
-    return this.#lost.get(0).readBigUInt64LE() + programInfo(this.#object.programs.get('count_drop')!).misses;
+    return (
+      this.#lost.get(0).readBigUInt64LE() + readProgramInfo(this.#object.programs.get('count_drop')!).misses
+    );
   }
 
   /** Detaches the drop tracing program and deletes its counts. */
@@ -106,7 +108,7 @@ export class KernelDropProgram {
 /** Loads and attaches the drop tracing program. @throws ProblemError `verifier_refused`, `kernel_refused` */
 export async function openKernelDropProgram(options: KernelDropProgramOptions): Promise<KernelDropProgram> {
   const { hostNetns, maxSlots, maxCounts, receiverTold } = options;
-  const object = await loadObject({
+  const object = await loadBpfObject({
     name: 'drops',
     image: await readFile(committedObject),
     maps: {
@@ -118,8 +120,11 @@ export async function openKernelDropProgram(options: KernelDropProgramOptions): 
   });
   try {
     const program = object.programs.get('count_drop')!;
-    const link = openedDescriptor(
-      checkBpfResult('attach to tracepoint kfree_skb', await callAsync(bpf_raw_tracepoint_open, null, program)),
+    const link = recordOpenedDescriptor(
+      checkBpfResult(
+        'attach to tracepoint kfree_skb',
+        await callForeignAsync(bpf_raw_tracepoint_open, null, program),
+      ),
       'link to tracepoint kfree_skb',
     );
     return new KernelDropProgram(object, link);

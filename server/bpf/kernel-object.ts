@@ -7,8 +7,8 @@ import {
   bpf_prog_get_fd_by_id,
 } from '../ffi/libbpf.ts';
 import { errno, syscall } from '../ffi/libc.ts';
-import { BpfError, checkBpfResult, failedWithErrno } from './error.ts';
-import { bpf_attr } from './kernel-structs.ts';
+import { BpfError, checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { bpf_attr } from './bpf-structs.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
-import { readInfoName, readBpfObjectInfo, withBpfObjectById } from './kernel-object.ts';
-import { bpf_link_info as field } from './kernel-structs.ts';
+import { bpf_link_info as field } from './bpf-structs.ts';
+import { readBpfObjectInfo, readInfoName, withBpfObjectById } from './kernel-object.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
 /** Kernel info of a tcx or netkit link. */

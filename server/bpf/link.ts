@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
 import { type AttachAnchor, encodeAttachAnchor } from './anchor.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import { bpf_attr } from './kernel-structs.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { bpf_attr } from './bpf-structs.ts';
 import { type DeviceLinkInfo, readDeviceLinkInfo } from './link-info.ts';
-import { openPinned } from './pin.ts';
-import { bpfSyscallNumber, callAsync } from './syscall.ts';
+import { openPinnedObject } from './pin.ts';
+import { bpfSyscallNumber, callForeignAsync } from './syscall.ts';
 
 const BPF_LINK_CREATE = 28;
 
@@ -36,18 +36,18 @@ export async function createBpfLink(
   attr.writeUInt32LE(attachType, bpf_attr['link_create.attach_type']);
   attr.writeUInt32LE(flags, bpf_attr['link_create.flags']);
   attr.writeUInt32LE(relativeId, bpf_attr['link_create.tcx.relative_id']);
-  const result = await callAsync(syscall, bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
-  return openedDescriptor(checkBpfResult(operation, result), `link: ${operation}`);
+  const result = await callForeignAsync(syscall, bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
+  return recordOpenedDescriptor(checkBpfResult(operation, result), `link: ${operation}`);
 }
 
 /** Replaces the program of a link atomically, so that every packet meets the old or the new one. Waits for RTNL. */
 export async function updateBpfLink(operation: string, link: number, program: number): Promise<void> {
-  checkBpfResult(operation, await callAsync(bpf_link_update, link, program, null));
+  checkBpfResult(operation, await callForeignAsync(bpf_link_update, link, program, null));
 }
 
 /** Detaches a link's program even if other processes hold the link. Does nothing if it is detached. Waits for RTNL. */
 export async function detachBpfLink(operation: string, link: number): Promise<void> {
-  const result = await callAsync(bpf_link_detach, link);
+  const result = await callForeignAsync(bpf_link_detach, link);
   if (!failedWithErrno(result, 'ENOLINK')) checkBpfResult(operation, result);
 }
 
@@ -56,7 +56,7 @@ export async function withPinnedBpfLink<T>(
   path: string,
   use: (fd: number, info: DeviceLinkInfo) => T | Promise<T>,
 ): Promise<T | null> {
-  const fd = openPinned(path);
+  const fd = openPinnedObject(path);
   if (fd === null) return null;
   try {
     return await use(fd, readDeviceLinkInfo(fd));

@@ -4,8 +4,8 @@ import {
   bpf_map_update_batch,
   bpf_map_update_elem,
 } from '../ffi/libbpf.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import { callAsync } from './syscall.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { callForeignAsync } from './syscall.ts';
 
 /** BPF_F_LOCK, <linux/bpf.h>: updates the value of an existing entry in place under its spin lock. */
 const BPF_F_LOCK = 4;
@@ -51,7 +51,7 @@ export async function updateMapBatch(
   if (count === 0) return;
   const done = u32(count);
   const flags = locked ? BPF_F_LOCK : 0;
-  const result = await callAsync(bpf_map_update_batch, fd, keys, values, done, options(flags));
+  const result = await callForeignAsync(bpf_map_update_batch, fd, keys, values, done, options(flags));
   if (!batchUnsupported(result)) {
     checkBpfResult(`write ${count} entries of ${map}`, result);
     return;
@@ -70,7 +70,7 @@ export async function deleteMapBatch(map: string, fd: number, { count, keys }: B
   for (let from = 0; from < count; ) {
     const done = u32(count - from);
     const rest = keys.subarray(from * keyBytes);
-    const result = await callAsync(bpf_map_delete_batch, fd, rest, done, options(0));
+    const result = await callForeignAsync(bpf_map_delete_batch, fd, rest, done, options(0));
     if (failedWithErrno(result, 'ENOENT')) {
       from += done.readUInt32LE() + 1;
       continue;

@@ -5,8 +5,8 @@ import {
   bpf_map_update_elem,
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import type { MapInfo } from './map-info.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import type { BpfMapInfo } from './map-info.ts';
 import { mapTypeName } from './type-names.ts';
 
 const arrays = new Set([
@@ -37,11 +37,11 @@ export const isArrayMapType = (type: string): boolean => arrays.has(type);
 export const isPerCpuMapType = (type: string): boolean => perCpu.has(type);
 
 /** Returns the distance in bytes between the values of two CPUs in a per-CPU lookup: the value size padded to 8. */
-export const perCpuValueStride = (info: Pick<MapInfo, 'valueBytes'>): number =>
+export const perCpuValueStride = (info: Pick<BpfMapInfo, 'valueBytes'>): number =>
   Math.ceil(info.valueBytes / 8) * 8;
 
 /** Returns the size of a lookup result in bytes; for a per-CPU map it has the padded values of all possible CPUs. */
-export const lookupValueSize = (info: Pick<MapInfo, 'type' | 'valueBytes'>): number => {
+export const lookupValueSize = (info: Pick<BpfMapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
   if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
   // A lookup returns the ids of programs and maps, and fails for cgroups and perf events.

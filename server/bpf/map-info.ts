@@ -1,10 +1,10 @@
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import { readInfoName, readBpfObjectInfo } from './kernel-object.ts';
-import { bpf_map_info } from './kernel-structs.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { bpf_map_info } from './bpf-structs.ts';
+import { readBpfObjectInfo, readInfoName } from './kernel-object.ts';
 
-export interface MapInfo {
+export interface BpfMapInfo {
   type: number;
   id: number;
   keyBytes: number;
@@ -20,7 +20,7 @@ export interface MapInfo {
 }
 
 /** Reads struct bpf_map_info (<linux/bpf.h>) by a map's descriptor. */
-export function mapInfo(fd: number): MapInfo {
+export function readMapInfo(fd: number): BpfMapInfo {
   const info = readBpfObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
   return {
     type: info.readUInt32LE(bpf_map_info.type),
@@ -37,8 +37,8 @@ export function mapInfo(fd: number): MapInfo {
 }
 
 /** Opens a map by its id. @returns a descriptor for the caller to close, or null if the map does not exist */
-export function mapFdById(id: number): number | null {
+export function openMapById(id: number): number | null {
   const fd = bpf_map_get_fd_by_id(id);
   if (failedWithErrno(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkBpfResult(`open map ${id}`, fd), `map ${id}`);
+  return recordOpenedDescriptor(checkBpfResult(`open map ${id}`, fd), `map ${id}`);
 }

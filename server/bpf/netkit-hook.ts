@@ -1,6 +1,6 @@
 import { attachErrorHints } from './anchor.ts';
-import { BpfError } from './error.ts';
-import { createBpfLink, type BpfLinkOptions } from './link.ts';
+import { BpfError } from './bpf-error.ts';
+import { type BpfLinkOptions, createBpfLink } from './link.ts';
 
 /** Values of enum bpf_attach_type for netkit hooks, <linux/bpf.h>. */
 export const netkitAttachTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
@@ -16,7 +16,7 @@ const hints: Readonly<Record<string, string>> = {
  * Attaches a program to a netkit hook through the primary.
  * @returns the link's descriptor @throws BpfError, `no_netkit` on a kernel without netkit
  */
-export async function attachNetkit(hook: NetkitHook, options: BpfLinkOptions): Promise<number> {
+export async function attachProgramToNetkit(hook: NetkitHook, options: BpfLinkOptions): Promise<number> {
   const operation = `attach a program to ${hook} of ifindex ${options.ifindex}`;
   try {
     return await createBpfLink(operation, { ...options, attachType: netkitAttachTypes[hook] });

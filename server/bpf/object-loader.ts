@@ -1,23 +1,23 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import * as libbpf from '../ffi/libbpf.ts';
-import { addressOf, errno, strerror, viewOf } from '../ffi/libc.ts';
-import { BpfError, checkBpfResult } from './error.ts';
-import type { MapInfo } from './map-info.ts';
-import { callAsync } from './syscall.ts';
-import { verifierError } from './verifier-log.ts';
+import { addressOf, errno, strerror, viewMemory } from '../ffi/libc.ts';
+import { BpfError, checkBpfResult } from './bpf-error.ts';
+import type { BpfMapInfo } from './map-info.ts';
+import { callForeignAsync } from './syscall.ts';
+import { createVerifierError } from './verifier-log.ts';
 
-export interface MapOptions {
+export interface MapLoadOptions {
   maxEntries?: number;
   /** Descriptor of an existing map to use instead of a new one; the caller keeps it open and closes it. */
   reuse?: number;
 }
 
-export interface LoadOptions {
+export interface ObjectLoadOptions {
   /** Name of the object in error messages, and prefix of the map names of its data sections. */
   name: string;
   image: Buffer;
-  maps?: Record<string, MapOptions>;
+  maps?: Record<string, MapLoadOptions>;
   /** Sets the content of .rodata, which the verifier treats as constants. */
   rodata?: (bytes: Buffer) => void;
   /** Name of the only program to load, as a traffic control program regardless of its section; default all programs. */
@@ -25,18 +25,18 @@ export interface LoadOptions {
 }
 
 /** A loaded BPF object. `close` closes its descriptors; what is pinned or attached stays in the kernel. */
-export interface LoadedObject {
+export interface LoadedBpfObject {
   programs: ReadonlyMap<string, number>;
   maps: ReadonlyMap<string, number>;
   close(): void;
 }
 
 /** Programs and maps that a BPF object file declares. */
-export interface ObjectDescription {
+export interface BpfObjectDescription {
   /** Programs in the object file; `type` is a value of enum bpf_prog_type, or 0 for a section unknown to libbpf. */
   programs: { name: string; section: string; type: number }[];
   /** Maps in the object file, including data sections; `maxEntries` is 0 if the loader has to set it. */
-  maps: (Pick<MapInfo, 'name' | 'type' | 'keyBytes' | 'valueBytes' | 'maxEntries' | 'flags'> & {
+  maps: (Pick<BpfMapInfo, 'name' | 'type' | 'keyBytes' | 'valueBytes' | 'maxEntries' | 'flags'> & {
     /** True for a data section such as .rodata, which libbpf loads as a map. */
     data: boolean;
   })[];
@@ -57,8 +57,8 @@ function openOptions(name: Buffer): Buffer {
 
 /** Iterates over the programs or maps of an open BPF object. */
 function* members(
-  next: (object: libbpf.Pointer, previous: libbpf.Pointer) => libbpf.Pointer,
-  object: libbpf.Pointer,
+  next: (object: libbpf.LibbpfPointer, previous: libbpf.LibbpfPointer) => libbpf.LibbpfPointer,
+  object: libbpf.LibbpfPointer,
 ): Generator<bigint> {
   for (let member = next(object, null); member; member = next(object, member)) yield member;
 }
@@ -67,7 +67,7 @@ function* members(
 function loadError(name: string, error: number, logs: ReadonlyMap<string, Buffer>): ProblemError {
   for (const [program, log] of logs) {
     const end = log.indexOf(0);
-    if (end > 0) return verifierError(name, program, log.toString('utf8', 0, end), error);
+    if (end > 0) return createVerifierError(name, program, log.toString('utf8', 0, end), error);
   }
   return new BpfError(`load ${name}`, error);
 }
@@ -93,7 +93,7 @@ function openObject(name: string, image: Buffer): bigint {
 }
 
 /** Lists the programs and maps in a BPF object file without loading it. @throws ProblemError `bad_object` */
-export function describeObject(name: string, image: Buffer): ObjectDescription {
+export function describeBpfObject(name: string, image: Buffer): BpfObjectDescription {
   const object = openObject(name, image);
   try {
     return {
@@ -124,7 +124,7 @@ export function describeObject(name: string, image: Buffer): ObjectDescription {
  * Loads a compiled object, off the event loop.
  * @throws ProblemError `bad_object`, `verifier_refused` with the verifier's message, else `kernel_refused`
  */
-export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
+export async function loadBpfObject(request: ObjectLoadOptions): Promise<LoadedBpfObject> {
   const { name, image } = request;
   const object = openObject(name, image);
   try {
@@ -136,20 +136,20 @@ export async function loadObject(request: LoadOptions): Promise<LoadedObject> {
       checkBpfResult(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));
     }
     for (const map of members(libbpf.bpf_object__next_map, object)) prepareMap(request, map);
-    const result = await callAsync(libbpf.bpf_object__load, object);
+    const result = await callForeignAsync(libbpf.bpf_object__load, object);
     if (result < 0) throw loadError(name, -result, logs);
     return {
       programs: new Map(
         Array.from(members(libbpf.bpf_object__next_program, object), (program) => {
           const programName = libbpf.bpf_program__name(program);
           const fd = libbpf.bpf_program__fd(program);
-          return [programName, openedDescriptor(fd, `program ${programName} of ${name}`)];
+          return [programName, recordOpenedDescriptor(fd, `program ${programName} of ${name}`)];
         }),
       ),
       maps: new Map(
         Array.from(members(libbpf.bpf_object__next_map, object), (map) => {
           const mapName = libbpf.bpf_map__name(map);
-          return [mapName, openedDescriptor(libbpf.bpf_map__fd(map), `map ${mapName} of ${name}`)];
+          return [mapName, recordOpenedDescriptor(libbpf.bpf_map__fd(map), `map ${mapName} of ${name}`)];
         }),
       ),
       close: () => libbpf.bpf_object__close(object),
@@ -169,7 +169,7 @@ function selectProgram(name: string, program: bigint): boolean {
   return selected;
 }
 
-function prepareMap(request: LoadOptions, map: bigint): void {
+function prepareMap(request: ObjectLoadOptions, map: bigint): void {
   const mapName = libbpf.bpf_map__name(map);
   const operation = `${request.name}: prepare map ${mapName}`;
   const wanted = request.maps?.[mapName];
@@ -182,6 +182,6 @@ function prepareMap(request: LoadOptions, map: bigint): void {
     const length = Buffer.alloc(8);
     const content = libbpf.bpf_map__initial_value(map, length);
     if (!content) throw new BpfError(operation, errno());
-    request.rodata(Buffer.from(viewOf(content, Number(length.readBigUInt64LE(0)))));
+    request.rodata(Buffer.from(viewMemory(content, Number(length.readBigUInt64LE(0)))));
   }
 }

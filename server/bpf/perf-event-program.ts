@@ -1,6 +1,6 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
+import { bpf_attr } from './bpf-structs.ts';
 import { readInfoName } from './kernel-object.ts';
-import { bpf_attr } from './kernel-structs.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
 const BPF_TASK_FD_QUERY = 20;
@@ -12,7 +12,7 @@ const fdTypes = ['raw_tracepoint', 'tracepoint', 'kprobe', 'kretprobe', 'uprobe'
  * Finds the program that a perf event of another process runs, by the event's descriptor in that process.
  * @returns null for a perf event without a program and for other descriptors
  */
-export function perfEventProgram(pid: number, fd: number): { programId: number; target: string } | null {
+export function findPerfEventProgram(pid: number, fd: number): { programId: number; target: string } | null {
   const text = Buffer.alloc(256);
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(pid, bpf_attr['task_fd_query.pid']);

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
-import { BpfError, checkBpfResult, failedWithErrno } from './error.ts';
+import { BpfError, checkBpfResult, failedWithErrno } from './bpf-error.ts';
 
 /** BPF_FS_MAGIC, <linux/magic.h>. */
 const bpffsMagic = 0xcafe4a11;
@@ -38,7 +38,7 @@ export function ensurePinDirectory(path: string): void {
 }
 
 /** Lists the names in a directory of pins; empty if the directory does not exist. */
-export function pinnedNames(directory: string): string[] {
+export function listPinNames(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
@@ -48,27 +48,27 @@ export function pinnedNames(directory: string): string[] {
 }
 
 /** Pins a BPF object by its descriptor. @throws BpfError EEXIST if the path exists */
-export function pin(fd: number, path: string): void {
+export function pinBpfObject(fd: number, path: string): void {
   checkBpfResult(`pin ${path}`, bpf_obj_pin(fd, path));
 }
 
 /** Pins a BPF object by its descriptor, atomically replacing an older pin at this path. */
-export function pinOver(fd: number, path: string): void {
+export function replacePin(fd: number, path: string): void {
   const fresh = `${path}-new`;
-  unpin(fresh);
-  pin(fd, fresh);
+  removePin(fresh);
+  pinBpfObject(fd, fresh);
   renameSync(fresh, path);
 }
 
 /** Opens the BPF object pinned at `path`. @returns a descriptor for the caller to close, or null if there is no pin */
-export function openPinned(path: string): number | null {
+export function openPinnedObject(path: string): number | null {
   const fd = bpf_obj_get(path);
   if (failedWithErrno(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkBpfResult(`open pin ${path}`, fd), `pin ${path}`);
+  return recordOpenedDescriptor(checkBpfResult(`open pin ${path}`, fd), `pin ${path}`);
 }
 
 /** Removes a pin; does nothing if there is none. */
-export function unpin(path: string): void {
+export function removePin(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
@@ -80,7 +80,7 @@ export function unpin(path: string): void {
 export function removePinDirectory(directory: string): void {
   for (const entry of pinnedEntries(directory))
     if (entry.isDirectory()) removePinDirectory(join(directory, entry.name));
-    else unpin(join(directory, entry.name));
+    else removePin(join(directory, entry.name));
   try {
     rmdirSync(directory);
   } catch (error) {

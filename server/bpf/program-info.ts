@@ -1,12 +1,12 @@
 import { uptime } from 'node:os';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import { readInfoName, readBpfObjectInfo, withBpfObjectById } from './kernel-object.ts';
-import { bpf_prog_info as field } from './kernel-structs.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { bpf_prog_info as field } from './bpf-structs.ts';
+import { readBpfObjectInfo, readInfoName, withBpfObjectById } from './kernel-object.ts';
 
-export interface ProgramInfo {
+export interface BpfProgramInfo {
   id: number;
   type: number;
   name: string;
@@ -38,7 +38,7 @@ const bootedAtMs = Date.now() - uptime() * 1000;
 const maxMaps = 64;
 
 /** Reads struct bpf_prog_info (<linux/bpf.h>) by a program's descriptor. */
-export function programInfo(fd: number): ProgramInfo {
+export function readProgramInfo(fd: number): BpfProgramInfo {
   const info = Buffer.alloc(field.bytes);
   const ids = Buffer.alloc(maxMaps * 4);
   info.writeUInt32LE(maxMaps, field.nr_map_ids);
@@ -68,11 +68,12 @@ export function programInfo(fd: number): ProgramInfo {
 }
 
 /** Opens a program by its id. @returns a descriptor for the caller to close, or null if the program does not exist */
-export function programFdById(id: number): number | null {
+export function openProgramById(id: number): number | null {
   const fd = bpf_prog_get_fd_by_id(id);
   if (failedWithErrno(fd, 'ENOENT')) return null;
-  return openedDescriptor(checkBpfResult(`open program ${id}`, fd), `program ${id}`);
+  return recordOpenedDescriptor(checkBpfResult(`open program ${id}`, fd), `program ${id}`);
 }
 
 /** Reads the kernel info of a program by its id; null if the program does not exist. */
-export const programInfoById = (id: number): ProgramInfo | null => withBpfObjectById('program', id, programInfo);
+export const readProgramInfoById = (id: number): BpfProgramInfo | null =>
+  withBpfObjectById('program', id, readProgramInfo);

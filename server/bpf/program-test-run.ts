@@ -1,7 +1,7 @@
 import { bpf_prog_test_run_opts } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
-import { checkBpfResult, failedWithErrno } from './error.ts';
-import { __sk_buff } from './kernel-structs.ts';
+import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { __sk_buff } from './bpf-structs.ts';
 
 /**
  * Size of struct bpf_test_run_opts, <bpf/bpf.h>: data_in 8, data_size_in 24, ctx_in 32, ctx_size_in 48, retval 56,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syscall } from '../ffi/libc.ts';
-import { callAsync } from './syscall.ts';
+import { callForeignAsync } from './syscall.ts';
 
 /** System call number of membarrier(2). */
 const SYS_membarrier = process.arch === 'arm64' ? 283 : 324;
@@ -10,7 +10,7 @@ const MEMBARRIER_CMD_GLOBAL = 1;
 const fallbackMs = 100;
 
 /** Waits for an RCU grace period, after which no running BPF program uses data that was replaced before the call. */
-export async function waitForGracePeriod(): Promise<void> {
-  const result = await callAsync(syscall, SYS_membarrier, MEMBARRIER_CMD_GLOBAL, null, 0);
+export async function waitForRcuGracePeriod(): Promise<void> {
+  const result = await callForeignAsync(syscall, SYS_membarrier, MEMBARRIER_CMD_GLOBAL, null, 0);
   if (result < 0) await sleep(fallbackMs);
 }

@@ -1,5 +1,5 @@
-import { mapInfo } from './map-info.ts';
-import { MemoryMapping } from './mmap.ts';
+import { readMapInfo } from './map-info.ts';
+import { MemoryMapping } from './memory-mapping.ts';
 
 const pageBytes = 4096;
 /** BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT and BPF_RINGBUF_HDR_SZ, <linux/bpf.h>. */
@@ -14,7 +14,7 @@ const maxRecords = 2000;
  * position, one with the producer's, then the data twice, so that no record wraps around the end. A ring buffer has one
  * reader at a time.
  */
-export class RingBuffer {
+export class BpfRingBuffer {
   /** Descriptor of the ring buffer map, which poll(2) reports as readable while there are records. */
   readonly fd: number;
   readonly #bytes: bigint;
@@ -31,7 +31,7 @@ export class RingBuffer {
    */
   constructor(what: string, fd: number) {
     this.fd = fd;
-    const bytes = mapInfo(fd).maxEntries;
+    const bytes = readMapInfo(fd).maxEntries;
     this.#bytes = BigInt(bytes);
     const consumer = new MemoryMapping(`${what}: consumer page`, fd, pageBytes);
     const producer = new MemoryMapping(what, fd, pageBytes + 2 * bytes, {

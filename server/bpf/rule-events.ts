@@ -1,7 +1,7 @@
 import { type DropReason, dropReasons } from '../../contract/counters.ts';
 import { type Direction, directions } from '../../contract/direction.ts';
 import type { RuleSetName } from '../../contract/rules.ts';
-import { decodeMappedAddress, encodeMappedAddress } from './rule-layout.ts';
+import { decodeMappedIpAddress, encodeMappedIpAddress } from './rule-layout.ts';
 
 // Events that the programs send of packets, and the filters of traced packets, as bpf/rule-layout.h defines them.
 
@@ -49,7 +49,7 @@ export interface VerdictEvent extends PacketTuple {
  * generation 20, rule 24, length 28; struct podlane_tuple from 32: source 0, destination 16, ports 32 and 34, protocol 36, ICMP type 37 and
  * code 38, TCP flags 39.
  */
-export function decodeVerdict(record: Buffer): VerdictEvent {
+export function decodeVerdictEvent(record: Buffer): VerdictEvent {
   const verdict = verdictKinds[record[17]!]!;
   const protocol = record[68]!;
   return {
@@ -64,8 +64,8 @@ export function decodeVerdict(record: Buffer): VerdictEvent {
     rule: record.readUInt32LE(24),
     length: record.readUInt32LE(28),
     protocol,
-    source: decodeMappedAddress(record.subarray(32, 48)),
-    destination: decodeMappedAddress(record.subarray(48, 64)),
+    source: decodeMappedIpAddress(record.subarray(32, 48)),
+    destination: decodeMappedIpAddress(record.subarray(48, 64)),
     sourcePort: record.readUInt16LE(64),
     destinationPort: record.readUInt16LE(66),
     icmp: protocol === 1 || protocol === 58 ? { type: record[69]!, code: record[70]! } : null,
@@ -110,7 +110,7 @@ export interface TraceEvent {
  * Decodes struct podlane_trace_event: time 0, id 8, slot 12, owner 16, target 20, rule 24, length 28, hook 32,
  * verdict 33, reason 34, header_bytes 35, header 36.
  */
-export function decodeTrace(record: Buffer): TraceEvent {
+export function decodeTraceEvent(record: Buffer): TraceEvent {
   const verdict = traceVerdicts[record[33]!]!;
   return {
     id: record.readUInt32LE(8),
@@ -128,7 +128,7 @@ export function decodeTrace(record: Buffer): TraceEvent {
 }
 
 /** Filter of the packets to trace; a missing field matches any packet. */
-export interface TraceFilter {
+export interface PacketTraceFilter {
   /** Id of the filter, which each of its events carries; must not be 0. */
   id: number;
   /** Number of the pod whose packets are traced. */
@@ -142,12 +142,12 @@ export interface TraceFilter {
 }
 
 /** Size of struct podlane_trace_filter: id 0, owner 4, address 8, port 24, protocol 26, family 27. */
-export const traceFilterBytes = 28;
-export function encodeTraceFilter(filter: TraceFilter): Buffer {
-  const value = Buffer.alloc(traceFilterBytes);
+export const traceFilterSize = 28;
+export function encodeTraceFilter(filter: PacketTraceFilter): Buffer {
+  const value = Buffer.alloc(traceFilterSize);
   value.writeUInt32LE(filter.id, 0);
   value.writeUInt32LE(filter.owner ?? 0, 4);
-  if (filter.address !== undefined) encodeMappedAddress(filter.address).copy(value, 8);
+  if (filter.address !== undefined) encodeMappedIpAddress(filter.address).copy(value, 8);
   value.writeUInt16LE(filter.port ?? 0, 24);
   value.writeUInt8(filter.protocol ?? 0, 26);
   value.writeUInt8(filter.family ?? 0, 27);

@@ -1,9 +1,9 @@
-import { encodeIpv4Address, encodeIpv6Address, decodeIpAddress } from './ip-address.ts';
+import { decodeIpAddress, encodeIpv4Address, encodeIpv6Address } from './address-encoding.ts';
 
 // Sizes, offsets and numbers of bpf/rule-layout.h.
 
 /** Capacities of the rule maps that are not configurable. */
-export const ruleMapCapacity = {
+export const ruleMapCapacities = {
   /**
    * Number of prefixes per rule set: twice the allowed number, since new tables are written beside the current ones.
    */
@@ -20,9 +20,9 @@ export const ruleMapCapacity = {
 } as const;
 
 /** Size of struct podlane_settings in bytes. */
-export const settingsBytes = 112;
+export const datapathSettingsSize = 112;
 /** Offsets of the fields in struct podlane_settings. */
-export const settingsOffset = {
+export const datapathSettingsOffsets = {
   flags: 0,
   generation: 4,
   unknownPodDenied: 12,
@@ -32,58 +32,60 @@ export const settingsOffset = {
   lostTraces: 104,
 } as const;
 /** Bits of the field `flags` in struct podlane_settings. */
-export const settingsFlag = { active: 1, staged: 2, trace: 4 } as const;
+export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4 } as const;
 
 /** Protocols with their own conntrack timeouts, in the order of enum podlane_timeout_kind. */
-export const timeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
+export const conntrackTimeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
 /** Conntrack states, in the order of enum podlane_conntrack_state. */
 export const conntrackStates = ['unreplied', 'replied', 'closing'] as const;
 
 /** Size of struct podlane_ipcache_key: prefix_length 0, address 4. */
-export const ipcacheKeyBytes = 20;
+export const ipcacheKeySize = 20;
 /** Size of struct podlane_ipcache_entry: a u32 identity for each of the A/B tables. */
-export const ipcacheEntryBytes = 8;
+export const ipcacheEntrySize = 8;
 /**
  * Size of struct podlane_pod_policies: u32 policy and u32 default_entries per A/B table and direction, a lock,
  * padding.
  */
-export const podPoliciesBytes = 40;
+export const podPoliciesSize = 40;
 /** Value of `default_entries` for a pod that the rule tables do not know. */
-export const unknownPod = 0xffff_ffff;
+export const unknownPodDefaultEntries = 0xffff_ffff;
 /** Size of struct podlane_policy_key: policy 0, identity 4. */
-export const policyKeyBytes = 8;
+export const policyKeySize = 8;
 /** Size of struct podlane_policy_entry: a u32 index of rule entries for each of the A/B tables, a lock. */
-export const policyEntryBytes = 12;
+export const policyEntrySize = 12;
 /** Size of struct podlane_rule_entry: protocol_port 0, mask 4, verdict_and_parent 8, rule 12, log_rule 14, hits 16. */
-export const ruleEntryBytes = 24;
+export const ruleEntrySize = 24;
 /** Values of the verdict in `verdict_and_parent`; `default` leaves the decision to the pod's default entries. */
-export const entryVerdicts = { allow: 0, deny: 1, default: 2 } as const;
+export const ruleEntryVerdicts = { allow: 0, deny: 1, default: 2 } as const;
 /** PODLANE_PARENT_MASK: bits of `verdict_and_parent` with the offset of the enclosing entry. */
-export const parentMask = 0xff_ffff;
+export const parentOffsetMask = 0xff_ffff;
 
 const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /** Encodes an IP address as 16 bytes, IPv4 as ::ffff:a.b.c.d. @throws RangeError if the text is no IP address */
-export function encodeMappedAddress(address: string): Buffer {
+export function encodeMappedIpAddress(address: string): Buffer {
   if (address.includes(':')) return Buffer.from(encodeIpv6Address(address));
   return Buffer.from([...mappedPrefix, ...encodeIpv4Address(address)]);
 }
 /** Size of struct podlane_node_address in bytes. */
-export const nodeAddressBytes = 16;
+export const nodeAddressSize = 16;
 
 /** Decodes the 16 bytes of an IP address; IPv4 is encoded as ::ffff:a.b.c.d. */
-export const decodeMappedAddress = (bytes: Buffer): string =>
-  decodeIpAddress(bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16));
+export const decodeMappedIpAddress = (bytes: Buffer): string =>
+  decodeIpAddress(
+    bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16),
+  );
 
 /** Size of struct podlane_conntrack_key: owner 0, peer 4, pod_port 20, peer_port 22, protocol 24. */
-export const conntrackKeyBytes = 28;
+export const conntrackKeySize = 28;
 /**
  * Size of struct podlane_conntrack_entry: generation 0, staged_generation 4, expires 8, rule 12, staged_rule 14,
  * state 16, initiator 17, staged_denies 18.
  */
-export const conntrackEntryBytes = 20;
+export const conntrackEntrySize = 20;
 /** Size of struct podlane_fragment_key: owner, source and destination address, id, protocol. */
-export const fragmentKeyBytes = 44;
+export const fragmentKeySize = 44;
 
 /** Size of struct podlane_lost_verdicts: rate_limited 0, buffer_full 8. */
-export const lostVerdictsBytes = 16;
+export const lostVerdictsSize = 16;

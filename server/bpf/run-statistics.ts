@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_enable_stats } from '../ffi/libbpf.ts';
-import { checkBpfResult } from './error.ts';
+import { checkBpfResult } from './bpf-error.ts';
 
 const BPF_STATS_RUN_TIME = 0;
 
@@ -9,7 +9,7 @@ let holders = 0;
 let fd = -1;
 
 /** True while this process keeps BPF run statistics enabled. */
-export const runStatisticsHeld = (): boolean => holders > 0;
+export const isHoldingRunStatistics = (): boolean => holders > 0;
 
 /**
  * Enables the kernel's counting of runs and run time of all programs (BPF_ENABLE_STATS; its measured cost is within
@@ -17,7 +17,7 @@ export const runStatisticsHeld = (): boolean => holders > 0;
  */
 export function holdRunStatistics(): () => void {
   if (holders === 0)
-    fd = openedDescriptor(
+    fd = recordOpenedDescriptor(
       checkBpfResult('enable BPF run statistics', bpf_enable_stats(BPF_STATS_RUN_TIME)),
       'BPF run statistics',
     );

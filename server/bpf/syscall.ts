@@ -9,7 +9,7 @@ export const bpfSyscallNumber = process.arch === 'arm64' ? 280 : 321;
  * buffers among the arguments alive.
  * @returns the call's result; of a system call that failed, the negative errno
  */
-export function callAsync<Arguments extends unknown[]>(
+export function callForeignAsync<Arguments extends unknown[]>(
   call: KoffiFunc<(...args: Arguments) => number>,
   ...args: Arguments
 ): Promise<number> {

@@ -1,6 +1,6 @@
 import { attachErrorHints } from './anchor.ts';
-import { BpfError } from './error.ts';
-import { createBpfLink, type BpfLinkOptions } from './link.ts';
+import { BpfError } from './bpf-error.ts';
+import { type BpfLinkOptions, createBpfLink } from './link.ts';
 
 /** Values of enum bpf_attach_type for tcx hooks, <linux/bpf.h>. */
 export const tcxAttachTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
@@ -10,7 +10,7 @@ export type TcxHook = keyof typeof tcxAttachTypes;
  * Attaches a program to a tcx hook.
  * @returns the link's descriptor @throws BpfError, `no_tcx` on a kernel without tcx
  */
-export async function attachTcx(hook: TcxHook, options: BpfLinkOptions): Promise<number> {
+export async function attachProgramToTcx(hook: TcxHook, options: BpfLinkOptions): Promise<number> {
   const operation = `attach a program to ${hook} of ifindex ${options.ifindex}`;
   try {
     return await createBpfLink(operation, { ...options, attachType: tcxAttachTypes[hook] });

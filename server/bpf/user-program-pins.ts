@@ -4,12 +4,18 @@ import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
 import type { AttachAnchor } from './anchor.ts';
 import { datapathLinkHooks } from './datapath-programs.ts';
+import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { detachBpfLink, withPinnedBpfLink } from './link.ts';
-
-import { ensurePinDirectory, openPinned, pin, pinnedNames, removePinDirectory, unpin } from './pin.ts';
-import { programInfo } from './program-info.ts';
-import { primaryIfindex, slotOf } from './slot-layout.ts';
+import {
+  ensurePinDirectory,
+  listPinNames,
+  openPinnedObject,
+  pinBpfObject,
+  removePin,
+  removePinDirectory,
+} from './pin.ts';
+import { readProgramInfo } from './program-info.ts';
 
 /** A pod's user program, described by its pins, which keep it loaded. */
 export interface UserProgramPin {
@@ -43,16 +49,16 @@ export class UserProgramPins {
 
   constructor(pins: string) {
     this.#directory = join(pins, 'users');
-    for (const name of pinnedNames(this.#directory)) {
+    for (const name of listPinNames(this.#directory)) {
       const path = join(this.#directory, name);
       const [, owner, number, direction, place] = directoryName.exec(name) ?? [];
-      const fd = owner === undefined ? null : openPinned(join(path, 'program'));
+      const fd = owner === undefined ? null : openPinnedObject(join(path, 'program'));
       if (fd === null) {
         // The agent was killed before it pinned the program.
         removePinDirectory(path);
         continue;
       }
-      const { id: programId } = programInfo(fd);
+      const { id: programId } = readProgramInfo(fd);
       closeSync(fd);
       this.#pins.push({
         owner: Number(owner),
@@ -88,15 +94,15 @@ export class UserProgramPins {
     const path = join(this.#directory, `${owner}-${number}-${direction}-${place}`);
     removePinDirectory(path);
     ensurePinDirectory(path);
-    pin(program, join(path, 'program'));
-    const added = { ...where, path, programId: programInfo(program).id };
+    pinBpfObject(program, join(path, 'program'));
+    const added = { ...where, path, programId: readProgramInfo(program).id };
     this.#pins.push(added);
     return added;
   }
 
   /** Runs `use` with a temporary descriptor of the user program. */
   async withProgram<T>({ path }: UserProgramPin, use: (fd: number) => Promise<T>): Promise<T> {
-    const fd = openPinned(join(path, 'program'));
+    const fd = openPinnedObject(join(path, 'program'));
     if (fd === null) throw new Error(`open the user program pinned at ${path}: the pin is gone`);
     try {
       return await use(fd);
@@ -108,13 +114,13 @@ export class UserProgramPins {
   /** Attaches a user program to a hook of the slot's device, unless it already is. @throws BpfError */
   async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: AttachAnchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
-    const attached = await withPinnedBpfLink(path, (_, info) => slotOf(info.ifindex) === slot);
+    const attached = await withPinnedBpfLink(path, (_, info) => ifindexToSlot(info.ifindex) === slot);
     if (attached) return;
-    unpin(path);
+    removePin(path);
     await this.withProgram(pinned, async (program) => {
-      const fd = await attachProgramByLink(hook, { ifindex: primaryIfindex(slot), program, anchor });
+      const fd = await attachProgramByLink(hook, { ifindex: slotToPrimaryIfindex(slot), program, anchor });
       try {
-        pin(fd, path);
+        pinBpfObject(fd, path);
       } finally {
         closeSync(fd);
       }
@@ -128,7 +134,7 @@ export class UserProgramPins {
 
   /** Detaches a user program from all devices and unloads it. */
   async remove(pinned: UserProgramPin): Promise<void> {
-    for (const name of pinnedNames(pinned.path))
+    for (const name of listPinNames(pinned.path))
       if (name !== 'program') await this.#detach(pinned, Number.parseInt(name, 10), datapathLinkHooks);
     removePinDirectory(pinned.path);
     this.#pins.splice(this.#pins.indexOf(pinned), 1);
@@ -138,7 +144,7 @@ export class UserProgramPins {
     for (const hook of hooks) {
       const path = join(pinned.path, linkName(slot, hook));
       await withPinnedBpfLink(path, (fd) => detachBpfLink(`detach ${path}`, fd));
-      unpin(path);
+      removePin(path);
     }
   }
 }

@@ -51,5 +51,5 @@ const hints: readonly [RegExp, string][] = [
 ];
 
 /** Returns advice for a message of the BPF verifier; null if the message is unknown. */
-export const verifierHint = (message: string): string | null =>
+export const findVerifierHint = (message: string): string | null =>
   hints.find(([pattern]) => pattern.test(message))?.[1] ?? null;

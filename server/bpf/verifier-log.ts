@@ -1,6 +1,6 @@
 import { ProblemError, type VerifierRefusal } from '../../contract/problem.ts';
 import { errnoName } from '../ffi/libc.ts';
-import { verifierHint } from './verifier-hints.ts';
+import { findVerifierHint } from './verifier-hints.ts';
 
 const shownInstructions = 12;
 const shownLogLines = 60;
@@ -69,7 +69,7 @@ export function parseVerifierLog(program: string, log: string): VerifierRefusal 
     source,
     registers,
     before: before.slice(-shownInstructions - 1, -1),
-    meaning: verifierHint(text),
+    meaning: findVerifierHint(text),
     log: lines.slice(-shownLogLines).join('\n'),
   };
 }
@@ -83,7 +83,12 @@ const registerTexts = (state: State): string[] =>
 const numberIn = (name: string): number => Number(name.replace(/\D/g, ''));
 
 /** Creates an error from a verifier log, with the verifier's message as its text and the log as its cause. */
-export function verifierError(object: string, program: string, log: string, errno: number): ProblemError {
+export function createVerifierError(
+  object: string,
+  program: string,
+  log: string,
+  errno: number,
+): ProblemError {
   const verifier = parseVerifierLog(program, log);
   const { message, instruction, source, meaning } = verifier;
   const where = instruction === null ? '' : `, at instruction ${instruction.number} (${instruction.text})`;

@@ -5,7 +5,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
-import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
+import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 
 /** A pod whose kernel drops are counted: in its namespace, and at the primaries of its slots. */
 export interface DropTrackedPod {
@@ -30,7 +30,7 @@ const countsPerSlot = 4;
  */
 export class KernelDropCounters {
   readonly #program: KernelDropProgram | null;
-  readonly #reasons: DropReasons | null;
+  readonly #reasons: KernelDropReasons | null;
   readonly #detail: string;
   readonly #hint: string | null;
   readonly #pods = new Map<number, Tracked>();
@@ -38,7 +38,7 @@ export class KernelDropCounters {
   readonly #slots = new Map<number, number>();
 
   private constructor(
-    found: { program: KernelDropProgram; reasons: DropReasons } | null,
+    found: { program: KernelDropProgram; reasons: KernelDropReasons } | null,
     { detail, hint }: Pick<KernelCapability, 'detail' | 'hint'>,
   ) {
     this.#program = found?.program ?? null;
@@ -58,7 +58,7 @@ export class KernelDropCounters {
     if (!capability?.available)
       return new KernelDropCounters(null, capability ?? { detail: 'the kernel was not probed', hint: null });
     try {
-      const reasons = readDropReasons(await readVmlinuxBtf());
+      const reasons = readKernelDropReasons(await readVmlinuxBtf());
       const program = await openKernelDropProgram({
         ...where,
         maxCounts: where.maxSlots * countsPerSlot,

@@ -1,16 +1,16 @@
 import type { NodeSample } from '../../contract/node.ts';
-import { programInfoById } from '../bpf/program-info.ts';
-import { cpuShares, cpuTimes, ownUsage } from '../kernel/procfs.ts';
+import { readProgramInfoById } from '../bpf/program-info.ts';
+import { computeCpuShares, readCpuTimes, readOwnResourceUsage } from '../kernel/procfs.ts';
 
 /** Measures CPU and memory use of the node and of this process. Shares are over the time since the last reading. */
 export class NodeMeter {
-  #cpus = cpuTimes();
-  #own = ownUsage();
+  #cpus = readCpuTimes();
+  #own = readOwnResourceUsage();
   #at = performance.now();
 
   /** @param readMs duration of the counter sweep of the same sample */
   read(sequence: number, readMs: number, programIds: readonly number[]): NodeSample {
-    const [cpus, own, at] = [cpuTimes(), ownUsage(), performance.now()];
+    const [cpus, own, at] = [readCpuTimes(), readOwnResourceUsage(), performance.now()];
     const seconds = (at - this.#at) / 1000;
     const spent = own.cpuSeconds - this.#own.cpuSeconds;
     const sample: NodeSample = {
@@ -18,10 +18,10 @@ export class NodeMeter {
       sequence,
       readMs,
       // A CPU that came online since the last reading starts with shares of 0.
-      cpus: cpus.map((times, i) => cpuShares(this.#cpus[i] ?? times, times)),
+      cpus: cpus.map((times, i) => computeCpuShares(this.#cpus[i] ?? times, times)),
       agent: { cpu: seconds > 0 ? Math.min(1, spent / seconds) : 0, residentBytes: own.residentBytes },
       programs: programIds.flatMap((id) => {
-        const info = programInfoById(id);
+        const info = readProgramInfoById(id);
         return info ? { id, runCount: info.runCount, runTimeNs: info.runTimeNs } : [];
       }),
     };

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 import type { Migration } from '../../contract/migration.ts';
-import type { DatapathStore } from '../store/store-interfaces.ts';
 import type { NewEvent, PodRecord } from '../store/records.ts';
+import type { DatapathStore } from '../store/store-interfaces.ts';
 import type { KernelContext } from './kernel-context.ts';
 import type { LivePod, PodRegistry } from './pod-registry.ts';
 import type { SlotAllocator } from './slot-allocator.ts';
 
-/** A pod as the access rules see it: the subject and the peer of rules. */
+/** Pod as the access rules see it: subject or peer of a rule. */
 export interface PolicyEndpoint {
   id: string;
-  /** The owner number in the entries of the pod's slots. */
+  /** Owner number of the pod in the entries of its slots. */
   number: number;
   namespace: string;
   name: string;
@@ -17,20 +17,20 @@ export interface PolicyEndpoint {
   addresses: readonly string[];
 }
 
-/** Access rules as the datapath needs them; implemented by `server/acl`. */
+/** Access rules as the datapath uses them; implemented by `server/acl`. */
 export interface AccessRules {
-  /** Activates the stored rules for the known pods before a packet of theirs meets programs that were just loaded. */
+  /** Activates the stored rules for the known pods before newly loaded programs see a packet. */
   activate(programs: KernelContext['programs'], pods: readonly PolicyEndpoint[]): Promise<void>;
   /**
    * Makes the active rules hold for a pod that is about to get a device.
    * @throws ProblemError when they cannot be loaded for it
    */
   addPod(pod: PolicyEndpoint): Promise<void>;
-  /** Forgets a pod that left the node, or whose attachment failed. */
+  /** Removes a pod from the access rules after it left the node or could not be attached. */
   removePod(id: string): void;
 }
 
-/** Shared by the parts of the datapath: the kernel side, the store, the live pods, and the way to publish changes. */
+/** Shared context of the datapath: kernel, store, live pods and publisher of changes. */
 export interface DatapathContext {
   kernel: KernelContext;
   store: DatapathStore;
@@ -39,17 +39,17 @@ export interface DatapathContext {
   rules: AccessRules | null;
   log: Logger;
   publish: {
-    /** Publishes the pod's summary after a change. */
+    /** Publishes the summary of a changed pod. */
     pod(pod: LivePod): void;
-    /** Publishes that the pod is no longer one of this node. */
+    /** Publishes that a pod has left this node. */
     removed(pod: LivePod): void;
     migration(migration: Migration): void;
-    /** Stores an event and publishes it. Never fails: a full disk must not turn a success into a failure. */
+    /** Stores and publishes an event. Never throws, so that a full disk does not turn a success into a failure. */
     event(event: NewEvent): Promise<void>;
   };
 }
 
-/** Projects a pod's record to the fields that rules select by. */
+/** Returns the fields of a pod record that access rules select by. */
 export const toPolicyEndpoint = (record: PodRecord): PolicyEndpoint => {
   const { id, number, namespace, name, labels, network } = record;
   return { id, number, namespace, name, labels, addresses: network.addresses };
@@ -57,7 +57,7 @@ export const toPolicyEndpoint = (record: PodRecord): PolicyEndpoint => {
 
 export const formatPodName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
-/** Sets or clears (null) a condition of the pod that needs attention, and publishes a change. */
+/** Sets a condition of a pod, or clears it if `message` is null, and publishes the change. */
 export function setPodCondition(
   context: DatapathContext,
   pod: LivePod,

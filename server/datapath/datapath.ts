@@ -9,7 +9,12 @@ import { ProblemError } from '../../contract/problem.ts';
 import { TaskScope } from '../async/task-scope.ts';
 import type { DatapathStore } from '../store/store-interfaces.ts';
 import { BatchController } from './batch/batch-controller.ts';
-import { type AccessRules, type DatapathContext, formatPodName, toPolicyEndpoint } from './datapath-context.ts';
+import {
+  type AccessRules,
+  type DatapathContext,
+  formatPodName,
+  toPolicyEndpoint,
+} from './datapath-context.ts';
 import { programHooks } from './device/hooks.ts';
 import { moveProgramsToHooks } from './device/move-hooks.ts';
 import { wrapAsProblemError } from './errors.ts';
@@ -34,9 +39,9 @@ import { UserPrograms } from './user-programs/user-programs.ts';
 
 export interface DatapathOptions extends OpenKernelOptions {
   store: DatapathStore;
-  /** Default: none, and all packets pass. */
+  /** Access rules to enforce. Without them, all packets pass. */
   rules?: AccessRules;
-  /** Wraps the actions of migration steps; tests make a step fail with it, or end the process. */
+  /** Wraps the actions of migration steps, so that tests can make a step fail or end the process. */
   actions?: (actions: MigrationStepActions) => MigrationStepActions;
 }
 
@@ -47,21 +52,21 @@ export interface DatapathEvents {
   event: [Event];
 }
 
-/** Attaches, reads, migrates and detaches the pods of this node, and publishes their changes. */
+/** Attaches, reads, migrates and detaches the pods of this node, and publishes changes. */
 export class Datapath extends EventEmitter<DatapathEvents> {
-  /** Migrates many pods. */
+  /** Controller of batches, which migrate many pods. */
   readonly batches: BatchController;
-  /** Repairs pods and falls back to veth automatically. */
+  /** Guard that repairs pods and falls back to veth automatically. */
   readonly guard: Guard;
-  /** The running object of Podlane's programs. */
+  /** BPF build that is running. */
   readonly running: RunningBuild;
-  /** Programs that users attach to pods. */
+  /** Programs that users attached to pods. */
   readonly userPrograms: UserPrograms;
   readonly #context: DatapathContext;
   readonly #lifecycle: PodLifecycle;
   readonly #migrations: MigrationController;
   readonly #reconciler: PodReconciler;
-  /** Owns the operations that callers await. */
+  /** Task scope of the operations that callers await. */
   readonly #scope: TaskScope;
 
   private constructor(options: DatapathOptions, kernel: KernelContext, refusal: ProblemError | null) {
@@ -147,7 +152,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return { used: this.#context.slots.used, max: this.#context.slots.max };
   }
 
-  /** SHA-256 of the loaded object. */
+  /** SHA-256 of the loaded BPF object. */
   get build(): string {
     return this.#context.kernel.programs.build;
   }
@@ -164,12 +169,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.registry.all().map(summarizePod);
   }
 
-  /** Resolves an id or `namespace.name` to the pod's id. @throws ProblemError `pod_not_found` */
+  /** Resolves a pod's id or `namespace.name` to the id. @throws ProblemError `pod_not_found` */
   find(idOrName: string): string {
     return this.#must(idOrName).record.id;
   }
 
-  /** @throws ProblemError `pod_not_found`, `pod_gone` */
+  /** Reads a pod from the kernel. @throws ProblemError `pod_not_found` or `pod_gone` */
   describe(id: string): Promise<Pod> {
     return this.#run(() => {
       const pod = this.#must(id);
@@ -177,7 +182,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     });
   }
 
-  /** @throws ProblemError `pod_not_found`, `pod_gone`, `device_missing` */
+  /** Reads the path of a pod's packets. @throws ProblemError `pod_not_found`, `pod_gone` or `device_missing` */
   path(id: string): Promise<PodPath> {
     return this.#run(() => {
       const pod = this.#must(id);
@@ -208,12 +213,12 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     });
   }
 
-  /** Removes the pod and its device. @throws ProblemError `pod_not_found`, `migration_running`, `pod_busy` */
+  /** Removes a pod and its device. @throws ProblemError `pod_not_found`, `migration_running` or `pod_busy` */
   detach(id: string): Promise<void> {
     return this.#run(() => this.#lifecycle.detach(this.#must(id)));
   }
 
-  /** Plans a migration and changes nothing. @throws ProblemError `pod_not_found`, `pod_gone`, `no_slot` */
+  /** Plans a migration without changing anything. @throws ProblemError `pod_not_found`, `pod_gone` or `no_slot` */
   plan(id: string, to: DeviceKind, recreate = false): Promise<MigrationPlan> {
     return this.#run(() => this.#migrations.plan(this.#must(id), to, recreate));
   }
@@ -256,7 +261,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return this.#context.kernel.redirect;
   }
 
-  /** Turns same-node redirect on or off, from the next packet on and after restarts. */
+  /** Turns same-node redirect on or off. Takes effect with the next packet and persists across restarts. */
   setRedirect(redirect: boolean): Promise<void> {
     return this.#run(async () => {
       const { kernel, store, registry } = this.#context;
@@ -274,7 +279,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#migrations.noteRequests();
   }
 
-  /** Lists the network namespaces of the pods. */
+  /** Lists the network namespaces of all pods. */
   namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
     return this.#context.registry
       .all()
@@ -300,7 +305,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     return pod && !isPodGone(pod) ? toSampledPod(pod) : undefined;
   }
 
-  /** Waits for running operations and migrations. Devices, programs and counters stay as they are. */
+  /** Waits for running operations and migrations. Devices, programs and counters remain in the kernel. */
   async close(): Promise<void> {
     await this.#scope.close();
     await this.batches.close();

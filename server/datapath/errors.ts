@@ -1,7 +1,7 @@
 import { type Problem, type ProblemCode, ProblemError } from '../../contract/problem.ts';
-import { NetlinkError } from '../netlink/error.ts';
+import { NetlinkError } from '../netlink/netlink-error.ts';
 
-/** Converts any error to one with a code. A netlink error keeps its message and hint. */
+/** Converts any error to a ProblemError. A NetlinkError becomes `kernel_refused` and keeps its message and hint. */
 export function wrapAsProblemError(error: unknown, otherwise: ProblemCode = 'internal'): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof NetlinkError)

@@ -3,15 +3,15 @@ import type { DatapathPrograms } from '../bpf/datapath.ts';
 import type { UserProgramPins } from '../bpf/user-program-pins.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 
-/** The kernel side of the datapath: the host's namespace, Podlane's programs, and the kernel's capabilities. */
+/** Kernel side of the datapath: the host's network namespace, Podlane's programs, and the kernel's capabilities. */
 export interface KernelContext {
-  /** Socket in the agent's own namespace, which holds the primaries. */
+  /** Netlink socket in the agent's network namespace, which contains the primaries. */
   host: NetlinkSocket;
   programs: DatapathPrograms;
   /** Pins of programs that users attached to pods. */
   userPins: UserProgramPins;
   capabilities: ReadonlyMap<KernelCapabilityName, KernelCapability>;
-  /** Hook family of primaries: tcx, or clsact filters where the kernel has no tcx. */
+  /** Hook family of veth primaries: `tcx`, or `tc` (clsact filters) on kernels without tcx. */
   primaryHooks: 'tcx' | 'tc';
   /** True if packets between pods of this node are redirected. */
   redirect: boolean;

@@ -9,19 +9,19 @@ import { removeAllUserPrograms } from './device/user-hooks.ts';
 import { hasCapability, type KernelContext } from './kernel-context.ts';
 
 export interface OpenKernelOptions {
-  /** Folder of the pins. */
+  /** Directory of the BPF pins. */
   pins: string;
   maxSlots: number;
-  /** Most connections that the access rules track. */
+  /** Maximum number of connections that the access rules track. */
   connections?: number | undefined;
   log: Logger;
-  /** Object to run instead of the installed one. */
+  /** BPF object to run instead of the installed one. */
   image?: Buffer | undefined;
-  /** Capabilities to do without although the kernel has them. */
+  /** Kernel capabilities to treat as missing. */
   without?: readonly KernelCapabilityName[];
 }
 
-/** The opened kernel side, and the reason why the object that was asked for does not run. */
+/** Opened kernel context, and the reason why the requested BPF object does not run. */
 export interface OpenedKernel {
   kernel: KernelContext;
   refusal: ProblemError | null;
@@ -70,7 +70,7 @@ export async function openKernel(
   }
 }
 
-/** Marks capabilities as unavailable, as on a kernel that lacks them. */
+/** Marks capabilities as unavailable, as if the kernel did not have them. */
 const without = (
   capabilities: KernelCapability[],
   lacking: readonly KernelCapabilityName[],

@@ -1,6 +1,6 @@
 import { type ProblemCode, ProblemError } from '../../contract/problem.ts';
 
-/** The one thing that happens to a pod at a time. `gone` is final. */
+/** Activity of a pod; a pod has exactly one at a time, and `gone` is final. */
 export type PodActivity =
   | { type: 'idle' }
   | { type: 'attaching' }
@@ -12,15 +12,15 @@ export type PodActivity =
   | { type: 'detaching' }
   | { type: 'gone' };
 
-/** An activity that a caller may begin. `gone` is entered from within one. */
+/** Activity that a caller can start. A pod enters `gone` only from within another activity. */
 export type StartablePodActivity = Exclude<PodActivity, { type: 'idle' } | { type: 'gone' }>;
 
-/** Something with an activity. Only `withPod` and `tryWithPod` change it. */
+/** Pod with an activity. Only `withPod` and `tryWithPod` change the activity. */
 export interface PodActor {
   readonly activity: PodActivity;
 }
 
-/** Turns the running activity into the next one without letting go of the pod. */
+/** Changes the running activity to another one without making the pod idle in between. */
 export type EnterPodActivity = (next: PodActivity) => void;
 
 const descriptions: Record<PodActivity['type'], string> = {
@@ -35,7 +35,7 @@ const descriptions: Record<PodActivity['type'], string> = {
   gone: 'it is gone',
 };
 
-/** Describes an activity in a clause, for error texts and checks of a plan. */
+/** Describes an activity as a clause, for error texts and plan checks. */
 export const describePodActivity = (activity: PodActivity): string =>
   activity.type === 'migrating'
     ? `migration ${activity.migrationId} is running`
@@ -48,7 +48,7 @@ const codes: Partial<Record<PodActivity['type'], ProblemCode>> = {
   gone: 'pod_gone',
 };
 
-/** Returns the 409 problem that names the activity in the way. @param what the refused operation and its pod */
+/** Returns the 409 problem that names the blocking activity. @param what the refused operation and its pod */
 export const podBusyError = (what: string, activity: PodActivity): ProblemError =>
   new ProblemError(codes[activity.type] ?? 'pod_busy', `${what}: ${describePodActivity(activity)}`, {
     hint:
@@ -59,13 +59,13 @@ export const podBusyError = (what: string, activity: PodActivity): ProblemError 
           : 'Wait for it to end, then try again.',
   });
 
-/** An activity that stands in the way of another, as a check of a plan names it. */
+/** Activity that blocks an operation, as a plan check reports it. */
 export interface BlockingActivity {
   code: ProblemCode;
   detail: string;
 }
 
-/** Returns the activity that an operation would be refused for now; null when it would be done. */
+/** Returns the pod's activity if it blocks operations, or null if an operation can start. */
 export const findBlockingActivity = ({ activity }: PodActor): BlockingActivity | null =>
   activity.type === 'idle' || activity.type === 'repairing'
     ? null
@@ -89,7 +89,10 @@ export async function withPod<T>(
   return hold(pod, activity, work);
 }
 
-/** Does `work` as the pod's only activity if the pod is idle. @returns false when it was not, and nothing was done */
+/**
+ * Runs `work` as the pod's only activity if the pod is idle. @returns false if the pod was not idle and `work` did
+ * not run
+ */
 export async function tryWithPod(
   pod: PodActor,
   activity: StartablePodActivity,
@@ -122,7 +125,7 @@ async function hold<T>(
   return running;
 }
 
-/** Returns the id of the running migration, or null. */
+/** Returns the id of the pod's running migration, or null. */
 export const runningMigrationId = ({ activity }: PodActor): string | null =>
   activity.type === 'migrating' ? activity.migrationId : null;
 
@@ -130,6 +133,6 @@ export const isPodIdle = ({ activity }: PodActor): boolean => activity.type === 
 
 export const isPodGone = ({ activity }: PodActor): boolean => activity.type === 'gone';
 
-/** True once the pod is being detached or is gone: its device may be missing without a fault. */
+/** True if the pod is being detached or is gone, in which case a missing device is not a fault. */
 export const isPodLeaving = ({ activity }: PodActor): boolean =>
   activity.type === 'detaching' || activity.type === 'gone';

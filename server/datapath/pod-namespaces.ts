@@ -1,9 +1,11 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { type NetworkNamespace, openNamespace } from '../kernel/netns.ts';
+import { type NetworkNamespace, openNetworkNamespace } from '../kernel/netns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { PodRecord } from '../store/records.ts';
 
-/** An open network namespace of a pod. Held no longer than one operation: an open descriptor keeps a namespace alive. */
+/**
+ * Open network namespace of a pod. Held for one operation only, because an open descriptor keeps a namespace alive.
+ */
 export interface PodNamespace extends Disposable {
   fd: number;
   socket: NetlinkSocket;
@@ -11,7 +13,7 @@ export interface PodNamespace extends Disposable {
 
 type NamespaceLocation = Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
 
-/** Opens a pod's namespace. @throws ProblemError `pod_gone` when its path has none, or another one */
+/** Opens a pod's network namespace. @throws ProblemError `pod_gone` if its path has no namespace or a different one */
 export function openPodNamespace(pod: NamespaceLocation): PodNamespace {
   const namespace = openIfSame(pod);
   if (namespace === null)
@@ -38,7 +40,7 @@ export function openPodNamespace(pod: NamespaceLocation): PodNamespace {
   }
 }
 
-/** Returns true if the pod's namespace is still at its path. */
+/** Returns true if the pod's network namespace is still at its path. */
 export function podNamespaceExists(pod: NamespaceLocation): boolean {
   const namespace = openIfSame(pod);
   namespace?.close();
@@ -48,7 +50,7 @@ export function podNamespaceExists(pod: NamespaceLocation): boolean {
 function openIfSame(pod: NamespaceLocation): NetworkNamespace | null {
   let namespace: NetworkNamespace;
   try {
-    namespace = openNamespace(pod.netnsPath);
+    namespace = openNetworkNamespace(pod.netnsPath);
   } catch {
     return null;
   }

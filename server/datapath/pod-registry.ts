@@ -1,23 +1,23 @@
 import type { DeviceReference } from '../../contract/migration.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../bpf/datapath-structs.ts';
 import type { DeviceRecord, PodRecord } from '../store/records.ts';
 import { isPodGone, type PodActor, runningMigrationId } from './pod-activity.ts';
 import { formatTemporaryPeerName } from './slot-allocator.ts';
 
-/** A pod in memory: its record, its devices (two during a migration), its activity and conditions. */
+/** Pod in memory: its record, its devices (two during a migration), its activity and its conditions. */
 export interface LivePod extends PodActor {
   record: PodRecord;
-  /** The device that carries the pod's traffic is last. */
+  /** Devices of the pod; the last one carries the pod's traffic. */
   devices: DeviceRecord[];
-  /** Messages about faults that need attention, by key. */
+  /** Messages about faults that need attention, by condition key. */
   conditions: Map<string, string>;
-  /** Requests that the pod's own workload reported; null when it reports none. */
+  /** Numbers of requests that the pod's workload reported; null if the workload reports none. */
   requests: { ok: number; failed: number } | null;
 }
 
-/** @param devices of the pod, the one that carries its traffic last */
+/** @param devices devices of the pod; the last one carries the pod's traffic */
 export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
   record,
   devices: [...devices],
@@ -26,7 +26,7 @@ export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[
   requests: null,
 });
 
-/** The pods of this node by id and by name. */
+/** Pods of this node by id and by name. */
 export class PodRegistry {
   readonly #pods = new Map<string, LivePod>();
   readonly #byName = new Map<string, LivePod>();
@@ -42,12 +42,12 @@ export class PodRegistry {
     if (this.#byName.get(name) === pod) this.#byName.delete(name);
   }
 
-  /** Finds a pod by id or `namespace.name`: a namespace contains no dot. */
+  /** Finds a pod by id or `namespace.name`; namespaces contain no dot. */
   get(idOrName: string): LivePod | undefined {
     return this.#pods.get(idOrName) ?? this.#byName.get(idOrName);
   }
 
-  /** @throws ProblemError `pod_not_found` */
+  /** Returns a pod by id or `namespace.name`. @throws ProblemError `pod_not_found` */
   require(idOrName: string): LivePod {
     const pod = this.get(idOrName);
     if (!pod)
@@ -87,8 +87,8 @@ export const toDeviceRef = (
 ): DeviceReference => ({
   kind: device.kind,
   slot: device.slot,
-  primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
-  peer: { name: peerName ?? formatTemporaryPeerName(device.slot), ifindex: peerIfindex(device.slot) },
+  primary: { name: device.primaryName, ifindex: slotToPrimaryIfindex(device.slot) },
+  peer: { name: peerName ?? formatTemporaryPeerName(device.slot), ifindex: slotToPeerIfindex(device.slot) },
 });
 
 export function summarizePod(pod: LivePod): PodSummary {
@@ -103,7 +103,7 @@ export function summarizePod(pod: LivePod): PodSummary {
     kind: device.kind,
     hooks: device.hooks,
     slot: device.slot,
-    primary: { name: device.primaryName, ifindex: primaryIfindex(device.slot) },
+    primary: { name: device.primaryName, ifindex: slotToPrimaryIfindex(device.slot) },
     state: isPodGone(pod) ? 'gone' : runningMigrationId(pod) === null ? 'running' : 'migrating',
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),

@@ -5,9 +5,9 @@ import { attachHookFamily } from './device/podlane-programs.ts';
 import { wrapAsProblemError } from './errors.ts';
 import { isPodGone } from './pod-activity.ts';
 
-/** The BPF object that Podlane's programs run from, and its replacement by another build. */
+/** BPF object that Podlane's programs run from, with its replacement by another build. */
 export class RunningBuild {
-  /** Reason why the installed object runs instead of the one that was asked for at the start; else null. */
+  /** Reason why the installed object runs instead of the one requested at start; null if the requested object runs. */
   readonly refusal: ProblemError | null;
   readonly #context: DatapathContext;
 
@@ -16,17 +16,20 @@ export class RunningBuild {
     this.refusal = refusal;
   }
 
-  /** SHA-256 of the object. */
+  /** SHA-256 of the running BPF object. */
   get build(): string {
     return this.#context.kernel.programs.build;
   }
 
-  /** Counts the links and filters that run Podlane's programs. */
+  /** Counts the BPF links and tc filters that run Podlane's programs. */
   attachments(): number {
     return this.#context.kernel.programs.attachedLinks().length + 2 * this.#slotsWithFilters().length;
   }
 
-  /** Loads an object and closes it, to test that the kernel accepts it. @throws ProblemError `bad_object`, `build_incompatible`, `verifier_refused` */
+  /**
+   * Loads a BPF object and unloads it again, to test that the kernel accepts it. @throws ProblemError `bad_object`,
+   * `build_incompatible` or `verifier_refused`
+   */
   async testBuild(image: Buffer): Promise<void> {
     await this.#context.kernel.programs.testLoad(image).catch(rethrow);
   }
@@ -58,12 +61,12 @@ export class RunningBuild {
       .catch(rethrow);
   }
 
-  /** Stores an event and publishes it. */
+  /** Stores and publishes an event. */
   publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
     return this.#context.publish.event(event);
   }
 
-  /** Lists the slots whose programs are attached as clsact filters, which have no link. */
+  /** Lists the slots whose programs are attached as clsact filters, which have no BPF link. */
   #slotsWithFilters(): number[] {
     return this.#context.registry
       .all()

@@ -1,16 +1,16 @@
 import type { DeviceKind } from '../../contract/device.ts';
 import { getCurrentDevice, type LivePod } from './pod-registry.ts';
 
-/** A pod as the sampler reads it. */
+/** Pod as the sampler reads it. */
 export interface SampledPod {
   id: string;
   number: number;
-  /** Slots of its devices, the one that carries its traffic last. */
+  /** Slots of the pod's devices; the last one carries the pod's traffic. */
   slots: readonly number[];
-  /** Inode of its network namespace. */
+  /** Inode number of the pod's network namespace. */
   netnsInode: bigint;
   kind: DeviceKind;
-  /** Sums of its removed devices, in the order of the counters in a slot. */
+  /** Counter sums of the pod's removed devices, in the order of the counters in a slot. */
   carried: readonly bigint[];
   requests: { ok: number; failed: number } | null;
 }

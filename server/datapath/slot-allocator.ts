@@ -1,10 +1,10 @@
 import { ProblemError } from '../../contract/problem.ts';
 
 export const formatPrimaryName = (slot: number): string => `pl${slot}`;
-/** Names a peer until it becomes the pod's interface. */
+/** Returns the temporary name of a peer until the peer is renamed to the pod's interface name. */
 export const formatTemporaryPeerName = (slot: number): string => `pn${slot}`;
 
-/** Returns a locally administered MAC: 02, "pl", then the interface's index minus the base. */
+/** Returns the locally administered MAC address of a slot's primary: 02, "pl", then twice the slot number. */
 export const formatPrimaryMac = (slot: number): string => mac(2 * slot);
 export const formatPeerMac = (slot: number): string => mac(2 * slot + 1);
 
@@ -13,14 +13,17 @@ const mac = (n: number): string =>
     ':',
   );
 
-/** Allocates slots in rotation, so that a late event of a removed device does not hit a new one on the same slot. */
+/**
+ * Allocates slots in rotation, so that a late event of a removed device does not affect a new device on the same
+ * slot.
+ */
 export class SlotAllocator {
   readonly max: number;
   readonly #prepare: (slot: number) => void;
   readonly #used = new Set<number>();
   #next = 0;
 
-  /** @param prepare clears a slot's counters before it is allocated */
+  /** @param prepare clears a slot's counters before the slot is allocated */
   constructor(max: number, prepare: (slot: number) => void) {
     this.max = max;
     this.#prepare = prepare;
@@ -30,13 +33,13 @@ export class SlotAllocator {
     return this.#used.size;
   }
 
-  /** Marks a slot as used that the store has a device for. */
+  /** Marks a slot as used because the store has a device on it. */
   reserve(slot: number): void {
     this.#used.add(slot);
     if (slot >= this.#next) this.#next = (slot + 1) % this.max;
   }
 
-  /** @throws ProblemError `no_slot` */
+  /** Allocates a free slot. @throws ProblemError `no_slot` if all slots are in use */
   allocate(): number {
     const slot = this.next();
     this.#prepare(slot);
@@ -45,7 +48,7 @@ export class SlotAllocator {
     return slot;
   }
 
-  /** Returns the slot that `allocate` would. @throws ProblemError `no_slot` */
+  /** Returns the slot that `allocate` would choose. @throws ProblemError `no_slot` */
   next(): number {
     for (let i = 0; i < this.max; i++) {
       const slot = (this.#next + i) % this.max;

@@ -1,6 +1,6 @@
 import { closeSync, type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openPinned } from '../bpf/pin.ts';
+import { openPinnedObject } from '../bpf/pin.ts';
 
 /**
  * Returns the ids of the maps pinned below a folder, read from `map_id:` in /proc/self/fdinfo. Empty if the folder does
@@ -21,7 +21,7 @@ export function listPinnedMapIds(folder: string): number[] {
 }
 
 function mapId(path: string): number | null {
-  const fd = openPinned(path);
+  const fd = openPinnedObject(path);
   if (fd === null) return null;
   try {
     const [, id] = /^map_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];

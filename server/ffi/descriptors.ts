@@ -14,12 +14,12 @@ type Tracked = OpenDescriptor & { file: string };
 let tracked: Map<number, Tracked> | null = null;
 
 /** Starts tracking opened descriptors for leak checks in tests; taking stack traces is too slow for production. */
-export function trackDescriptors(): void {
+export function startTrackingDescriptors(): void {
   tracked ??= new Map();
 }
 
 /** Records the caller as the opener of `fd` and returns `fd`; negative numbers are results of failed calls. */
-export function openedDescriptor(fd: number, opened: string): number {
+export function recordOpenedDescriptor(fd: number, opened: string): number {
   if (tracked !== null && fd >= 0) {
     const stack = new Error(opened).stack ?? '';
     tracked.set(fd, { fd, opened, stack, file: fileOf(fd) ?? '' });
@@ -28,7 +28,7 @@ export function openedDescriptor(fd: number, opened: string): number {
 }
 
 /** Lists the tracked descriptors of this thread that are still open. */
-export function openDescriptors(): OpenDescriptor[] {
+export function listOpenDescriptors(): OpenDescriptor[] {
   if (tracked === null) return [];
   for (const { fd, file } of [...tracked.values()]) if (fileOf(fd) !== file) tracked.delete(fd);
   return Array.from(tracked.values(), ({ fd, opened, stack }) => ({ fd, opened, stack }));

@@ -7,7 +7,7 @@ import koffi, { type KoffiFunc } from 'koffi';
 const libbpf = koffi.load('libbpf.so.1');
 
 /** A pointer returned by libbpf; null on failure, with the reason in `errno()`. */
-export type Pointer = bigint | null;
+export type LibbpfPointer = bigint | null;
 type Address = Buffer | ArrayBufferView | bigint | null;
 
 // <bpf/libbpf.h>
@@ -17,73 +17,76 @@ export const libbpf_version_string: KoffiFunc<() => string> = libbpf.func(
 export const libbpf_num_possible_cpus: KoffiFunc<() => number> = libbpf.func(
   'int libbpf_num_possible_cpus()',
 );
-export const libbpf_set_print: KoffiFunc<(print: null) => Pointer> = libbpf.func(
+export const libbpf_set_print: KoffiFunc<(print: null) => LibbpfPointer> = libbpf.func(
   'void *libbpf_set_print(void *print)',
 );
-export const bpf_object__open_mem: KoffiFunc<(image: Buffer, bytes: number, options: Buffer) => Pointer> =
-  libbpf.func('void *bpf_object__open_mem(void *image, size_t bytes, void *options)');
-export const bpf_object__load: KoffiFunc<(object: Pointer) => number> = libbpf.func(
+export const bpf_object__open_mem: KoffiFunc<
+  (image: Buffer, bytes: number, options: Buffer) => LibbpfPointer
+> = libbpf.func('void *bpf_object__open_mem(void *image, size_t bytes, void *options)');
+export const bpf_object__load: KoffiFunc<(object: LibbpfPointer) => number> = libbpf.func(
   'int bpf_object__load(void *object)',
 );
-export const bpf_object__close: KoffiFunc<(object: Pointer) => void> = libbpf.func(
+export const bpf_object__close: KoffiFunc<(object: LibbpfPointer) => void> = libbpf.func(
   'void bpf_object__close(void *object)',
 );
-export const bpf_object__next_program: KoffiFunc<(object: Pointer, program: Pointer) => Pointer> =
-  libbpf.func('void *bpf_object__next_program(void *object, void *program)');
-export const bpf_object__next_map: KoffiFunc<(object: Pointer, map: Pointer) => Pointer> = libbpf.func(
-  'void *bpf_object__next_map(void *object, void *map)',
-);
-export const bpf_program__name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
+export const bpf_object__next_program: KoffiFunc<
+  (object: LibbpfPointer, program: LibbpfPointer) => LibbpfPointer
+> = libbpf.func('void *bpf_object__next_program(void *object, void *program)');
+export const bpf_object__next_map: KoffiFunc<(object: LibbpfPointer, map: LibbpfPointer) => LibbpfPointer> =
+  libbpf.func('void *bpf_object__next_map(void *object, void *map)');
+export const bpf_program__name: KoffiFunc<(program: LibbpfPointer) => string> = libbpf.func(
   'const char *bpf_program__name(void *program)',
 );
-export const bpf_program__fd: KoffiFunc<(program: Pointer) => number> = libbpf.func(
+export const bpf_program__fd: KoffiFunc<(program: LibbpfPointer) => number> = libbpf.func(
   'int bpf_program__fd(void *program)',
 );
-export const bpf_program__section_name: KoffiFunc<(program: Pointer) => string> = libbpf.func(
+export const bpf_program__section_name: KoffiFunc<(program: LibbpfPointer) => string> = libbpf.func(
   'const char *bpf_program__section_name(void *program)',
 );
 /** Returns the type of a BPF program (enum bpf_prog_type); 0 for a section that this libbpf does not know. */
-export const bpf_program__type: KoffiFunc<(program: Pointer) => number> = libbpf.func(
+export const bpf_program__type: KoffiFunc<(program: LibbpfPointer) => number> = libbpf.func(
   'int bpf_program__type(void *program)',
 );
-export const bpf_program__set_type: KoffiFunc<(program: Pointer, type: number) => number> = libbpf.func(
+export const bpf_program__set_type: KoffiFunc<(program: LibbpfPointer, type: number) => number> = libbpf.func(
   'int bpf_program__set_type(void *program, int type)',
 );
-export const bpf_program__set_autoload: KoffiFunc<(program: Pointer, autoload: boolean) => number> =
+export const bpf_program__set_autoload: KoffiFunc<(program: LibbpfPointer, autoload: boolean) => number> =
   libbpf.func('int bpf_program__set_autoload(void *program, bool autoload)');
-export const bpf_program__set_log_buf: KoffiFunc<(program: Pointer, log: Buffer, bytes: number) => number> =
-  libbpf.func('int bpf_program__set_log_buf(void *program, void *log, size_t bytes)');
-export const bpf_map__name: KoffiFunc<(map: Pointer) => string> = libbpf.func(
+export const bpf_program__set_log_buf: KoffiFunc<
+  (program: LibbpfPointer, log: Buffer, bytes: number) => number
+> = libbpf.func('int bpf_program__set_log_buf(void *program, void *log, size_t bytes)');
+export const bpf_map__name: KoffiFunc<(map: LibbpfPointer) => string> = libbpf.func(
   'const char *bpf_map__name(void *map)',
 );
-export const bpf_map__fd: KoffiFunc<(map: Pointer) => number> = libbpf.func('int bpf_map__fd(void *map)');
-export const bpf_map__type: KoffiFunc<(map: Pointer) => number> = libbpf.func('int bpf_map__type(void *map)');
-export const bpf_map__key_size: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+export const bpf_map__fd: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
+  'int bpf_map__fd(void *map)',
+);
+export const bpf_map__type: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
+  'int bpf_map__type(void *map)',
+);
+export const bpf_map__key_size: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
   'uint32_t bpf_map__key_size(void *map)',
 );
-export const bpf_map__value_size: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+export const bpf_map__value_size: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
   'uint32_t bpf_map__value_size(void *map)',
 );
-export const bpf_map__max_entries: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+export const bpf_map__max_entries: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
   'uint32_t bpf_map__max_entries(void *map)',
 );
-export const bpf_map__map_flags: KoffiFunc<(map: Pointer) => number> = libbpf.func(
+export const bpf_map__map_flags: KoffiFunc<(map: LibbpfPointer) => number> = libbpf.func(
   'uint32_t bpf_map__map_flags(void *map)',
 );
 /** Sets the path at which a map is pinned; null disables pinning, even if the object file declares it. */
-export const bpf_map__set_pin_path: KoffiFunc<(map: Pointer, path: string | null) => number> = libbpf.func(
-  'int bpf_map__set_pin_path(void *map, const char *path)',
-);
-export const bpf_map__set_max_entries: KoffiFunc<(map: Pointer, entries: number) => number> = libbpf.func(
-  'int bpf_map__set_max_entries(void *map, uint32_t entries)',
-);
-export const bpf_map__reuse_fd: KoffiFunc<(map: Pointer, fd: number) => number> = libbpf.func(
+export const bpf_map__set_pin_path: KoffiFunc<(map: LibbpfPointer, path: string | null) => number> =
+  libbpf.func('int bpf_map__set_pin_path(void *map, const char *path)');
+export const bpf_map__set_max_entries: KoffiFunc<(map: LibbpfPointer, entries: number) => number> =
+  libbpf.func('int bpf_map__set_max_entries(void *map, uint32_t entries)');
+export const bpf_map__reuse_fd: KoffiFunc<(map: LibbpfPointer, fd: number) => number> = libbpf.func(
   'int bpf_map__reuse_fd(void *map, int fd)',
 );
 /** Returns the content of a data section, writable before the load, and its length in `bytes` (u64). */
-export const bpf_map__initial_value: KoffiFunc<(map: Pointer, bytes: Buffer) => Pointer> = libbpf.func(
-  'void *bpf_map__initial_value(void *map, void *bytes)',
-);
+export const bpf_map__initial_value: KoffiFunc<(map: LibbpfPointer, bytes: Buffer) => LibbpfPointer> =
+  libbpf.func('void *bpf_map__initial_value(void *map, void *bytes)');
 
 // <bpf/bpf.h>
 export const bpf_map_create: KoffiFunc<

@@ -2,7 +2,7 @@ import koffi, { type KoffiFunc } from 'koffi';
 
 /**
  * Declarations of libc functions. Buffers are passed by address: keep them alive until an `.async` call has called back.
- * A failed call returns -1 (`mmap`: `mapFailed`); read `errno()` at once, for an `.async` call inside its callback.
+ * A failed call returns -1 (`mmap`: `MAP_FAILED`); read `errno()` at once, for an `.async` call inside its callback.
  */
 const libc = koffi.load('libc.so.6');
 
@@ -67,7 +67,7 @@ export const mmap: KoffiFunc<
     offset: number | bigint,
   ) => bigint
 > = libc.func('void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)');
-export const mapFailed = 0xffff_ffff_ffff_ffffn;
+export const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 export const munmap: KoffiFunc<(address: Address, length: number) => number> = libc.func(
   'int munmap(void *address, size_t length)',
 );
@@ -116,4 +116,4 @@ export const poll: (fd: number, callback: (status: number) => void) => PollHandl
  */
 export const addressOf = (buffer: Buffer): bigint => koffi.address(buffer);
 /** Returns a view of `length` bytes of memory at `address` without copying them. */
-export const viewOf = (address: bigint, length: number): ArrayBuffer => koffi.view(address, length);
+export const viewMemory = (address: bigint, length: number): ArrayBuffer => koffi.view(address, length);

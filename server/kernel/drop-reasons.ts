@@ -6,7 +6,7 @@ const subsystemShift = 16;
 const notDrops = new Set(['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED']);
 
 /** Drop reasons of the running kernel. */
-export interface DropReasons {
+export interface KernelDropReasons {
   /**
    * Names a drop reason, such as `NO_SOCKET`, or `OPENVSWITCH_2` for a subsystem's; null for values that are no drop.
    */
@@ -16,7 +16,7 @@ export interface DropReasons {
 }
 
 /** Reads the drop reasons from the kernel's BTF, since their numbers differ between kernels. */
-export function readDropReasons(btf: Btf): DropReasons {
+export function readKernelDropReasons(btf: Btf): KernelDropReasons {
   const reasons = btf.enumNames('skb_drop_reason') ?? new Map<number, string>();
   const subsystems = btf.enumNames('skb_drop_reason_subsys') ?? new Map<number, string>();
   // Parameters: void *, skb, location, reason, since 6.11 the socket.

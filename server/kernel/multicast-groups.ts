@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { formatAddress } from '../netlink/ip-address.ts';
-import { withNamespace } from '../netlink/setns.ts';
+import { formatIpAddressBytes } from '../netlink/ip-address.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 
 /** A multicast group that was joined on an interface. */
 export interface MulticastGroup {
@@ -15,9 +15,9 @@ export interface MulticastGroup {
  */
 export const listMulticastGroups = (namespaceFd: number, ifindex: number): MulticastGroup[] =>
   // thread-self, because /proc/net is that of the process's main thread.
-  withNamespace(namespaceFd, () => [
-    ...parseIgmp(readTable('igmp'), ifindex),
-    ...parseIgmp6(readTable('igmp6'), ifindex),
+  runInNetworkNamespace(namespaceFd, () => [
+    ...parseProcNetIgmp(readTable('igmp'), ifindex),
+    ...parseProcNetIgmp6(readTable('igmp6'), ifindex),
   ]).filter(({ group }) => !joinedByKernel(group));
 
 const readTable = (name: string): string => {
@@ -34,23 +34,23 @@ const readTable = (name: string): string => {
  * Parses /proc/net/igmp (net/ipv4/igmp.c): a line for each interface, `INDEX NAME : …`, then its groups, indented, each
  * address as a u32 in host order.
  */
-export function parseIgmp(text: string, ifindex: number): MulticastGroup[] {
+export function parseProcNetIgmp(text: string, ifindex: number): MulticastGroup[] {
   const found: MulticastGroup[] = [];
   let wanted = false;
   for (const line of text.split('\n')) {
     if (/^\d/.test(line)) wanted = Number.parseInt(line, 10) === ifindex;
     const [, hex, users] = /^\s+([0-9A-F]{8})\s+(\d+)\s/.exec(line) ?? [];
     if (!wanted || hex === undefined) continue;
-    found.push({ group: formatAddress(Buffer.from(hex, 'hex').reverse()), users: Number(users) });
+    found.push({ group: formatIpAddressBytes(Buffer.from(hex, 'hex').reverse()), users: Number(users) });
   }
   return found;
 }
 
 /** Parses /proc/net/igmp6 (net/ipv6/mcast.c), whose lines are `INDEX NAME GROUP USERS FLAGS TIMER`. */
-export const parseIgmp6 = (text: string, ifindex: number): MulticastGroup[] =>
+export const parseProcNetIgmp6 = (text: string, ifindex: number): MulticastGroup[] =>
   Array.from(text.matchAll(/^(\d+)\s+\S+\s+([0-9a-f]{32})\s+(\d+)\s/gm), ([, index, hex = '', users]) => ({
     index: Number(index),
-    group: formatAddress(Buffer.from(hex, 'hex')),
+    group: formatIpAddressBytes(Buffer.from(hex, 'hex')),
     users: Number(users),
   }))
     .filter(({ index }) => index === ifindex)

@@ -1,12 +1,12 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { errno, errnoName, ioctl, mount, statfs, strerror, umount2, unshare } from '../ffi/libc.ts';
-import { withNamespace } from '../netlink/setns.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 
 /** Directory of the named network namespaces, as used by `ip netns`. */
-export const namedDirectory = '/run/netns';
+export const namedNetnsDirectory = '/run/netns';
 const CLONE_NEWNET = 0x4000_0000;
 const NS_GET_NSTYPE = 0xb703;
 const NSFS_MAGIC = 0x6e73_6673n;
@@ -25,20 +25,20 @@ export interface NetworkNamespace extends Disposable {
 }
 
 const hold = (fd: number, path: string): NetworkNamespace => ({
-  fd: openedDescriptor(fd, `network namespace ${path}`),
+  fd: recordOpenedDescriptor(fd, `network namespace ${path}`),
   inode: fstatSync(fd, { bigint: true }).ino,
   close: () => closeSync(fd),
   [Symbol.dispose]: () => closeSync(fd),
 });
 
 /** Opens the network namespace of the current thread. */
-export const currentNamespace = (): NetworkNamespace => hold(openSync(own, 'r'), own);
+export const openCurrentNamespace = (): NetworkNamespace => hold(openSync(own, 'r'), own);
 
 /**
  * Opens the network namespace at an absolute path: `/run/netns/cart`, `/proc/4711/ns/net`.
  * @throws ProblemError `bad_netns` when the path does not exist or is no network namespace
  */
-export function openNamespace(path: string): NetworkNamespace {
+export function openNetworkNamespace(path: string): NetworkNamespace {
   const refuse = (why: string): never => {
     throw new ProblemError('bad_netns', `open network namespace ${path}: ${why}`, {
       hint: 'give the absolute path of a network namespace, such as /run/netns/NAME or /proc/PID/ns/net',
@@ -56,13 +56,13 @@ export function openNamespace(path: string): NetworkNamespace {
 }
 
 /** Creates an unnamed network namespace, which ends after `close` unless something else uses it. */
-export function createNamespace(): NetworkNamespace {
-  const home = currentNamespace();
+export function createUnnamedNamespace(): NetworkNamespace {
+  const home = openCurrentNamespace();
   try {
     // Entering the current namespace costs nothing, and makes the return from the new one abort if it fails.
-    return withNamespace(home.fd, () => {
+    return runInNetworkNamespace(home.fd, () => {
       enterNew('create a network namespace');
-      return currentNamespace();
+      return openCurrentNamespace();
     });
   } finally {
     home.close();
@@ -78,10 +78,10 @@ export function createNamedNamespace(name: string): string {
   const operation = `create network namespace ${name}`;
   shareNamedDirectory(operation);
   if (existsSync(path)) throw new ProblemError('kernel_refused', `${operation}: ${path} exists`);
-  const home = currentNamespace();
+  const home = openCurrentNamespace();
   try {
     closeSync(openSync(path, 'wx', 0o000));
-    withNamespace(home.fd, () => {
+    runInNetworkNamespace(home.fd, () => {
       enterNew(operation);
       check(mount(own, path, 'none', MS_BIND, null), `${operation}: bind it to ${path}`);
     });
@@ -108,19 +108,19 @@ export function deleteNamedNamespace(name: string): void {
 function namedPath(name: string): string {
   if (name === '' || name === '.' || name === '..' || basename(name) !== name || name.includes('\0'))
     throw new ProblemError('bad_netns', `${JSON.stringify(name)} cannot name a network namespace`);
-  return join(namedDirectory, name);
+  return join(namedNetnsDirectory, name);
 }
 
 /** Makes /run/netns a shared mount like `ip netns`, so that other mount namespaces can delete its entries. */
 function shareNamedDirectory(operation: string): void {
-  mkdirSync(namedDirectory, { recursive: true, mode: 0o755 });
-  const share = (): number => mount('', namedDirectory, 'none', MS_SHARED | MS_REC, null);
+  mkdirSync(namedNetnsDirectory, { recursive: true, mode: 0o755 });
+  const share = (): number => mount('', namedNetnsDirectory, 'none', MS_SHARED | MS_REC, null);
   if (share() === 0) return;
   check(
-    mount(namedDirectory, namedDirectory, 'none', MS_BIND | MS_REC, null),
-    `${operation}: bind ${namedDirectory}`,
+    mount(namedNetnsDirectory, namedNetnsDirectory, 'none', MS_BIND | MS_REC, null),
+    `${operation}: bind ${namedNetnsDirectory}`,
   );
-  check(share(), `${operation}: share ${namedDirectory}`);
+  check(share(), `${operation}: share ${namedNetnsDirectory}`);
 }
 
 const enterNew = (operation: string): void => check(unshare(CLONE_NEWNET), operation);

@@ -1,7 +1,7 @@
-import { checkBpfResult } from '../bpf/error.ts';
-import { bpf_attr } from '../bpf/kernel-structs.ts';
-import { bpfSyscallNumber, callAsync } from '../bpf/syscall.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { checkBpfResult } from '../bpf/bpf-error.ts';
+import { bpf_attr } from '../bpf/bpf-structs.ts';
+import { bpfSyscallNumber, callForeignAsync } from '../bpf/syscall.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
 // Calls bpf(2) without libbpf, so that a probe's outcome depends on nothing but the kernel.
@@ -13,9 +13,9 @@ const BPF_LINK_CREATE = 28;
 const BPF_ENABLE_STATS = 32;
 
 /** Values of enum bpf_prog_type, <linux/bpf.h>. */
-export const programType = { schedulerClassifier: 3, tracing: 26 } as const;
+export const probeProgramTypes = { schedulerClassifier: 3, tracing: 26 } as const;
 /** Values of enum bpf_attach_type, <linux/bpf.h>. */
-export const attachType = { rawTracepoint: 23, tcxIngress: 46, netkitPeer: 55 } as const;
+export const probeAttachTypes = { rawTracepoint: 23, tcxIngress: 46, netkitPeer: 55 } as const;
 
 /**
  * Loads the smallest program, `return result`, off the event loop. On tcx and netkit hooks -1 means "next program".
@@ -40,38 +40,38 @@ export async function loadMinimalProgram(
   attr.write('podlane_probe', bpf_attr.prog_name);
   attr.writeUInt32LE(expectedAttachType, bpf_attr.expected_attach_type);
   attr.writeUInt32LE(attachBtfId, bpf_attr.attach_btf_id);
-  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_PROG_LOAD, attr, attr.length);
+  const fd = await callForeignAsync(syscall, bpfSyscallNumber, BPF_PROG_LOAD, attr, attr.length);
   // The kernel reads both buffers inside the call: they must not be collected before.
   void [instructions, license];
-  return openedDescriptor(checkBpfResult(operation, fd), `program: ${operation}`);
+  return recordOpenedDescriptor(checkBpfResult(operation, fd), `program: ${operation}`);
 }
 
 /**
  * Attaches a program to a device of this thread's network namespace, which is why it is synchronous.
  * @returns the link's descriptor @throws BpfError
  */
-export function createLinkSync(operation: string, program: number, ifindex: number, type: number): number {
+export function createBpfLinkSync(operation: string, program: number, ifindex: number, type: number): number {
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(program, bpf_attr['link_create.prog_fd']);
   attr.writeUInt32LE(ifindex, bpf_attr['link_create.target_ifindex']);
   attr.writeUInt32LE(type, bpf_attr['link_create.attach_type']);
   const result = syscall(bpfSyscallNumber, BPF_LINK_CREATE, attr, attr.length);
   const fd = checkBpfResult(operation, result < 0 ? -errno() : result);
-  return openedDescriptor(fd, `link: ${operation}`);
+  return recordOpenedDescriptor(fd, `link: ${operation}`);
 }
 
 /** Attaches a tracing program to its tracepoint. @returns the link's descriptor @throws BpfError */
-export async function openTracepoint(operation: string, program: number): Promise<number> {
+export async function attachToTracepoint(operation: string, program: number): Promise<number> {
   // Without a name the kernel takes the tracepoint that the program was loaded for.
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(program, bpf_attr['raw_tracepoint.prog_fd']);
-  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_RAW_TRACEPOINT_OPEN, attr, attr.length);
-  return openedDescriptor(checkBpfResult(operation, fd), `link: ${operation}`);
+  const fd = await callForeignAsync(syscall, bpfSyscallNumber, BPF_RAW_TRACEPOINT_OPEN, attr, attr.length);
+  return recordOpenedDescriptor(checkBpfResult(operation, fd), `link: ${operation}`);
 }
 
 /** Enables BPF run statistics while the returned descriptor is open. @throws BpfError */
 export async function enableRunStatistics(operation: string): Promise<number> {
   const attr = Buffer.alloc(bpf_attr.bytes); // type 0, BPF_STATS_RUN_TIME
-  const fd = await callAsync(syscall, bpfSyscallNumber, BPF_ENABLE_STATS, attr, attr.length);
-  return openedDescriptor(checkBpfResult(operation, fd), 'BPF run statistics');
+  const fd = await callForeignAsync(syscall, bpfSyscallNumber, BPF_ENABLE_STATS, attr, attr.length);
+  return recordOpenedDescriptor(checkBpfResult(operation, fd), 'BPF run statistics');
 }

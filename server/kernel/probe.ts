@@ -2,22 +2,22 @@ import { closeSync } from 'node:fs';
 import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type Btf, readVmlinuxBtf, vmlinuxBtfPath } from '../bpf/btf.ts';
-import { addClsact, deleteClsact } from '../netlink/clsact.ts';
-import { NetlinkError } from '../netlink/error.ts';
+import { addClsactQdisc, deleteClsactQdisc } from '../netlink/clsact.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addNetkit } from '../netlink/netkit.ts';
-import { withNamespace } from '../netlink/setns.ts';
+import { NetlinkError } from '../netlink/netlink-error.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { addBpfFilter } from '../netlink/tc-filter.ts';
+import { addTcBpfFilter } from '../netlink/tc-filter.ts';
 import { addVeth } from '../netlink/veth.ts';
-import { createNamespace, type NetworkNamespace } from './netns.ts';
+import { createUnnamedNamespace, type NetworkNamespace } from './netns.ts';
 import {
-  attachType,
-  createLinkSync,
+  attachToTracepoint,
+  createBpfLinkSync,
   enableRunStatistics,
   loadMinimalProgram,
-  openTracepoint,
-  programType,
+  probeAttachTypes,
+  probeProgramTypes,
 } from './probe-programs.ts';
 
 /** A disposable network namespace in which the probes run, with a netlink socket. */
@@ -48,7 +48,12 @@ export const capabilityProbes: readonly Probe[] = [
     config: ['CONFIG_NETKIT'],
     run: async ({ namespace, socket }) => {
       await addNetkit(socket, { mode: 'l3', primary: { name: 'netkit0' }, peer: { name: 'netkit1' } });
-      await attachOnce(namespace, await ifindexOf(socket, 'netkit0'), 'netkit/peer', attachType.netkitPeer);
+      await attachOnce(
+        namespace,
+        await ifindexOf(socket, 'netkit0'),
+        'netkit/peer',
+        probeAttachTypes.netkitPeer,
+      );
       return 'created a netkit pair and attached a program at netkit/peer';
     },
   },
@@ -58,7 +63,12 @@ export const capabilityProbes: readonly Probe[] = [
     config: ['CONFIG_NET_XGRESS'],
     run: async ({ namespace, socket }) => {
       await addVeth(socket, { primary: { name: 'tcx0' }, peer: { name: 'tcx1' } });
-      await attachOnce(namespace, await ifindexOf(socket, 'tcx0'), 'tcx/ingress', attachType.tcxIngress);
+      await attachOnce(
+        namespace,
+        await ifindexOf(socket, 'tcx0'),
+        'tcx/ingress',
+        probeAttachTypes.tcxIngress,
+      );
       return 'attached a program at tcx/ingress of a veth device';
     },
   },
@@ -70,12 +80,12 @@ export const capabilityProbes: readonly Probe[] = [
     run: async ({ socket }) => {
       await addVeth(socket, { primary: { name: 'clsact0' }, peer: { name: 'clsact1' } });
       const ifindex = await ifindexOf(socket, 'clsact0');
-      await addClsact(socket, ifindex);
-      const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
+      await addClsactQdisc(socket, ifindex);
+      const program = await loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, {
         result: -1,
       });
-      await closing(program, () => addBpfFilter(socket, ifindex, 'tc/ingress', { program, name: 'probe' }));
-      await deleteClsact(socket, ifindex);
+      await closing(program, () => addTcBpfFilter(socket, ifindex, 'tc/ingress', { program, name: 'probe' }));
+      await deleteClsactQdisc(socket, ifindex);
       return 'added a clsact qdisc to a veth device and attached a program at tc/ingress';
     },
   },
@@ -99,12 +109,16 @@ export const capabilityProbes: readonly Probe[] = [
       const tracepoint = btf.tracepointParameters('kfree_skb');
       if (!tracepoint?.parameters.includes(reasons.id))
         throw new Error('look up tracepoint kfree_skb in the kernel’s BTF: it has no reason parameter');
-      const program = await loadMinimalProgram('load a tp_btf program for kfree_skb', programType.tracing, {
-        expectedAttachType: attachType.rawTracepoint,
-        attachBtfId: tracepoint.id,
-      });
+      const program = await loadMinimalProgram(
+        'load a tp_btf program for kfree_skb',
+        probeProgramTypes.tracing,
+        {
+          expectedAttachType: probeAttachTypes.rawTracepoint,
+          attachBtfId: tracepoint.id,
+        },
+      );
       await closing(program, async () =>
-        closeSync(await openTracepoint('attach to tracepoint kfree_skb', program)),
+        closeSync(await attachToTracepoint('attach to tracepoint kfree_skb', program)),
       );
       return `attached to tracepoint kfree_skb, which reports ${reasons.count} reasons`;
     },
@@ -138,7 +152,7 @@ export const capabilityProbes: readonly Probe[] = [
  * @throws ProblemError when no namespace can be created
  */
 export async function probeCapabilities(): Promise<KernelCapability[]> {
-  const namespace = createNamespace();
+  const namespace = createUnnamedNamespace();
   const socket = NetlinkSocket.inNamespace(namespace.fd);
   let btf: Promise<Btf> | undefined;
   const context: ProbeNamespace = { namespace, socket, btf: () => (btf ??= readVmlinuxBtf()) };
@@ -170,11 +184,13 @@ async function attachOnce(
   hook: string,
   type: number,
 ): Promise<void> {
-  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
+  const program = await loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, {
     result: -1,
   });
   await closing(program, () => {
-    const link = withNamespace(namespace.fd, () => createLinkSync(`attach ${hook}`, program, ifindex, type));
+    const link = runInNetworkNamespace(namespace.fd, () =>
+      createBpfLinkSync(`attach ${hook}`, program, ifindex, type),
+    );
     closeSync(link);
   });
 }

@@ -9,10 +9,10 @@ export interface CpuTime {
 }
 
 /** Reads the times of all online CPUs in the order of /proc/stat. */
-export const cpuTimes = (): CpuTime[] => parseCpuTimes(readFileSync('/proc/stat', 'latin1'));
+export const readCpuTimes = (): CpuTime[] => parseProcStatCpuTimes(readFileSync('/proc/stat', 'latin1'));
 
 /** Parses the CPU lines of /proc/stat (proc(5)): `cpuN user nice system idle iowait irq softirq steal …`. */
-export function parseCpuTimes(text: string): CpuTime[] {
+export function parseProcStatCpuTimes(text: string): CpuTime[] {
   return Array.from(text.matchAll(/^cpu\d+ (.*)$/gm), ([, fields = '']) => {
     const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = fields
       .trim()
@@ -24,7 +24,7 @@ export function parseCpuTimes(text: string): CpuTime[] {
 }
 
 /** Returns a CPU's shares of busy and softirq time between two readings, from 0 to 1. */
-export const cpuShares = (before: CpuTime, after: CpuTime): { busy: number; softirq: number } => {
+export const computeCpuShares = (before: CpuTime, after: CpuTime): { busy: number; softirq: number } => {
   const total = after.total - before.total;
   if (total <= 0) return { busy: 0, softirq: 0 };
   const share = (part: number) => Math.min(1, Math.max(0, part / total));
@@ -32,7 +32,7 @@ export const cpuShares = (before: CpuTime, after: CpuTime): { busy: number; soft
 };
 
 /** Returns the CPU time of this process in seconds and its resident memory in bytes. */
-export const ownUsage = (): { cpuSeconds: number; residentBytes: number } => {
+export const readOwnResourceUsage = (): { cpuSeconds: number; residentBytes: number } => {
   const { user, system } = process.cpuUsage();
   return { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss() };
 };
@@ -40,7 +40,7 @@ export const ownUsage = (): { cpuSeconds: number; residentBytes: number } => {
 /** Returns the kernel's boot id, a UUID that changes at every boot. */
 export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
-export const kernelVersion = (): { release: string; version: string; machine: string } => ({
+export const readKernelVersion = (): { release: string; version: string; machine: string } => ({
   release: release(),
   version: version(),
   machine: machine(),

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { withNamespace } from '../netlink/setns.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 
 const root = '/proc/sys';
 
@@ -20,7 +20,7 @@ const readAtOnce = 100;
  * like sysctl(8), without secret keys. It yields to the event loop in between.
  */
 export async function dumpNetworkSysctls(fd: number | null): Promise<string> {
-  const within = <T>(act: () => T): T => (fd === null ? act() : withNamespace(fd, act));
+  const within = <T>(act: () => T): T => (fd === null ? act() : runInNetworkNamespace(fd, act));
   const paths = within(() => ['net', 'kernel', 'user', 'fs'].flatMap(pathsBelow)).filter(isWanted);
   const lines: string[] = [];
   for (let from = 0; from < paths.length; from += readAtOnce) {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { withNamespace } from '../netlink/setns.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 
 /**
  * Reads a sysctl of the current network namespace or the one of `namespaceFd`.
@@ -28,7 +28,7 @@ function inNamespace<T>(
     throw new ProblemError('unprocessable', `${operation}: not the path of a sysctl`);
   const file = join('/proc/sys', path);
   try {
-    return namespaceFd === undefined ? act(file) : withNamespace(namespaceFd, () => act(file));
+    return namespaceFd === undefined ? act(file) : runInNetworkNamespace(namespaceFd, () => act(file));
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
     throw new ProblemError('kernel_refused', `${operation}: ${reason}`, { cause });

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError, problemSchema } from '../../contract/problem.ts';
 
-/** Endpoint of an agent: a Unix socket, or TCP with its token. */
+/** Endpoint of an agent: a Unix socket, or TCP with a bearer token. */
 export type AgentEndpoint = { socketPath: string } | { host: string; port: number; token: string };
 
 /**

@@ -6,13 +6,13 @@ import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import { setLoopbackUp } from './host.ts';
 import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './pod-list.ts';
 
-/** A pod of the lab with the id that the agent gave it. */
+/** Pod of the lab with the id that the agent assigned to it. */
 export interface AttachedLabPod extends LabPod {
   id: string;
   netns: string;
 }
 
-/** Creates the pods' network namespaces, with loopback only. */
+/** Creates the network namespaces of the lab's pods, with only a loopback interface. */
 export async function createLabPodNamespaces(lab: string): Promise<void> {
   for (const { app } of labPods) await setLoopbackUp(createNamedNamespace(formatLabNetnsName(lab, app)));
 }
@@ -59,7 +59,7 @@ export async function detachLabPods(endpoint: AgentEndpoint): Promise<void> {
   }
 }
 
-/** Detaches the pods and removes their namespaces. */
+/** Detaches the lab's pods and removes their network namespaces. */
 export async function removeLabPods(endpoint: AgentEndpoint, lab: string): Promise<void> {
   await detachLabPods(endpoint);
   for (const { app } of labPods) deleteNamedNamespace(formatLabNetnsName(lab, app));

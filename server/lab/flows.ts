@@ -1,14 +1,14 @@
-/** Transport of a flow: kept-alive TCP connections, one TCP connection per request, UDP, or UDP bursts. */
+/** Transport of a lab flow: kept-alive TCP connections, one TCP connection per request, UDP, or UDP bursts. */
 export type LabFlowType = 'tcp' | 'short' | 'udp' | 'burst';
 
-/** Requests of the pod of app `from` to the pod of app `to`. */
+/** Flow of requests from the pod of app `from` to the pod of app `to`. */
 export interface LabFlow {
   type: LabFlowType;
   from: string;
   to: string;
-  /** Requests per second at full rate; bursts per second for `burst`. */
+  /** Requests per second at full load; for `burst`, bursts per second. */
   rate: number;
-  /** Bytes of a request, header included. */
+  /** Size of a request in bytes, including its header. */
   request: number;
   reply: number;
 }
@@ -29,7 +29,7 @@ const flow = (
   reply,
 });
 
-/** Flows of the lab. Every pod is the client of at least one, so that every pod counts requests. */
+/** Flows of the lab. Every pod is the client of at least one flow, so that every pod counts requests. */
 export const labFlows: readonly LabFlow[] = [
   flow('tcp', 'web', 'cart', 60, 220, 900),
   flow('tcp', 'web', 'catalogue', 50, 180, 6000),
@@ -53,7 +53,7 @@ export const labFlows: readonly LabFlow[] = [
   flow('burst', 'worker', 'indexer', 1 / 7, 120, 120),
 ];
 
-/** Port of every server, TCP and UDP. */
+/** TCP and UDP port of every server in the lab. */
 export const labServerPort = 8080;
 
 /**

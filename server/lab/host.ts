@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import {
   createNamedNamespace,
-  currentNamespace,
   deleteNamedNamespace,
-  openNamespace,
+  openCurrentNamespace,
+  openNetworkNamespace,
 } from '../kernel/netns.ts';
 import { addAddress } from '../netlink/address.ts';
 import { getLink, setLink } from '../netlink/link.ts';
 import { addRoute } from '../netlink/route.ts';
-import { withNamespace } from '../netlink/setns.ts';
+import { runInNetworkNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
 import { formatLabHostNetnsName, formatLabNetnsName, labOutsideService, labPodCidr } from './pod-list.ts';
@@ -21,12 +21,14 @@ const mtu = 1500;
  */
 export async function createLabHost(lab: string, { own }: { own: boolean }): Promise<void> {
   if (own) await setLoopbackUp(createNamedNamespace(formatLabHostNetnsName(lab)));
-  using host = own ? openNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`) : currentNamespace();
+  using host = own
+    ? openNetworkNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`)
+    : openCurrentNamespace();
   const outsidePath = createNamedNamespace(formatLabNetnsName(lab, labOutsideService.app));
   await setLoopbackUp(outsidePath);
   setForwarding(host.fd);
 
-  using far = openNamespace(outsidePath);
+  using far = openNetworkNamespace(outsidePath);
   using near = NetlinkSocket.inNamespace(host.fd);
   await addVeth(near, { primary: { name: 'uplink0', mtu }, peer: { name: 'eth0', mtu, netnsFd: far.fd } });
   using beyond = NetlinkSocket.inNamespace(far.fd);
@@ -63,21 +65,24 @@ async function ifindexOf(socket: NetlinkSocket, name: string): Promise<number> {
   return link.ifindex;
 }
 
-/** Removes what `createLabHost` creates, including what an earlier lab of this name left. */
+/** Removes everything that `createLabHost` creates, including remains of an earlier lab with the same name. */
 export function removeLabHost(lab: string): void {
   deleteNamedNamespace(formatLabNetnsName(lab, labOutsideService.app));
   deleteNamedNamespace(formatLabHostNetnsName(lab));
 }
 
-/** Sets the loopback of a new namespace up; its ifindex is always 1. */
+/** Sets up the loopback interface of a new namespace; its ifindex is always 1. */
 export async function setLoopbackUp(path: string): Promise<void> {
   using socket = NetlinkSocket.inNamespace(path);
   await setLink(socket, 1, { up: true });
 }
 
-/** Enables forwarding. The thread enters the namespace, because /proc/sys/net belongs to the namespace of its opener. */
+/**
+ * Enables IP forwarding in a namespace. The thread enters the namespace, because /proc/sys/net shows the opener's
+ * namespace.
+ */
 function setForwarding(fd: number) {
-  withNamespace(fd, () => {
+  runInNetworkNamespace(fd, () => {
     writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
     for (const scope of ['all', 'default']) writeFileSync(`/proc/sys/net/ipv4/conf/${scope}/rp_filter`, '0');
   });

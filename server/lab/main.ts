@@ -64,7 +64,7 @@ function printError(error: unknown) {
   process.exitCode = 1;
 }
 
-/** Attaches the pods once the agent responds. */
+/** Attaches the lab's pods once the agent responds. */
 async function attach(
   endpoint: AgentEndpoint,
   lab: string,

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 
-/** Attempts, 100 ms apart, for which an earlier lab that is stopping is awaited. */
+/** Maximum number of attempts, 100 ms apart, to lock the name of a lab that an earlier process still holds. */
 const maxTries = 100;
 
 /**

@@ -1,9 +1,9 @@
-/** A pod of the lab, before it is attached. */
+/** Pod of the lab before it is attached. */
 export interface LabPod {
   app: string;
   namespace: string;
   name: string;
-  /** CIDRs, the IPv4 one first. */
+  /** Addresses in CIDR notation; the IPv4 address comes first. */
   addresses: [string, string];
   labels: Record<string, string>;
 }
@@ -16,7 +16,7 @@ const pod = (namespace: string, app: string, replica: string, host: number): Lab
   labels: { app, 'app.kubernetes.io/part-of': namespace, 'pod-template-hash': replica.replace(/-.*/s, '') },
 });
 
-/** The six pods, with the same names and addresses in every lab. */
+/** The six pods of the lab, with the same names and addresses in every lab. */
 export const labPods: readonly LabPod[] = [
   pod('shop', 'web', '6f5c9d7b8d-4jmtw', 32),
   pod('shop', 'cart', '7c9d8b6f4-x2kqp', 33),
@@ -26,7 +26,7 @@ export const labPods: readonly LabPod[] = [
   pod('batch', 'worker', '7d4b8f9c56-9wzpd', 37),
 ];
 
-/** The service beyond the uplink that pods send to. */
+/** Service beyond the uplink that the lab's pods send requests to. */
 export const labOutsideService = {
   app: 'outside',
   address: '10.41.0.1',
@@ -34,18 +34,18 @@ export const labOutsideService = {
   prefix: 24,
 } as const;
 
-/** Route to all pods, for the namespace outside. */
+/** CIDR that contains all pod addresses of a lab; the namespace outside routes it to the host. */
 export const labPodCidr = '10.42.0.0/24';
 
 /** Returns the name of the lab's host namespace. */
 export const formatLabHostNetnsName = (lab: string): string => `podlane-${lab}`;
 
-/** Returns the name of the network namespace of a pod, or of the service outside. */
+/** Returns the name of the network namespace of a lab pod or of the outside service. */
 export const formatLabNetnsName = (lab: string, app: string): string => `podlane-${lab}-${app}`;
 
-/** Returns the path of the network namespace of a pod, or of the service outside. */
+/** Returns the path of the network namespace of a lab pod or of the outside service. */
 export const formatLabNetnsPath = (lab: string, app: string): string =>
   `/run/netns/${formatLabNetnsName(lab, app)}`;
 
-/** Valid names of labs, which become parts of namespace names and paths. */
+/** Pattern of valid lab names, which become part of namespace names and paths. */
 export const labNamePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;

@@ -4,7 +4,7 @@ import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import type { AttachedLabPod } from './attach-pods.ts';
 import type { LabTraffic } from './traffic/traffic.ts';
 
-/** Milliseconds between two reports. */
+/** Milliseconds between two traffic reports to the agent. */
 const intervalMs = 500;
 
 /**
@@ -29,7 +29,7 @@ export async function reportTrafficPeriodically(
   }
 }
 
-/** Sends one report. @returns null, or why the agent did not accept it */
+/** Sends one traffic report to the agent. @returns null, or the reason why the agent did not accept the report */
 export async function sendTrafficReport(
   endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],

@@ -1,7 +1,7 @@
-import { nlmFlag, nlmsg } from './constants.ts';
-import { NetlinkError } from './error.ts';
-import { nlmsgerr, nlmsghdr } from './kernel-structs.ts';
-import type { MessageReader } from './message.ts';
+import type { NetlinkMessageReader } from './message.ts';
+import { nlmsgFlags, nlmsgTypes } from './message-constants.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { nlmsgerr, nlmsghdr } from './netlink-structs.ts';
 
 const NLMSGERR_ATTR_MSG = 1;
 
@@ -10,13 +10,13 @@ const NLMSGERR_ATTR_MSG = 1;
  * @param operation begins the error's sentence
  * @returns null when the kernel carried the request out @throws MalformedMessage
  */
-export function parseAcknowledgement(message: MessageReader, operation: string): NetlinkError | null {
+export function parseAcknowledgement(message: NetlinkMessageReader, operation: string): NetlinkError | null {
   // NLMSG_DONE of a failed dump has the errno but no copy of the request behind it.
-  const behindHeader = message.attributes(message.type === nlmsg.error ? nlmsgerr.bytes : nlmsgerr.msg);
+  const behindHeader = message.attributes(message.type === nlmsgTypes.error ? nlmsgerr.bytes : nlmsgerr.msg);
   const code = message.buffer.readInt32LE(message.start + nlmsgerr.error);
   if (code === 0) return null;
-  if (!(message.flags & nlmFlag.acknowledgeTlvs)) return new NetlinkError(operation, -code);
-  const capped = message.type === nlmsg.done || (message.flags & nlmFlag.capped) !== 0;
+  if (!(message.flags & nlmsgFlags.acknowledgeTlvs)) return new NetlinkError(operation, -code);
+  const capped = message.type === nlmsgTypes.done || (message.flags & nlmsgFlags.capped) !== 0;
   const attributes = capped ? behindHeader : message.attributes(nlmsgerr.msg + requestBytes(message));
   while (attributes.next())
     if (attributes.type === NLMSGERR_ATTR_MSG) return new NetlinkError(operation, -code, attributes.string());
@@ -24,5 +24,5 @@ export function parseAcknowledgement(message: MessageReader, operation: string):
 }
 
 /** Returns the length of the request that a full acknowledgement repeats, from the request's header. */
-const requestBytes = ({ buffer, start }: MessageReader): number =>
+const requestBytes = ({ buffer, start }: NetlinkMessageReader): number =>
   Math.max(nlmsghdr.bytes, buffer.readUInt32LE(start + nlmsgerr.msg + nlmsghdr.nlmsg_len));

@@ -1,23 +1,23 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { emptyWhenDeviceGone } from './error.ts';
 import {
-  addressBytes,
-  addressFamily,
-  type Family,
-  familyOfAddress,
-  familyOfNumber,
-  formatAddress,
-  parsePrefix,
+  addressFamilies,
+  decodeIpFamily,
+  detectIpFamily,
+  formatIpAddressBytes,
+  type IpFamily,
+  ipAddressToBytes,
+  parseIpPrefix,
 } from './ip-address.ts';
-import { ifa_cacheinfo, ifaddrmsg } from './kernel-structs.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
+import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { emptyListIfDeviceGone } from './netlink-error.ts';
+import { ifa_cacheinfo, ifaddrmsg } from './netlink-structs.ts';
 import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** Address attributes IFA_*, <linux/if_addr.h>. */
 const ifa = { address: 1, local: 2, label: 3, broadcast: 4, lifetimes: 6, flags: 8, metric: 9 } as const;
 /** Address flags IFA_F_*, <linux/if_addr.h>. */
-export const addressFlag = {
+export const interfaceAddressFlags = {
   temporary: 0x01,
   noDad: 0x02,
   optimistic: 0x04,
@@ -35,7 +35,7 @@ const forever = 0xffff_ffff;
 
 /** An IP address of a network interface. */
 export interface InterfaceAddress {
-  family: Family;
+  family: IpFamily;
   ifindex: number;
   /** Address with prefix length, such as `10.42.0.33/32`. */
   address: string;
@@ -56,7 +56,7 @@ export interface InterfaceAddress {
   tentative: boolean;
 }
 
-export interface AddressOptions {
+export interface NewAddressOptions {
   /** Remote address of a point-to-point link, to which the prefix length then applies. */
   peer?: string;
   broadcast?: string;
@@ -77,16 +77,17 @@ export interface AddressOptions {
 }
 
 /** Builds a netlink request that adds, replaces or deletes an address. */
-export const addressRequest = (
+export const buildAddressRequest = (
   verb: 'add' | 'replace' | 'delete',
   ifindex: number,
   address: string,
-  options: AddressOptions = {},
+  options: NewAddressOptions = {},
 ): NetlinkRequest => ({
   operation: `${verb} address ${address} ${verb === 'add' ? 'to' : 'of'} ifindex ${ifindex}`,
-  type: verb === 'delete' ? rtm.delAddress : rtm.newAddress,
-  flags: verb === 'delete' ? 0 : nlmFlag.create | (verb === 'add' ? nlmFlag.exclusive : nlmFlag.replace),
-  encode: (message) => encodeAddress(message, ifindex, address, options),
+  type: verb === 'delete' ? rtmTypes.delAddress : rtmTypes.newAddress,
+  flags:
+    verb === 'delete' ? 0 : nlmsgFlags.create | (verb === 'add' ? nlmsgFlags.exclusive : nlmsgFlags.replace),
+  encode: (message) => encodeAddressMessage(message, ifindex, address, options),
 });
 
 /**
@@ -98,62 +99,62 @@ export const addAddress = (
   socket: NetlinkSocket,
   ifindex: number,
   address: string,
-  options: AddressOptions = {},
-): Promise<void> => socket.request(addressRequest('add', ifindex, address, options));
+  options: NewAddressOptions = {},
+): Promise<void> => socket.request(buildAddressRequest('add', ifindex, address, options));
 
 /** Adds an address, or updates the lifetimes, flags and metric of an existing one. */
 export const replaceAddress = (
   socket: NetlinkSocket,
   ifindex: number,
   address: string,
-  options: AddressOptions = {},
-): Promise<void> => socket.request(addressRequest('replace', ifindex, address, options));
+  options: NewAddressOptions = {},
+): Promise<void> => socket.request(buildAddressRequest('replace', ifindex, address, options));
 
 /** Deletes an address. @throws NetlinkError EADDRNOTAVAIL if the interface does not have it */
 export const deleteAddress = (
   socket: NetlinkSocket,
   ifindex: number,
   address: string,
-  options: Pick<AddressOptions, 'peer'> = {},
-): Promise<void> => socket.request(addressRequest('delete', ifindex, address, options));
+  options: Pick<NewAddressOptions, 'peer'> = {},
+): Promise<void> => socket.request(buildAddressRequest('delete', ifindex, address, options));
 
 /** Lists IP addresses: all of the network namespace, or those of an interface or family. */
 export async function listAddresses(
   socket: NetlinkSocket,
-  filter: { ifindex?: number; family?: Family } = {},
+  filter: { ifindex?: number; family?: IpFamily } = {},
 ): Promise<InterfaceAddress[]> {
   const found = socket.dump(
     {
       operation: 'dump addresses',
-      type: rtm.getAddress,
+      type: rtmTypes.getAddress,
       encode: (message) =>
-        writeIfaddr(message, addressFamily[filter.family ?? 'unspecified'], 0, 0, filter.ifindex ?? 0),
+        writeIfaddr(message, addressFamilies[filter.family ?? 'unspecified'], 0, 0, filter.ifindex ?? 0),
     },
-    parseAddress,
+    parseAddressMessage,
   );
-  return filter.ifindex === undefined ? found : found.catch(emptyWhenDeviceGone<InterfaceAddress>);
+  return filter.ifindex === undefined ? found : found.catch(emptyListIfDeviceGone<InterfaceAddress>);
 }
 
-export function encodeAddress(
-  message: MessageWriter,
+export function encodeAddressMessage(
+  message: NetlinkMessageWriter,
   ifindex: number,
   cidr: string,
-  options: AddressOptions = {},
+  options: NewAddressOptions = {},
 ): void {
-  const { address, length } = parsePrefix(cidr);
-  const kind = familyOfAddress(address);
+  const { address, length } = parseIpPrefix(cidr);
+  const kind = detectIpFamily(address);
   const { peer, broadcast, scope = 'global', validSeconds, preferredSeconds } = options;
   for (const other of [peer, broadcast])
-    if (other !== undefined && familyOfAddress(other) !== kind)
+    if (other !== undefined && detectIpFamily(other) !== kind)
       throw new RangeError(`${other} and ${cidr}: not of the same address family`);
   const flags =
     (options.flags ?? 0) |
-    (kind === 'ipv6' && !options.duplicateDetection ? addressFlag.noDad : 0) |
-    (options.prefixRoute === false ? addressFlag.noPrefixRoute : 0);
-  writeIfaddr(message, addressFamily[kind], length, flags & 0xff, ifindex, scope);
-  message.attributeBytes(ifa.local, addressBytes(address));
-  message.attributeBytes(ifa.address, addressBytes(peer ?? address));
-  if (broadcast !== undefined) message.attributeBytes(ifa.broadcast, addressBytes(broadcast));
+    (kind === 'ipv6' && !options.duplicateDetection ? interfaceAddressFlags.noDad : 0) |
+    (options.prefixRoute === false ? interfaceAddressFlags.noPrefixRoute : 0);
+  writeIfaddr(message, addressFamilies[kind], length, flags & 0xff, ifindex, scope);
+  message.attributeBytes(ifa.local, ipAddressToBytes(address));
+  message.attributeBytes(ifa.address, ipAddressToBytes(peer ?? address));
+  if (broadcast !== undefined) message.attributeBytes(ifa.broadcast, ipAddressToBytes(broadcast));
   if (options.label !== undefined) message.attributeString(ifa.label, options.label);
   if (flags > 0xff) message.attributeU32(ifa.flags, flags);
   if (options.metric !== undefined) message.attributeU32(ifa.metric, options.metric);
@@ -167,7 +168,7 @@ export function encodeAddress(
 
 /** Writes struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
 const writeIfaddr = (
-  message: MessageWriter,
+  message: NetlinkMessageWriter,
   number: number,
   length: number,
   flags: number,
@@ -178,10 +179,10 @@ const writeIfaddr = (
 };
 
 /** Parses RTM_NEWADDR or RTM_DELADDR; null for families other than IPv4 and IPv6. @throws MalformedMessage */
-export function parseAddress(message: MessageReader): InterfaceAddress | null {
+export function parseAddressMessage(message: NetlinkMessageReader): InterfaceAddress | null {
   const attributes = message.attributes(ifaddrmsg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer.readUInt8(start + ifaddrmsg.ifa_family));
+  const kind = decodeIpFamily(buffer.readUInt8(start + ifaddrmsg.ifa_family));
   if (kind === null) return null;
   let flags = buffer.readUInt8(start + ifaddrmsg.ifa_flags);
   let local: string | null = null;
@@ -194,13 +195,13 @@ export function parseAddress(message: MessageReader): InterfaceAddress | null {
   while (attributes.next()) {
     switch (attributes.type) {
       case ifa.local:
-        local = formatAddress(attributes.bytes());
+        local = formatIpAddressBytes(attributes.bytes());
         break;
       case ifa.address:
-        remote = formatAddress(attributes.bytes());
+        remote = formatIpAddressBytes(attributes.bytes());
         break;
       case ifa.broadcast:
-        broadcast = formatAddress(attributes.bytes());
+        broadcast = formatIpAddressBytes(attributes.bytes());
         break;
       case ifa.label:
         label = attributes.string();
@@ -229,7 +230,7 @@ export function parseAddress(message: MessageReader): InterfaceAddress | null {
     validSeconds,
     preferredSeconds,
     metric,
-    tentative: (flags & addressFlag.tentative) !== 0,
+    tentative: (flags & interfaceAddressFlags.tentative) !== 0,
   };
 }
 

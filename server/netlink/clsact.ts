@@ -1,32 +1,32 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { isNetlinkError } from './error.ts';
-import { tcmsg } from './kernel-structs.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { isNetlinkError } from './netlink-error.ts';
+import { tcmsg } from './netlink-structs.ts';
 import type { NetlinkSocket } from './socket.ts';
-import { clsactHandle, encodeTcmsg, tca } from './tc-message.ts';
+import { clsactQdiscHandle, encodeTcmsg, tcaAttributes } from './tc-message.ts';
 
 /** Parent handle of the clsact qdisc: TC_H_CLSACT, <linux/pkt_sched.h>. */
 const clsactParent = 0xffff_fff1;
 
 /** Adds a clsact qdisc to an interface. @throws NetlinkError EEXIST if it has one, ENOENT if sch_ingress is missing */
-export const addClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
+export const addClsactQdisc = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `add clsact qdisc to ifindex ${ifindex}`,
-    type: rtm.newQdisc,
-    flags: nlmFlag.create | nlmFlag.exclusive,
+    type: rtmTypes.newQdisc,
+    flags: nlmsgFlags.create | nlmsgFlags.exclusive,
     encode: (message) => {
-      encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent });
-      message.attributeString(tca.kind, 'clsact');
+      encodeTcmsg(message, { ifindex, handle: clsactQdiscHandle, parent: clsactParent });
+      message.attributeString(tcaAttributes.kind, 'clsact');
     },
   });
 
 /** Deletes the clsact qdisc of an interface with all its filters, including foreign ones. */
-export const deleteClsact = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
+export const deleteClsactQdisc = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `delete clsact qdisc of ifindex ${ifindex}`,
-    type: rtm.delQdisc,
+    type: rtmTypes.delQdisc,
     encode: (message) => {
-      encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent });
-      message.attributeString(tca.kind, 'clsact');
+      encodeTcmsg(message, { ifindex, handle: clsactQdiscHandle, parent: clsactParent });
+      message.attributeString(tcaAttributes.kind, 'clsact');
     },
   });
 
@@ -42,14 +42,15 @@ export async function getIngressQdisc(
     const kind = await socket.get(
       {
         operation: `get clsact qdisc of ifindex ${ifindex}`,
-        type: rtm.getQdisc,
+        type: rtmTypes.getQdisc,
         // Without it, kernels send the reply to multicast listeners only.
-        flags: nlmFlag.echo,
-        encode: (message) => encodeTcmsg(message, { ifindex, handle: clsactHandle, parent: clsactParent }),
+        flags: nlmsgFlags.echo,
+        encode: (message) =>
+          encodeTcmsg(message, { ifindex, handle: clsactQdiscHandle, parent: clsactParent }),
       },
       (message) => {
         const attributes = message.attributes(tcmsg.bytes);
-        while (attributes.next()) if (attributes.type === tca.kind) return attributes.string();
+        while (attributes.next()) if (attributes.type === tcaAttributes.kind) return attributes.string();
         return null;
       },
     );
@@ -67,13 +68,13 @@ export async function listIngressQdiscs(socket: NetlinkSocket): Promise<Map<numb
   await socket.dump(
     {
       operation: 'dump qdiscs',
-      type: rtm.getQdisc,
+      type: rtmTypes.getQdisc,
       encode: (message) => encodeTcmsg(message, {}),
     },
     (message) => {
       const attributes = message.attributes(tcmsg.bytes);
       while (attributes.next()) {
-        if (attributes.type !== tca.kind) continue;
+        if (attributes.type !== tcaAttributes.kind) continue;
         const kind = attributes.string();
         if (kind === 'clsact' || kind === 'ingress')
           found.set(message.buffer.readInt32LE(message.start + tcmsg.tcm_ifindex), kind);

@@ -1,6 +1,6 @@
-import { macBytes } from './ip-address.ts';
-import { encodeIfinfomsg, iff, ifla } from './link-attributes.ts';
-import type { MessageWriter } from './message.ts';
+import { macAddressToBytes } from './ip-address.ts';
+import { encodeIfinfomsg, ifla, interfaceFlags } from './link-attributes.ts';
+import type { NetlinkMessageWriter } from './message.ts';
 
 /** The primary of a device pair to create. */
 export interface NewDeviceEnd {
@@ -20,12 +20,12 @@ export interface NewDeviceEnd {
 export type NewDevicePeer = Omit<NewDeviceEnd, 'up'>;
 
 /** Writes struct ifinfomsg and the attributes of one end of a device pair. */
-export function encodeDeviceEnd(message: MessageWriter, end: NewDeviceEnd): void {
-  const up = end.up ? iff.up : 0;
+export function encodeNewDeviceEnd(message: NetlinkMessageWriter, end: NewDeviceEnd): void {
+  const up = end.up ? interfaceFlags.up : 0;
   encodeIfinfomsg(message, end.ifindex ?? 0, up, up);
   message.attributeString(ifla.name, end.name);
   if (end.mtu !== undefined) message.attributeU32(ifla.mtu, end.mtu);
-  if (end.mac !== undefined) message.attributeBytes(ifla.address, macBytes(end.mac));
+  if (end.mac !== undefined) message.attributeBytes(ifla.address, macAddressToBytes(end.mac));
   if (end.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, end.netnsFd);
 }
 
@@ -37,10 +37,10 @@ export function checkDevicePair({ primary, peer }: { primary: NewDeviceEnd; peer
   // veth_newlink and netkit_new_link read the peer's ifindex only if the primary has one.
   if (peer.ifindex !== undefined && primary.ifindex === undefined)
     throw new RangeError(
-      `${deviceEndText(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`,
+      `${formatDeviceEnd(peer)}: the kernel ignores it unless ${primary.name} has an ifindex too`,
     );
 }
 
 /** Formats one end of a device pair for error messages, such as `pl0 (ifindex 1048576)`. */
-export const deviceEndText = (end: NewDeviceEnd): string =>
+export const formatDeviceEnd = (end: NewDeviceEnd): string =>
   end.ifindex === undefined ? end.name : `${end.name} (ifindex ${end.ifindex})`;

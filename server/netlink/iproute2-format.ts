@@ -1,7 +1,7 @@
-import { type Family, familyOfAddress } from './ip-address.ts';
-import type { Neighbor } from './neighbor.ts';
+import { detectIpFamily, type IpFamily } from './ip-address.ts';
+import type { KernelNeighbor } from './neighbor.ts';
 import type { NextHop } from './next-hop.ts';
-import { type Route, routeProtocol, routeTable } from './route-message.ts';
+import { type KernelRoute, routeProtocols, routeTables } from './route-message.ts';
 import { type RouteMetrics, routeMetricNames } from './route-metrics.ts';
 
 type DeviceName = (ifindex: number) => string | undefined;
@@ -30,17 +30,17 @@ const protocols: Record<number, string> = {
 };
 
 /** Formats a route like `ip route`, such as `default via 169.254.1.1 dev eth0 onlink`. */
-export function formatRoute(route: Route, deviceName: DeviceName): string {
+export function formatRoute(route: KernelRoute, deviceName: DeviceName): string {
   const [first = null, ...others] = route.nextHops;
   const only = others.length === 0 ? first : null;
   return [
     ...(route.type === 'unicast' ? [] : [route.type]),
     route.destination,
     ...(only ? hopText(only, route.family, deviceName) : []),
-    ...(route.table === routeTable.main
+    ...(route.table === routeTables.main
       ? []
-      : [`table ${route.table === routeTable.local ? 'local' : route.table}`]),
-    ...(route.protocol === routeProtocol.boot
+      : [`table ${route.table === routeTables.local ? 'local' : route.table}`]),
+    ...(route.protocol === routeProtocols.boot
       ? []
       : [`proto ${protocols[route.protocol] ?? route.protocol}`]),
     ...(route.scope === 'global' ? [] : [`scope ${route.scope}`]),
@@ -54,7 +54,7 @@ export function formatRoute(route: Route, deviceName: DeviceName): string {
 }
 
 /** Formats a neighbor entry like `ip neigh`, such as `10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT`. */
-export const formatNeighbor = (neighbor: Neighbor, deviceName: DeviceName): string =>
+export const formatNeighbor = (neighbor: KernelNeighbor, deviceName: DeviceName): string =>
   [
     neighbor.address,
     `dev ${nameOf(neighbor.ifindex, deviceName)}`,
@@ -73,10 +73,10 @@ const metricsText = ({ values, locked, congestionControl }: RouteMetrics): strin
   ...(congestionControl === null ? [] : [`congctl ${congestionControl}`]),
 ];
 
-const hopText = (hop: NextHop, family: Family, deviceName: DeviceName): string[] => [
+const hopText = (hop: NextHop, family: IpFamily, deviceName: DeviceName): string[] => [
   ...(hop.gateway === null
     ? []
-    : [`via ${familyOfAddress(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
+    : [`via ${detectIpFamily(hop.gateway) === family ? '' : 'inet6 '}${hop.gateway}`]),
   ...(hop.ifindex === null ? [] : [`dev ${nameOf(hop.ifindex, deviceName)}`]),
 ];
 
@@ -86,7 +86,7 @@ const hopFlags = (hop: NextHop): string[] => [
   ...(hop.linkdown ? ['linkdown'] : []),
 ];
 
-const multipathText = (hop: NextHop, family: Family, deviceName: DeviceName): string =>
+const multipathText = (hop: NextHop, family: IpFamily, deviceName: DeviceName): string =>
   ['nexthop', ...hopText(hop, family, deviceName), `weight ${hop.weight}`, ...hopFlags(hop)].join(' ');
 
 const nameOf = (ifindex: number, deviceName: DeviceName): string => deviceName(ifindex) ?? `if${ifindex}`;

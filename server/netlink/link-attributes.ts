@@ -1,4 +1,4 @@
-import type { MessageWriter } from './message.ts';
+import type { NetlinkMessageWriter } from './message.ts';
 
 /** Link attributes IFLA_*, <linux/if_link.h>. */
 export const ifla = {
@@ -23,11 +23,16 @@ export const ifla = {
 /** Attributes IFLA_INFO_* nested in IFLA_LINKINFO. */
 export const iflaInfo = { kind: 1, data: 2 } as const;
 /** Value RTEXT_FILTER_SKIP_STATS of IFLA_EXT_MASK, which omits the bulky IPv6 counters but not those of the device. */
-export const skipProtocolStats = 8;
+export const skipProtocolStatsFlag = 8;
 /** Interface flags IFF_*, <linux/if.h>. */
-export const iff = { up: 0x1, noArp: 0x80, lowerUp: 0x1_0000 } as const;
+export const interfaceFlags = { up: 0x1, noArp: 0x80, lowerUp: 0x1_0000 } as const;
 
 /** Writes struct ifinfomsg: u8 family, u8 padding, u16 type, i32 index, u32 flags, u32 change. */
-export const encodeIfinfomsg = (message: MessageWriter, index: number, flags = 0, change = 0): void => {
+export const encodeIfinfomsg = (
+  message: NetlinkMessageWriter,
+  index: number,
+  flags = 0,
+  change = 0,
+): void => {
   message.u32(0).i32(index).u32(flags).u32(change);
 };

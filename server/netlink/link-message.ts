@@ -1,8 +1,8 @@
-import { formatMac } from './ip-address.ts';
-import { ifinfomsg, rtnl_link_stats64 } from './kernel-structs.ts';
-import { iff, ifla, iflaInfo } from './link-attributes.ts';
-import type { AttributeReader, MessageReader } from './message.ts';
-import { type NetkitData, parseNetkitData } from './netkit.ts';
+import { formatMacAddress } from './ip-address.ts';
+import { ifla, iflaInfo, interfaceFlags } from './link-attributes.ts';
+import type { NetlinkAttributeReader, NetlinkMessageReader } from './message.ts';
+import { type NetkitLinkData, parseNetkitLinkData } from './netkit.ts';
+import { ifinfomsg, rtnl_link_stats64 } from './netlink-structs.ts';
 
 /** Operational states IF_OPER_* of a link, RFC 2863. */
 const operationalStates = [
@@ -28,7 +28,7 @@ export interface NetworkLink {
   name: string;
   /** Device kind (IFLA_INFO_KIND); null for physical interfaces and loopback. */
   kind: string | null;
-  netkit: NetkitData | null;
+  netkit: NetkitLinkData | null;
   /** True if the link is administratively up. */
   up: boolean;
   /** True if the link is administratively up and has carrier. */
@@ -53,7 +53,7 @@ export interface NetworkLink {
 }
 
 /** Parses RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
-export function parseLink(message: MessageReader, stats = false): NetworkLink {
+export function parseLinkMessage(message: NetlinkMessageReader, stats = false): NetworkLink {
   const attributes = message.attributes(ifinfomsg.bytes);
   const flags = message.buffer.readUInt32LE(message.start + ifinfomsg.ifi_flags);
   const link: NetworkLink = {
@@ -61,8 +61,8 @@ export function parseLink(message: MessageReader, stats = false): NetworkLink {
     name: '',
     kind: null,
     netkit: null,
-    up: (flags & iff.up) !== 0,
-    running: (flags & iff.up) !== 0 && (flags & iff.lowerUp) !== 0,
+    up: (flags & interfaceFlags.up) !== 0,
+    running: (flags & interfaceFlags.up) !== 0 && (flags & interfaceFlags.lowerUp) !== 0,
     operationalState: 'unknown',
     queueingDiscipline: null,
     flags,
@@ -82,7 +82,7 @@ export function parseLink(message: MessageReader, stats = false): NetworkLink {
   return link;
 }
 
-function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
+function parseAttribute(link: NetworkLink, attribute: NetlinkAttributeReader): void {
   switch (attribute.type) {
     case ifla.name:
       link.name = attribute.string();
@@ -122,17 +122,17 @@ function parseAttribute(link: NetworkLink, attribute: AttributeReader): void {
       while (info.next()) {
         if (info.type === iflaInfo.kind) link.kind = info.string();
         else if (info.type === iflaInfo.data && link.kind === 'netkit')
-          link.netkit = parseNetkitData(info.nested());
+          link.netkit = parseNetkitLinkData(info.nested());
       }
     }
   }
 }
 
-const parseMac = (attribute: AttributeReader): string | null =>
-  attribute.bytes().every((byte) => byte === 0) ? null : formatMac(attribute.bytes());
+const parseMac = (attribute: NetlinkAttributeReader): string | null =>
+  attribute.bytes().every((byte) => byte === 0) ? null : formatMacAddress(attribute.bytes());
 
 /** Parses struct rtnl_link_stats64, whose fields are all u64. */
-const parseStats = (attribute: AttributeReader): NetworkLink['stats'] => ({
+const parseStats = (attribute: NetlinkAttributeReader): NetworkLink['stats'] => ({
   receive: {
     packets: attribute.u64(rtnl_link_stats64.rx_packets),
     bytes: attribute.u64(rtnl_link_stats64.rx_bytes),

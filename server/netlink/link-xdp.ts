@@ -1,7 +1,7 @@
-import { rtm } from './constants.ts';
-import { ifinfomsg } from './kernel-structs.ts';
-import { encodeIfinfomsg, ifla, iflaInfo, skipProtocolStats } from './link-attributes.ts';
-import type { AttributeReader, MessageReader } from './message.ts';
+import { encodeIfinfomsg, ifla, iflaInfo, skipProtocolStatsFlag } from './link-attributes.ts';
+import type { NetlinkAttributeReader, NetlinkMessageReader } from './message.ts';
+import { rtmTypes } from './message-constants.ts';
+import { ifinfomsg } from './netlink-structs.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /** Attributes IFLA_XDP and IFLA_XDP_*, <linux/if_link.h>. */
@@ -28,17 +28,17 @@ export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> 
   socket.dump(
     {
       operation: 'dump links with their XDP programs',
-      type: rtm.getLink,
+      type: rtmTypes.getLink,
       encode: (message) => {
         encodeIfinfomsg(message, 0);
-        message.attributeU32(ifla.extendedMask, skipProtocolStats);
+        message.attributeU32(ifla.extendedMask, skipProtocolStatsFlag);
       },
     },
     parseLinkWithXdp,
   );
 
 /** Parses the XDP programs in RTM_NEWLINK. @throws MalformedMessage */
-export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
+export function parseLinkWithXdp(message: NetlinkMessageReader): LinkWithXdp {
   const attributes = message.attributes(ifinfomsg.bytes);
   const link: LinkWithXdp = {
     ifindex: message.buffer.readInt32LE(message.start + ifinfomsg.ifi_index),
@@ -54,12 +54,12 @@ export function parseLinkWithXdp(message: MessageReader): LinkWithXdp {
   return link;
 }
 
-function kindOf(info: AttributeReader): string | null {
+function kindOf(info: NetlinkAttributeReader): string | null {
   while (info.next()) if (info.type === iflaInfo.kind) return info.string();
   return null;
 }
 
-function parseXdp(attributes: AttributeReader): XdpProgram[] {
+function parseXdp(attributes: NetlinkAttributeReader): XdpProgram[] {
   const found: XdpProgram[] = [];
   let mode: (typeof modes)[number] = 'none';
   let singleId = 0;

@@ -1,31 +1,31 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { isNetlinkError } from './error.ts';
-import { macBytes } from './ip-address.ts';
-import { encodeIfinfomsg, iff, ifla, iflaInfo, skipProtocolStats } from './link-attributes.ts';
-import { type NetworkLink, parseLink } from './link-message.ts';
-import type { MessageWriter } from './message.ts';
+import { macAddressToBytes } from './ip-address.ts';
+import { encodeIfinfomsg, ifla, iflaInfo, interfaceFlags, skipProtocolStatsFlag } from './link-attributes.ts';
+import { type NetworkLink, parseLinkMessage } from './link-message.ts';
+import type { NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { isNetlinkError } from './netlink-error.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-export type LinkRef = { ifindex: number } | { name: string };
+export type NetworkLinkRef = { ifindex: number } | { name: string };
 
 /** Reads a link by its ifindex, name or alternative name; null if there is no such link. */
 export async function getLink(
   socket: NetlinkSocket,
-  ref: LinkRef,
+  ref: NetworkLinkRef,
   { stats = false } = {},
 ): Promise<NetworkLink | null> {
   try {
     return await socket.get(
       {
         operation: `get link ${refText(ref)}`,
-        type: rtm.getLink,
+        type: rtmTypes.getLink,
         encode: (message) => {
           encodeIfinfomsg(message, 'ifindex' in ref ? ref.ifindex : 0);
           if ('name' in ref) message.attributeString(nameAttribute(ref.name), ref.name);
-          message.attributeU32(ifla.extendedMask, skipProtocolStats);
+          message.attributeU32(ifla.extendedMask, skipProtocolStatsFlag);
         },
       },
-      (message) => parseLink(message, stats),
+      (message) => parseLinkMessage(message, stats),
     );
   } catch (error) {
     if (isNetlinkError(error, 'ENODEV')) return null;
@@ -41,20 +41,20 @@ export const listLinks = (
   socket.dump(
     {
       operation: 'dump links',
-      type: rtm.getLink,
+      type: rtmTypes.getLink,
       encode: (message) => {
         encodeIfinfomsg(message, 0);
-        message.attributeU32(ifla.extendedMask, skipProtocolStats);
+        message.attributeU32(ifla.extendedMask, skipProtocolStatsFlag);
         if (kind === undefined) return;
         const info = message.openNest(ifla.linkInfo);
         message.attributeString(iflaInfo.kind, kind);
         message.closeNest(info);
       },
     },
-    (message) => parseLink(message, stats),
+    (message) => parseLinkMessage(message, stats),
   );
 
-export interface LinkChange {
+export interface NetworkLinkChange {
   up?: boolean;
   /** New MTU in bytes. */
   mtu?: number;
@@ -69,23 +69,32 @@ export interface LinkChange {
 }
 
 /** Changes attributes of a link. @throws NetlinkError ENODEV if there is no such link, EEXIST if the name is taken */
-export const setLink = (socket: NetlinkSocket, ifindex: number, change: LinkChange): Promise<void> =>
-  socket.request(linkChangeRequest(ifindex, change));
+export const setLink = (socket: NetlinkSocket, ifindex: number, change: NetworkLinkChange): Promise<void> =>
+  socket.request(buildLinkChangeRequest(ifindex, change));
 
 /** Builds a netlink request that changes attributes of a link. */
-export const linkChangeRequest = (ifindex: number, change: LinkChange): NetlinkRequest => ({
+export const buildLinkChangeRequest = (ifindex: number, change: NetworkLinkChange): NetlinkRequest => ({
   operation: `set link ifindex ${ifindex} ${changeText(change)}`,
-  type: rtm.setLink,
+  type: rtmTypes.setLink,
   encode: (message) => encodeLinkChange(message, ifindex, change),
 });
 
-export function encodeLinkChange(message: MessageWriter, ifindex: number, change: LinkChange): void {
-  encodeIfinfomsg(message, ifindex, change.up ? iff.up : 0, change.up === undefined ? 0 : iff.up);
+export function encodeLinkChange(
+  message: NetlinkMessageWriter,
+  ifindex: number,
+  change: NetworkLinkChange,
+): void {
+  encodeIfinfomsg(
+    message,
+    ifindex,
+    change.up ? interfaceFlags.up : 0,
+    change.up === undefined ? 0 : interfaceFlags.up,
+  );
   if (change.mtu !== undefined) message.attributeU32(ifla.mtu, change.mtu);
   if (change.name !== undefined) message.attributeString(ifla.name, change.name);
   if (change.alias !== undefined) message.attributeString(ifla.alias, change.alias);
   if (change.group !== undefined) message.attributeU32(ifla.group, change.group);
-  if (change.mac !== undefined) message.attributeBytes(ifla.address, macBytes(change.mac));
+  if (change.mac !== undefined) message.attributeBytes(ifla.address, macAddressToBytes(change.mac));
   if (change.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, change.netnsFd);
 }
 
@@ -94,24 +103,24 @@ export const addAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
-): Promise<void> => socket.request(alternativeNamesRequest('add', ifindex, names));
+): Promise<void> => socket.request(buildAlternativeNamesRequest('add', ifindex, names));
 
 /** Deletes alternative names of a link. @throws NetlinkError ENOENT if no link has one of the names */
 export const deleteAlternativeNames = (
   socket: NetlinkSocket,
   ifindex: number,
   names: readonly string[],
-): Promise<void> => socket.request(alternativeNamesRequest('delete', ifindex, names));
+): Promise<void> => socket.request(buildAlternativeNamesRequest('delete', ifindex, names));
 
 /** Builds a netlink request that adds or deletes alternative names. If refused, some names may have been changed. */
-export const alternativeNamesRequest = (
+export const buildAlternativeNamesRequest = (
   verb: 'add' | 'delete',
   ifindex: number,
   names: readonly string[],
 ): NetlinkRequest => ({
   operation: `${verb} altname ${names.join(', ')} of ifindex ${ifindex}`,
-  type: verb === 'add' ? rtm.newLinkProperty : rtm.delLinkProperty,
-  flags: verb === 'add' ? nlmFlag.create | nlmFlag.exclusive : 0,
+  type: verb === 'add' ? rtmTypes.newLinkProperty : rtmTypes.delLinkProperty,
+  flags: verb === 'add' ? nlmsgFlags.create | nlmsgFlags.exclusive : 0,
   encode: (message) => {
     encodeIfinfomsg(message, ifindex);
     const properties = message.openNest(ifla.propertyList);
@@ -124,7 +133,7 @@ export const alternativeNamesRequest = (
 export const deleteLink = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
   socket.request({
     operation: `delete link ifindex ${ifindex}`,
-    type: rtm.delLink,
+    type: rtmTypes.delLink,
     encode: (message) => encodeIfinfomsg(message, ifindex),
   });
 
@@ -138,13 +147,13 @@ let deletionGroup = 0x504c_0000;
 export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly number[]): Promise<void> {
   deletionGroup = deletionGroup === 0x504c_ffff ? 0x504c_0000 : deletionGroup + 1;
   const group = deletionGroup;
-  const errors = await socket.batch(ifindexes.map((ifindex) => linkChangeRequest(ifindex, { group })));
+  const errors = await socket.batch(ifindexes.map((ifindex) => buildLinkChangeRequest(ifindex, { group })));
   const failed = errors.find((error) => error && !isNetlinkError(error, 'ENODEV'));
   if (failed) throw failed;
   if (errors.every((error) => error !== null)) return;
   await socket.request({
     operation: `delete ${ifindexes.length} links`,
-    type: rtm.delLink,
+    type: rtmTypes.delLink,
     encode: (message) => {
       encodeIfinfomsg(message, 0);
       message.attributeU32(ifla.group, group);
@@ -155,9 +164,9 @@ export async function deleteLinks(socket: NetlinkSocket, ifindexes: readonly num
 /** Selects the attribute for a link's name: IFLA_IFNAME takes 15 bytes, an alternative name may have 127. */
 const nameAttribute = (name: string): number => (Buffer.byteLength(name) > 15 ? ifla.altname : ifla.name);
 
-const refText = (ref: LinkRef): string => ('ifindex' in ref ? `ifindex ${ref.ifindex}` : ref.name);
+const refText = (ref: NetworkLinkRef): string => ('ifindex' in ref ? `ifindex ${ref.ifindex}` : ref.name);
 
-const changeText = (change: LinkChange): string =>
+const changeText = (change: NetworkLinkChange): string =>
   [
     change.up === undefined ? [] : [change.up ? 'up' : 'down'],
     change.mtu === undefined ? [] : [`mtu ${change.mtu}`],

@@ -1,18 +1,18 @@
-import { nlmsghdr } from './kernel-structs.ts';
+import { nlmsghdr } from './netlink-structs.ts';
 
 /**
  * The netlink wire format, RFC 3549 and <linux/netlink.h>: messages of a 16-byte header, a fixed body and
  * attributes (u16 length, u16 type, value), all aligned to 4, in the byte order of the machine (little endian
  * on every machine we run on). Pure: bytes in, bytes out.
  */
-export const headerBytes = nlmsghdr.bytes;
+export const nlmsghdrSize = nlmsghdr.bytes;
 const nestedFlag = 0x8000;
 const typeMask = 0x3fff;
 const maxAttributeBytes = 0xffff;
 const align = (length: number): number => (length + 3) & ~3;
 
 /** Error for bytes that are not a valid netlink message: truncated, or with a length beyond their end. */
-export class MalformedMessage extends Error {
+export class MalformedNetlinkMessage extends Error {
   constructor(detail: string) {
     super(`malformed netlink message: ${detail}`);
     this.name = 'MalformedMessage';
@@ -20,7 +20,7 @@ export class MalformedMessage extends Error {
 }
 
 /** Writes consecutive netlink messages to a buffer, which grows on demand and is reused after `reset`. */
-export class MessageWriter {
+export class NetlinkMessageWriter {
   buffer: Buffer;
   length = 0;
   #message = 0;
@@ -34,7 +34,7 @@ export class MessageWriter {
   }
 
   begin(type: number, flags: number, sequence: number): void {
-    this.#message = this.#reserve(headerBytes);
+    this.#message = this.#reserve(nlmsghdrSize);
     this.buffer.writeUInt16LE(type, this.#message + nlmsghdr.nlmsg_type);
     this.buffer.writeUInt16LE(flags, this.#message + nlmsghdr.nlmsg_flags);
     this.buffer.writeUInt32LE(sequence, this.#message + nlmsghdr.nlmsg_seq);
@@ -142,7 +142,7 @@ export class MessageWriter {
 }
 
 /** Iterates over the netlink messages in a datagram. After `next()`, the fields describe the current message. */
-export class MessageReader {
+export class NetlinkMessageReader {
   readonly buffer: Buffer;
   type = 0;
   flags = 0;
@@ -158,36 +158,36 @@ export class MessageReader {
     this.#length = Math.min(length, buffer.length);
   }
 
-  /** Advances to the next message. @throws MalformedMessage if its header is truncated or its length invalid */
+  /** Advances to the next message. @throws MalformedNetlinkMessage if its header is truncated or its length invalid */
   next(): boolean {
     const at = this.#next;
     if (at >= this.#length) return false;
-    if (this.#length - at < headerBytes) throw new MalformedMessage(`header truncated at byte ${at}`);
+    if (this.#length - at < nlmsghdrSize) throw new MalformedNetlinkMessage(`header truncated at byte ${at}`);
     const length = this.buffer.readUInt32LE(at);
-    if (length < headerBytes || length > this.#length - at)
-      throw new MalformedMessage(`length ${length} at byte ${at} of ${this.#length}`);
+    if (length < nlmsghdrSize || length > this.#length - at)
+      throw new MalformedNetlinkMessage(`length ${length} at byte ${at} of ${this.#length}`);
     this.type = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_type);
     this.flags = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_flags);
     this.sequence = this.buffer.readUInt32LE(at + nlmsghdr.nlmsg_seq);
-    this.start = at + headerBytes;
+    this.start = at + nlmsghdrSize;
     this.end = at + length;
     this.#next = at + align(length);
     return true;
   }
 
-  /** Returns the attributes after a fixed body of `bytes`. @throws MalformedMessage if the body is shorter */
-  attributes(bytes: number): AttributeReader {
+  /** Returns the attributes after a fixed body of `bytes`. @throws MalformedNetlinkMessage if the body is shorter */
+  attributes(bytes: number): NetlinkAttributeReader {
     if (this.end - this.start < bytes)
-      throw new MalformedMessage(`body of ${this.end - this.start} bytes, not ${bytes}`);
-    return new AttributeReader(this.buffer, this.start + align(bytes), this.end);
+      throw new MalformedNetlinkMessage(`body of ${this.end - this.start} bytes, not ${bytes}`);
+    return new NetlinkAttributeReader(this.buffer, this.start + align(bytes), this.end);
   }
 }
 
 /**
  * Iterates over attributes: `while (attributes.next())`, then `type` and the readers of the value, which throw
- * MalformedMessage when the value is too short. Attributes may be longer than known, since kernels append fields.
+ * MalformedNetlinkMessage when the value is too short. Attributes may be longer than known, since kernels append fields.
  */
-export class AttributeReader {
+export class NetlinkAttributeReader {
   readonly buffer: Buffer;
   type = 0;
   /** Offset in `buffer` at which the value of the attribute starts; it ends before `end`. */
@@ -208,7 +208,7 @@ export class AttributeReader {
     if (this.#limit - at < 4) return false;
     const length = this.buffer.readUInt16LE(at);
     if (length < 4 || length > this.#limit - at)
-      throw new MalformedMessage(`attribute of length ${length}, ${this.#limit - at} bytes left`);
+      throw new MalformedNetlinkMessage(`attribute of length ${length}, ${this.#limit - at} bytes left`);
     this.type = this.buffer.readUInt16LE(at + 2) & typeMask;
     this.start = at + 4;
     this.end = at + length;
@@ -251,13 +251,15 @@ export class AttributeReader {
   }
 
   /** Returns the attributes that are nested in the attribute's value after a fixed body of `skip` bytes. */
-  nested(skip = 0): AttributeReader {
-    return new AttributeReader(this.buffer, this.#value(skip) + align(skip), this.end);
+  nested(skip = 0): NetlinkAttributeReader {
+    return new NetlinkAttributeReader(this.buffer, this.#value(skip) + align(skip), this.end);
   }
 
   #value(bytes: number): number {
     if (this.end - this.start < bytes)
-      throw new MalformedMessage(`attribute ${this.type} of ${this.end - this.start} bytes, not ${bytes}`);
+      throw new MalformedNetlinkMessage(
+        `attribute ${this.type} of ${this.end - this.start} bytes, not ${bytes}`,
+      );
     return this.start;
   }
 }

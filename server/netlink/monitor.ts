@@ -1,13 +1,13 @@
 import { close, errno, setsockopt } from '../ffi/libc.ts';
-import { type InterfaceAddress, parseAddress } from './address.ts';
-import { rtm } from './constants.ts';
-import { NetlinkError } from './error.ts';
-import { type NetworkLink, parseLink } from './link-message.ts';
-import { MalformedMessage, MessageReader } from './message.ts';
-import { listenAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
-import { onReadable } from './poll-readable.ts';
-import { parseRoute, type Route } from './route-message.ts';
-import { withNamespace } from './setns.ts';
+import { type InterfaceAddress, parseAddressMessage } from './address.ts';
+import { type NetworkLink, parseLinkMessage } from './link-message.ts';
+import { MalformedNetlinkMessage, NetlinkMessageReader } from './message.ts';
+import { rtmTypes } from './message-constants.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { listenToAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
+import { onDescriptorReadable } from './poll-readable.ts';
+import { type KernelRoute, parseRouteMessage } from './route-message.ts';
+import { runInNetworkNamespace } from './setns.ts';
 import { openNetlinkDescriptor } from './transport.ts';
 
 /** Multicast groups RTMGRP_* of netlink (<linux/rtnetlink.h>) for the events of IPv4 and IPv6. */
@@ -32,14 +32,14 @@ interface Change {
 export type NetworkEvent =
   | (Change & { type: 'link'; link: NetworkLink })
   | (Change & { type: 'address'; address: InterfaceAddress })
-  | (Change & { type: 'route'; route: Route })
+  | (Change & { type: 'route'; route: KernelRoute })
   | { type: 'resync'; reason: string };
 
-export interface NetworkWatch extends Disposable {
+export interface NetworkWatcher extends Disposable {
   close(): void;
 }
 
-export interface WatchOptions {
+export interface NetworkWatchOptions {
   /** Descriptor of the network namespace to watch; default the current one. */
   namespaceFd?: number;
   /**
@@ -54,7 +54,7 @@ export interface WatchOptions {
   queueBytes?: number;
 }
 
-export type WatchedObject = keyof typeof groups;
+export type WatchedObjectKind = keyof typeof groups;
 
 /**
  * Calls `listener` for every change of the watched objects in the current namespace, or in the one of
@@ -63,17 +63,17 @@ export type WatchedObject = keyof typeof groups;
  * device or the address alone. @throws NetlinkError
  */
 export function watchNetwork(
-  objects: readonly WatchedObject[],
+  objects: readonly WatchedObjectKind[],
   listener: (event: NetworkEvent) => void,
-  { namespaceFd, allNamespaces = false, queueBytes = 4 << 20 }: WatchOptions = {},
-): NetworkWatch {
+  { namespaceFd, allNamespaces = false, queueBytes = 4 << 20 }: NetworkWatchOptions = {},
+): NetworkWatcher {
   const mask = objects.reduce((all, object) => all | groups[object], 0);
   const open = () => openNetlinkDescriptor(mask, SOCK_NONBLOCK);
-  const fd = namespaceFd === undefined ? open() : withNamespace(namespaceFd, open);
+  const fd = namespaceFd === undefined ? open() : runInNetworkNamespace(namespaceFd, open);
   const queue = Buffer.alloc(4);
   queue.writeInt32LE(queueBytes);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue, 4);
-  if (allNamespaces) listenAllNamespaces(fd);
+  if (allNamespaces) listenToAllNamespaces(fd);
 
   const receiver = new NsidReceiver(fd, receiveBytes);
   let reading = true;
@@ -81,14 +81,14 @@ export function watchNetwork(
     for (let count = 0; count < burst && reading; count++) {
       const length = receiver.receive();
       const failed = length < 0 ? errno() : 0;
-      if (failed === 0) deliver(new MessageReader(receiver.buffer, length), receiver.nsid, listener);
+      if (failed === 0) deliver(new NetlinkMessageReader(receiver.buffer, length), receiver.nsid, listener);
       else if (failed === EAGAIN) return;
       else if (failed === ENOBUFS)
         listener({ type: 'resync', reason: 'the kernel dropped events (ENOBUFS)' });
       else if (failed !== EINTR) throw new NetlinkError('read link, address and route events', failed);
     }
   };
-  const unpoll = onReadable(fd, read);
+  const unpoll = onDescriptorReadable(fd, read);
   const stop = (): void => {
     if (!reading) return;
     reading = false;
@@ -99,7 +99,7 @@ export function watchNetwork(
 }
 
 function deliver(
-  messages: MessageReader,
+  messages: NetlinkMessageReader,
   nsid: number | null,
   listener: (event: NetworkEvent) => void,
 ): void {
@@ -109,7 +109,7 @@ function deliver(
       if (!messages.next()) return;
       event = parseNetworkEvent(messages, nsid);
     } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof MalformedNetlinkMessage)) throw error;
       listener({ type: 'resync', reason: error.message });
       return;
     }
@@ -117,22 +117,25 @@ function deliver(
   }
 }
 
-/** Parses a multicast message; null if it is about another kind of object. @throws MalformedMessage */
-export function parseNetworkEvent(message: MessageReader, nsid: number | null = null): NetworkEvent | null {
+/** Parses a multicast message; null if it is about another kind of object. @throws MalformedNetlinkMessage */
+export function parseNetworkEvent(
+  message: NetlinkMessageReader,
+  nsid: number | null = null,
+): NetworkEvent | null {
   const { type } = message;
   switch (type) {
-    case rtm.newLink:
-    case rtm.delLink:
-      return { type: 'link', deleted: type === rtm.delLink, nsid, link: parseLink(message) };
-    case rtm.newAddress:
-    case rtm.delAddress: {
-      const address = parseAddress(message);
-      return address && { type: 'address', deleted: type === rtm.delAddress, nsid, address };
+    case rtmTypes.newLink:
+    case rtmTypes.delLink:
+      return { type: 'link', deleted: type === rtmTypes.delLink, nsid, link: parseLinkMessage(message) };
+    case rtmTypes.newAddress:
+    case rtmTypes.delAddress: {
+      const address = parseAddressMessage(message);
+      return address && { type: 'address', deleted: type === rtmTypes.delAddress, nsid, address };
     }
-    case rtm.newRoute:
-    case rtm.delRoute: {
-      const route = parseRoute(message);
-      return route && { type: 'route', deleted: type === rtm.delRoute, nsid, route };
+    case rtmTypes.newRoute:
+    case rtmTypes.delRoute: {
+      const route = parseRouteMessage(message);
+      return route && { type: 'route', deleted: type === rtmTypes.delRoute, nsid, route };
     }
     default:
       return null;

@@ -1,6 +1,6 @@
-import { rtm } from './constants.ts';
-import { isNetlinkError } from './error.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
+import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { rtmTypes } from './message-constants.ts';
+import { isNetlinkError } from './netlink-error.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /** Namespace id attributes NETNSA_*, <linux/net_namespace.h>. */
@@ -12,11 +12,11 @@ const notAssigned = -1;
  * Returns the number that the socket's namespace has for another one, as in `nsid` of an event and `peerNamespaceId`
  * of a link; null when it has none, and so receives no events from there.
  */
-export const namespaceId = (socket: NetlinkSocket, netnsFd: number): Promise<number | null> =>
+export const getNamespaceId = (socket: NetlinkSocket, netnsFd: number): Promise<number | null> =>
   socket.get(
     {
       operation: 'get the id of a network namespace',
-      type: rtm.getNamespaceId,
+      type: rtmTypes.getNamespaceId,
       encode: (message) => encodeNamespaceFd(message, netnsFd),
     },
     parseNamespaceId,
@@ -27,7 +27,7 @@ export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number):
   try {
     await socket.request({
       operation: 'assign an id to a network namespace',
-      type: rtm.newNamespaceId,
+      type: rtmTypes.newNamespaceId,
       encode: (message) => {
         encodeNamespaceFd(message, netnsFd);
         message.attributeI32(netnsa.id, notAssigned);
@@ -36,18 +36,18 @@ export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number):
   } catch (error) {
     if (!isNetlinkError(error, 'EEXIST')) throw error;
   }
-  const id = await namespaceId(socket, netnsFd);
+  const id = await getNamespaceId(socket, netnsFd);
   if (id === null) throw new Error('the network namespace has no id right after one was assigned');
   return id;
 }
 
 /** Writes struct rtgenmsg (u8 family, padding) and the descriptor of a network namespace. */
-const encodeNamespaceFd = (message: MessageWriter, netnsFd: number): void => {
+const encodeNamespaceFd = (message: NetlinkMessageWriter, netnsFd: number): void => {
   message.u32(0).attributeU32(netnsa.fd, netnsFd);
 };
 
 /** Parses the namespace id in RTM_NEWNSID; null if there is none. @throws MalformedMessage */
-export function parseNamespaceId(message: MessageReader): number | null {
+export function parseNamespaceId(message: NetlinkMessageReader): number | null {
   const attributes = message.attributes(rtgenmsgBytes);
   let id: number = notAssigned;
   while (attributes.next()) if (attributes.type === netnsa.id) id = attributes.i32();

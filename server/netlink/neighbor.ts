@@ -1,17 +1,17 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { emptyWhenDeviceGone } from './error.ts';
 import {
-  addressBytes,
-  addressFamily,
-  type Family,
-  familyOfAddress,
-  familyOfNumber,
-  formatAddress,
-  formatMac,
-  macBytes,
+  addressFamilies,
+  decodeIpFamily,
+  detectIpFamily,
+  formatIpAddressBytes,
+  formatMacAddress,
+  type IpFamily,
+  ipAddressToBytes,
+  macAddressToBytes,
 } from './ip-address.ts';
-import { ndmsg } from './kernel-structs.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
+import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { emptyListIfDeviceGone } from './netlink-error.ts';
+import { ndmsg } from './netlink-structs.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** Neighbor attributes NDA_*, states NUD_* and flags NTF_*, <linux/neighbour.h>. */
@@ -34,8 +34,8 @@ const NTF_ROUTER = 0x80;
 export type NeighborState = keyof typeof states | 'none';
 
 /** An entry of the ARP or NDP table, which maps an IP address on a link to a MAC address. */
-export interface Neighbor {
-  family: Family;
+export interface KernelNeighbor {
+  family: IpFamily;
   ifindex: number;
   address: string;
   mac: string | null;
@@ -64,14 +64,14 @@ export interface NewNeighbor {
 
 /** Adds or updates a neighbor entry. @throws NetlinkError ENODEV if there is no such link */
 export const replaceNeighbor = (socket: NetlinkSocket, neighbor: NewNeighbor): Promise<void> =>
-  socket.request(neighborRequest(neighbor));
+  socket.request(buildNeighborRequest(neighbor));
 
 /** Builds a netlink request that adds or updates a neighbor entry. */
-export const neighborRequest = (neighbor: NewNeighbor): NetlinkRequest => ({
+export const buildNeighborRequest = (neighbor: NewNeighbor): NetlinkRequest => ({
   operation: `set neighbor ${newNeighborText(neighbor)} on ifindex ${neighbor.ifindex}`,
-  type: rtm.newNeighbor,
-  flags: nlmFlag.create | nlmFlag.replace,
-  encode: (message) => encodeNeighbor(message, neighbor),
+  type: rtmTypes.newNeighbor,
+  flags: nlmsgFlags.create | nlmsgFlags.replace,
+  encode: (message) => encodeNeighborMessage(message, neighbor),
 });
 
 /** Deletes a neighbor entry. @throws NetlinkError ENOENT if there is no such entry */
@@ -81,11 +81,11 @@ export const deleteNeighbor = (
 ): Promise<void> =>
   socket.request({
     operation: `delete neighbor ${newNeighborText(neighbor)} of ifindex ${neighbor.ifindex}`,
-    type: rtm.delNeighbor,
+    type: rtmTypes.delNeighbor,
     encode: (message) => {
       const flags = neighbor.proxy ? NTF_PROXY : 0;
-      writeNdmsg(message, addressFamily[familyOfAddress(neighbor.address)], neighbor.ifindex, 0, flags);
-      message.attributeBytes(nda.destination, addressBytes(neighbor.address));
+      writeNdmsg(message, addressFamilies[detectIpFamily(neighbor.address)], neighbor.ifindex, 0, flags);
+      message.attributeBytes(nda.destination, ipAddressToBytes(neighbor.address));
     },
   });
 
@@ -95,16 +95,16 @@ export const deleteNeighbor = (
  */
 export function listNeighbors(
   socket: NetlinkSocket,
-  filter: { ifindex?: number; family?: Family; proxy?: boolean } = {},
-): Promise<Neighbor[]> {
+  filter: { ifindex?: number; family?: IpFamily; proxy?: boolean } = {},
+): Promise<KernelNeighbor[]> {
   const found = socket.dump(
     {
       operation: filter.proxy ? 'dump proxy neighbors' : 'dump neighbors',
-      type: rtm.getNeighbor,
+      type: rtmTypes.getNeighbor,
       encode: (message) => {
         writeNdmsg(
           message,
-          addressFamily[filter.family ?? 'unspecified'],
+          addressFamilies[filter.family ?? 'unspecified'],
           0,
           0,
           filter.proxy ? NTF_PROXY : 0,
@@ -112,12 +112,12 @@ export function listNeighbors(
         if (filter.ifindex !== undefined) message.attributeU32(nda.ifindex, filter.ifindex);
       },
     },
-    parseNeighbor,
+    parseNeighborMessage,
   );
-  return filter.ifindex === undefined ? found : found.catch(emptyWhenDeviceGone<Neighbor>);
+  return filter.ifindex === undefined ? found : found.catch(emptyListIfDeviceGone<KernelNeighbor>);
 }
 
-export function encodeNeighbor(message: MessageWriter, neighbor: NewNeighbor): void {
+export function encodeNeighborMessage(message: NetlinkMessageWriter, neighbor: NewNeighbor): void {
   const { address, mac, state = 'permanent', proxy = false } = neighbor;
   if (proxy && mac !== undefined) throw new RangeError(`proxy neighbor ${address}: it has no MAC`);
   const flags =
@@ -125,15 +125,15 @@ export function encodeNeighbor(message: MessageWriter, neighbor: NewNeighbor): v
     (proxy ? NTF_PROXY : 0) |
     (neighbor.externallyLearned ? NTF_EXT_LEARNED : 0);
   const number = proxy || state === 'none' ? 0 : states[state];
-  writeNdmsg(message, addressFamily[familyOfAddress(address)], neighbor.ifindex, number, flags);
-  message.attributeBytes(nda.destination, addressBytes(address));
-  if (mac !== undefined) message.attributeBytes(nda.linkLayerAddress, macBytes(mac));
+  writeNdmsg(message, addressFamilies[detectIpFamily(address)], neighbor.ifindex, number, flags);
+  message.attributeBytes(nda.destination, ipAddressToBytes(address));
+  if (mac !== undefined) message.attributeBytes(nda.linkLayerAddress, macAddressToBytes(mac));
   if (neighbor.protocol !== undefined) message.attributeU8(nda.protocol, neighbor.protocol);
 }
 
 /** Writes struct ndmsg: u8 family, 3 bytes of padding, i32 ifindex, u16 state, u8 flags, u8 type. */
 const writeNdmsg = (
-  message: MessageWriter,
+  message: NetlinkMessageWriter,
   number: number,
   ifindex: number,
   state: number,
@@ -146,13 +146,13 @@ const newNeighborText = ({ address, mac, proxy }: Pick<NewNeighbor, 'address' | 
   `${proxy ? 'proxy ' : ''}${address}${mac === undefined ? '' : ` lladdr ${mac}`}`;
 
 /** Parses RTM_NEWNEIGH or RTM_DELNEIGH; null for families other than IPv4 and IPv6. @throws MalformedMessage */
-export function parseNeighbor(message: MessageReader): Neighbor | null {
+export function parseNeighborMessage(message: NetlinkMessageReader): KernelNeighbor | null {
   const attributes = message.attributes(ndmsg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer.readUInt8(start + ndmsg.ndm_family));
+  const kind = decodeIpFamily(buffer.readUInt8(start + ndmsg.ndm_family));
   if (kind === null) return null;
   const flags = buffer.readUInt8(start + ndmsg.ndm_flags);
-  const neighbor: Neighbor = {
+  const neighbor: KernelNeighbor = {
     family: kind,
     ifindex: buffer.readInt32LE(start + ndmsg.ndm_ifindex),
     address: '',
@@ -164,8 +164,8 @@ export function parseNeighbor(message: MessageReader): Neighbor | null {
     protocol: 0,
   };
   while (attributes.next()) {
-    if (attributes.type === nda.destination) neighbor.address = formatAddress(attributes.bytes());
-    else if (attributes.type === nda.linkLayerAddress) neighbor.mac = formatMac(attributes.bytes());
+    if (attributes.type === nda.destination) neighbor.address = formatIpAddressBytes(attributes.bytes());
+    else if (attributes.type === nda.linkLayerAddress) neighbor.mac = formatMacAddress(attributes.bytes());
     else if (attributes.type === nda.protocol) neighbor.protocol = attributes.u8();
   }
   return neighbor;

@@ -1,13 +1,13 @@
-import { nlmFlag, rtm } from './constants.ts';
 import {
   checkDevicePair,
-  deviceEndText,
-  encodeDeviceEnd,
+  encodeNewDeviceEnd,
+  formatDeviceEnd,
   type NewDeviceEnd,
   type NewDevicePeer,
 } from './device-pair.ts';
 import { encodeIfinfomsg, ifla, iflaInfo } from './link-attributes.ts';
-import type { AttributeReader, MessageWriter } from './message.ts';
+import type { NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** Attributes IFLA_NETKIT_*, <linux/if_link.h> of Linux 6.15. */
@@ -55,7 +55,7 @@ export interface NewNetkit {
 }
 
 /** Attributes in IFLA_INFO_DATA of a netkit link; null for those that an older kernel does not send, such as scrub. */
-export interface NetkitData {
+export interface NetkitLinkData {
   /** True if this end is the primary. */
   primary: boolean;
   mode: NetkitMode | null;
@@ -68,9 +68,9 @@ export interface NetkitData {
   tailroom: number | null;
 }
 
-export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
+export function encodeNewNetkit(message: NetlinkMessageWriter, netkit: NewNetkit): void {
   checkDevicePair(netkit);
-  encodeDeviceEnd(message, netkit.primary);
+  encodeNewDeviceEnd(message, netkit.primary);
   const info = message.openNest(ifla.linkInfo);
   message.attributeString(iflaInfo.kind, 'netkit');
   const data = message.openNest(iflaInfo.data);
@@ -84,14 +84,14 @@ export function encodeNetkit(message: MessageWriter, netkit: NewNetkit): void {
   if (netkit.headroom !== undefined) message.attributeU16(attribute.headroom, netkit.headroom);
   if (netkit.tailroom !== undefined) message.attributeU16(attribute.tailroom, netkit.tailroom);
   const peer = message.openNest(attribute.peerInfo);
-  encodeDeviceEnd(message, netkit.peer);
+  encodeNewDeviceEnd(message, netkit.peer);
   message.closeNest(peer);
   message.closeNest(data);
   message.closeNest(info);
 }
 
-export function parseNetkitData(data: AttributeReader): NetkitData {
-  const netkit: NetkitData = {
+export function parseNetkitLinkData(data: NetlinkAttributeReader): NetkitLinkData {
+  const netkit: NetkitLinkData = {
     primary: false,
     mode: null,
     policy: null,
@@ -115,11 +115,11 @@ export function parseNetkitData(data: AttributeReader): NetkitData {
 }
 
 /** Builds a netlink request that creates a netkit pair. */
-export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
-  operation: `add netkit ${deviceEndText(netkit.primary)} with peer ${deviceEndText(netkit.peer)}`,
-  type: rtm.newLink,
-  flags: nlmFlag.create | nlmFlag.exclusive,
-  encode: (message) => encodeNetkit(message, netkit),
+export const buildAddNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
+  operation: `add netkit ${formatDeviceEnd(netkit.primary)} with peer ${formatDeviceEnd(netkit.peer)}`,
+  type: rtmTypes.newLink,
+  flags: nlmsgFlags.create | nlmsgFlags.exclusive,
+  encode: (message) => encodeNewNetkit(message, netkit),
 });
 
 /**
@@ -129,7 +129,7 @@ export const addNetkitRequest = (netkit: NewNetkit): NetlinkRequest => ({
  * error has a hint)
  */
 export const addNetkit = (socket: NetlinkSocket, netkit: NewNetkit): Promise<void> =>
-  socket.request(addNetkitRequest(netkit));
+  socket.request(buildAddNetkitRequest(netkit));
 
 /**
  * Changes the policy of one end or both of a running pair in one step. The kernel takes it through the primary only.
@@ -139,12 +139,15 @@ export const setNetkitPolicies = (
   socket: NetlinkSocket,
   primaryIfindex: number,
   policy: NetkitPolicies,
-): Promise<void> => socket.request(netkitPoliciesRequest(primaryIfindex, policy));
+): Promise<void> => socket.request(buildNetkitPoliciesRequest(primaryIfindex, policy));
 
 /** Builds a netlink request that changes the policies of a netkit pair. */
-export const netkitPoliciesRequest = (primaryIfindex: number, policy: NetkitPolicies): NetlinkRequest => ({
+export const buildNetkitPoliciesRequest = (
+  primaryIfindex: number,
+  policy: NetkitPolicies,
+): NetlinkRequest => ({
   operation: `set policy ${policyText(policy)} on netkit ifindex ${primaryIfindex}`,
-  type: rtm.newLink,
+  type: rtmTypes.newLink,
   encode: (message) => {
     encodeIfinfomsg(message, primaryIfindex);
     const info = message.openNest(ifla.linkInfo);
@@ -156,7 +159,7 @@ export const netkitPoliciesRequest = (primaryIfindex: number, policy: NetkitPoli
   },
 });
 
-const encodePolicies = (message: MessageWriter, { primary, peer }: NetkitPolicies): void => {
+const encodePolicies = (message: NetlinkMessageWriter, { primary, peer }: NetkitPolicies): void => {
   if (primary !== undefined) message.attributeU32(attribute.policy, policies[primary]);
   if (peer !== undefined) message.attributeU32(attribute.peerPolicy, policies[peer]);
 };

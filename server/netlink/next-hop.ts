@@ -1,9 +1,15 @@
-import { addressBytes, addressFamily, type Family, familyOfAddress, formatAddress } from './ip-address.ts';
-import { rtnexthop, rtvia } from './kernel-structs.ts';
-import { AttributeReader, MalformedMessage, MessageWriter } from './message.ts';
+import {
+  addressFamilies,
+  detectIpFamily,
+  formatIpAddressBytes,
+  type IpFamily,
+  ipAddressToBytes,
+} from './ip-address.ts';
+import { MalformedNetlinkMessage, NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts';
+import { rtnexthop, rtvia } from './netlink-structs.ts';
 
 /** Route attributes RTA_* of a next hop, <linux/rtnetlink.h>. */
-export const nextHopAttribute = { device: 4, gateway: 5, multipath: 9, via: 18 } as const;
+export const nextHopAttributes = { device: 4, gateway: 5, multipath: 9, via: 18 } as const;
 /** Next hop flags RTNH_F_*, <linux/rtnetlink.h>. */
 const RTNH_F_DEAD = 0x1;
 const RTNH_F_ONLINK = 0x4;
@@ -30,24 +36,32 @@ export interface NewNextHop {
   weight?: number;
 }
 
-export const nextHopFlags = (hop: NewNextHop): number => (hop.onlink ? RTNH_F_ONLINK : 0);
+export const encodeNextHopFlags = (hop: NewNextHop): number => (hop.onlink ? RTNH_F_ONLINK : 0);
 
 /** Writes RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for a gateway of the other address family. */
-export function encodeGateway(message: MessageWriter, gateway: string | undefined, kind: Family): void {
+export function encodeGateway(
+  message: NetlinkMessageWriter,
+  gateway: string | undefined,
+  kind: IpFamily,
+): void {
   if (gateway === undefined) return;
-  const bytes = addressBytes(gateway);
-  const theirs = familyOfAddress(gateway);
-  if (theirs === kind) message.attributeBytes(nextHopAttribute.gateway, bytes);
+  const bytes = ipAddressToBytes(gateway);
+  const theirs = detectIpFamily(gateway);
+  if (theirs === kind) message.attributeBytes(nextHopAttributes.gateway, bytes);
   else
     message.attributeBytes(
-      nextHopAttribute.via,
-      Buffer.concat([Uint8Array.of(addressFamily[theirs], 0), bytes]),
+      nextHopAttributes.via,
+      Buffer.concat([Uint8Array.of(addressFamilies[theirs], 0), bytes]),
     );
 }
 
 /** Writes RTA_MULTIPATH: struct rtnexthop (u16 length, u8 flags, u8 weight - 1, i32 ifindex) and attributes per hop. */
-export function encodeMultipath(message: MessageWriter, hops: readonly NewNextHop[], kind: Family): void {
-  const parts = new MessageWriter(256);
+export function encodeMultipathNextHops(
+  message: NetlinkMessageWriter,
+  hops: readonly NewNextHop[],
+  kind: IpFamily,
+): void {
+  const parts = new NetlinkMessageWriter(256);
   for (const hop of hops) {
     const { weight = 1 } = hop;
     if (!Number.isInteger(weight) || weight < 1 || weight > maxWeight)
@@ -55,17 +69,17 @@ export function encodeMultipath(message: MessageWriter, hops: readonly NewNextHo
     const start = parts.length;
     parts
       .u16(0)
-      .u8(nextHopFlags(hop))
+      .u8(encodeNextHopFlags(hop))
       .u8(weight - 1)
       .i32(hop.ifindex ?? 0);
     encodeGateway(parts, hop.gateway, kind);
     parts.buffer.writeUInt16LE(parts.length - start, start + rtnexthop.rtnh_len);
   }
-  message.attributeBytes(nextHopAttribute.multipath, parts.buffer.subarray(0, parts.length));
+  message.attributeBytes(nextHopAttributes.multipath, parts.buffer.subarray(0, parts.length));
 }
 
 /** Creates a next hop with the given RTNH_F_* flags; `parseNextHopAttribute` fills in the other fields. */
-export const emptyNextHop = (flags: number, weight: number): NextHop => ({
+export const createNextHop = (flags: number, weight: number): NextHop => ({
   gateway: null,
   ifindex: null,
   onlink: (flags & RTNH_F_ONLINK) !== 0,
@@ -74,24 +88,25 @@ export const emptyNextHop = (flags: number, weight: number): NextHop => ({
   weight,
 });
 
-export function parseNextHopAttribute(hop: NextHop, attribute: AttributeReader): void {
-  if (attribute.type === nextHopAttribute.device) hop.ifindex = attribute.u32();
-  else if (attribute.type === nextHopAttribute.gateway) hop.gateway = formatAddress(attribute.bytes());
-  else if (attribute.type === nextHopAttribute.via)
-    hop.gateway = formatAddress(attribute.bytes().subarray(rtvia.rtvia_addr));
+export function parseNextHopAttribute(hop: NextHop, attribute: NetlinkAttributeReader): void {
+  if (attribute.type === nextHopAttributes.device) hop.ifindex = attribute.u32();
+  else if (attribute.type === nextHopAttributes.gateway)
+    hop.gateway = formatIpAddressBytes(attribute.bytes());
+  else if (attribute.type === nextHopAttributes.via)
+    hop.gateway = formatIpAddressBytes(attribute.bytes().subarray(rtvia.rtvia_addr));
 }
 
-/** Parses RTA_MULTIPATH. @throws MalformedMessage */
-export function parseMultipath(bytes: Buffer): NextHop[] {
+/** Parses RTA_MULTIPATH. @throws MalformedNetlinkMessage */
+export function parseMultipathNextHops(bytes: Buffer): NextHop[] {
   const hops: NextHop[] = [];
   for (let at = 0; bytes.length - at >= rtnexthop.bytes; ) {
     const length = bytes.readUInt16LE(at + rtnexthop.rtnh_len);
     if (length < rtnexthop.bytes || length > bytes.length - at)
-      throw new MalformedMessage(`next hop of length ${length}, ${bytes.length - at} bytes left`);
+      throw new MalformedNetlinkMessage(`next hop of length ${length}, ${bytes.length - at} bytes left`);
     const flags = bytes.readUInt8(at + rtnexthop.rtnh_flags);
-    const hop = emptyNextHop(flags, bytes.readUInt8(at + rtnexthop.rtnh_hops) + 1);
+    const hop = createNextHop(flags, bytes.readUInt8(at + rtnexthop.rtnh_hops) + 1);
     hop.ifindex = bytes.readInt32LE(at + rtnexthop.rtnh_ifindex);
-    const attributes = new AttributeReader(bytes, at + rtnexthop.bytes, at + length);
+    const attributes = new NetlinkAttributeReader(bytes, at + rtnexthop.bytes, at + length);
     while (attributes.next()) parseNextHopAttribute(hop, attributes);
     hops.push(hop);
     at += (length + 3) & ~3;

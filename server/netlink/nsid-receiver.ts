@@ -1,6 +1,6 @@
 import { addressOf, errno, recvmsg, setsockopt } from '../ffi/libc.ts';
-import { NetlinkError } from './error.ts';
-import { cmsghdr, user_msghdr } from './kernel-structs.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { cmsghdr, user_msghdr } from './netlink-structs.ts';
 
 /** Socket options and flags, <linux/netlink.h> and <sys/socket.h>. */
 const SOL_NETLINK = 270;
@@ -8,7 +8,7 @@ const NETLINK_LISTEN_ALL_NSID = 8;
 const MSG_TRUNC = 0x20;
 
 /** Lets a multicast netlink socket also receive events of all namespaces that have an id in its own namespace. */
-export function listenAllNamespaces(fd: number): void {
+export function listenToAllNamespaces(fd: number): void {
   const on = Buffer.alloc(4);
   on.writeInt32LE(1);
   if (setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, on, 4) < 0)
@@ -41,14 +41,14 @@ export class NsidReceiver {
     const length = recvmsg(this.#fd, this.#message, MSG_TRUNC);
     if (length >= 0) {
       const used = Number(this.#message.readBigUInt64LE(user_msghdr.msg_controllen));
-      this.nsid = nsidOfControlMessage(this.#control.subarray(0, used));
+      this.nsid = parseControlMessageNsid(this.#control.subarray(0, used));
     }
     return length;
   }
 }
 
 /** Finds the namespace id in a sequence of struct cmsghdr and data, aligned to 8; null if there is none. */
-export function nsidOfControlMessage(control: Buffer): number | null {
+export function parseControlMessageNsid(control: Buffer): number | null {
   for (let at = 0; control.length - at >= cmsghdr.bytes; ) {
     const length = Number(control.readBigUInt64LE(at + cmsghdr.cmsg_len));
     if (length < cmsghdr.bytes || length > control.length - at) return null;

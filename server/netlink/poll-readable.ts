@@ -4,7 +4,7 @@ import { type PollHandle, poll } from '../ffi/libc.ts';
  * Calls `read` whenever `fd` is readable. Polling is level-triggered: data that a call leaves unread causes another.
  * @returns a function that stops polling; the caller closes the descriptor after it
  */
-export function onReadable(fd: number, read: () => void): () => void {
+export function onDescriptorReadable(fd: number, read: () => void): () => void {
   let handle: PollHandle | null = null;
   let scheduled = false;
   let stopped = false;

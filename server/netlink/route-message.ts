@@ -1,27 +1,27 @@
 import {
-  addressBytes,
-  addressFamily,
-  type Family,
-  familyOfAddress,
-  familyOfNumber,
-  formatAddress,
-  parsePrefix,
+  addressFamilies,
+  decodeIpFamily,
+  detectIpFamily,
+  formatIpAddressBytes,
+  type IpFamily,
+  ipAddressToBytes,
+  parseIpPrefix,
 } from './ip-address.ts';
-import { rtmsg } from './kernel-structs.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
+import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { rtmsg } from './netlink-structs.ts';
 import {
-  emptyNextHop,
+  createNextHop,
   encodeGateway,
-  encodeMultipath,
+  encodeMultipathNextHops,
+  encodeNextHopFlags,
   type NewNextHop,
   type NextHop,
-  nextHopAttribute,
-  nextHopFlags,
-  parseMultipath,
+  nextHopAttributes,
+  parseMultipathNextHops,
   parseNextHopAttribute,
 } from './next-hop.ts';
 import {
-  emptyRouteMetrics,
+  createEmptyRouteMetrics,
   encodeRouteMetrics,
   parseRouteMetrics,
   type RouteMetrics,
@@ -30,7 +30,7 @@ import {
 import { type RouteScope, routeScopeName, routeScopeNumber } from './route-scope.ts';
 
 /** Route attributes RTA_*, <linux/rtnetlink.h>. */
-export const routeAttribute = {
+export const routeAttributes = {
   destination: 1,
   priority: 6,
   preferredSource: 7,
@@ -56,13 +56,13 @@ const types = [
 const preferences = { medium: 0, high: 1, low: 3 } as const;
 
 /** Origins of a route, RTPROT_*, <linux/rtnetlink.h>. */
-export const routeProtocol = { kernel: 2, boot: 3, static: 4 } as const;
-export const routeTable = { main: 254, local: 255 } as const;
+export const routeProtocols = { kernel: 2, boot: 3, static: 4 } as const;
+export const routeTables = { main: 254, local: 255 } as const;
 export type RouteType = (typeof types)[number];
 export type RoutePreference = keyof typeof preferences;
 
-export interface Route {
-  family: Family;
+export interface KernelRoute {
+  family: IpFamily;
   type: RouteType;
   /** Destination as `ip` prints it: `default`, `10.42.0.33` or `10.42.0.0/24`. */
   destination: string;
@@ -94,7 +94,7 @@ export interface NewRoute extends Omit<NewNextHop, 'weight'> {
   /** Destination of the new route: `default`, an address or a prefix. */
   destination: string;
   /** Address family; required for a `default` route without a gateway. */
-  family?: Family;
+  family?: IpFamily;
   /** Route type, default unicast. Types blackhole, unreachable, prohibit and throw take neither device nor gateway. */
   type?: RouteType;
   /** Next hops of a multipath route; excludes `ifindex` and `gateway`. */
@@ -118,49 +118,49 @@ export interface NewRoute extends Omit<NewNextHop, 'weight'> {
  * Writes a route. With `deleting`, properties left out match any value instead of having their defaults.
  * @throws RangeError for text that is no address, or a device and gateway beside next hops
  */
-export function encodeRoute(message: MessageWriter, route: NewRoute, deleting = false): void {
+export function encodeRouteMessage(message: NetlinkMessageWriter, route: NewRoute, deleting = false): void {
   const { gateway, nextHops = [], typeOfService = 0, type } = route;
   if (nextHops.length > 0 && (gateway !== undefined || route.ifindex !== undefined))
     throw new RangeError(`route ${route.destination}: a device and gateway, or next hops, not both`);
-  const prefix = route.destination === 'default' ? null : parsePrefix(route.destination);
+  const prefix = route.destination === 'default' ? null : parseIpPrefix(route.destination);
   const via = gateway ?? nextHops.find((hop) => hop.gateway !== undefined)?.gateway;
   const kind = prefix
-    ? familyOfAddress(prefix.address)
-    : (route.family ?? (via ? familyOfAddress(via) : 'ipv4'));
+    ? detectIpFamily(prefix.address)
+    : (route.family ?? (via ? detectIpFamily(via) : 'ipv4'));
   const table = route.table ?? defaultTable(type);
   // struct rtmsg: u8 family, destination bits, source bits, tos, table, protocol, scope, type; u32 flags
   message
-    .u8(addressFamily[kind])
+    .u8(addressFamilies[kind])
     .u8(prefix?.length ?? 0)
     .u8(0)
     .u8(typeOfService)
     .u8(table < 256 ? table : 0)
-    .u8(route.protocol ?? (deleting ? 0 : routeProtocol.boot))
+    .u8(route.protocol ?? (deleting ? 0 : routeProtocols.boot))
     .u8(routeScopeNumber(route.scope ?? defaultScope(route, kind, deleting)))
     .u8(types.indexOf(type ?? (deleting ? 'unspec' : 'unicast')))
-    .u32(nextHopFlags(route));
-  if (prefix) message.attributeBytes(routeAttribute.destination, addressBytes(prefix.address));
+    .u32(encodeNextHopFlags(route));
+  if (prefix) message.attributeBytes(routeAttributes.destination, ipAddressToBytes(prefix.address));
   encodeGateway(message, gateway, kind);
-  if (route.ifindex !== undefined) message.attributeU32(nextHopAttribute.device, route.ifindex);
-  if (nextHops.length > 0) encodeMultipath(message, nextHops, kind);
-  message.attributeU32(routeAttribute.table, table);
+  if (route.ifindex !== undefined) message.attributeU32(nextHopAttributes.device, route.ifindex);
+  if (nextHops.length > 0) encodeMultipathNextHops(message, nextHops, kind);
+  message.attributeU32(routeAttributes.table, table);
   if (route.preferredSource !== undefined)
-    message.attributeBytes(routeAttribute.preferredSource, addressBytes(route.preferredSource));
-  if (route.metric !== undefined) message.attributeU32(routeAttribute.priority, route.metric);
+    message.attributeBytes(routeAttributes.preferredSource, ipAddressToBytes(route.preferredSource));
+  if (route.metric !== undefined) message.attributeU32(routeAttributes.priority, route.metric);
   const { mtu, metrics = {} } = route;
   encodeRouteMetrics(
     message,
     mtu === undefined ? metrics : { ...metrics, values: { ...metrics.values, mtu } },
   );
   if (route.preference !== undefined)
-    message.attributeU8(routeAttribute.preference, preferences[route.preference]);
+    message.attributeU8(routeAttributes.preference, preferences[route.preference]);
 }
 
 const defaultTable = (type: RouteType = 'unicast'): number =>
-  type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTable.local : routeTable.main;
+  type === 'local' || type === 'broadcast' || type === 'anycast' ? routeTables.local : routeTables.main;
 
 /** Returns the scope that iproute2 would use for a route without one. */
-function defaultScope(route: NewRoute, kind: Family, deleting: boolean): RouteScope {
+function defaultScope(route: NewRoute, kind: IpFamily, deleting: boolean): RouteScope {
   const { type = 'unicast' } = route;
   if (deleting && type === 'unicast') return 'nowhere';
   if (kind === 'ipv6') return 'global';
@@ -170,15 +170,15 @@ function defaultScope(route: NewRoute, kind: Family, deleting: boolean): RouteSc
 }
 
 /** Parses RTM_NEWROUTE or RTM_DELROUTE; null for cached entries and other families. @throws MalformedMessage */
-export function parseRoute(message: MessageReader): Route | null {
+export function parseRouteMessage(message: NetlinkMessageReader): KernelRoute | null {
   const attributes = message.attributes(rtmsg.bytes);
   const { buffer, start } = message;
   const u8 = (offset: number): number => buffer.readUInt8(start + offset);
-  const kind = familyOfNumber(u8(rtmsg.rtm_family));
+  const kind = decodeIpFamily(u8(rtmsg.rtm_family));
   const flags = buffer.readUInt32LE(start + rtmsg.rtm_flags);
   if (kind === null || flags & RTM_F_CLONED) return null;
   const bits = u8(rtmsg.rtm_dst_len);
-  const route: Route = {
+  const route: KernelRoute = {
     family: kind,
     type: types[u8(rtmsg.rtm_type)] ?? 'unspec',
     destination: 'default',
@@ -189,40 +189,40 @@ export function parseRoute(message: MessageReader): Route | null {
     preferredSource: null,
     metric: null,
     mtu: null,
-    metrics: emptyRouteMetrics(),
+    metrics: createEmptyRouteMetrics(),
     preference: null,
     gateway: null,
     ifindex: null,
     nextHops: [],
     nextHopId: null,
   };
-  const hop = emptyNextHop(flags, 1);
+  const hop = createNextHop(flags, 1);
   while (attributes.next()) {
     switch (attributes.type) {
-      case routeAttribute.destination:
-        route.destination = formatPrefix(formatAddress(attributes.bytes()), bits, kind);
+      case routeAttributes.destination:
+        route.destination = formatPrefix(formatIpAddressBytes(attributes.bytes()), bits, kind);
         break;
-      case routeAttribute.table:
+      case routeAttributes.table:
         route.table = attributes.u32();
         break;
-      case routeAttribute.preferredSource:
-        route.preferredSource = formatAddress(attributes.bytes());
+      case routeAttributes.preferredSource:
+        route.preferredSource = formatIpAddressBytes(attributes.bytes());
         break;
-      case routeAttribute.priority:
+      case routeAttributes.priority:
         route.metric = attributes.u32();
         break;
       case routeMetricsAttribute:
         route.metrics = parseRouteMetrics(attributes);
         route.mtu = route.metrics.values.mtu ?? null;
         break;
-      case routeAttribute.preference:
+      case routeAttributes.preference:
         route.preference = preferenceName(attributes.u8());
         break;
-      case routeAttribute.nextHopId:
+      case routeAttributes.nextHopId:
         route.nextHopId = attributes.u32();
         break;
-      case nextHopAttribute.multipath:
-        route.nextHops = parseMultipath(attributes.bytes());
+      case nextHopAttributes.multipath:
+        route.nextHops = parseMultipathNextHops(attributes.bytes());
         break;
       default:
         parseNextHopAttribute(hop, attributes);
@@ -240,5 +240,5 @@ export function parseRoute(message: MessageReader): Route | null {
 const preferenceName = (value: number): RoutePreference | null =>
   (Object.keys(preferences) as RoutePreference[]).find((name) => preferences[name] === value) ?? null;
 
-const formatPrefix = (address: string, bits: number, kind: Family): string =>
+const formatPrefix = (address: string, bits: number, kind: IpFamily): string =>
   bits === (kind === 'ipv4' ? 32 : 128) ? address : `${address}/${bits}`;

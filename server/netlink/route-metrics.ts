@@ -1,4 +1,4 @@
-import type { AttributeReader, MessageWriter } from './message.ts';
+import type { NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts';
 
 /** Route metrics RTAX_* (<linux/rtnetlink.h>), by the names that `ip route` uses. */
 const numbers = {
@@ -38,10 +38,14 @@ export interface RouteMetrics {
   congestionControl: string | null;
 }
 
-export const emptyRouteMetrics = (): RouteMetrics => ({ values: {}, locked: [], congestionControl: null });
+export const createEmptyRouteMetrics = (): RouteMetrics => ({
+  values: {},
+  locked: [],
+  congestionControl: null,
+});
 
 /** Writes RTA_METRICS, or nothing if there are no metrics. */
-export function encodeRouteMetrics(message: MessageWriter, metrics: Partial<RouteMetrics>): void {
+export function encodeRouteMetrics(message: NetlinkMessageWriter, metrics: Partial<RouteMetrics>): void {
   const { values = {}, locked = [], congestionControl = null } = metrics;
   const lock = locked.reduce((mask, name) => mask | (1 << numbers[name]), 0);
   if (Object.keys(values).length === 0 && lock === 0 && congestionControl === null) return;
@@ -54,8 +58,8 @@ export function encodeRouteMetrics(message: MessageWriter, metrics: Partial<Rout
 }
 
 /** Parses RTA_METRICS. @throws MalformedMessage */
-export function parseRouteMetrics(attribute: AttributeReader): RouteMetrics {
-  const metrics = emptyRouteMetrics();
+export function parseRouteMetrics(attribute: NetlinkAttributeReader): RouteMetrics {
+  const metrics = createEmptyRouteMetrics();
   const nested = attribute.nested();
   while (nested.next()) {
     const name = names.get(nested.type);

@@ -1,15 +1,15 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { isNetlinkError } from './error.ts';
-import { addressFamily, type Family } from './ip-address.ts';
-import { type NewNextHop, type NextHop, nextHopAttribute } from './next-hop.ts';
+import { addressFamilies, type IpFamily } from './ip-address.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { isNetlinkError } from './netlink-error.ts';
+import { type NewNextHop, type NextHop, nextHopAttributes } from './next-hop.ts';
 import {
-  encodeRoute,
+  encodeRouteMessage,
+  type KernelRoute,
   type NewRoute,
-  parseRoute,
-  type Route,
+  parseRouteMessage,
   type RouteType,
-  routeAttribute,
-  routeTable,
+  routeAttributes,
+  routeTables,
 } from './route-message.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
@@ -17,7 +17,7 @@ import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
  * Converts a route that was read into one to be added, on the same device or on `ifindex`. A multipath route keeps the
  * devices of its next hops.
  */
-export function toNewRoute(route: Route, ifindex?: number): NewRoute {
+export function toNewRoute(route: KernelRoute, ifindex?: number): NewRoute {
   const [first = null, ...others] = route.nextHops;
   // IPv6 reports routes that discard packets on loopback, where it puts them by itself.
   const withoutHop = first === null || discards(route.type);
@@ -57,53 +57,53 @@ type RouteVerb = 'add' | 'replace' | 'append' | 'delete';
  * Builds a netlink request that adds, replaces or deletes a route. Sending it throws RangeError if the route is
  * invalid.
  */
-export const routeRequest = (verb: RouteVerb, route: NewRoute): NetlinkRequest => ({
+export const buildRouteRequest = (verb: RouteVerb, route: NewRoute): NetlinkRequest => ({
   operation: `${verb} route ${newRouteText(route)}`,
-  type: verb === 'delete' ? rtm.delRoute : rtm.newRoute,
+  type: verb === 'delete' ? rtmTypes.delRoute : rtmTypes.newRoute,
   flags: verbFlags[verb],
-  encode: (message) => encodeRoute(message, route, verb === 'delete'),
+  encode: (message) => encodeRouteMessage(message, route, verb === 'delete'),
 });
 
 const verbFlags: Record<RouteVerb, number> = {
-  add: nlmFlag.create | nlmFlag.exclusive,
-  replace: nlmFlag.create | nlmFlag.replace,
-  append: nlmFlag.create | nlmFlag.append,
+  add: nlmsgFlags.create | nlmsgFlags.exclusive,
+  replace: nlmsgFlags.create | nlmsgFlags.replace,
+  append: nlmsgFlags.create | nlmsgFlags.append,
   delete: 0,
 };
 
 /** Adds a route, or atomically replaces the one with the same destination and metric, so that no packet is lost. */
 export const replaceRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request(routeRequest('replace', route));
+  socket.request(buildRouteRequest('replace', route));
 
 /** Adds a route. @throws NetlinkError EEXIST if there is one with the same destination and metric */
 export const addRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request(routeRequest('add', route));
+  socket.request(buildRouteRequest('add', route));
 
 /** Deletes the first route that has all given properties. @throws NetlinkError ESRCH if there is no such route */
 export const deleteRoute = (socket: NetlinkSocket, route: NewRoute): Promise<void> =>
-  socket.request(routeRequest('delete', route));
+  socket.request(buildRouteRequest('delete', route));
 
 /** Lists the routes of one table (default main, `all` for every table) and of one or both address families. */
 export async function listRoutes(
   socket: NetlinkSocket,
-  filter: { family?: Family; table?: number | 'all'; ifindex?: number } = {},
-): Promise<Route[]> {
+  filter: { family?: IpFamily; table?: number | 'all'; ifindex?: number } = {},
+): Promise<KernelRoute[]> {
   const families = filter.family ? [filter.family] : (['ipv4', 'ipv6'] as const);
-  const table = filter.table ?? routeTable.main;
-  const found: Route[] = [];
+  const table = filter.table ?? routeTables.main;
+  const found: KernelRoute[] = [];
   for (const kind of families) {
     try {
       const part = await socket.dump(
         {
           operation: `dump ${kind} routes`,
-          type: rtm.getRoute,
+          type: rtmTypes.getRoute,
           encode: (message) => {
-            message.u8(addressFamily[kind]).u8(0).u16(0).u32(0).u32(0);
-            if (table !== 'all') message.attributeU32(routeAttribute.table, table);
-            if (filter.ifindex !== undefined) message.attributeU32(nextHopAttribute.device, filter.ifindex);
+            message.u8(addressFamilies[kind]).u8(0).u16(0).u32(0).u32(0);
+            if (table !== 'all') message.attributeU32(routeAttributes.table, table);
+            if (filter.ifindex !== undefined) message.attributeU32(nextHopAttributes.device, filter.ifindex);
           },
         },
-        parseRoute,
+        parseRouteMessage,
       );
       found.push(...part);
     } catch (error) {

@@ -8,7 +8,7 @@ const CLONE_NEWNET = 0x4000_0000;
  * because the event loop's other callbacks run on the same thread: `act` must not await and not start threads. A
  * process that cannot return would act on the wrong namespace from then on, so it aborts.
  */
-export function withNamespace<T>(fd: number, act: () => T): T {
+export function runInNetworkNamespace<T>(fd: number, act: () => T): T {
   // thread-self: in a worker, /proc/self is the main thread.
   const home = openSync('/proc/thread-self/ns/net', 'r');
   try {

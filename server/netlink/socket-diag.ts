@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { isNetlinkError } from './error.ts';
-import { addressFamily, type Family, familyOfNumber, formatAddress } from './ip-address.ts';
+import { addressFamilies, decodeIpFamily, formatIpAddressBytes, type IpFamily } from './ip-address.ts';
+import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { isNetlinkError } from './netlink-error.ts';
 import {
   inet_diag_bc_op,
   inet_diag_msg,
   inet_diag_req_v2,
   packet_diag_info,
   packet_diag_msg,
-} from './kernel-structs.ts';
-import type { MessageReader, MessageWriter } from './message.ts';
-import { withNamespace } from './setns.ts';
+} from './netlink-structs.ts';
+import { runInNetworkNamespace } from './setns.ts';
 import { NetlinkSocket } from './socket.ts';
 
 /** Constants of <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h> and <linux/in.h>. */
@@ -37,7 +37,7 @@ export type SocketProtocol = keyof typeof protocols | 'packet';
 export interface BoundSocket {
   protocol: SocketProtocol;
   /** Address family of the socket; null for packet sockets. */
-  family: Family | null;
+  family: IpFamily | null;
   /**
    * Local address and port, such as `[fd00::33]:80`; null for packet sockets. A raw socket's port is its IP protocol.
    */
@@ -94,7 +94,7 @@ async function boundTo(
               ? encodePacketDiag(message)
               : encodeInetDiag(message, kind, protocols[protocol], ifindex),
         },
-        (message) => parseSocket(message, protocol),
+        (message) => parseSocketMessage(message, protocol),
       ),
     );
   return found.flat().filter((each) => each.ifindex === ifindex);
@@ -105,9 +105,14 @@ async function boundTo(
  * bytes) and a byte code that matches sockets bound to the interface: struct inet_diag_bc_op (u8 code, u8 yes, u16 no),
  * u32 ifindex.
  */
-function encodeInetDiag(message: MessageWriter, kind: Family, protocol: number, ifindex: number): void {
+function encodeInetDiag(
+  message: NetlinkMessageWriter,
+  kind: IpFamily,
+  protocol: number,
+  ifindex: number,
+): void {
   message
-    .u8(addressFamily[kind])
+    .u8(addressFamilies[kind])
     .u8(protocol)
     .u8(0)
     .u8(0)
@@ -123,25 +128,28 @@ function encodeInetDiag(message: MessageWriter, kind: Family, protocol: number, 
 }
 
 /** Writes struct packet_diag_req: u8 family, u8 protocol, u16 padding, u32 inode, u32 show, u32 cookie[2]. */
-const encodePacketDiag = (message: MessageWriter): void => {
+const encodePacketDiag = (message: NetlinkMessageWriter): void => {
   message.u8(AF_PACKET).u8(0).u16(0).u32(0).u32(PACKET_SHOW_INFO).u32(0).u32(0);
 };
 
 /** Parses a sock_diag reply; null for a socket that is not bound to an interface. @throws MalformedMessage */
-export function parseSocket(message: MessageReader, protocol: SocketProtocol): BoundSocket | null {
+export function parseSocketMessage(
+  message: NetlinkMessageReader,
+  protocol: SocketProtocol,
+): BoundSocket | null {
   return protocol === 'packet' ? parsePacket(message) : parseInet(message, protocol);
 }
 
 /** Parses struct inet_diag_msg. Ports are big endian, and IPv4 addresses use the first 4 of 16 bytes. */
-function parseInet(message: MessageReader, protocol: keyof typeof protocols): BoundSocket | null {
+function parseInet(message: NetlinkMessageReader, protocol: keyof typeof protocols): BoundSocket | null {
   message.attributes(inet_diag_msg.bytes);
   const { buffer, start } = message;
-  const kind = familyOfNumber(buffer.readUInt8(start + inet_diag_msg.idiag_family));
+  const kind = decodeIpFamily(buffer.readUInt8(start + inet_diag_msg.idiag_family));
   const ifindex = buffer.readUInt32LE(start + inet_diag_msg['id.idiag_if']);
   if (kind === null || ifindex === 0) return null;
   const bytes = kind === 'ipv4' ? 4 : 16;
   const end = (address: number, port: number): string => {
-    const text = formatAddress(buffer.subarray(start + address, start + address + bytes));
+    const text = formatIpAddressBytes(buffer.subarray(start + address, start + address + bytes));
     return `${kind === 'ipv4' ? text : `[${text}]`}:${buffer.readUInt16BE(start + port)}`;
   };
   const remote = start + inet_diag_msg['id.idiag_dst'];
@@ -157,7 +165,7 @@ function parseInet(message: MessageReader, protocol: keyof typeof protocols): Bo
 }
 
 /** Parses struct packet_diag_msg and, in attribute PACKET_DIAG_INFO, struct packet_diag_info with the ifindex. */
-function parsePacket(message: MessageReader): BoundSocket | null {
+function parsePacket(message: NetlinkMessageReader): BoundSocket | null {
   const attributes = message.attributes(packet_diag_msg.bytes);
   let ifindex = 0;
   while (attributes.next())
@@ -169,7 +177,7 @@ function parsePacket(message: MessageReader): BoundSocket | null {
 
 /** True if /proc/net/TABLE has any entry below its header line. */
 const hasEntries = (namespaceFd: number, table: string): boolean =>
-  withNamespace(namespaceFd, () => {
+  runInNetworkNamespace(namespaceFd, () => {
     try {
       return readFileSync(`/proc/thread-self/net/${table}`, 'latin1').trimEnd().includes('\n');
     } catch {

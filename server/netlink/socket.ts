@@ -2,10 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 import { Mutex } from '../async/mutex.ts';
 import { Semaphore } from '../async/semaphore.ts';
 import { parseAcknowledgement } from './acknowledgement.ts';
-import { nlmFlag, nlmsg } from './constants.ts';
-import { NetlinkError } from './error.ts';
-import { MalformedMessage, MessageReader, MessageWriter } from './message.ts';
-import { withNamespace } from './setns.ts';
+import { MalformedNetlinkMessage, NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, nlmsgTypes } from './message-constants.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { runInNetworkNamespace } from './setns.ts';
 import { type NetlinkProtocol, type NetlinkTransport, openNetlinkTransport } from './transport.ts';
 
 const EINTR = 4;
@@ -33,7 +33,7 @@ export interface NetlinkRequest {
   /** Flags of the request besides NLM_F_REQUEST and NLM_F_ACK. */
   flags?: number;
   /** Writes the body and attributes of the request; called just before it is sent. */
-  encode(message: MessageWriter): void;
+  encode(message: NetlinkMessageWriter): void;
 }
 
 /**
@@ -43,7 +43,7 @@ export interface NetlinkRequest {
  */
 export class NetlinkSocket implements Disposable {
   readonly #transport: NetlinkTransport;
-  readonly #writer = new MessageWriter();
+  readonly #writer = new NetlinkMessageWriter();
   readonly #received = Buffer.allocUnsafeSlow(receiveBytes);
   readonly #exchange = new Mutex();
   #sequence = 0;
@@ -64,10 +64,11 @@ export class NetlinkSocket implements Disposable {
    * @throws NetlinkError, or the error of opening the path
    */
   static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): NetlinkSocket {
-    if (typeof namespace === 'number') return withNamespace(namespace, () => NetlinkSocket.open(protocol));
+    if (typeof namespace === 'number')
+      return runInNetworkNamespace(namespace, () => NetlinkSocket.open(protocol));
     const fd = openSync(namespace, 'r');
     try {
-      return withNamespace(fd, () => NetlinkSocket.open(protocol));
+      return runInNetworkNamespace(fd, () => NetlinkSocket.open(protocol));
     } finally {
       closeSync(fd);
     }
@@ -106,23 +107,23 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** Requests a single object. @returns its parsed reply @throws NetlinkError if the kernel refuses the request */
-  get<T>(request: NetlinkRequest, parse: (message: MessageReader) => T): Promise<T> {
+  get<T>(request: NetlinkRequest, parse: (message: NetlinkMessageReader) => T): Promise<T> {
     return this.#exclusively(async () => {
-      const sequence = this.#encode(request, nlmFlag.request | nlmFlag.ack);
+      const sequence = this.#encode(request, nlmsgFlags.request | nlmsgFlags.ack);
       await this.#send(request.operation);
       let found: { value: T } | undefined;
       for (;;) {
         const messages = await this.#read(request.operation);
         while (messages.next()) {
           if (messages.sequence !== sequence) continue;
-          if (messages.type !== nlmsg.error) {
+          if (messages.type !== nlmsgTypes.error) {
             found = { value: parse(messages) };
             continue;
           }
           const error = parseAcknowledgement(messages, request.operation);
           if (error) throw error;
           if (!found)
-            throw new MalformedMessage(`no reply before the acknowledgement (${request.operation})`);
+            throw new MalformedNetlinkMessage(`no reply before the acknowledgement (${request.operation})`);
           return found.value;
         }
       }
@@ -134,7 +135,7 @@ export class NetlinkSocket implements Disposable {
    * miss some, so it is repeated.
    * @returns the parsed replies without the nulls @throws NetlinkError EINTR when every attempt was interrupted
    */
-  dump<T>(request: NetlinkRequest, parse: (message: MessageReader) => T | null): Promise<T[]> {
+  dump<T>(request: NetlinkRequest, parse: (message: NetlinkMessageReader) => T | null): Promise<T[]> {
     return this.#exclusively(async () => {
       for (let attempt = 0; attempt < dumpAttempts; attempt++) {
         const found = await this.#dumpOnce(request, parse);
@@ -147,18 +148,18 @@ export class NetlinkSocket implements Disposable {
   /** Requests a list of objects once. @returns null if changes interrupted the dump */
   async #dumpOnce<T>(
     request: NetlinkRequest,
-    parse: (message: MessageReader) => T | null,
+    parse: (message: NetlinkMessageReader) => T | null,
   ): Promise<T[] | null> {
     const found: T[] = [];
     let interrupted = false;
-    const sequence = this.#encode(request, nlmFlag.request | nlmFlag.dump);
+    const sequence = this.#encode(request, nlmsgFlags.request | nlmsgFlags.dump);
     await this.#send(request.operation);
     for (;;) {
       const messages = await this.#read(request.operation, true);
       while (messages.next()) {
         if (messages.sequence !== sequence) continue;
-        if (messages.flags & nlmFlag.dumpInterrupted) interrupted = true;
-        if (messages.type === nlmsg.done || messages.type === nlmsg.error) {
+        if (messages.flags & nlmsgFlags.dumpInterrupted) interrupted = true;
+        if (messages.type === nlmsgTypes.done || messages.type === nlmsgTypes.error) {
           const error = parseAcknowledgement(messages, request.operation);
           if (error) throw error;
           return interrupted ? null : found;
@@ -178,7 +179,7 @@ export class NetlinkSocket implements Disposable {
     const first = (this.#sequence + 1) >>> 0;
     for (const request of requests) {
       if (sent.length > 0 && (sent.length >= batchMessages || this.#writer.length >= batchBytes)) break;
-      this.#encode(request, nlmFlag.request | nlmFlag.ack, sent.length === 0);
+      this.#encode(request, nlmsgFlags.request | nlmsgFlags.ack, sent.length === 0);
       sent.push(request);
     }
     const operation = batchText(sent);
@@ -189,7 +190,7 @@ export class NetlinkSocket implements Disposable {
       while (messages.next()) {
         const index = (messages.sequence - first) >>> 0;
         const request = sent[index];
-        if (messages.type !== nlmsg.error || request === undefined) continue;
+        if (messages.type !== nlmsgTypes.error || request === undefined) continue;
         errors[index] = parseAcknowledgement(messages, request.operation);
         awaited--;
       }
@@ -216,7 +217,7 @@ export class NetlinkSocket implements Disposable {
    * Reads the next datagram. Reading on in a dump makes the kernel fill the next part, under RTNL: `wait` at once.
    * @throws NetlinkError ETIMEDOUT when the kernel does not reply
    */
-  async #read(operation: string, wait = false): Promise<MessageReader> {
+  async #read(operation: string, wait = false): Promise<NetlinkMessageReader> {
     for (let mayWait = wait; ; mayWait = true) {
       const { length, errno } = mayWait
         ? await this.#transport.receive(this.#received)
@@ -224,7 +225,7 @@ export class NetlinkSocket implements Disposable {
       if (errno === 0) {
         if (length > this.#received.length)
           throw new NetlinkError(`${operation}: reply of ${length} bytes`, EMSGSIZE);
-        return new MessageReader(this.#received, length);
+        return new NetlinkMessageReader(this.#received, length);
       }
       if (errno === EAGAIN && mayWait) throw new NetlinkError(operation, ETIMEDOUT);
       if (errno !== EAGAIN && errno !== EINTR) throw new NetlinkError(`${operation}: read the reply`, errno);

@@ -1,8 +1,8 @@
-import { nlmFlag, rtm } from './constants.ts';
-import { tcmsg } from './kernel-structs.ts';
-import type { AttributeReader, MessageReader } from './message.ts';
+import type { NetlinkAttributeReader, NetlinkMessageReader } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+import { tcmsg } from './netlink-structs.ts';
 import type { NetlinkSocket } from './socket.ts';
-import { clsactHandle, encodeTcmsg, tca } from './tc-message.ts';
+import { clsactQdiscHandle, encodeTcmsg, tcaAttributes } from './tc-message.ts';
 
 /** Attributes TCA_BPF_* of a tc filter, <linux/pkt_cls.h>. */
 const tcaBpf = { fd: 6, name: 7, flags: 8, tag: 10, id: 11 } as const;
@@ -39,7 +39,7 @@ export interface TcFilterPosition {
   handle: number;
 }
 
-export interface NewBpfFilter {
+export interface NewTcBpfFilter {
   /** Descriptor of the program to run in direct-action mode. */
   program: number;
   name: string;
@@ -49,7 +49,7 @@ export interface NewBpfFilter {
   handle?: number;
 }
 
-const parentOf = (hook: TcHook): number => clsactHandle + minors[hook];
+const parentOf = (hook: TcHook): number => clsactQdiscHandle + minors[hook];
 
 /** Packs `tcm_info`: the priority in the upper 16 bits, the protocol in network byte order in the lower 16. */
 const infoOf = (priority: number): number => {
@@ -61,11 +61,11 @@ const infoOf = (priority: number): number => {
 const swapped = (value: number): number => ((value & 0xff) << 8) | (value >>> 8);
 
 /** Adds a tc filter that runs a BPF program. @throws NetlinkError EEXIST if the priority and handle are taken */
-export const addBpfFilter = (
+export const addTcBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-  filter: NewBpfFilter,
+  filter: NewTcBpfFilter,
 ): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'attach');
 
 /**
@@ -73,28 +73,28 @@ export const addBpfFilter = (
  * replaces a foreign filter: check `listTcFilters` first.
  * @throws NetlinkError EINVAL when a filter of another kind has the priority
  */
-export const replaceBpfFilter = (
+export const replaceTcBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-  filter: NewBpfFilter & TcFilterPosition,
+  filter: NewTcBpfFilter & TcFilterPosition,
 ): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'replace');
 
 const writeBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
-  { program, name, priority = 1, handle = 0 }: NewBpfFilter,
+  { program, name, priority = 1, handle = 0 }: NewTcBpfFilter,
   verb: 'attach' | 'replace',
 ): Promise<void> =>
   socket.request({
     operation: `${verb} ${name} ${verb === 'attach' ? 'to' : 'at'} ${hook} of ifindex ${ifindex}`,
-    type: rtm.newFilter,
-    flags: nlmFlag.create | (verb === 'attach' ? nlmFlag.exclusive : nlmFlag.replace),
+    type: rtmTypes.newFilter,
+    flags: nlmsgFlags.create | (verb === 'attach' ? nlmsgFlags.exclusive : nlmsgFlags.replace),
     encode: (message) => {
       encodeTcmsg(message, { ifindex, handle, parent: parentOf(hook), info: infoOf(priority) });
-      message.attributeString(tca.kind, 'bpf');
-      const options = message.openNest(tca.options);
+      message.attributeString(tcaAttributes.kind, 'bpf');
+      const options = message.openNest(tcaAttributes.options);
       message.attributeU32(tcaBpf.fd, program);
       message.attributeString(tcaBpf.name, name);
       message.attributeU32(tcaBpf.flags, TCA_BPF_FLAG_ACT_DIRECT);
@@ -103,7 +103,7 @@ const writeBpfFilter = (
   });
 
 /** Deletes one tc filter by its priority and handle. @throws NetlinkError ENOENT if there is no such filter */
-export const deleteBpfFilter = (
+export const deleteTcBpfFilter = (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
@@ -111,12 +111,12 @@ export const deleteBpfFilter = (
 ): Promise<void> =>
   socket.request({
     operation: `delete filter pref ${priority} handle ${handle} of ${hook} of ifindex ${ifindex}`,
-    type: rtm.delFilter,
+    type: rtmTypes.delFilter,
     encode: (message) => {
       // With handle 0 the kernel deletes all filters of the priority.
       if (handle < 1) throw new RangeError(`filter handle ${handle}: not from 1`);
       encodeTcmsg(message, { ifindex, handle, parent: parentOf(hook), info: infoOf(priority) });
-      message.attributeString(tca.kind, 'bpf');
+      message.attributeString(tcaAttributes.kind, 'bpf');
     },
   });
 
@@ -125,21 +125,21 @@ export const listTcFilters = (socket: NetlinkSocket, ifindex: number, hook: TcHo
   socket.dump(
     {
       operation: `dump filters of ${hook} of ifindex ${ifindex}`,
-      type: rtm.getFilter,
+      type: rtmTypes.getFilter,
       encode: (message) => encodeTcmsg(message, { ifindex, parent: parentOf(hook) }),
     },
-    parseFilter,
+    parseTcFilter,
   );
 
 /** Lists the tc filters on a clsact hook that run a BPF program. */
-export const listBpfFilters = async (
+export const listTcBpfFilters = async (
   socket: NetlinkSocket,
   ifindex: number,
   hook: TcHook,
 ): Promise<TcFilter[]> => (await listTcFilters(socket, ifindex, hook)).filter(({ kind }) => kind === 'bpf');
 
 /** Parses RTM_NEWTFILTER; null for the entry of a priority, which is not a filter. @throws MalformedMessage */
-export function parseFilter(message: MessageReader): TcFilter | null {
+export function parseTcFilter(message: NetlinkMessageReader): TcFilter | null {
   const attributes = message.attributes(tcmsg.bytes);
   const info = message.buffer.readUInt32LE(message.start + tcmsg.tcm_info);
   const filter: TcFilter = {
@@ -155,9 +155,9 @@ export function parseFilter(message: MessageReader): TcFilter | null {
   };
   let isFilter = false;
   while (attributes.next()) {
-    if (attributes.type === tca.kind) filter.kind = attributes.string();
-    else if (attributes.type === tca.chain) filter.chain = attributes.u32();
-    else if (attributes.type === tca.options) {
+    if (attributes.type === tcaAttributes.kind) filter.kind = attributes.string();
+    else if (attributes.type === tcaAttributes.chain) filter.chain = attributes.u32();
+    else if (attributes.type === tcaAttributes.options) {
       isFilter = true;
       if (filter.kind === 'bpf') parseBpf(filter, attributes.nested());
     }
@@ -165,7 +165,7 @@ export function parseFilter(message: MessageReader): TcFilter | null {
   return isFilter ? filter : null;
 }
 
-function parseBpf(filter: TcFilter, options: AttributeReader): void {
+function parseBpf(filter: TcFilter, options: NetlinkAttributeReader): void {
   while (options.next()) {
     if (options.type === tcaBpf.name) filter.name = options.string();
     else if (options.type === tcaBpf.flags)

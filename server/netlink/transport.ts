@@ -1,6 +1,6 @@
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
-import { NetlinkError } from './error.ts';
+import { NetlinkError } from './netlink-error.ts';
 
 const AF_NETLINK = 16;
 /** Netlink protocols NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h>. */
@@ -23,7 +23,7 @@ const receiveQueueBytes = 1 << 20;
 export type NetlinkProtocol = keyof typeof protocols;
 
 /** Result of recv(2): the length of the datagram, even if it was truncated, and the errno (0 on success). */
-export interface Received {
+export interface ReceiveResult {
   length: number;
   errno: number;
 }
@@ -33,9 +33,9 @@ export interface NetlinkTransport {
   /** Sends the first `length` bytes as a datagram. @returns the errno, 0 on success */
   send(data: Buffer, length: number): Promise<number>;
   /** Waits for the next datagram; fails with EAGAIN after 10 s. */
-  receive(into: Buffer): Promise<Received>;
+  receive(into: Buffer): Promise<ReceiveResult>;
   /** Receives a datagram that has already arrived; fails with EAGAIN if there is none. */
-  receiveNow(into: Buffer): Received;
+  receiveNow(into: Buffer): ReceiveResult;
   close(): void;
 }
 
@@ -84,7 +84,7 @@ export function openNetlinkDescriptor(
 ): number {
   const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC | typeFlags, protocols[protocol]);
   if (fd < 0) throw new NetlinkError('open a netlink socket', errno());
-  openedDescriptor(fd, `netlink socket (${protocol})`);
+  recordOpenedDescriptor(fd, `netlink socket (${protocol})`);
   const address = Buffer.alloc(12); // struct sockaddr_nl: u16 family, pad, u32 pid, u32 groups
   address.writeUInt16LE(AF_NETLINK, 0);
   address.writeUInt32LE(groups, 8);

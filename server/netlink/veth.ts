@@ -1,13 +1,13 @@
-import { nlmFlag, rtm } from './constants.ts';
 import {
   checkDevicePair,
-  deviceEndText,
-  encodeDeviceEnd,
+  encodeNewDeviceEnd,
+  formatDeviceEnd,
   type NewDeviceEnd,
   type NewDevicePeer,
 } from './device-pair.ts';
 import { ifla, iflaInfo } from './link-attributes.ts';
-import type { MessageWriter } from './message.ts';
+import type { NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** Attribute VETH_INFO_PEER, <linux/veth.h>. */
@@ -22,26 +22,26 @@ export interface NewVeth {
   peer: NewDevicePeer;
 }
 
-export function encodeVeth(message: MessageWriter, veth: NewVeth): void {
+export function encodeNewVeth(message: NetlinkMessageWriter, veth: NewVeth): void {
   const { primary, peer } = veth;
   checkDevicePair(veth);
-  encodeDeviceEnd(message, primary);
+  encodeNewDeviceEnd(message, primary);
   const info = message.openNest(ifla.linkInfo);
   message.attributeString(iflaInfo.kind, 'veth');
   const data = message.openNest(iflaInfo.data);
   const nested = message.openNest(infoPeer);
-  encodeDeviceEnd(message, peer);
+  encodeNewDeviceEnd(message, peer);
   message.closeNest(nested);
   message.closeNest(data);
   message.closeNest(info);
 }
 
 /** Builds a netlink request that creates a veth pair. */
-export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
-  operation: `add veth ${deviceEndText(veth.primary)} with peer ${deviceEndText(veth.peer)}`,
-  type: rtm.newLink,
-  flags: nlmFlag.create | nlmFlag.exclusive,
-  encode: (message) => encodeVeth(message, veth),
+export const buildAddVethRequest = (veth: NewVeth): NetlinkRequest => ({
+  operation: `add veth ${formatDeviceEnd(veth.primary)} with peer ${formatDeviceEnd(veth.peer)}`,
+  type: rtmTypes.newLink,
+  flags: nlmsgFlags.create | nlmsgFlags.exclusive,
+  encode: (message) => encodeNewVeth(message, veth),
 });
 
 /**
@@ -49,4 +49,4 @@ export const addVethRequest = (veth: NewVeth): NetlinkRequest => ({
  * @throws NetlinkError EEXIST if a name or ifindex is taken (newer kernels: EBUSY for the peer's ifindex)
  */
 export const addVeth = (socket: NetlinkSocket, veth: NewVeth): Promise<void> =>
-  socket.request(addVethRequest(veth));
+  socket.request(buildAddVethRequest(veth));

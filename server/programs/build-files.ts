@@ -25,14 +25,14 @@ export class BuildFiles {
     this.#folder = folder;
   }
 
-  /** Returns all builds, newest first. */
+  /** Lists all stored builds, newest first. */
   list(): StoredBuild[] {
     return this.#names()
       .flatMap((name) => this.read(name) ?? [])
       .sort((a, b) => b.addedAt.localeCompare(a.addedAt));
   }
 
-  /** Returns a build; null if it does not exist or is incomplete. */
+  /** Returns a stored build; null if it does not exist or is incomplete. */
   read(name: string): StoredBuild | null {
     try {
       const image = readFileSync(this.#object(name));
@@ -43,7 +43,7 @@ export class BuildFiles {
     }
   }
 
-  /** Writes both files, or none. @throws Error of the file system */
+  /** Stores the object file and the record of a build, or neither. @throws Error if a file cannot be written */
   write({ sha256: name, image, ...about }: StoredBuild): void {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     try {

@@ -14,19 +14,25 @@ import type { SettingStore } from '../store/store-interfaces.ts';
 import { type BuildFiles, computeObjectDigest, type StoredBuild } from './build-files.ts';
 import type { TrustedSigners } from './trusted-signers.ts';
 
-/** Stored choice of the build to run. `installed` is the bundled build at the time of the choice. */
+/** Schema of the stored build choice. `installed` is the SHA-256 of the bundled build at that time. */
 const choice = z.object({ build: sha256Schema, previous: sha256Schema.nullable(), installed: sha256Schema });
 type Choice = z.infer<typeof choice>;
 
-/** The running datapath. */
+/** Operations of the running datapath that builds need. */
 export interface BuildRunner {
-  /** SHA-256 of the running build. */
+  /** SHA-256 of the build that the datapath runs. */
   readonly build: string;
-  /** Number of links and filters that run Podlane's programs. */
+  /** Number of BPF links and tc filters that run Podlane's programs. */
   attachments(): number;
-  /** Loads a build and unloads it again. @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object` */
+  /**
+   * Loads a build into the kernel and unloads it, as a test.
+   * @throws ProblemError `build_incompatible`, `verifier_refused`, `bad_object`
+   */
   testBuild(image: Buffer): Promise<void>;
-  /** Replaces the running build on all hooks, or on none. Calls `each` after every replacement. @throws as `testBuild` */
+  /**
+   * Replaces the running build on all hooks, or on none if one fails. Calls `each` after each hook.
+   * @throws ProblemError like `testBuild`
+   */
   replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void>;
   publish(event: Omit<Event, 'id' | 'time'>): Promise<void>;
 }
@@ -35,11 +41,11 @@ interface DatapathBuildsOptions {
   files: BuildFiles;
   signers: TrustedSigners;
   store: Pick<SettingStore, 'setting' | 'saveSetting'>;
-  /** The object file bundled with the agent. */
+  /** Path of the BPF object file bundled with the agent. */
   installed: Buffer;
 }
 
-/** Builds of the datapath that this node may run: adds, removes and activates them. */
+/** Builds of the datapath's BPF programs on this node: adds, removes and activates them. */
 export class DatapathBuilds {
   readonly #options: DatapathBuildsOptions;
   readonly #installed: string;
@@ -58,7 +64,7 @@ export class DatapathBuilds {
     return new DatapathBuilds(options, stored.success ? stored.data : null);
   }
 
-  /** Returns the object to load when the agent starts; null for the bundled one. */
+  /** Returns the object file to load when the agent starts; null for the bundled one. */
   chosenImage(): Buffer | null {
     const wanted = this.#choice?.build ?? this.#installed;
     if (wanted === this.#installed) return null;
@@ -157,7 +163,7 @@ export class DatapathBuilds {
     );
   }
 
-  /** Removes a build that was added. @throws ProblemError `build_not_found`, `build_active` */
+  /** Removes an added build from the node. @throws ProblemError `build_not_found`, `build_active` */
   async remove(name: string, actor: string): Promise<void> {
     const found = this.#find(name);
     if (found.installed)
@@ -219,7 +225,7 @@ export class DatapathBuilds {
     return activation;
   }
 
-  /** Activates the previous build. @throws ProblemError `no_previous_build`, and as `activate` */
+  /** Activates the previously active build. @throws ProblemError `no_previous_build`, and those of `activate` */
   async rollBack(actor: string): Promise<BuildActivation> {
     const previous = this.#choice?.previous;
     if (!previous || !this.list().items.some((each) => each.sha256 === previous))
@@ -311,5 +317,5 @@ export class DatapathBuilds {
   }
 }
 
-/** Short form of a build's SHA-256 for messages. */
+/** Shortens a build's SHA-256 for messages. */
 const short = (name: string): string => name.slice(0, 12);

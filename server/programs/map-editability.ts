@@ -2,7 +2,7 @@ import type { BpfMap } from '../../contract/map.ts';
 import { userProgramOwner } from './object-owners.ts';
 
 const writable = new Set(['hash', 'lru_hash', 'array', 'lpm_trie']);
-/** Maps of Podlane's programs that users may edit: notes for the user by prefix of the map's name. */
+/** Notes about the maps of Podlane's programs that users may edit, by prefix of the map's name. */
 const editableMaps: Record<string, string> = {
   slots: 'the agent writes it when the pod of the slot changes, and when it starts',
   endpoints: 'the agent writes it when the pod of the address changes, and when it starts',
@@ -41,7 +41,7 @@ export function explainNotEditable(
 const noteOf = (name: string): string | undefined =>
   Object.entries(editableMaps).find(([start]) => name.startsWith(start))?.[1];
 
-/** Returns what a user should know before editing the map. */
+/** Returns a note that a user should read before editing a BPF map. */
 export function findMapEditNote({ name, owner }: Pick<BpfMap, 'name' | 'owner'>): string {
   const effect = 'running programs use the new value from the next packet on';
   const note = owner.kind === 'podlane' && owner.what !== userProgramOwner ? noteOf(name) : undefined;

@@ -2,31 +2,31 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
 import { requireValue } from '../../contract/required.ts';
 import {
+  getNextMapKey,
   isArrayMapType,
   isPerCpuMapType,
   lookUpMapEntry,
   lookupValueSize,
-  getNextMapKey,
   perCpuValueStride,
 } from '../bpf/map-entries.ts';
-import type { MapInfo } from '../bpf/map-info.ts';
+import type { BpfMapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
 import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './map-types.ts';
 
-/** Limits of one search, in entries and ms: at the first of them it returns what it has found. */
+/** Limits of one search of a map, in entries and ms. A search that reaches a limit returns the matches so far. */
 const mostScanned = 200_000;
 const mostMs = 400;
-/** Time after which the walk yields to samples and other requests, in ms. */
+/** Time in ms after which a walk over map entries yields to the event loop. */
 const turnMs = 8;
 
-/** A map open for reading, with its types. */
+/** A BPF map opened for reading, with its info and BTF types. */
 export interface ReadableBpfMap {
   fd: number;
-  info: MapInfo;
+  info: BpfMapInfo;
   types: BtfMapTypes;
 }
 
-/** Returns the entry of a key; null if it does not exist or, with `filled`, if its value is all zeros. */
+/** Returns the map entry of a key; null if it does not exist, or if `filled` is set and the value is all zeros. */
 export function readMapEntry(
   { fd, info, types }: ReadableBpfMap,
   key: Buffer,
@@ -55,14 +55,17 @@ export function readMapEntry(
   }
 }
 
-function cpus(bytes: Buffer, info: MapInfo, { btf, value }: BtfMapTypes): MapEntry['value'][] {
+function cpus(bytes: Buffer, info: BpfMapInfo, { btf, value }: BtfMapTypes): MapEntry['value'][] {
   const stride = perCpuValueStride(info);
   return Array.from({ length: bytes.length / stride }, (_, cpu) =>
     decodeTypedValue(btf, value, bytes.subarray(cpu * stride, cpu * stride + info.valueBytes)),
   );
 }
 
-/** Yields the entries after `cursor` in the kernel's order; with `filled`, null for a value that is all zeros. Yields to the event loop now and then. */
+/**
+ * Yields the map entries after `cursor` in the kernel's order, or null for an all-zero value if `filled` is set.
+ * Regularly yields to the event loop.
+ */
 export async function* walkMapEntries(
   map: ReadableBpfMap,
   cursor: Buffer | null,
@@ -81,7 +84,7 @@ export async function* walkMapEntries(
   }
 }
 
-/** Reads one page of the entries that match the query. @throws BpfRefusal */
+/** Reads one page of the map entries that match the query. @throws BpfRefusal */
 export async function readMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery): Promise<MapEntryPage> {
   const wanted = query.search?.toLowerCase();
   const { cursor, note } = startOf(map, query.cursor);
@@ -108,7 +111,10 @@ export async function readMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery
   return { items, next: null, scanned, note };
 }
 
-/** Returns where a page starts. After a deleted key the kernel starts a hash over, which the note reports. */
+/**
+ * Returns the key after which a page starts, and a note if the key was deleted, because a hash map then starts from the
+ * beginning.
+ */
 function startOf(
   map: ReadableBpfMap,
   cursor: string | undefined,
@@ -126,7 +132,7 @@ function startOf(
 const textOf = ({ keyText: text, key, keyHex, value, cpus: each }: MapEntry): string =>
   `${text} ${JSON.stringify(key)} ${keyHex} ${JSON.stringify(each ?? value)}`.toLowerCase();
 
-/** Counts the entries of a map, up to `most`. */
+/** Counts the entries of a map, up to the limit `most`. */
 export function countMapEntries(
   { fd, info }: Pick<ReadableBpfMap, 'fd' | 'info'>,
   most: number,

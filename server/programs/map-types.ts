@@ -1,28 +1,28 @@
 import type { BpfMapDetail } from '../../contract/map.ts';
+import { decodeIpAddress } from '../bpf/address-encoding.ts';
 import { Btf } from '../bpf/btf.ts';
-import { decodeBtfValue, type DecodedBtfValue } from '../bpf/btf-decode.ts';
-import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../bpf/btf-types.ts';
-import { decodeIpAddress } from '../bpf/ip-address.ts';
+import { type DecodedBtfValue, decodeBtfValue } from '../bpf/btf-decode.ts';
+import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../bpf/btf-resolve.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
-import type { MapInfo } from '../bpf/map-info.ts';
+import type { BpfMapInfo } from '../bpf/map-info.ts';
 
-/** BTF types of a map's keys and values; without BTF they are shown as hex. */
+/** BTF types of a map's keys and values. Without BTF, keys and values are shown as hex. */
 export interface BtfMapTypes {
   btf: Btf | null;
   key: number;
   value: number;
-  /** Why there is no BTF; null if there is. */
+  /** Reason why there is no usable BTF; null if there is. */
   untyped: string | null;
 }
 
-/** Reads the BTF types of a map. Never throws: `untyped` says why BTF is missing or unusable. */
+/** Reads the BTF types of a map. Never throws; the result's `untyped` says why BTF is missing or unusable. */
 export function readBtfMapTypes({
   btfId,
   keyTypeId,
   valueTypeId,
   valueBytes,
   keyBytes,
-}: MapInfo): BtfMapTypes {
+}: BpfMapInfo): BtfMapTypes {
   const none = (untyped: string): BtfMapTypes => ({ btf: null, key: 0, value: 0, untyped });
   if (btfId === 0) return none('it was created without BTF');
   try {
@@ -47,11 +47,13 @@ export const formatTypeDeclarations = ({
   untyped,
 }: BtfMapTypes): Pick<BpfMapDetail, 'keyType' | 'valueType' | 'untyped'> => {
   const text = (id: number) =>
-    btf === null || id === 0 ? null : { name: formatCTypeName(btf, id), declaration: formatCDeclaration(btf, id) };
+    btf === null || id === 0
+      ? null
+      : { name: formatCTypeName(btf, id), declaration: formatCDeclaration(btf, id) };
   return { keyType: text(key), valueType: text(value), untyped };
 };
 
-/** Decodes bytes by their BTF type; without a type, as hex. */
+/** Decodes the bytes of a map key or value by BTF type; returns hex if there is no type. */
 export function decodeTypedValue(btf: Btf | null, id: number, bytes: Buffer): DecodedBtfValue {
   if (btf !== null && id !== 0) return decodeBtfValue(btf, id, bytes);
   return `0x${bytes.toString('hex')}`;
@@ -60,7 +62,7 @@ export function decodeTypedValue(btf: Btf | null, id: number, bytes: Buffer): De
 export const decodeMapKey = ({ btf, key }: BtfMapTypes, bytes: Buffer, isArray: boolean): DecodedBtfValue =>
   isArray && (btf === null || key === 0) ? bytes.readUInt32LE(0) : decodeTypedValue(btf, key, bytes);
 
-/** Formats a key on one line: prefixes of an LPM trie and addresses as text, members as name=value. */
+/** Formats a map key on one line: addresses and LPM trie prefixes as text, other structs as name=value pairs. */
 export function formatMapKey(
   { btf, key }: BtfMapTypes,
   type: string,
@@ -74,7 +76,10 @@ export function formatMapKey(
 
 const mapped = /^::ffff:(?=\d+\.)/;
 
-/** Formats a struct bpf_lpm_trie_key (u32 length, address) as CIDR; IPv4-mapped IPv6 (RFC 4291, 2.5.5.2) as IPv4. */
+/**
+ * Formats a struct bpf_lpm_trie_key (u32 length, address) as a CIDR; IPv4-mapped IPv6 (RFC 4291, section 2.5.5.2) as
+ * IPv4.
+ */
 function prefixText(bytes: Buffer): string {
   const [address, length] = [decodeIpAddress(bytes.subarray(4)), bytes.readUInt32LE(0)];
   return mapped.test(address) && length >= 96
@@ -82,7 +87,7 @@ function prefixText(bytes: Buffer): string {
     : `${address}/${length}`;
 }
 
-/** True if the name of the type or member says address, and the size fits. */
+/** Returns true if the type or member name contains `addr` and the value has the size of an IP address. */
 const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
   (bytes.length === 4 && type === '__be32') ||
   (bytes.length === 16 && /addr/i.test(type)) ||

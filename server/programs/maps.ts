@@ -3,17 +3,22 @@ import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
 import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
-import { listBpfObjectIds, parseMemlockSize, readBpfFdinfo, withBpfObjectById } from '../bpf/kernel-object.ts';
+import {
+  listBpfObjectIds,
+  parseMemlockSize,
+  readBpfFdinfo,
+  withBpfObjectById,
+} from '../bpf/kernel-object.ts';
 import {
   deleteMapEntry,
+  explainUnlistableMapType,
   isArrayMapType,
   isPerCpuMapType,
-  explainUnlistableMapType,
   writeMapEntry,
 } from '../bpf/map-entries.ts';
-import { mapFdById, mapInfo } from '../bpf/map-info.ts';
-import { programInfoById } from '../bpf/program-info.ts';
-import { mapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import { openMapById, readMapInfo } from '../bpf/map-info.ts';
+import { readProgramInfoById } from '../bpf/program-info.ts';
+import { listMapFlagNames, mapTypeName } from '../bpf/type-names.ts';
 import { explainNotEditable, findMapEditNote } from './map-editability.ts';
 import {
   countMapEntries,
@@ -28,17 +33,17 @@ import type { BpfScanner } from './scanner.ts';
 
 const mostCounted = 10_000;
 const mostExported = 200_000;
-/** Characters of the old and of the new value in an event. */
+/** Maximum number of characters of a map value in an event. */
 const mostText = 240;
 
 export interface BpfMapsOptions {
   ours: AgentBpfObjects;
   scanner: BpfScanner;
-  /** Publishes an event about an edit. */
+  /** Publishes an event about an edited map entry. */
   recordEdit: (message: string) => Promise<void>;
 }
 
-/** Lists all eBPF maps of the node, and reads and edits their entries by their BTF types. */
+/** The node's BPF maps: lists them all, and reads and edits their entries by BTF type. */
 export class BpfMaps {
   readonly #options: BpfMapsOptions;
 
@@ -46,7 +51,7 @@ export class BpfMaps {
     this.#options = options;
   }
 
-  /** Lists all maps, Podlane's first, without counting entries. @throws ProblemError `kernel_refused` */
+  /** Lists all BPF maps, Podlane's first, without counting their entries. @throws ProblemError `kernel_refused` */
   async list(): Promise<BpfMap[]> {
     const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const users = usersOfMaps();
@@ -55,12 +60,12 @@ export class BpfMaps {
       .sort((a, b) => Number(isOurs(b)) - Number(isOurs(a)) || a.id - b.id);
   }
 
-  /** Returns a map with its types and number of entries. @throws ProblemError `map_not_found`, `kernel_refused` */
+  /** Returns a BPF map with its types and number of entries. @throws ProblemError `map_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfMapDetail> {
     const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const found = withBpfObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
-      const info = mapInfo(fd);
+      const info = readMapInfo(fd);
       const counted = map.notListed === null ? countMapEntries({ fd, info }, mostCounted) : {};
       return { ...map, ...counted, ...formatTypeDeclarations(readBtfMapTypes(info)) };
     });
@@ -68,7 +73,10 @@ export class BpfMaps {
     return found;
   }
 
-  /** Reads a page of entries. @throws ProblemError `map_not_found`, `kernel_refused`, `unprocessable` if its type has no entries to list */
+  /**
+   * Reads a page of a map's entries.
+   * @throws ProblemError `map_not_found`, `kernel_refused`, `unprocessable` if the map type has no entries to list
+   */
   entries(id: number, query: MapEntryQuery): Promise<MapEntryPage> {
     return withMap(id, (map) => readMapEntryPage(map, query));
   }
@@ -173,17 +181,17 @@ const gone = (id: number): ProblemError =>
     hint: 'GET /api/v1/maps lists the maps.',
   });
 
-/** Returns the ids of the programs that use each map, by map id. */
+/** Returns the ids of the programs that use a map, for each map id. */
 function usersOfMaps(): Map<number, number[]> {
   const users = new Map<number, number[]>();
   for (const program of listBpfObjectIds('program'))
-    for (const map of programInfoById(program)?.mapIds ?? [])
+    for (const map of readProgramInfoById(program)?.mapIds ?? [])
       users.set(map, [...(users.get(map) ?? []), program]);
   return users;
 }
 
 function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
-  const info = mapInfo(fd);
+  const info = readMapInfo(fd);
   const fdinfo = readBpfFdinfo(fd);
   const type = mapTypeName(info.type);
   const programIds = users.get(info.id) ?? [];
@@ -195,7 +203,7 @@ function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number
     valueBytes: info.valueBytes,
     maxEntries: info.maxEntries,
     flags: info.flags,
-    flagNames: mapFlagNames(info.flags),
+    flagNames: listMapFlagNames(info.flags),
     memoryBytes: parseMemlockSize(fdinfo),
     entries: isArrayMapType(type) ? info.maxEntries : null,
     entriesAtLeast: false,
@@ -211,10 +219,10 @@ function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number
 }
 
 function openMap(id: number): ReadableBpfMap {
-  const fd = mapFdById(id);
+  const fd = openMapById(id);
   if (fd === null) throw gone(id);
   try {
-    const info = mapInfo(fd);
+    const info = readMapInfo(fd);
     const why = explainUnlistableMapType(mapTypeName(info.type));
     if (why !== null)
       throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);
@@ -245,7 +253,7 @@ function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
   }
 }
 
-/** Encodes the key of an array without a key type, such as global data. */
+/** Encodes the key of an array map that has no BTF key type, such as global data. */
 function arrayIndex(key: unknown, { info }: ReadableBpfMap): Buffer {
   if (typeof key !== 'number' || !Number.isInteger(key) || key < 0 || key >= info.maxEntries)
     throw new ProblemError('bad_entry', `key: not an index from 0 to ${info.maxEntries - 1}`, {

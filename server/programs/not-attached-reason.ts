@@ -1,4 +1,4 @@
-/** Returns why no attachment was found for a program, by program type. */
+/** Explains why no attachment was found for a program of the given type. */
 export function explainNotAttached(type: string): string {
   switch (type) {
     case 'socket_filter':

@@ -3,25 +3,25 @@ import type { TimedNodeScan } from './scanner.ts';
 
 type Kind = 'program' | 'map' | 'link';
 
-/** Objects that belong to the agent. */
+/** BPF objects that belong to the agent. */
 export interface AgentBpfObjects {
-  /** Directory of Podlane's pins. */
+  /** Directory of the agent's pins in the bpf file system. */
   pins: string;
-  /** Returns the ids of the running datapath's programs. */
+  /** Returns the ids of the BPF programs of the running datapath. */
   programIds(): readonly number[];
 }
 
-/** Owner of a BPF object, the processes that hold it open, and its pins. */
+/** Owner of a BPF object, with the processes that hold it open and its pins. */
 export interface BpfObjectOwnership {
   owner: BpfOwner;
   holders: BpfObjectHolder[];
   pins: string[];
 }
 
-/** Owner of the programs that users attached to pods, and of their maps. */
+/** Owner name of programs that users attached to pods, and of their maps. */
 export const userProgramOwner = 'user of a pod';
 
-/** Owners by folder of Podlane's pins; other folders are their own owner. */
+/** Owner names by folder of Podlane's pins; other folders use the folder name as owner. */
 const folders: Record<string, string> = {
   programs: 'datapath',
   maps: 'datapath',
@@ -29,7 +29,7 @@ const folders: Record<string, string> = {
   users: userProgramOwner,
 };
 
-/** Finds the owners of programs, maps and links from the descriptors and pins of one scan. */
+/** Finds the owners of BPF programs, maps and links from the file descriptors and pins of one scan. */
 export class BpfObjectOwners {
   readonly #ours: AgentBpfObjects;
   readonly #scan: TimedNodeScan;
@@ -45,7 +45,7 @@ export class BpfObjectOwners {
     for (const { kind, id, pid, name } of scan.holders) add(this.#holders, `${kind} ${id}`, { pid, name });
   }
 
-  /** Finds a program's owner. Many programs are held only by their link, so the link's owner counts too. */
+  /** Finds the owner of a BPF program, which may be held open only by the owner of its link. */
   program(id: number): BpfObjectOwnership {
     const links = this.#scan.links.filter(({ link }) => link.programId === id);
     return this.#held('program', id, () => {
@@ -62,7 +62,7 @@ export class BpfObjectOwners {
     });
   }
 
-  /** @param programs ids of the programs that use the map */
+  /** Finds the owner of a BPF map. @param programs ids of the programs that use the map */
   map(id: number, programs: readonly number[]): BpfObjectOwnership {
     return this.#held('map', id, () => {
       for (const program of programs) {

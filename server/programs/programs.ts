@@ -9,11 +9,16 @@ import {
 } from '../../contract/program.ts';
 import { requireValue } from '../../contract/required.ts';
 import { Btf } from '../bpf/btf.ts';
-import { listBpfObjectIds, parseMemlockSize, readBpfFdinfo, withBpfObjectById } from '../bpf/kernel-object.ts';
+import {
+  listBpfObjectIds,
+  parseMemlockSize,
+  readBpfFdinfo,
+  withBpfObjectById,
+} from '../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
-import { type ProgramInfo, programInfoById } from '../bpf/program-info.ts';
+import { type BpfProgramInfo, readProgramInfoById } from '../bpf/program-info.ts';
 import { programTypeName } from '../bpf/type-names.ts';
-import { readXlatedProgram } from '../bpf/xlated.ts';
+import { readXlatedProgram } from '../bpf/xlated-program.ts';
 import type { SettingStore } from '../store/store-interfaces.ts';
 import { explainNotAttached } from './not-attached-reason.ts';
 import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
@@ -25,17 +30,17 @@ const rateMs = 1_000;
 const shortNameBytes = 15;
 const setting = { scope: 'node', name: 'programStatistics' } as const;
 
-/** Store of the setting that keeps run statistics on. */
+/** Store of the setting that keeps run statistics always enabled. */
 type ChoiceStore = Pick<SettingStore, 'setting' | 'saveSetting'>;
 
-/** Properties that do not change while a program is loaded. */
+/** Properties of a BPF program that do not change while it is loaded. */
 interface Fixed {
   tag: string;
   memoryBytes: number | null;
   fullName: string | null;
 }
 
-/** Lists all eBPF programs and links of the node, whoever loaded them. */
+/** The node's BPF programs and links, including those that other software loaded. */
 export class BpfPrograms {
   readonly #ours: AgentBpfObjects;
   readonly #scanner: BpfScanner;
@@ -64,7 +69,7 @@ export class BpfPrograms {
     return new BpfPrograms(options, (await options.store.setting(setting.scope, setting.name)) === true);
   }
 
-  /** Keeps run statistics on for the next 30 s. */
+  /** Keeps the kernel's run statistics enabled for the next 30 s. */
   keepStatisticsOn(): void {
     this.#statistics.keepOn();
   }
@@ -75,7 +80,10 @@ export class BpfPrograms {
     return this.#statistics.state();
   }
 
-  /** Lists all programs, Podlane's first, and keeps run statistics on. @throws ProblemError `kernel_refused` */
+  /**
+   * Lists all BPF programs, Podlane's first, and keeps run statistics enabled.
+   * @throws ProblemError `kernel_refused`
+   */
   async list(): Promise<ProgramList> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
@@ -92,7 +100,7 @@ export class BpfPrograms {
     };
   }
 
-  /** Returns a program with all its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Returns a BPF program with all its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfProgram> {
     this.keepStatisticsOn();
     const scan = await this.#scanner.scan();
@@ -104,7 +112,7 @@ export class BpfPrograms {
     return program;
   }
 
-  /** Disassembles a program. @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Disassembles a BPF program. @throws ProblemError `program_not_found`, `kernel_refused` */
   instructions(id: number): Promise<ProgramInstructions> {
     return this.#scanner.instructions(id);
   }
@@ -117,7 +125,7 @@ export class BpfPrograms {
       type,
       attachType,
       programId,
-      programName: programInfoById(programId)?.name ?? '',
+      programName: readProgramInfoById(programId)?.name ?? '',
       target,
       device,
       ...owners.link(id),
@@ -135,13 +143,13 @@ export class BpfPrograms {
       return;
     }
     this.#rates.read(
-      listBpfObjectIds('program').flatMap((id) => programInfoById(id) ?? []),
+      listBpfObjectIds('program').flatMap((id) => readProgramInfoById(id) ?? []),
       performance.now(),
     );
   }
 
   #describe(id: number, scan: TimedNodeScan, owners: BpfObjectOwners, most: number): BpfProgram | null {
-    const info = programInfoById(id);
+    const info = readProgramInfoById(id);
     if (info === null) return null;
     const type = programTypeName(info.type);
     const attachments = scan.attachments
@@ -174,7 +182,7 @@ export class BpfPrograms {
     };
   }
 
-  #fixedOf(info: ProgramInfo): Omit<Fixed, 'tag'> {
+  #fixedOf(info: BpfProgramInfo): Omit<Fixed, 'tag'> {
     const known = this.#fixed.get(info.id);
     const fixed = known?.tag === info.tag ? known : { tag: info.tag, ...readFixed(info) };
     this.#fixed.set(info.id, fixed);
@@ -184,7 +192,7 @@ export class BpfPrograms {
 
 const isOurs = ({ owner }: BpfProgram): boolean => owner.kind === 'podlane';
 
-function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
+function readFixed(info: BpfProgramInfo): Omit<Fixed, 'tag'> {
   const read = withBpfObjectById('program', info.id, (fd) => ({
     memoryBytes: parseMemlockSize(readBpfFdinfo(fd)),
     fullName: info.btfId === 0 ? null : fullName(fd, info),
@@ -192,8 +200,8 @@ function readFixed(info: ProgramInfo): Omit<Fixed, 'tag'> {
   return read ?? { memoryBytes: null, fullName: null };
 }
 
-/** Returns a program's full name: the kernel truncates it to 15 characters, BTF has it as name of the first function. */
-function fullName(fd: number, info: ProgramInfo): string | null {
+/** Returns the full name of a BPF program from BTF, because the kernel truncates names to 15 characters. */
+function fullName(fd: number, info: BpfProgramInfo): string | null {
   if (info.name.length < shortNameBytes) return info.name || null;
   const main = readXlatedProgram(fd).functions[0];
   const object = main === undefined ? null : readLoadedBtf(info.btfId);

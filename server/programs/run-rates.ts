@@ -1,6 +1,6 @@
 import type { BpfProgram } from '../../contract/program.ts';
 
-/** Run count and run time of a program since it was loaded, while statistics were on. */
+/** Run count and run time of a BPF program since it was loaded, counted only while run statistics were enabled. */
 export interface ProgramRunTotals {
   id: number;
   runCount: number;
@@ -12,7 +12,7 @@ interface Reading {
   runs: ReadonlyMap<number, ProgramRunTotals>;
 }
 
-/** Computes runs per second and time per run from two readings about a second apart. The caller passes the time. */
+/** Computes runs per second and time per run of BPF programs from readings about one second apart. */
 export class ProgramRunRates {
   #before: Reading | null = null;
   #last: Reading | null = null;
@@ -22,13 +22,15 @@ export class ProgramRunRates {
     this.#last = { atMs, runs: new Map(runs.map((each) => [each.id, each])) };
   }
 
-  /** Discards both readings: statistics were off, so the next reading does not compare with them. */
+  /**
+   * Discards both readings after run statistics were disabled, because the next reading cannot be compared with them.
+   */
   forget(): void {
     this.#before = null;
     this.#last = null;
   }
 
-  /** Returns a program's rate; null before its second reading. */
+  /** Returns the run rate of a program; null if there are fewer than two readings. */
   of(id: number): BpfProgram['rate'] {
     const [before, last] = [this.#before?.runs.get(id), this.#last?.runs.get(id)];
     const ms = (this.#last?.atMs ?? 0) - (this.#before?.atMs ?? 0);

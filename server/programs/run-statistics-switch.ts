@@ -1,10 +1,10 @@
 import type { ProgramStatistics } from '../../contract/program.ts';
 import { holdRunStatistics } from '../bpf/run-statistics.ts';
 
-/** Time that statistics stay on after `keepOn`, in ms. */
+/** Time in ms for which run statistics stay enabled after a call of `keepOn`. */
 const keepOnMs = 30_000;
 
-/** Turns the kernel's BPF run statistics on: always, or for 30 s after each request. */
+/** Enables the kernel's BPF run statistics: always, or for 30 s after each request. */
 export class RunStatisticsSwitch {
   readonly #hold: () => () => void;
   #always: boolean;
@@ -13,14 +13,14 @@ export class RunStatisticsSwitch {
   #timer: NodeJS.Timeout | null = null;
   #problem: string | null = null;
 
-  /** @param hold turns statistics on, and returns a function that turns them off */
+  /** Creates a switch that is off. @param hold enables run statistics, and returns a function that disables them */
   constructor(always: boolean, hold = holdRunStatistics) {
     this.#always = always;
     this.#hold = hold;
     this.#update();
   }
 
-  /** Keeps statistics on for the next 30 s. */
+  /** Keeps the kernel's run statistics enabled for the next 30 s. */
   keepOn(): void {
     this.#until = Date.now() + keepOnMs;
     this.#update();

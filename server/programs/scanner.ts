@@ -9,20 +9,23 @@ import { heldBpfObjectIds } from './scan/process-descriptors.ts';
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
 
-/** Age in ms up to which a scan counts as current, unless programs, links or maps were added or removed. */
+/** Maximum age in ms of a current scan, if no programs, links or maps were added or removed since. */
 const freshMs = 1_000;
-/** Age in ms up to which a scan is returned while the next one runs: a client that polls gets the previous result at once. */
+/** Maximum age in ms of a scan that is returned while the next scan runs, so that a polling client does not wait. */
 const usableMs = 5_000;
-/** Time without requests after which the worker stops, in ms. */
+/** Time in ms without requests after which the scan worker stops. */
 const idleMs = 60_000;
 
 export interface TimedNodeScan extends NodeScan {
-  /** Objects that this process held open when the scan started. */
+  /** Ids of the BPF objects that this process held open when the scan started. */
   own: ReturnType<typeof heldBpfObjectIds>;
   atMs: number;
 }
 
-/** Scans in a worker thread that is started on demand and stopped when idle. Requests are served one at a time. */
+/**
+ * Scans the node's BPF objects in a worker thread, which starts on demand and stops when idle. Requests are served one
+ * at a time.
+ */
 export class BpfScanner {
   readonly #namespaces: () => ScannedNamespace[];
   #worker: Worker | null = null;
@@ -35,7 +38,10 @@ export class BpfScanner {
     this.#namespaces = namespaces;
   }
 
-  /** Returns a scan, which may be up to 5 s old if the node's objects are the same. @throws ProblemError `internal` */
+  /**
+   * Returns a scan of the node, up to 5 s old if no BPF objects were added or removed since.
+   * @throws ProblemError `internal`
+   */
   async scan(): Promise<TimedNodeScan> {
     const objects = this.#objects();
     const last = this.#last?.objects === objects ? this.#last.scan : null;
@@ -47,7 +53,7 @@ export class BpfScanner {
     return last;
   }
 
-  /** Disassembles a program. @throws ProblemError `program_not_found`, `kernel_refused` */
+  /** Disassembles a BPF program. @throws ProblemError `program_not_found`, `kernel_refused` */
   async instructions(id: number): Promise<ProgramInstructions> {
     const answer = await this.#send({ instructions: id });
     if (!('instructions' in answer))
@@ -59,7 +65,7 @@ export class BpfScanner {
     return answer.instructions;
   }
 
-  /** Stops the worker after the current request: a thread must not be terminated within a system call. */
+  /** Stops the scan worker after the current request, because a thread must not be terminated within a system call. */
   close(): Promise<void> {
     if (this.#idle !== null) clearTimeout(this.#idle);
     return this.#requests.run(async () => {
@@ -73,7 +79,7 @@ export class BpfScanner {
     return [listBpfObjectIds('program'), listBpfObjectIds('link'), listBpfObjectIds('map')].join(' ');
   }
 
-  /** Returns the running scan if it started with the same objects, else starts another. */
+  /** Returns the running scan if it started with the same BPF objects; otherwise starts another scan. */
   #next(objects: string): Promise<TimedNodeScan> {
     if (this.#running?.objects === objects) return this.#running.scan;
     const running = {

@@ -6,11 +6,11 @@ import { ProblemError } from '../../contract/problem.ts';
 
 const keyFile = /^(?<name>[\w.-]{1,64})\.pem$/;
 
-/** Public ed25519 keys, PEM files in a folder, whose signatures allow a build to run on this node. */
+/** Trusted public ed25519 keys, read from the PEM files of a folder; builds must be signed with one of them. */
 export class TrustedSigners {
   readonly #folder: string | null;
 
-  /** @param folder null: no key is trusted */
+  /** Creates the set of trusted keys. @param folder folder of the PEM files; null to trust no key */
   constructor(folder: string | null) {
     this.#folder = folder;
   }

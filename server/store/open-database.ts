@@ -6,7 +6,7 @@ import type { DatabaseConnection } from './database-connection.ts';
 import { applySchemaMigrations } from './schema-migrations.ts';
 import { describeSqliteError } from './sqlite-error.ts';
 
-/** Milliseconds that a statement waits for a lock of another process before SQLite returns SQLITE_BUSY. */
+/** Milliseconds that a statement waits for another process's lock before SQLite returns SQLITE_BUSY. */
 const busyTimeoutMs = 1000;
 
 /**

@@ -1,18 +1,24 @@
 import type { PageRequest, ResultPage } from './records.ts';
 
-/** Above every row number: SQLite's columns of type `Int` are signed 32-bit integers in Prisma. */
+/** Upper bound of row numbers: Prisma maps SQLite columns of type `Int` to signed 32-bit integers. */
 const endOfTable = 2 ** 31 - 1;
 
-/** Returns Prisma's filter for the numbers of the rows that follow the page before this one. */
+/**
+ * Returns the Prisma filter for row numbers below the page's cursor `before`, or for all rows if the page has no
+ * cursor.
+ */
 export const olderThanFilter = ({ before }: PageRequest): { lt: number } => ({
   lt: before === undefined ? endOfTable : Number(before),
 });
 
-/** Returns Prisma's filter for the rows of the page's pod: none where the page is of all pods. */
+/** Returns the Prisma filter for the page's pod, or an empty filter if the page covers all pods. */
 export const podFilter = ({ pod }: PageRequest): { podId?: string } =>
   pod === undefined ? {} : { podId: pod };
 
-/** Cuts `rows`, read with one beyond `limit`, to a page. The extra row only shows that there is a next page. */
+/**
+ * Cuts `rows` to one page of `limit` rows. The caller reads one extra row, which only shows that there is a next
+ * page.
+ */
 export function cutPage<T>(rows: T[], limit: number, key: (row: T) => number): ResultPage<T> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);

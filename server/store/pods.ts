@@ -38,11 +38,14 @@ const deviceRow = ({ kind, hooks, slot, primaryName, primaryMac, peerMac }: NewD
   return { kind, hooks, slot, primaryName, primaryMac, peerMac };
 };
 
-/** Encodes u64 counters as a JSON array of decimal strings: they fit neither SQLite's integers nor JSON's numbers. */
+/**
+ * Encodes u64 counters as a JSON array of decimal strings, because neither SQLite's integers nor JSON numbers can
+ * hold them.
+ */
 const encodeCounters = (counters: CarriedCounters) => JSON.stringify(counters.map(String));
 const decodeCounters = (text: string): bigint[] => (JSON.parse(text) as string[]).map(BigInt);
 
-/** Adds counters by position; a shorter array counts as zeros beyond its end. */
+/** Adds counters element by element; the shorter array counts as zeros beyond its end. */
 function addCounters(a: CarriedCounters, b: CarriedCounters): bigint[] {
   return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0n) + (b[i] ?? 0n));
 }
@@ -57,7 +60,7 @@ export async function readDeviceRecords(prisma: PrismaClient): Promise<DeviceRec
   return rows.map(toDevice);
 }
 
-/** @throws ProblemError `pod_exists` */
+/** Adds a pod with its first device. @throws ProblemError `pod_exists` */
 export async function addPodRecord(
   prisma: PrismaClient,
   pod: NewPodRecord,
@@ -103,7 +106,7 @@ export async function addDeviceRecord(prisma: PrismaClient, device: NewDeviceRec
   return toDevice(await prisma.device.create({ data: { podId: device.podId, ...deviceRow(device) } }));
 }
 
-/** Does nothing for a device that is already removed, so that its counters are added once. */
+/** Marks a device as removed and adds its counters to the pod's; does nothing if the device is already removed. */
 export async function markDeviceRemoved(
   prisma: PrismaClient,
   id: number,

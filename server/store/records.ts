@@ -2,13 +2,13 @@ import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import type { Event } from '../../contract/event.ts';
 import type { PodNetwork } from '../../contract/network.ts';
 
-/** Sums of the counters of a pod's removed devices, u64 each, in the order of `counterFields` (`server/bpf`). */
+/** Counter sums (u64) of a pod's removed devices, in the order of `counterFields` (`server/bpf`). */
 export type CarriedCounters = readonly bigint[];
 
-/** A pod as the store holds it. */
+/** Pod as the store holds it. */
 export interface PodRecord {
   id: string;
-  /** Identifies the pod in sample frames; never reused. */
+  /** Number that identifies the pod in sample frames; never reused. */
   number: number;
   namespace: string;
   name: string;
@@ -21,16 +21,16 @@ export interface PodRecord {
   carried: CarriedCounters;
 }
 
-/** A device of a pod as the store holds it. */
+/** Device of a pod as the store holds it. */
 export interface DeviceRecord {
   id: number;
   podId: string;
   kind: DeviceKind;
-  /** The hook family that its programs are attached to. */
+  /** Hook family that the device's programs are attached to. */
   hooks: HookFamily;
   slot: number;
   primaryName: string;
-  /** Null for a device without link-layer addresses: netkit in L3 mode. */
+  /** MAC address of the primary; null for a device without link-layer addresses, such as netkit in L3 mode. */
   primaryMac: string | null;
   peerMac: string | null;
   createdAt: Date;
@@ -40,38 +40,38 @@ export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
 export type NewEvent = Omit<Event, 'id' | 'time'>;
 
-/** A version of the access rules. The newest one is active; `text` is null where it removed all rules. */
+/** Version of the access rules. The newest version is active; `text` is null if the version removed all rules. */
 export interface RuleVersionRecord {
-  /** Never reused. */
+  /** Number of the rule version; never reused. */
   number: number;
   time: Date;
   actor: string;
   comment: string;
-  /** The version that this one applied again. */
+  /** Number of the earlier version that this version restored; null for a new rule set. */
   restored: number | null;
   /** Name of the rule set. */
   name: string | null;
-  /** Number of rules. */
+  /** Number of rules in the rule set. */
   rules: number;
-  /** YAML, as the user wrote it. */
+  /** Rule set as YAML, as the user wrote it. */
   text: string | null;
 }
 export type NewRuleVersion = Omit<RuleVersionRecord, 'number'>;
 
-/** The staged rule set, as the setting of the access rules holds it. */
+/** Staged rule set, as it is stored in the settings of the access rules. */
 export interface StagedRulesRecord {
-  /** YAML, as the user wrote it. */
+  /** Rule set as YAML, as the user wrote it. */
   text: string;
-  /** The version that was active when the rules were staged. */
+  /** Number of the rule version that was active when the rules were staged. */
   base: number;
   actor: string;
-  /** ISO 8601. */
+  /** Time when the rules were staged, in ISO 8601 format. */
   time: string;
 }
 
-/** Selects a part of a list, newest first. */
+/** Request for one page of a list, newest first. */
 export interface PageRequest {
-  /** `next` of the page before this one. */
+  /** Cursor of the page: the `next` value of the previous page. */
   before?: string | undefined;
   limit: number;
   /** Id of the pod that the list is limited to. */

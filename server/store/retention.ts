@@ -1,7 +1,7 @@
 import { requireValue } from '../../contract/required.ts';
 import type { PrismaClient } from './client/client.ts';
 
-/** Rows of history that the store keeps; older ones are deleted. */
+/** Maximum numbers of history rows that the store keeps; older rows are deleted. */
 export const defaultRetentionLimits = {
   events: 10_000,
   migrationsPerPod: 1_000,
@@ -11,15 +11,17 @@ export const defaultRetentionLimits = {
   ruleVersions: 200,
 };
 
-/** Rows per delete statement, so that none delays a write of the migration journal for long. */
+/** Maximum number of rows per DELETE statement, so that none delays writes of the migration journal for long. */
 const rowsPerDelete = 500;
 
 export type RetentionLimits = typeof defaultRetentionLimits;
 
-/** Deletes up to `limit` rows. @returns how many it deleted */
+/** Deletes up to `limit` rows. @returns the number of deleted rows */
 type DeleteRows = (limit: number) => Promise<number>;
 
-/** Deletes history beyond `limits`, each portion as one call of `write`. Running migrations and batches stay. */
+/**
+ * Deletes history beyond `limits` in portions, each in one call of `write`. Running migrations and batches are kept.
+ */
 export async function pruneHistory(
   prisma: PrismaClient,
   write: <T>(work: () => Promise<T>) => Promise<T>,

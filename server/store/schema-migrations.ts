@@ -6,7 +6,10 @@ import type { DatabaseConnection } from './database-connection.ts';
 
 const migrationsDir = path.join(import.meta.dirname, '../../prisma/sqlite/migrations');
 
-/** Prisma's own table of applied migrations, so that `prisma migrate status` agrees with what ran here. */
+/**
+ * SQL of Prisma's table of applied migrations, which is kept so that `prisma migrate status` reports the correct
+ * state.
+ */
 const appliedTable = `CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
   "id" VARCHAR(36) PRIMARY KEY NOT NULL,
   "checksum" VARCHAR(64) NOT NULL,

@@ -28,11 +28,11 @@ import * as ruleVersions from './rule-versions.ts';
 import * as settings from './settings.ts';
 import { describeSqliteError } from './sqlite-error.ts';
 
-/** Rows of history that are added between two prunings. */
+/** Number of added history rows after which old history is pruned. */
 export const rowsBetweenPrunings = 500;
 
 export interface SqliteStoreOptions {
-  /** Path of the SQLite file. A missing folder is created. */
+  /** Path of the SQLite file. A missing directory is created. */
   file: string;
   node: { name: string; bootId: string };
   /** Receives the error of a pruning that runs in the background. */
@@ -54,11 +54,14 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
    * acknowledged before it is in the file.
    */
   readonly #writing = new Mutex();
-  /** Prunings that `#countAdded` started. */
+  /** Prunings that were started in the background and have not ended. */
   readonly #pruning = new Set<Promise<void>>();
   #added = 0;
 
-  /** @throws ProblemError `store_failed` when the file is corrupt, not writable, from a newer version or in use */
+  /**
+   * Opens the store. @throws ProblemError `store_failed` if the file is corrupt, not writable, in use or from a
+   * newer version
+   */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     const connection = await openDatabase(options.file);
     // Prisma asks its adapter for a connection and receives the one that is locked and checked.

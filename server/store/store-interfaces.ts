@@ -19,13 +19,13 @@ import type {
 // active rules; the store holds what the kernel cannot: names, history, journals, choices. A write is durable when its
 // promise resolves. Every method throws ProblemError `store_failed` when the database fails.
 
-/** Choices of users by scope: `node`, or the id of a pod. Values are JSON. */
+/** Settings that users chose, by scope (`node` or a pod id). Values are JSON. */
 export interface SettingStore {
-  /** @returns null where nothing was chosen */
+  /** Reads a setting. @returns null if the setting was never saved */
   setting(scope: string, name: string): Promise<unknown>;
-  /** Values of one setting by scope. */
+  /** Reads the values of one setting, by scope. */
   settings(name: string): Promise<Map<string, unknown>>;
-  /** @param value null removes the choice */
+  /** Saves a setting. @param value value of the setting as JSON; null deletes the setting */
   saveSetting(scope: string, name: string, value: unknown): Promise<void>;
 }
 
@@ -33,77 +33,77 @@ export interface EventStore {
   addEvent(event: NewEvent): Promise<Event>;
 }
 
-/** Pods and their devices. */
+/** Storage of pods and their devices. */
 export interface PodStore {
-  /** Pods that are not removed, by number. */
+  /** Lists the pods that are not removed, by number. */
   pods(): Promise<PodRecord[]>;
-  /** Devices that are not removed; a pod that is being migrated has two. */
+  /** Lists the devices that are not removed; a pod has two during a migration. */
   devices(): Promise<DeviceRecord[]>;
-  /** Adds a pod with its first device in one transaction, before anything is created in the kernel. */
+  /** Adds a pod with its first device in one transaction; called before anything is created in the kernel. */
   addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }>;
-  /** Marks the pod and all its devices as removed. */
+  /** Marks a pod and all its devices as removed. */
   removePod(id: string): Promise<void>;
-  /** Deletes a pod whose device could not be created; nothing of it stays in the history. */
+  /** Deletes a pod whose device could not be created, so that the history does not contain the pod. */
   forgetPod(id: string): Promise<void>;
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord>;
-  /** Marks the device as removed and adds `counters` to the sums that its pod carries, in one transaction. */
+  /** Marks a device as removed and adds `counters` to the sums of its pod, in one transaction. */
   removeDevice(id: number, counters: CarriedCounters): Promise<void>;
-  /** Records that the device's programs are attached to `hooks`. */
+  /** Records the hook family that a device's programs are attached to. */
   moveHooks(id: number, hooks: HookFamily): Promise<void>;
 }
 
-/** Journals of migrations. */
+/** Storage of migration journals. */
 export interface MigrationStore {
-  /** Opens a journal. @returns it with `number` and `startedAt` as the store assigned them */
+  /** Opens a migration's journal. @returns the migration with the `number` and `startedAt` that the store assigned */
   addMigration(migration: Migration): Promise<Migration>;
-  /** Replaces the journal's state, steps, result and error. */
+  /** Updates the state, steps, result and error of a migration's journal. */
   saveMigration(migration: Migration): Promise<void>;
-  /** Journals in state `running`, which a killed agent left open. */
+  /** Lists the journals in the state `running`, which a killed agent left open. */
   openMigrations(): Promise<Migration[]>;
-  /** The newest migration of a pod. */
+  /** Returns the newest migration of a pod, or null if the pod has none. */
   lastMigration(podId: string): Promise<Migration | null>;
 }
 
-/** Journals of batches, which migrate many pods. */
+/** Storage of batches, which migrate many pods. */
 export interface BatchStore {
-  /** Adds a batch with its pods in one transaction. @returns it with `number` as the store assigned it */
+  /** Adds a batch with its pods in one transaction. @returns the batch with the `number` that the store assigned */
   addBatch(batch: Batch): Promise<Batch>;
-  /** Replaces the batch's state, reason and end. */
+  /** Updates a batch's state, reason and end time. */
   saveBatch(batch: BatchSummary): Promise<void>;
-  /** Replaces the progress of one pod of a batch. */
+  /** Updates the progress of one pod in a batch. */
   saveBatchPod(batchId: string, pod: BatchPod): Promise<void>;
-  /** Batches without an end, which a stopped agent left open. */
+  /** Lists the batches without an end time, which a stopped agent left open. */
   openBatches(): Promise<Batch[]>;
 }
 
-/** Versions of the access rules. */
+/** Storage of the versions of the access rules. */
 export interface RuleVersionStore {
   addRuleVersion(version: NewRuleVersion): Promise<RuleVersionRecord>;
-  /** Deletes a version that could not be activated. */
+  /** Deletes a rule version that could not be activated. */
   removeRuleVersion(number: number): Promise<void>;
-  /** @returns null where there never were any rules */
+  /** Returns the newest rule version. @returns null if rules were never applied */
   lastRuleVersion(): Promise<RuleVersionRecord | null>;
-  /** @returns null when no version has this number */
+  /** Returns the rule version with this number. @returns null if there is none */
   ruleVersion(number: number): Promise<RuleVersionRecord | null>;
-  /** Versions without their texts. */
+  /** Lists the rule versions without their texts. */
   listRuleVersions(page: PageRequest): Promise<ResultPage<Omit<RuleVersionRecord, 'text'>>>;
 }
 
-/** Ended migrations and batches, and events: what the API lists. */
+/** Storage of the history that the API lists: ended migrations, batches and events. */
 export interface HistoryStore {
-  /** @returns null when no migration has this id */
+  /** Returns the migration with this id. @returns null if there is none */
   migration(id: string): Promise<Migration | null>;
   listMigrations(page: PageRequest): Promise<ResultPage<Migration>>;
-  /** @returns null when no batch has this id */
+  /** Returns the batch with this id. @returns null if there is none */
   batch(id: string): Promise<Batch | null>;
   listBatches(page: PageRequest): Promise<ResultPage<BatchSummary>>;
   listEvents(page: PageRequest): Promise<ResultPage<Event>>;
 }
 
-/** Storage port of the datapath. */
+/** Storage that the datapath needs. */
 export interface DatapathStore extends PodStore, MigrationStore, BatchStore, SettingStore, EventStore {}
 
-/** Storage port of the access rules. */
+/** Storage that the access rules need. */
 export interface RuleStore
   extends RuleVersionStore,
     Pick<SettingStore, 'setting' | 'saveSetting'>,

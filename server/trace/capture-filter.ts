@@ -30,7 +30,9 @@ const ipv4 = 0x0800;
 const ipv6 = 0x86dd;
 
 type Label = string;
-/** One instruction. `match` and `otherwise` are jump targets; without one, the next instruction follows. */
+/**
+ * One classic BPF instruction. `match` and `otherwise` are jump targets; a missing target means the next instruction.
+ */
 interface Instruction {
   op: number;
   value?: number;
@@ -47,14 +49,14 @@ const equal = (value: number, match?: Label, otherwise?: Label): Instruction => 
   ...(otherwise ? { otherwise } : {}),
 });
 
-/** Returns the 32-bit words of an address in host order, as `loadWord` loads them. */
+/** Returns the 32-bit words of an address in host byte order, as classic BPF loads them. */
 function wordsOf(text: string): number[] {
   const { family, value } = parseAddress(text);
   const shifts = family === 4 ? [0n] : [96n, 64n, 32n, 0n];
   return shifts.map((shift) => Number((value >> shift) & 0xffff_ffffn));
 }
 
-/** Matches an address as source or as destination; `name` makes the labels unique. */
+/** Appends instructions that match a source or destination address. `name` makes the labels unique. */
 function addressLines(name: string, text: string, source: number, destination: number): Line[] {
   const words = wordsOf(text);
   const at = (start: number, otherwise: Label): Line[] =>
@@ -77,7 +79,7 @@ function protocolLines(name: string, protocol: TraceFilter['protocol'], icmp: nu
   ];
 }
 
-/** Matches a source or destination port at offset X from the network header. */
+/** Appends instructions that match a source or destination port; register X holds the transport header offset. */
 function portLines(name: string, port: number | undefined, protocolAt: number): Line[] {
   if (port === undefined) return [];
   return [
@@ -102,7 +104,7 @@ const xOfIpv4: Line[] = [
   { op: code.toX },
 ];
 
-/** Assembles a program that accepts `snaplen` bytes of each matching packet. */
+/** Assembles a classic BPF program that accepts `snaplen` bytes of each matching packet. */
 function assemble({ address, family, port, protocol }: TraceFilter, snaplen: number): Line[] {
   const yes: Line[] = [{ label: 'yes' }, { op: code.answer, value: snaplen }];
   if (address === undefined && family === undefined && port === undefined && protocol === undefined)
@@ -139,7 +141,10 @@ function assemble({ address, family, port, protocol }: TraceFilter, snaplen: num
   ];
 }
 
-/** Encodes a filter as struct sock_filter, 8 bytes each: u16 code, u8 jt, u8 jf, u32 k. Jumps are relative and forward. */
+/**
+ * Compiles a capture filter to an array of struct sock_filter (u16 code, u8 jt, u8 jf, u32 k), with relative forward
+ * jumps.
+ */
 export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buffer {
   const steps: Instruction[] = [];
   const labels = new Map<Label, number>();
@@ -162,7 +167,7 @@ export function compileCaptureFilter(filter: TraceFilter, snaplen: number): Buff
   return out;
 }
 
-/** Returns the filter as a tcpdump expression; empty if it matches all packets. */
+/** Formats a capture filter as a tcpdump expression; the text is empty if all packets match. */
 export function formatTcpdumpFilter({ address, family, port, protocol }: TraceFilter): string {
   const words: string[] = [];
   if (family !== undefined) words.push(family === 4 ? 'ip' : 'ip6');

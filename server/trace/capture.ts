@@ -9,9 +9,12 @@ import {
   packetBlockSize,
 } from './pcapng.ts';
 
-/** Time in ms that a packet may stay in a block that is not full: the ring is read this long after the end. */
+/**
+ * Time in ms that a packet may wait in a partly filled ring block; after the end of a capture the ring is read this
+ * long.
+ */
 const settleMs = 150;
-/** Size of the statistics block at the end of a file. */
+/** Size in bytes of the statistics block at the end of a pcapng file. */
 const tailBytes = 120;
 
 type Limits = Pick<CaptureQuery, 'packets' | 'seconds' | 'bytes'>;
@@ -32,7 +35,7 @@ export class PacketCapture extends Readable {
   #bytes: number;
   #ended = false;
 
-  /** @param ring closed when the stream ends */
+  /** Creates a stream of the capture as pcapng. @param ring packet ring, which the stream closes */
   constructor(ring: PacketRing, limits: Limits, description: CaptureDescription) {
     super({ highWaterMark: 1 << 18 });
     this.#ring = ring;
@@ -54,7 +57,7 @@ export class PacketCapture extends Readable {
     done(error);
   }
 
-  /** Writes the remaining packets and the end of the file. */
+  /** Writes the remaining packets and the statistics block, and ends the capture. */
   finish(): void {
     if (this.#ended) return;
     while (!this.#ended && this.#ring.blockReady) this.#takeBlock();
@@ -76,13 +79,16 @@ export class PacketCapture extends Readable {
     else this.#take();
   }
 
-  /** Stops waiting until the stream is read again: a readable socket would wake the event loop over and over. */
+  /**
+   * Stops polling the socket until the stream is read again, because a readable socket would wake the event loop
+   * constantly.
+   */
   #pauseReading(): void {
     this.#stopWaiting?.();
     this.#stopWaiting = null;
   }
 
-  /** @returns true if the stream accepts more data */
+  /** Writes data to the capture stream. @returns true if the stream accepts more data */
   #takeBlock(): boolean {
     const packets: Buffer[] = [];
     let full = false;

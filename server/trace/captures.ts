@@ -16,7 +16,7 @@ export class PacketCaptures {
   readonly #application: string;
   readonly #open = new Set<PacketCapture>();
 
-  /** @param application name of the writing application in the files */
+  /** Creates a manager of captures. @param application application name in the capture files */
   constructor(pods: Pick<PodChangeSource, 'summaries'>, application: string) {
     this.#pods = pods;
     this.#application = application;
@@ -49,7 +49,7 @@ export class PacketCaptures {
     return capture;
   }
 
-  /** Ends all captures with complete files. */
+  /** Ends all running captures, so that their files are complete. */
   close(): void {
     for (const capture of this.#open) capture.finish();
   }

@@ -3,21 +3,21 @@ import type { Hook } from '../../contract/device.ts';
 import { requireValue } from '../../contract/required.ts';
 import type { DecodedPacketHeaders } from './packet-headers.ts';
 
-/** One observation of a packet: a run of one of Podlane's programs on it, or its drop by the kernel. */
+/** An observation of a packet: one of Podlane's programs processed it, or the kernel dropped it. */
 export interface PacketObservation {
-  /** CLOCK_MONOTONIC in ns. */
+  /** Time of the observation, as CLOCK_MONOTONIC in ns. */
   timeNs: bigint;
   where: 'from-pod' | 'to-pod' | 'kernel';
-  /** Slot of the device; null for a kernel drop that was at no device of ours. */
+  /** Slot of the device; null for a kernel drop at a device that is not a pod's. */
   slot: number | null;
-  /** Number of the slot's pod; for a kernel drop the inode of the network namespace. */
+  /** Number of the pod of the slot; for a kernel drop, the inode number of the network namespace. */
   owner: number;
   hook: Hook | null;
   verdict: 'passed' | 'redirected' | 'dropped';
-  /** Reason of a drop; a number of enum skb_drop_reason for a kernel drop. */
+  /** Drop reason; for a kernel drop, a value of enum skb_drop_reason. */
   reason: DropReason | number | null;
   rule: number;
-  /** Slot that the packet was redirected to. */
+  /** Slot of the device to which the packet was redirected. */
   target: number | null;
   headers: DecodedPacketHeaders;
 }
@@ -43,7 +43,7 @@ export function formatPacketKey(headers: DecodedPacketHeaders): string {
   ].join(' ');
 }
 
-/** True if `next` can be the next observation of a packet after `last`. Routing decrements the time to live. */
+/** Returns true if observation `next` can follow `last` for the same packet. Routing decrements the time to live. */
 function canFollow(last: PacketObservation, next: PacketObservation): boolean {
   if (last.where === 'kernel' || next.headers.ttl > last.headers.ttl) return false;
   // The kernel also reports every packet that a program drops.
@@ -58,33 +58,40 @@ function canFollow(last: PacketObservation, next: PacketObservation): boolean {
 /** Groups observations by packet. Observations must be added in order of time. */
 export class PacketCorrelator {
   readonly #quietNs: bigint;
-  /** Packets that may be observed again, by key, oldest first. */
+  /** Packets that may be observed again, by packet key, oldest first. */
   readonly #open = new Map<string, TracedPacket[]>();
   #limit: number;
   #count = 0;
 
-  /** @param limit number of packets to trace @param quietMs time without an observation after which a packet is settled */
+  /**
+   * Creates a correlator.
+   * @param limit maximum number of packets
+   * @param quietMs time in ms without an observation after which a packet is complete
+   */
   constructor(limit: number, quietMs: number) {
     this.#limit = limit;
     this.#quietNs = BigInt(quietMs) * 1_000_000n;
   }
 
-  /** True if the limit of packets is reached. */
+  /** True if the correlator has reached its limit of packets. */
   get full(): boolean {
     return this.#count >= this.#limit;
   }
 
-  /** True if no packet can be observed again. */
+  /** True if the correlator has no packets that may be observed again. */
   get done(): boolean {
     return this.#open.size === 0;
   }
 
-  /** Lowers the limit to the packets traced so far. */
+  /** Lowers the packet limit to the number of packets traced so far. */
   acceptNoMore(): void {
     this.#limit = this.#count;
   }
 
-  /** @returns the packet with the observation added; null if it is over the limit, or a drop that is known already */
+  /**
+   * Adds an observation to its packet.
+   * @returns the packet; null if it exceeds the limit, or the drop is already known
+   */
   add(observation: PacketObservation): TracedPacket | null {
     const key = formatPacketKey(observation.headers);
     const open = this.#open.get(key) ?? [];
@@ -101,7 +108,7 @@ export class PacketCorrelator {
     return packet;
   }
 
-  /** Returns packets without an observation for `quietMs`, and stops waiting for them. */
+  /** Returns and completes the packets without an observation for `quietMs`. */
   settle(nowNs: bigint): TracedPacket[] {
     const settled: TracedPacket[] = [];
     for (const [key, packets] of this.#open) {
@@ -117,5 +124,5 @@ export class PacketCorrelator {
   }
 }
 
-/** The latest observation; a packet has at least one. */
+/** Returns the latest observation of a packet, which has at least one. */
 const lastOf = <T>(observations: readonly T[]): T => requireValue(observations.at(-1), 'last observation');

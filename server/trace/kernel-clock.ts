@@ -1,12 +1,12 @@
-/** Converts kernel times (CLOCK_MONOTONIC in ns, as Node's hrtime) to wall time. */
+/** Converts kernel times (CLOCK_MONOTONIC in ns, like Node's hrtime) to wall-clock times. */
 export interface KernelClock {
-  /** Returns ISO 8601 text with microseconds. */
+  /** Formats a kernel time as ISO 8601 with microseconds. */
   microseconds(ktimeNs: bigint): string;
-  /** Returns ISO 8601 text with milliseconds. */
+  /** Formats a kernel time as ISO 8601 with milliseconds. */
   milliseconds(ktimeNs: bigint): string;
 }
 
-/** Reads the offset between both clocks now. A clock read later includes steps of the wall clock. */
+/** Reads the current offset between the monotonic and the wall clock. Steps of the wall clock require a new reading. */
 export function readKernelClock(): KernelClock {
   const offsetNs =
     BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - process.hrtime.bigint();

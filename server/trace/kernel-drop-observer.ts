@@ -5,18 +5,18 @@ import type { KernelCapability } from '../../contract/node.ts';
 import { requireValue } from '../../contract/required.ts';
 import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
 import { BpfArrayMap } from '../bpf/array-map.ts';
+import { checkBpfResult } from '../bpf/bpf-error.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
-import { checkBpfResult } from '../bpf/error.ts';
+import { ifindexToSlot } from '../bpf/datapath-structs.ts';
 import { BpfHashMap } from '../bpf/hash-map.ts';
-import { type LoadedObject, loadObject } from '../bpf/object-loader.ts';
-import { programInfo } from '../bpf/program-info.ts';
-import { RingBuffer } from '../bpf/ring-buffer.ts';
-import { slotOf } from '../bpf/slot-layout.ts';
-import { callAsync } from '../bpf/syscall.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { type LoadedBpfObject, loadBpfObject } from '../bpf/object-loader.ts';
+import { readProgramInfo } from '../bpf/program-info.ts';
+import { BpfRingBuffer } from '../bpf/ring-buffer.ts';
+import { callForeignAsync } from '../bpf/syscall.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
-import { type DropReasons, readDropReasons } from '../kernel/drop-reasons.ts';
-import { onReadable } from '../netlink/poll-readable.ts';
+import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
+import { onDescriptorReadable } from '../netlink/poll-readable.ts';
 import type { PacketObservation } from './correlator.ts';
 import { decodePacketHeaders } from './packet-headers.ts';
 
@@ -27,14 +27,17 @@ type OnObservation = (observation: PacketObservation) => void;
 
 const protocols = { icmp: 1, tcp: 6, udp: 17, sctp: 132 } as const;
 
-/** Encodes struct address of `bpf/trace-drops.bpf.c`: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+/** Encodes struct address of `bpf/trace-drops.bpf.c`: 16 bytes, with IPv4 as ::ffff:a.b.c.d. */
 function addressBytes(text: string): Buffer {
   const { family, value } = parseAddress(text);
   const mapped = family === 4 ? (0xffffn << 32n) | value : value;
   return Buffer.from(mapped.toString(16).padStart(32, '0'), 'hex');
 }
 
-/** Encodes a drop filter of `bpf/trace-drops.bpf.c`, 24 bytes: address 0, port 16, protocol 18, family 19, has address 20. */
+/**
+ * Encodes the 24-byte drop filter of `bpf/trace-drops.bpf.c`: address at offset 0, port 16, protocol 18, family 19,
+ * has-address flag 20.
+ */
 export function encodeDropFilter({ address, port, protocol, family }: TraceFilter): Buffer {
   const wish = Buffer.alloc(24);
   if (address !== undefined) addressBytes(address).copy(wish);
@@ -58,24 +61,24 @@ function decodeDrop(record: Buffer) {
 }
 
 interface Loaded {
-  object: LoadedObject;
+  object: LoadedBpfObject;
   link: number;
-  ring: RingBuffer;
+  ring: BpfRingBuffer;
   stopReading: () => void;
 }
 
 export interface KernelDropObserverOptions {
-  /** Capability `drop-reasons`, as probed. */
+  /** Probed kernel capability `drop-reasons`. */
   capability: KernelCapability | undefined;
-  /** Inode of the network namespace with the primaries. */
+  /** Inode number of the network namespace that contains the primaries. */
   hostNetns: bigint;
   maxSlots: number;
 }
 
-/** Observes kernel drops of traced packets. Its program is loaded only while a trace runs. */
+/** Observes kernel drops of traced packets, with a BPF program that is loaded only while a trace runs. */
 export class KernelDropObserver {
   readonly #options: KernelDropObserverOptions;
-  #reasons: DropReasons | null = null;
+  #reasons: KernelDropReasons | null = null;
   #loaded: Promise<Loaded> | null = null;
   #now: Loaded | null = null;
   readonly #traces = new Map<number, { addresses: Buffer[]; take: OnObservation }>();
@@ -106,10 +109,11 @@ export class KernelDropObserver {
       const loaded = await loading;
       if (this.#loaded === loading) this.#now = loaded;
       const { object } = loaded;
-      new BpfArrayMap(requireValue(object.maps.get('drop_filters'), 'map drop_filters'), 'drop_filters', 24).set(
-        number - 1,
-        encodeDropFilter(wanted),
-      );
+      new BpfArrayMap(
+        requireValue(object.maps.get('drop_filters'), 'map drop_filters'),
+        'drop_filters',
+        24,
+      ).set(number - 1, encodeDropFilter(wanted));
       this.#writeAddresses(object);
       return { available: true, detail: capability.detail, hint: null };
     } catch (error) {
@@ -126,12 +130,12 @@ export class KernelDropObserver {
     else if (this.#now) this.#writeAddresses(this.#now.object, trace.addresses);
   }
 
-  /** Returns the name of a value of enum skb_drop_reason; null if it is no drop or reasons were never read. */
+  /** Returns the name of a value of enum skb_drop_reason; null if it is not a drop or the names were not read. */
   reasonName(reason: number): string | null {
     return this.#reasons?.name(reason) ?? null;
   }
 
-  /** Returns the number of drops that were not reported, since the agent started. */
+  /** Returns the number of kernel drops that could not be reported since the agent started. */
   lost(): bigint {
     return this.#lostBefore + (this.#now ? lostOf(this.#now.object) : 0n);
   }
@@ -154,27 +158,27 @@ export class KernelDropObserver {
   }
 
   async #load(): Promise<Loaded> {
-    this.#reasons ??= readDropReasons(await readVmlinuxBtf());
+    this.#reasons ??= readKernelDropReasons(await readVmlinuxBtf());
     const rodata = Buffer.from(Uint32Array.of(Number(this.#reasons.hasReceiverSocket)).buffer);
-    const object = await loadObject({
+    const object = await loadBpfObject({
       name: 'trace-drops',
       image: await readFile(committedObject),
       rodata: (bytes) => void bytes.set(rodata),
     });
     try {
       const program = requireValue(object.programs.get('trace_drop'), 'program trace_drop');
-      const ring = new RingBuffer(
+      const ring = new BpfRingBuffer(
         'dropped packets of traces',
         requireValue(object.maps.get('trace_drops'), 'map trace_drops'),
       );
-      const link = openedDescriptor(
+      const link = recordOpenedDescriptor(
         checkBpfResult(
           'attach to tracepoint kfree_skb',
-          await callAsync(bpf_raw_tracepoint_open, null, program),
+          await callForeignAsync(bpf_raw_tracepoint_open, null, program),
         ),
         'link to tracepoint kfree_skb',
       );
-      const stopReading = onReadable(ring.fd, () => ring.read((record) => this.#observe(record)));
+      const stopReading = onDescriptorReadable(ring.fd, () => ring.read((record) => this.#observe(record)));
       return { object, link, ring, stopReading };
     } catch (error) {
       object.close();
@@ -182,8 +186,8 @@ export class KernelDropObserver {
     }
   }
 
-  /** Writes the set of traces of each address into the BPF map. @param gone addresses of a trace that ended */
-  #writeAddresses(object: LoadedObject, gone: readonly Buffer[] = []): void {
+  /** Writes the traces of each address to the BPF map. @param gone addresses of an ended trace */
+  #writeAddresses(object: LoadedBpfObject, gone: readonly Buffer[] = []): void {
     const traced = new BpfHashMap(requireValue(object.maps.get('traced'), 'map traced'), 'traced');
     const bits = new Map<string, number>(gone.map((address) => [address.toString('hex'), 0]));
     for (const [number, { addresses }] of this.#traces)
@@ -201,7 +205,7 @@ export class KernelDropObserver {
   #observe(record: Buffer): void {
     const { timeNs, traces, reason, netns, ifindex, headers } = decodeDrop(record);
     if (!headers || this.reasonName(reason) === null) return;
-    const slot = netns === Number(this.#options.hostNetns) ? slotOf(ifindex) : null;
+    const slot = netns === Number(this.#options.hostNetns) ? ifindexToSlot(ifindex) : null;
     const observation: PacketObservation = {
       timeNs,
       where: 'kernel',
@@ -218,8 +222,8 @@ export class KernelDropObserver {
   }
 }
 
-/** Counts drops that found the buffer full, and those that occurred while the program ran on the same CPU. */
-const lostOf = (object: LoadedObject): bigint =>
+/** Counts unreported drops: the ring buffer was full, or the program was already running on the same CPU. */
+const lostOf = (object: LoadedBpfObject): bigint =>
   new BpfArrayMap(
     requireValue(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'),
     'lost_trace_drops',
@@ -227,4 +231,4 @@ const lostOf = (object: LoadedObject): bigint =>
   )
     .get(0)
     .readBigUInt64LE() +
-  programInfo(requireValue(object.programs.get('trace_drop'), 'program trace_drop')).misses;
+  readProgramInfo(requireValue(object.programs.get('trace_drop'), 'program trace_drop')).misses;

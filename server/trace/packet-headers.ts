@@ -7,20 +7,20 @@ export interface DecodedPacketHeaders {
   family: 4 | 6;
   source: string;
   destination: string;
-  /** IP protocol number; for IPv6 the last next header. */
+  /** IP protocol number of the packet; for IPv6, the last next-header value. */
   protocol: number;
-  /** Null for protocols without ports, for later fragments, and if truncated. */
+  /** Source port; null for protocols without ports, later fragments and truncated packets. */
   sourcePort: number | null;
   destinationPort: number | null;
   ttl: number;
-  /** Length of the network packet by its header; 0 for a GSO packet beyond 64 KiB. */
+  /** Length of the network packet in bytes, from its header; 0 for a GSO packet larger than 64 KiB. */
   length: number;
-  /** IPv4 identification, or IPv6 flow label, which is the same for all packets of a flow. */
+  /** IPv4 identification, or the IPv6 flow label, which all packets of a flow share. */
   identification: number;
-  /** Offset in bytes; 0 for first fragments and unfragmented packets. */
+  /** Fragment offset in bytes; 0 for first fragments and unfragmented packets. */
   fragmentOffset: number;
   tcp: { flags: number; sequence: number; acknowledgement: number } | null;
-  /** `identifier` and `sequence` of echo messages; other messages have other values in these bytes. */
+  /** `identifier` and `sequence` of ICMP echo messages; meaningless for other messages. */
   icmp: { type: number; code: number; identifier: number; sequence: number } | null;
 }
 
@@ -31,10 +31,13 @@ const icmp = 1;
 const icmpv6 = 58;
 const fragmentHeader = 44;
 const authenticationHeader = 51;
-/** IPv6 extension headers of the common form (hop-by-hop, routing, destination options, mobility): next header, length in 8-byte units without the first. */
+/**
+ * IPv6 extension headers with the common layout (next header, length in 8-byte units): hop-by-hop, routing, destination
+ * options, mobility.
+ */
 const optionHeaders = new Set([0, 43, 60, 135]);
 
-/** Decodes bytes from the network header on; null if they do not hold a whole IP header. */
+/** Decodes packet bytes that start at the network header; null if the IP header is incomplete. */
 export function decodePacketHeaders(bytes: Buffer): DecodedPacketHeaders | null {
   const version = bytes.length > 0 ? bytes[0]! >> 4 : 0;
   if (version === 4 && bytes.length >= 20) return decode4(bytes);
@@ -47,7 +50,7 @@ const addressAt = (bytes: Buffer, at: number, length: 4 | 16): string =>
     value: BigInt(`0x${bytes.subarray(at, at + length).toString('hex')}`),
   });
 
-/** Decodes an IPv4 header, RFC 791. */
+/** Decodes an IPv4 header (RFC 791). */
 function decode4(bytes: Buffer): DecodedPacketHeaders {
   const fragmentOffset = (bytes.readUInt16BE(6) & 0x1fff) * 8;
   const protocol = bytes[9]!;
@@ -64,7 +67,7 @@ function decode4(bytes: Buffer): DecodedPacketHeaders {
   };
 }
 
-/** Decodes an IPv6 header with its extension headers, RFC 8200. */
+/** Decodes an IPv6 header with its extension headers (RFC 8200). */
 function decode6(bytes: Buffer): DecodedPacketHeaders {
   let [protocol, at, fragmentOffset] = [bytes[6]!, 40, 0];
   while (at + 8 <= bytes.length) {
@@ -122,15 +125,18 @@ const protocolNames: Record<number, string> = {
 };
 export const formatProtocolName = (protocol: number): string => protocolNames[protocol] ?? String(protocol);
 
-/** Letters of the TCP flags from the lowest bit, as tcpdump prints them. */
+/** Letters of the TCP flags as tcpdump prints them, from the lowest bit. */
 const flagLetters = 'FSRP.UEW';
-/** Formats TCP flags as tcpdump does, the acknowledgement last: `S.` for SYN and ACK. */
+/** Formats TCP flags as tcpdump does, with the acknowledgement last: `S.` for SYN and ACK. */
 export function formatTcpFlags(flags: number): string {
   const set = [...flagLetters].filter((_, bit) => flags & (1 << bit));
   return [...set.filter((letter) => letter !== '.'), ...set.filter((letter) => letter === '.')].join('');
 }
 
-/** Returns headers in the form of the API, with the pods of the addresses. @param length bytes of the network packet */
+/**
+ * Converts packet headers to the API format and adds the pods of the addresses.
+ * @param length size of the network packet in bytes
+ */
 export function toPacketHeadersResponse(
   headers: Pick<
     DecodedPacketHeaders,

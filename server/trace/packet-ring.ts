@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { openedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import {
   addressOf,
   bind,
@@ -7,15 +7,15 @@ import {
   errno,
   errnoName,
   getsockopt,
-  mapFailed,
+  MAP_FAILED,
   mmap,
   munmap,
   setsockopt,
   socket,
   strerror,
-  viewOf,
+  viewMemory,
 } from '../ffi/libc.ts';
-import { onReadable } from '../netlink/poll-readable.ts';
+import { onDescriptorReadable } from '../netlink/poll-readable.ts';
 import type { CapturedPacket } from './pcapng.ts';
 
 const AF_PACKET = 17;
@@ -34,15 +34,21 @@ const TP_STATUS_VLAN_VALID = 1 << 4;
 const protReadWrite = 3;
 const mapShared = 1;
 
-/** Size of a ring block: it holds the largest packet of any device. A block is handed over when full, or after `retireMs`. */
+/**
+ * Size of a ring block in bytes, enough for the largest packet. The kernel hands a block over when it is full, or after
+ * `retireMs`.
+ */
 const blockBytes = 131_072;
 const blockCount = 16;
 const frameBytes = 2048;
 const retireMs = 50;
 
-/** Offsets in struct tpacket_block_desc, <linux/if_packet.h>: status, number of packets, offset of the first. */
+/**
+ * Byte offsets in struct tpacket_block_desc (<linux/if_packet.h>): status, number of packets, offset of the first
+ * packet.
+ */
 const blockAt = { status: 8, packets: 12, first: 16 } as const;
-/** Offsets in struct tpacket3_hdr, 48 bytes, and of the packet type in the struct sockaddr_ll that follows it. */
+/** Byte offsets in struct tpacket3_hdr (48 bytes), and of the packet type in the struct sockaddr_ll after it. */
 const packetAt = {
   next: 0,
   seconds: 4,
@@ -67,9 +73,13 @@ export class PacketRing {
   #block = 0;
   #closed = false;
 
-  /** @param filter classic BPF instructions @throws ProblemError `kernel_refused` */
+  /**
+   * Opens a packet socket with a memory-mapped ring.
+   * @param filter classic BPF instructions
+   * @throws ProblemError `kernel_refused`
+   */
   constructor(ifindex: number, filter: Buffer) {
-    this.#fd = openedDescriptor(
+    this.#fd = recordOpenedDescriptor(
       must(`open a packet socket for ifindex ${ifindex}`, socket(AF_PACKET, SOCK_RAW_CLOEXEC, 0)),
       `packet socket of ifindex ${ifindex}`,
     );
@@ -78,13 +88,13 @@ export class PacketRing {
       this.#set('choose TPACKET_V3', SOL_PACKET, PACKET_VERSION, int(TPACKET_V3));
       this.#set('make the ring', SOL_PACKET, PACKET_RX_RING, ringRequest());
       this.#address = mmap(null, blockBytes * blockCount, protReadWrite, mapShared, this.#fd, 0);
-      if (this.#address === mapFailed)
+      if (this.#address === MAP_FAILED)
         throw new ProblemError('kernel_refused', `map the ring of packets: ${errnoName(errno())}`);
     } catch (error) {
       close(this.#fd);
       throw error;
     }
-    this.#ring = new DataView(viewOf(this.#address, blockBytes * blockCount));
+    this.#ring = new DataView(viewMemory(this.#address, blockBytes * blockCount));
     // The socket receives packets only once it is bound.
     if (bind(this.#fd, packetAddress(ifindex), 20) < 0) {
       const refused = errno();
@@ -93,9 +103,9 @@ export class PacketRing {
     }
   }
 
-  /** Calls `read` when a block is ready or the socket has an error, until the returned function is called. */
+  /** Calls `read` when a ring block is ready or the socket has an error, until the returned function is called. */
   whenReady(read: () => void): () => void {
-    return onReadable(this.#fd, read);
+    return onDescriptorReadable(this.#fd, read);
   }
 
   /**
@@ -117,7 +127,7 @@ export class PacketRing {
     }
   }
 
-  /** True if `readBlock` has packets. */
+  /** True if the ring has a block of packets to read. */
   get blockReady(): boolean {
     const status = this.#ring.getUint32(this.#block * blockBytes + blockAt.status, true);
     return (status & TP_STATUS_USER) !== 0;
@@ -142,7 +152,7 @@ export class PacketRing {
     return { ...packet, bytes: tagged, length: packet.length + tag.length };
   }
 
-  /** Returns the packets received and dropped since the last call. */
+  /** Returns the number of packets received and dropped since the last call. */
   statistics(): { received: number; dropped: number } {
     const statistics = Buffer.alloc(12);
     must(
@@ -152,14 +162,16 @@ export class PacketRing {
     return { received: statistics.readUInt32LE(0), dropped: statistics.readUInt32LE(4) };
   }
 
-  /** Returns and clears the socket's error; 0 for none. ENETDOWN if the device is down or was removed. */
+  /**
+   * Returns and clears the socket's error number; 0 if there is none, ENETDOWN if the device is down or was removed.
+   */
   error(): number {
     const value = int(0);
     getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, value, int(value.length));
     return value.readInt32LE(0);
   }
 
-  /** Unmaps the ring: packets that were yielded must not be used afterwards. */
+  /** Unmaps the ring and closes the socket. Packets that the ring yielded must not be used afterwards. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -181,7 +193,10 @@ function must(tried: string, answer: number): number {
 
 const int = (value: number): Buffer => Buffer.from(Int32Array.of(value).buffer);
 
-/** Encodes struct sock_fprog: u16 length, pointer. The kernel copies the instructions within the call. */
+/**
+ * Encodes struct sock_fprog: u16 length and pointer to the instructions, which the kernel copies during the system
+ * call.
+ */
 function filterProgram(instructions: Buffer): Buffer {
   const program = Buffer.alloc(16);
   program.writeUInt16LE(instructions.length / 8, 0);
@@ -189,7 +204,7 @@ function filterProgram(instructions: Buffer): Buffer {
   return program;
 }
 
-/** Encodes struct tpacket_req3. */
+/** Encodes struct tpacket_req3 of <linux/if_packet.h>. */
 const ringRequest = (): Buffer =>
   Buffer.from(
     Uint32Array.of(
@@ -198,7 +213,7 @@ const ringRequest = (): Buffer =>
     ).buffer,
   );
 
-/** Encodes struct sockaddr_ll for all protocols of a device. */
+/** Encodes struct sockaddr_ll that binds a packet socket to all protocols of a device. */
 function packetAddress(ifindex: number): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(AF_PACKET, 0);

@@ -7,19 +7,19 @@ import type { KernelClock } from './kernel-clock.ts';
 import { toPacketHeadersResponse } from './packet-headers.ts';
 import type { PodNameResolver } from './pod-names.ts';
 
-/** Names and clock for formatting observations. */
+/** Names and clock that are needed to format observations. */
 export interface TraceFormatContext {
   clock: KernelClock;
   names: PodNameResolver;
-  /** Returns the name of a value of enum skb_drop_reason; null if it is no drop. */
+  /** Returns the name of a value of enum skb_drop_reason; null if the value is not a drop. */
   kernelReason(reason: number): string | null;
-  /** Returns the name of a rule of the active rule set by its number. */
+  /** Returns the name of a rule of the active rule set by the rule's number. */
   ruleName(rule: number): string | null;
 }
 
 const nameOf = (pod: PodReference | null): string => (pod ? `${pod.namespace}/${pod.name}` : 'a removed pod');
 
-/** Formats a traced packet for the API. */
+/** Converts a traced packet to the API format. */
 export function formatPacketTrace(
   { number, observations }: TracedPacket,
   context: TraceFormatContext,
@@ -41,7 +41,7 @@ export function formatPacketTrace(
   };
 }
 
-/** True if the observation determines the packet's outcome without waiting for another. */
+/** Returns true if the observation determines the packet's outcome without a further observation. */
 export const determinesOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
   point.where !== 'from-pod' || point.verdict === 'dropped';
 
@@ -72,7 +72,7 @@ function pointOf(
   };
 }
 
-/** Returns the kind of the observed device. A device that a migration replaced may differ from the current one: its hook tells. */
+/** Returns the kind of the observed device, derived from the hook, because a migration may have replaced the device. */
 const kindOf = ({ hook }: PacketObservation, current: 'netkit' | 'veth' | undefined): 'netkit' | 'veth' =>
   hook?.startsWith('netkit') ? 'netkit' : (current ?? 'veth');
 

@@ -1,9 +1,9 @@
-/** Encodes pcapng (draft-ietf-opsawg-pcapng): little endian, one section, one interface, times in ns. */
+/** Encodes the pcapng format (draft-ietf-opsawg-pcapng): little endian, one section, one interface, times in ns. */
 
 const blocks = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 const byteOrderMagic = 0x1a2b3c4d;
 const endOfOptions = 0;
-/** LINKTYPE_ETHERNET. */
+/** Link type of Ethernet, LINKTYPE_ETHERNET. */
 const ethernet = 1;
 
 type Option = [code: number, value: Buffer | string];
@@ -11,7 +11,7 @@ type Option = [code: number, value: Buffer | string];
 const padded = (length: number): number => (length + 3) & ~3;
 const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
 const u64 = (value: bigint): Buffer => Buffer.from(BigUint64Array.of(value).buffer);
-/** Encodes a time as two words, the high one first, unlike other 64-bit numbers of the format. */
+/** Encodes a pcapng timestamp as two words, high word first, unlike other 64-bit numbers of the format. */
 const time = (ns: bigint): Buffer => Buffer.concat([u32(Number(ns >> 32n)), u32(Number(ns & 0xffff_ffffn))]);
 
 function optionBytes(options: readonly Option[]): Buffer {
@@ -36,13 +36,13 @@ export interface CaptureDescription {
   system: string;
   interfaceName: string;
   interfaceDescription: string;
-  /** Filter as a tcpdump expression; empty for all packets. */
+  /** Capture filter as a tcpdump expression; empty if all packets match. */
   filter: string;
-  /** Limit of captured bytes per packet. */
+  /** Maximum number of captured bytes per packet. */
   snaplen: number;
 }
 
-/** Encodes the section header and the interface description, with which a file begins. */
+/** Encodes the section header and interface description blocks at the beginning of a pcapng file. */
 export function encodePcapngHeader(description: CaptureDescription): Buffer {
   const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
   const section = Buffer.alloc(16);
@@ -73,25 +73,28 @@ export function encodePcapngHeader(description: CaptureDescription): Buffer {
 }
 
 export interface CapturedPacket {
-  /** CLOCK_REALTIME in ns. */
+  /** Time of the packet, as CLOCK_REALTIME in ns. */
   timeNs: bigint;
-  /** Captured bytes; fewer than `length` if the packet was truncated. */
+  /** Captured bytes of the packet, fewer than `length` if the packet was truncated. */
   bytes: Uint8Array;
   length: number;
-  /** Packet type of <linux/if_packet.h>: PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4. */
+  /**
+   * Packet type of <linux/if_packet.h>: PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2, PACKET_OTHERHOST 3,
+   * PACKET_OUTGOING 4.
+   */
   type: number;
 }
 
 const outgoing = 4;
-/** Reception type of the format by packet type: unicast 1, broadcast 3, multicast 2, promiscuous 4. */
+/** Reception type in pcapng for each packet type: unicast 1, broadcast 3, multicast 2, promiscuous 4. */
 const receptions = [1, 3, 2, 4];
-/** Encodes epb_flags: direction in the lowest two bits (1 inbound, 2 outbound), reception type in the next three. */
+/** Encodes the pcapng field epb_flags: direction in bits 0-1 (1 inbound, 2 outbound), reception type in bits 2-4. */
 const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
 
-/** Returns the size of the block for a packet of `captured` bytes. */
+/** Returns the size in bytes of the pcapng block for a packet with `captured` bytes. */
 export const packetBlockSize = (captured: number): number => 32 + padded(captured) + 12;
 
-/** Encodes an Enhanced Packet Block. */
+/** Encodes a captured packet as a pcapng Enhanced Packet Block. */
 export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
   const total = packetBlockSize(bytes.length);
   const out = Buffer.alloc(total);
@@ -113,14 +116,14 @@ export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPack
 export interface CaptureStatistics {
   beganNs: bigint;
   endedNs: bigint;
-  /** Packets that matched the filter. */
+  /** Number of packets that matched the capture filter. */
   received: number;
-  /** Matching packets that the kernel dropped because the ring was full. */
+  /** Number of matching packets that the kernel dropped because the ring was full. */
   dropped: number;
   written: number;
 }
 
-/** Encodes an Interface Statistics Block, with which a file ends. */
+/** Encodes the pcapng Interface Statistics Block at the end of a file. */
 export function encodePcapngStatistics({
   beganNs,
   endedNs,

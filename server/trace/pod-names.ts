@@ -6,13 +6,13 @@ import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 
 export type PodChangeSource = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'summaries'>;
 
-/** Limit of remembered names of removed pods: their events may arrive after the removal. */
+/** Maximum number of removed pods whose names are remembered for late events. */
 const keptNames = 1000;
 
-/** Finds pods by number, slot, address or network namespace. */
+/** Finds the names of pods by pod number, slot, address or network namespace. */
 export class PodNameResolver {
   readonly #pods: PodChangeSource;
-  /** Null after a pod was added, changed or removed. */
+  /** Index of the pods; null after a pod was added, changed or removed. */
   #index: Index | null = null;
   readonly #byNumber = new Map<number, PodReference>();
   readonly #changed = (): void => {
@@ -24,7 +24,7 @@ export class PodNameResolver {
     pods.on('pod', this.#changed).on('migration', this.#changed).on('pod-removed', this.#changed);
   }
 
-  /** @param number the pod's number, as in the slots; a recently removed pod is found too */
+  /** Finds a pod by its number, including recently removed pods. @param number number of the pod in its slots */
   ofNumber(number: number): PodReference | null {
     this.#current();
     return this.#byNumber.get(number) ?? null;
@@ -34,13 +34,13 @@ export class PodNameResolver {
     return this.#current().bySlot.get(slot) ?? null;
   }
 
-  /** @param address in the form of `formatIpAddress` */
+  /** Finds a pod by address. @param address address text as formatted by `formatIpAddress` */
   ofAddress(address: string): PodReference | null {
     const pod = this.#current().byAddress.get(address);
     return pod ? toPodReference(pod) : null;
   }
 
-  /** @param inode inode of a network namespace */
+  /** Finds a pod by network namespace. @param inode inode number of the network namespace */
   ofNamespace(inode: bigint): PodReference | null {
     return this.#current().byNamespace.get(inode) ?? null;
   }
@@ -77,7 +77,7 @@ export const toPodReference = ({ id, namespace, name }: PodSummary): PodReferenc
   name,
 });
 
-/** Returns a pod's addresses without prefix lengths. */
+/** Returns the addresses of a pod without prefix lengths. */
 export const listPodAddresses = ({ addresses }: Pick<PodSummary, 'addresses'>): string[] =>
   addresses.map((cidr) => formatIpAddress(parseAddress(cidr.replace(/\/.*/, ''))));
 

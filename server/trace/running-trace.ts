@@ -4,14 +4,17 @@ import { PacketCorrelator, type PacketObservation, type TracedPacket } from './c
 import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './packet-trace.ts';
 import { buildTracePath } from './trace-path.ts';
 
-/** Time in ns that observations are held back for sorting: those of one packet arrive through two buffers. */
+/**
+ * Time in ns for which observations are held back for sorting, because observations of one packet arrive through two
+ * buffers.
+ */
 const sortNs = 30_000_000n;
-/** Time in ns after a trace's limit in which its packets may still be observed. */
+/** Time in ns after a trace reached its limit during which its packets may still be observed. */
 const lingerNs = BigInt(traceQuietMs + 100) * 1_000_000n;
 
 export type TraceUpdate = { trace: TraceSummary; items: TracePacket[] };
 
-/** A trace, running or ended, with its packets. */
+/** A running or ended packet trace, with its packets. */
 export class RunningTrace {
   readonly #summary: TraceSummary;
   readonly #correlator: PacketCorrelator;
@@ -19,10 +22,10 @@ export class RunningTrace {
   readonly #listeners = new Set<(update: TraceUpdate) => void>();
   readonly #untilNs: bigint;
   #waiting: PacketObservation[] = [];
-  /** Limit that was reached, and when; null while new packets are traced. */
+  /** Limit that ended the trace and its time; null while new packets are traced. */
   #closing: { why: 'packets' | 'seconds'; sinceNs: bigint } | null = null;
 
-  /** @param summary summary of a trace without packets */
+  /** Creates a trace. @param summary summary of the trace without packets */
   constructor(summary: TraceSummary) {
     this.#summary = summary;
     this.#correlator = new PacketCorrelator(summary.packets, traceQuietMs);
@@ -58,7 +61,10 @@ export class RunningTrace {
     if (this.#closing === null) this.#summary.lost += events;
   }
 
-  /** Processes the observations that are old enough to be in order. @returns the limit that ended the trace; null while it runs */
+  /**
+   * Processes the observations that are old enough to be sorted.
+   * @returns the limit that ended the trace; null while it runs
+   */
   advance(context: TraceFormatContext, nowNs = process.hrtime.bigint()): 'packets' | 'seconds' | null {
     const changed = this.#correlate(nowNs - sortNs);
     for (const packet of this.#correlator.settle(nowNs - sortNs)) changed.add(packet);
@@ -73,7 +79,7 @@ export class RunningTrace {
     return this.#correlator.done || lingered ? this.#closing.why : null;
   }
 
-  /** Ends the trace. Packets without an outcome are reported as last observed. */
+  /** Ends the trace. Packets without an outcome get the outcome of their last observation. */
   end(why: NonNullable<TraceSummary['ended']>, context: TraceFormatContext): void {
     const changed = this.#correlate(2n ** 63n);
     for (const packet of this.#correlator.settle(2n ** 63n)) changed.add(packet);
@@ -81,7 +87,7 @@ export class RunningTrace {
     this.#publish(changed, context, true);
   }
 
-  /** Calls `listener` with all packets at once, then with updates, until the returned function is called. */
+  /** Calls `listener` with all packets of the trace and then with updates, until the returned function is called. */
   watch(listener: (update: TraceUpdate) => void): () => void {
     const { items, ...trace } = this.trace();
     listener({ trace, items });
@@ -91,7 +97,7 @@ export class RunningTrace {
     return () => void this.#listeners.delete(own);
   }
 
-  /** Correlates observations up to `untilNs` in order. @returns packets whose outcome is known now */
+  /** Correlates the observations up to `untilNs` in order of time. @returns packets whose outcome became known */
   #correlate(untilNs: bigint): Set<TracedPacket> {
     const changed = new Set<TracedPacket>();
     const ready = this.#waiting.filter(({ timeNs }) => timeNs <= untilNs);
@@ -117,7 +123,7 @@ export class RunningTrace {
   }
 }
 
-/** Returns the summary of a trace that starts now. */
+/** Creates the summary of a trace that starts now. */
 export const createTraceSummary = (
   wanted: NewTrace,
   more: Pick<TraceSummary, 'id' | 'pod' | 'actor'>,

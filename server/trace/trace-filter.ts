@@ -1,6 +1,6 @@
 import { formatIpAddress, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
-import type { TraceFilter } from '../bpf/rule-events.ts';
+import type { PacketTraceFilter } from '../bpf/rule-events.ts';
 import type { DecodedPacketHeaders } from './packet-headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };
@@ -10,7 +10,7 @@ const protocolOf = (protocol: TraceProtocol, family: 4 | 6): number =>
 const canonical = (address: string): string => formatIpAddress(parseAddress(address));
 const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
-/** Returns the pod's addresses that matching packets can have. */
+/** Returns the addresses of a pod that packets matching the filter can have. */
 export const selectTracedAddresses = ({ address, family }: Wanted, own: readonly string[]): string[] => {
   const only = address === undefined ? family : familyOf(address);
   return only === undefined ? [...own] : own.filter((each) => familyOf(each) === only);
@@ -20,7 +20,11 @@ export const selectTracedAddresses = ({ address, family }: Wanted, own: readonly
  * Returns the filters for the BPF programs. Each matches one address: the peer's if given, else each address of the
  * pod. They may match more packets than wanted, never fewer. @param own addresses of the pod, some of which match
  */
-export function buildKernelTraceFilters(id: number, wanted: Wanted, own: readonly string[]): TraceFilter[] {
+export function buildKernelTraceFilters(
+  id: number,
+  wanted: Wanted,
+  own: readonly string[],
+): PacketTraceFilter[] {
   const addresses =
     wanted.address === undefined ? selectTracedAddresses(wanted, own) : [canonical(wanted.address)];
   return addresses.map((address) => ({
@@ -31,7 +35,7 @@ export function buildKernelTraceFilters(id: number, wanted: Wanted, own: readonl
   }));
 }
 
-/** Returns a predicate for packets of the pod that match the filter. */
+/** Creates a predicate for packets of the pod that match the filter. */
 export function createTraceMatcher(
   wanted: Wanted,
   own: readonly string[],

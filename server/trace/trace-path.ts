@@ -13,7 +13,7 @@ function nodeOf({ where, pod, device, reason }: TracePoint): TraceNode {
   return { id: `${where} ${pod?.id ?? ''} ${device?.hook ?? ''}`, where, pod, label };
 }
 
-/** Returns the final node of a packet's path; null if its last point is the end. */
+/** Returns the final node of a packet's path; null if the path ends at its last observation point. */
 function endOf({ outcome, points, destination }: TracePacket): TraceNode | null {
   const last = requireValue(points.at(-1), 'last point');
   switch (outcome) {
@@ -45,7 +45,7 @@ function edgeBy(from: TracePoint | null, to: TraceNode): TraceEdge['by'] {
   return from.verdict === 'redirected' ? 'redirect' : 'stack';
 }
 
-/** Returns the paths of the packets as a graph; edges count packets. */
+/** Builds a graph from the paths of the packets; each edge counts packets. */
 export function buildTracePath(packets: Iterable<TracePacket>): { nodes: TraceNode[]; edges: TraceEdge[] } {
   const nodes = new Map<string, TraceNode>();
   const edges = new Map<string, TraceEdge>();

@@ -4,7 +4,7 @@ import { maxTraces } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
 import type { KernelRules } from '../acl/load/kernel-rules.ts';
-import type { TraceEvent, TraceFilter } from '../bpf/rule-events.ts';
+import type { PacketTraceFilter, TraceEvent } from '../bpf/rule-events.ts';
 import type { PacketObservation } from './correlator.ts';
 import { readKernelClock } from './kernel-clock.ts';
 import type { KernelDropObserver } from './kernel-drop-observer.ts';
@@ -15,13 +15,13 @@ import { createTraceSummary, RunningTrace, type TraceUpdate } from './running-tr
 import { buildKernelTraceFilters, createTraceMatcher, selectTracedAddresses } from './trace-filter.ts';
 import type { RuleNameResolver } from './verdicts.ts';
 
-/** Interval in which running traces process observations, in ms. */
+/** Interval in ms at which running traces process observations. */
 const advanceMs = 50;
-/** Time in ms after which a trace ends when its last watcher left; reloading a page takes less. */
+/** Time in ms after which a trace without watchers ends, long enough for reloading a page. */
 const abandonedMs = 3000;
-/** Limit of traced addresses over all running traces. */
+/** Maximum number of traced addresses of all running traces. */
 const maxFilters = 4;
-/** Ended traces that stay available. */
+/** Maximum number of ended traces that are kept. */
 const keptTraces = 16;
 
 type Kernel = Pick<KernelRules, 'setTraceFilters' | 'onTraceEvents' | 'lostTraces' | 'generation'>;
@@ -31,7 +31,7 @@ export interface TracesOptions {
   pods: PodChangeSource;
   names: PodNameResolver;
   rules: RuleNameResolver;
-  /** Observes drops by the kernel. */
+  /** Observer of packets that the kernel drops. */
   kernelDrops: KernelDropObserver;
   log: Logger;
 }
@@ -40,14 +40,14 @@ interface Run {
   trace: RunningTrace;
   /** Number of the trace in the BPF programs, from 1. */
   number: number;
-  filters: TraceFilter[];
+  filters: PacketTraceFilter[];
   matches: (headers: DecodedPacketHeaders) => boolean;
   abandoned: NodeJS.Timeout | null;
 }
 
 const egressHooks = new Set(['netkit/peer', 'tcx/ingress', 'tc/ingress']);
 
-/** Traces packets of a pod through the hooks of all pods. */
+/** Traces the packets of a pod through the hooks of all pods. */
 export class PacketTraces {
   readonly #options: TracesOptions;
   readonly #running = new Map<string, Run>();
@@ -57,7 +57,7 @@ export class PacketTraces {
   #lost = 0n;
   #lostKernel = 0n;
 
-  /** Removes the filters that a killed agent left in the kernel. */
+  /** Removes trace filters that a killed agent left in the kernel. */
   constructor(options: TracesOptions) {
     this.#options = options;
     options.kernel.setTraceFilters([]);
@@ -66,7 +66,7 @@ export class PacketTraces {
     });
   }
 
-  /** Starts a trace. @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
+  /** Starts a packet trace. @throws ProblemError `pod_not_found`, `too_many`, `unprocessable`, `kernel_refused` */
   async start(wanted: NewTrace, actor: string): Promise<Trace> {
     const { kernel, pods, kernelDrops } = this.#options;
     const pod = pods
@@ -145,7 +145,7 @@ export class PacketTraces {
     };
   }
 
-  /** Stops all traces and removes their filters. */
+  /** Stops all traces and removes their filters from the kernel. */
   close(): void {
     for (const run of this.#running.values()) this.#end(run, 'stopped');
     this.#stopListening();
@@ -160,7 +160,7 @@ export class PacketTraces {
     });
   }
 
-  #filters(): TraceFilter[] {
+  #filters(): PacketTraceFilter[] {
     return [...this.#running.values()].flatMap(({ filters }) => filters);
   }
 
@@ -206,7 +206,7 @@ export class PacketTraces {
     }
   }
 
-  /** Adds lost events to all running traces: the buffers are shared. */
+  /** Adds the number of lost events to all running traces, because they share the ring buffers. */
   #countLost(): void {
     const [lost, lostKernel] = [this.#options.kernel.lostTraces(), this.#options.kernelDrops.lost()];
     const news = lost - this.#lost + (lostKernel - this.#lostKernel);

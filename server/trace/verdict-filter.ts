@@ -1,7 +1,7 @@
 import { cidrContainsAddress, parseAddress, parseCidr } from '../../contract/cidr.ts';
 import type { PodReference, Verdict, VerdictFilter } from '../../contract/verdict.ts';
 
-/** Returns a predicate for verdicts that match the filter. The filter is parsed once. */
+/** Creates a predicate for verdicts that match the filter, which is parsed only once. */
 export function createVerdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
   const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
   const range = address === undefined ? null : parseCidr(address);

@@ -2,20 +2,20 @@ import { requireValue } from '../../contract/required.ts';
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
 import { createVerdictMatcher } from './verdict-filter.ts';
 
-/** Interval of updates in ms, and limit of verdicts in one update. */
+/** Interval of verdict updates in ms, and maximum number of verdicts in one update. */
 const updateMs = 200;
 const maxPerUpdate = 200;
 
 export interface VerdictUpdate {
   items: Verdict[];
-  /** Number of further verdicts, over the limit of one update. */
+  /** Number of verdicts that exceeded the limit of one update. */
   missed: number;
 }
 
-/** The most recent verdicts, up to a capacity; older ones are evicted. */
+/** Log of the most recent verdicts; when it is full, the oldest ones are evicted. */
 export class VerdictLog {
   readonly capacity: number;
-  /** Verdict `id` is at index `id` modulo the capacity. */
+  /** Ring buffer of verdicts: the verdict `id` is at index `id` modulo the capacity. */
   readonly #ring: Verdict[] = [];
   readonly #listeners = new Set<(verdict: Verdict) => void>();
   #next = 0;
@@ -39,7 +39,7 @@ export class VerdictLog {
     for (const listener of this.#listeners) listener(verdict);
   }
 
-  /** Returns a page of matching verdicts, newest first. `next` continues with older ones. */
+  /** Returns a page of matching verdicts, newest first. `next` is the cursor of the next, older page. */
   page({ before, limit, ...filter }: VerdictListQuery): { items: Verdict[]; next: string | null } {
     const matches = createVerdictMatcher(filter);
     const items: Verdict[] = [];
@@ -53,7 +53,7 @@ export class VerdictLog {
     return { items, next: null };
   }
 
-  /** Yields the matching verdicts of this moment, oldest first, without those evicted before they are read. */
+  /** Yields the verdicts that match now, oldest first, except those that are evicted in the meantime. */
   *matching(filter: VerdictFilter): Generator<Verdict> {
     const matches = createVerdictMatcher(filter);
     const end = this.#next;
@@ -65,7 +65,7 @@ export class VerdictLog {
     }
   }
 
-  /** Calls `listener` with new matching verdicts in batches, until the returned function is called. */
+  /** Calls `listener` with batches of new matching verdicts until the returned function is called. */
   watch(filter: VerdictFilter, listener: (update: VerdictUpdate) => void): () => void {
     const matches = createVerdictMatcher(filter);
     let update: VerdictUpdate = { items: [], missed: 0 };

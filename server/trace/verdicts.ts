@@ -14,14 +14,14 @@ import { formatProtocolName, toPacketHeadersResponse } from './packet-headers.ts
 import { type PodNameResolver, toPodReference } from './pod-names.ts';
 import { VerdictLog, type VerdictUpdate } from './verdict-log.ts';
 
-/** Capacity of the log: about 10 MB. */
+/** Capacity of the verdict log in verdicts, which take about 10 MB. */
 const capacity = 10_000;
-/** Age in ms up to which a count of lost verdicts is reused. */
+/** Maximum age in ms of a cached count of lost verdicts. */
 const lossesMs = 250;
 
-/** Finds names of rules, including those of earlier generations. */
+/** Finds the names of rules, including rules of earlier generations. */
 export interface RuleNameResolver {
-  /** Returns the name of a rule by its number in a generation; null if it is no longer known. */
+  /** Returns the name of a rule by its number and generation; null if it is no longer known. */
   ruleName(set: RuleSetName, generation: number, rule: number): string | null;
 }
 
@@ -76,12 +76,12 @@ export class VerdictRecorder {
     return this.#log.watch(filter, (gathered) => listener({ ...gathered, losses: this.losses() }));
   }
 
-  /** Returns the number of verdicts by kind since the agent started. */
+  /** Returns the number of verdicts of each kind since the agent started. */
   counts(): Record<VerdictKind, number> {
     return { ...this.#counts };
   }
 
-  /** Returns the number of verdicts missing from the log. It may be 250 ms old, since counting reads all slots. */
+  /** Returns the number of verdicts missing from the log, up to 250 ms old because counting reads all slots. */
   losses(): VerdictLosses {
     const now = performance.now();
     if (this.#losses === null || now - this.#losses.at > lossesMs)

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { startChildProcess, waitUntilReady } from '../../scripts/child.ts';
-import { dropPrivilegesArguments, chooseUnprivilegedUser } from '../../scripts/unprivileged.ts';
+import { startChildProcess, waitUntilReady } from '../../scripts/child-process.ts';
+import { chooseUnprivilegedUser, dropPrivilegesArguments } from '../../scripts/unprivileged.ts';
 import { makeNetns } from './fixtures/netns.ts';
 
 /** Process ids of the children of `pid`. */

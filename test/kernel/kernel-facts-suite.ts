@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import * as bpfStructs from '../../server/bpf/bpf-structs.ts';
 import { Btf, readVmlinuxBtf } from '../../server/bpf/btf.ts';
-import { type BtfMember, resolveBtfValueType } from '../../server/bpf/btf-types.ts';
-import * as bpfStructs from '../../server/bpf/kernel-structs.ts';
-import { readDropReasons } from '../../server/kernel/drop-reasons.ts';
-import { currentNamespace } from '../../server/kernel/netns.ts';
+import { type BtfMember, resolveBtfValueType } from '../../server/bpf/btf-resolve.ts';
+import { readKernelDropReasons } from '../../server/kernel/drop-reasons.ts';
+import { openCurrentNamespace } from '../../server/kernel/netns.ts';
 import { capabilityProbes, probeCapabilities } from '../../server/kernel/probe.ts';
-import * as netlinkStructs from '../../server/netlink/kernel-structs.ts';
+import * as netlinkStructs from '../../server/netlink/netlink-structs.ts';
 import { listBoundSockets } from '../../server/netlink/socket-diag.ts';
 
 type Layout = Readonly<Record<string, number>>;
@@ -32,7 +32,7 @@ function memberOffset(btf: Btf, { name, type }: BtfMember, path: string): number
 
 /** Reads the BTF of the kernel and of the modules that define some of the structs, which dumping sockets loads. */
 async function readKernelBtf(): Promise<Btf[]> {
-  using namespace = currentNamespace();
+  using namespace = openCurrentNamespace();
   await listBoundSockets(namespace.fd, 1);
   const kernel = await readVmlinuxBtf();
   const modules = ['inet_diag', 'af_packet_diag'].map((name) => `/sys/kernel/btf/${name}`).filter(existsSync);
@@ -108,7 +108,7 @@ export function describeKernelFacts(absent: readonly string[]): void {
     });
 
     test('the receiving socket in tracepoint kfree_skb since 6.11', async () => {
-      const { hasReceiverSocket } = readDropReasons(await readVmlinuxBtf());
+      const { hasReceiverSocket } = readKernelDropReasons(await readVmlinuxBtf());
       expect(hasReceiverSocket).toBe(version(release()) >= version('6.11'));
     });
   });

@@ -2,18 +2,18 @@
 // and the error shows the stack that opened it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
-import { openDescriptors, trackDescriptors } from '../../server/ffi/descriptors.ts';
+import { listOpenDescriptors, startTrackingDescriptors } from '../../server/ffi/descriptors.ts';
 
 /** Time for sockets that close after their last request. */
 const graceMs = 1000;
 
-trackDescriptors();
+startTrackingDescriptors();
 // Descriptors of earlier test files have been reported by theirs.
-const openBefore = new Set(openDescriptors().map(({ fd, stack }) => `${fd} ${stack}`));
+const openBefore = new Set(listOpenDescriptors().map(({ fd, stack }) => `${fd} ${stack}`));
 
 // Registered before the hooks of the test file, so it runs after them.
 afterAll(async () => {
-  const leaked = () => openDescriptors().filter(({ fd, stack }) => !openBefore.has(`${fd} ${stack}`));
+  const leaked = () => listOpenDescriptors().filter(({ fd, stack }) => !openBefore.has(`${fd} ${stack}`));
   for (const deadline = performance.now() + graceMs; leaked().length > 0 && performance.now() < deadline; )
     await sleep(10);
   const left = leaked();

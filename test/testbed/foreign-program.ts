@@ -3,16 +3,16 @@
 import { attachWithoutLink } from '../../server/bpf/attach-without-link.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { readProgramInfo } from '../../server/bpf/program-info.ts';
-import { loadMinimalProgram, programType } from '../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, probeProgramTypes } from '../../server/kernel/probe-programs.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
-import { addBpfFilter, type TcHook } from '../../server/netlink/tc-filter.ts';
+import { addTcBpfFilter, type TcHook } from '../../server/netlink/tc-filter.ts';
 
 const [hook = '', ifindex = '', anchor = 'tail', name = 'foreign'] = process.argv.slice(2);
-const fd = await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 });
+const fd = await loadMinimalProgram(`load ${name}`, probeProgramTypes.schedulerClassifier, { result: -1 });
 if (hook.startsWith('tc/')) {
   const socket = NetlinkSocket.open();
   const priority = anchor === 'head' ? 7 : 300;
-  await addBpfFilter(socket, Number(ifindex), hook as TcHook, { program: fd, name, priority });
+  await addTcBpfFilter(socket, Number(ifindex), hook as TcHook, { program: fd, name, priority });
   socket.close();
 } else
   await attachWithoutLink(Number(ifindex), hook as LinkHook, { fd }, anchor === 'head' ? 'head' : 'tail');

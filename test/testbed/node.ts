@@ -9,7 +9,7 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { NewPodInput, Pod } from '../../contract/pod.ts';
 import { startAgentProcess } from '../../scripts/agent-process.ts';
-import type { ChildHandle } from '../../scripts/child.ts';
+import type { ChildHandle } from '../../scripts/child-process.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
 import { requestAgent } from '../../server/lab/agent-client.ts';
 

@@ -1,61 +1,61 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeIpAddress } from '../../server/bpf/ip-address.ts';
+import { decodeIpAddress } from '../../server/bpf/address-encoding.ts';
 import {
-  decodeEndpoint,
+  decodeEndpointEntry,
   decodeEndpointKey,
-  decodeSlot,
-  encodeEndpoint,
+  decodeSlotEntry,
+  encodeEndpointEntry,
   encodeEndpointKey,
-  encodeSlot,
-  peerIfindex,
-  primaryIfindex,
-  slotOf,
-} from '../../server/bpf/slot-layout.ts';
+  encodeSlotEntry,
+  ifindexToSlot,
+  slotToPeerIfindex,
+  slotToPrimaryIfindex,
+} from '../../server/bpf/datapath-structs.ts';
 
 test('the ifindexes of both ends lead back to the slot', () => {
   fc.assert(
     fc.property(fc.nat(1_000_000), (slot) => {
-      expect(slotOf(primaryIfindex(slot))).toBe(slot);
-      expect(slotOf(peerIfindex(slot))).toBe(slot);
+      expect(ifindexToSlot(slotToPrimaryIfindex(slot))).toBe(slot);
+      expect(ifindexToSlot(slotToPeerIfindex(slot))).toBe(slot);
     }),
   );
-  expect(slotOf(7)).toBeNull();
+  expect(ifindexToSlot(7)).toBeNull();
 });
 
 const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };
 
 describe('struct podlane_slot', () => {
   test('all zero disables the check', () => {
-    expect(encodeSlot(null)).toEqual(Buffer.alloc(48));
-    expect(decodeSlot(Buffer.alloc(48))).toBeNull();
+    expect(encodeSlotEntry(null)).toEqual(Buffer.alloc(48));
+    expect(decodeSlotEntry(Buffer.alloc(48))).toBeNull();
   });
 
   test('IPv4 on netkit L3', () => {
     const entry = { owner: 7, address4: '10.42.0.33', hooks: 'device', redirect: false, macs: null } as const;
-    const slot = encodeSlot(entry);
+    const slot = encodeSlotEntry(entry);
     expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(36)}`);
-    expect(decodeSlot(slot)).toEqual({ ...entry, address6: undefined, check: true });
+    expect(decodeSlotEntry(slot)).toEqual({ ...entry, address6: undefined, check: true });
   });
 
   test('both families on veth, with redirect', () => {
     const entry = { owner: 7, address4: '10.42.0.33', address6: 'fd00::2', macs } as const;
-    const slot = encodeSlot({ ...entry, hooks: 'primary', redirect: true });
+    const slot = encodeSlotEntry({ ...entry, hooks: 'primary', redirect: true });
     expect(slot.toString('hex')).toBe(
       `${'1f000000'}${'07000000'}${'0a2a0021'}${'fd000000000000000000000000000002'}${'00000000'}${'02706c000043'}${'02706c000042'}${'00000000'}`,
     );
-    expect(decodeSlot(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
+    expect(decodeSlotEntry(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
   });
 
   test('without address and check', () => {
-    const slot = encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
+    const slot = encodeSlotEntry({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
     expect(slot.readUInt32LE(0)).toBe(8);
-    expect(decodeSlot(slot)).toMatchObject({ check: false, address4: undefined, address6: undefined });
+    expect(decodeSlotEntry(slot)).toMatchObject({ check: false, address4: undefined, address6: undefined });
   });
 
   test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is not a MAC address', (toPod) => {
     expect(() =>
-      encodeSlot({ owner: 7, hooks: 'primary', redirect: false, macs: { ...macs, toPod } }),
+      encodeSlotEntry({ owner: 7, hooks: 'primary', redirect: false, macs: { ...macs, toPod } }),
     ).toThrow(RangeError);
   });
 });
@@ -104,6 +104,6 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
 
 test('struct podlane_endpoint', () => {
   const endpoint = { slot: 33, owner: 0xffff_fffe };
-  expect(encodeEndpoint(endpoint).toString('hex')).toBe('21000000feffffff');
-  expect(decodeEndpoint(encodeEndpoint(endpoint))).toEqual(endpoint);
+  expect(encodeEndpointEntry(endpoint).toString('hex')).toBe('21000000feffffff');
+  expect(decodeEndpointEntry(encodeEndpointEntry(endpoint))).toEqual(endpoint);
 });

@@ -3,23 +3,32 @@ import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/counters.ts';
 import { decodeConntrackEntry } from '../../server/acl/load/conntrack.ts';
 import { decodeTraceEvent, decodeVerdictEvent, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
-import { decodeMappedAddress, encodeMappedAddress } from '../../server/bpf/rule-layout.ts';
+import { decodeMappedIpAddress, encodeMappedIpAddress } from '../../server/bpf/rule-layout.ts';
 
 const address4 = '00000000000000000000ffff0a2a0021';
 const address6 = 'fd420000000000000000000000000001';
 
 test('an address is 16 bytes, IPv4 as IPv4-mapped IPv6', () => {
-  expect(encodeMappedAddress('10.42.0.33').toString('hex')).toBe(address4);
-  expect(encodeMappedAddress('fd42::1').toString('hex')).toBe(address6);
+  expect(encodeMappedIpAddress('10.42.0.33').toString('hex')).toBe(address4);
+  expect(encodeMappedIpAddress('fd42::1').toString('hex')).toBe(address6);
   for (const text of ['10.42.0.33', 'fd42::1', '::', '0.0.0.0'])
-    expect(decodeMappedAddress(encodeMappedAddress(text))).toBe(text);
+    expect(decodeMappedIpAddress(encodeMappedIpAddress(text))).toBe(text);
 });
 
 test('struct podlane_verdict_event', () => {
   const record = Buffer.from(
     [
       ...['0100000000000000', '05000000', '07000000', '01000300', '09000000', '02000000', '3c000000'],
-      ...[address4, encodeMappedAddress('192.0.2.7').toString('hex'), '5000', '9a02', '06', '00', '00', '02'],
+      ...[
+        address4,
+        encodeMappedIpAddress('192.0.2.7').toString('hex'),
+        '5000',
+        '9a02',
+        '06',
+        '00',
+        '00',
+        '02',
+      ],
     ].join(''),
     'hex',
   );

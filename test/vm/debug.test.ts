@@ -5,10 +5,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { findExternalTools } from '../../server/debug/external-tools.ts';
 import { takeDump } from '../../server/debug/take-dump.ts';
 import {
-  attachType,
-  createLinkSync,
+  createBpfLinkSync,
   loadMinimalProgram,
-  programType,
+  probeAttachTypes,
+  probeProgramTypes,
 } from '../../server/kernel/probe-programs.ts';
 import { deleteLink, getLink } from '../../server/netlink/link.ts';
 import { addNetkit } from '../../server/netlink/netkit.ts';
@@ -24,10 +24,10 @@ test('an archive taken without an agent tells netkit devices, their policies and
   const primary = { name: 'nkt0' };
   await addNetkit(socket, { mode: 'l3', primary, peer: { name: 'nkt1' }, policy: { peer: 'blackhole' } });
   const { ifindex } = (await getLink(socket, primary))!;
-  const program = await loadMinimalProgram('load a tc program', programType.schedulerClassifier, {
+  const program = await loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, {
     result: -1,
   });
-  const link = createLinkSync('attach netkit/peer', program, ifindex, attachType.netkitPeer);
+  const link = createBpfLinkSync('attach netkit/peer', program, ifindex, probeAttachTypes.netkitPeer);
   onTestFinished(async () => {
     for (const fd of [link, program]) closeSync(fd);
     using after = NetlinkSocket.open();

@@ -12,10 +12,10 @@ import { assignPolicyIds, buildPolicies } from './policies.ts';
 import { findUnreachableRules } from './unreachable-rules.ts';
 
 export interface CompileOptions {
-  /** Tables to replace: everything whose meaning is unchanged keeps its number. */
+  /** Result of the previous compilation; numbers whose meaning is unchanged are kept. */
   previous?: PreviousCompile;
   limits?: TableLimits;
-  /** Returns the line of a rule in its text. */
+  /** Returns the line number of a rule, by the index of the rule. */
   lineOf?: (index: number) => number | undefined;
 }
 
@@ -110,7 +110,7 @@ export function compileRules(
   return { ...compiled, warnings: findUnreachableRules(compiled, lineOf) };
 }
 
-/** Returns the classes of addresses that are in each peer set, by the set's number. */
+/** Returns the address classes of each peer set, by peer set number. */
 function classesByPeerSet(classes: readonly (readonly number[])[]): Map<number, number[]> {
   const found = new Map<number, number[]>();
   classes.forEach((sets, index) => {

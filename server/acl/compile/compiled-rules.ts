@@ -4,14 +4,14 @@ import type { RuleWarning } from '../../../contract/rules.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { emptyPeerSets, type PeerSets } from './peer-sets.ts';
 
-/** The tables of a rule set and the meaning of the numbers in them. Immutable. */
+/** The compiled tables of a rule set and the meaning of the numbers in the tables. Immutable. */
 export interface CompiledRules {
   ruleSet: RuleSet;
   tables: PolicyTables;
-  /** Rules by their number in entries. */
+  /** Rules by the number that entries refer to them by. */
   rules: ReadonlyMap<number, NumberedRule>;
   policies: ReadonlyMap<number, CompiledPolicy>;
-  /** Peer sets that the addresses of an identity are in. */
+  /** Peer set numbers of each identity. */
   identities: ReadonlyMap<number, readonly number[]>;
   warnings: readonly RuleWarning[];
   ids: AllocatedIds;
@@ -19,37 +19,37 @@ export interface CompiledRules {
 
 export interface NumberedRule {
   rule: Rule;
-  /** Position in the rule set, from 0. */
+  /** Index of the rule in the rule set, from 0. */
   index: number;
-  /** Number of its peer set; 0: any peer. */
+  /** Number of the rule's peer set; 0 for any peer. */
   peers: number;
 }
 
-/** The list of rules that some pods have in one direction. */
+/** The list of rules that a group of pods has in one direction. */
 export interface CompiledPolicy {
   direction: Direction;
-  /** Numbers of its rules in evaluation order. */
+  /** Rule numbers in evaluation order. */
   rules: readonly number[];
-  /** Ids of the pods. */
+  /** Ids of the pods that have the policy. */
   pods: readonly string[];
 }
 
-/** Numbers by what they identify, so that the next compilation keeps them. */
+/** Numbers that a compilation assigned, so that the next compilation can keep them. */
 export interface AllocatedIds {
   /** Rule numbers by rule name. */
   rules: ReadonlyMap<string, number>;
   peers: PeerSets;
-  /** Identities by the numbers of their peer sets. */
+  /** Identities by the numbers of their peer sets, joined as text. */
   identities: ReadonlyMap<string, number>;
-  /** Policies by direction and the numbers of their rules. */
+  /** Policy numbers by direction and rule numbers, joined as text. */
   policies: ReadonlyMap<string, number>;
-  /** Entry lists by content. */
+  /** Entry list numbers by the content of the list. */
   entryLists: ReadonlyMap<string, number>;
-  /** First number that no entry list ever had. */
+  /** First entry list number that was never used. */
   nextEntryList: number;
 }
 
-/** Tables that a compilation is to replace. */
+/** Result of the previous compilation, which the next one replaces. */
 export type PreviousCompile = Pick<CompiledRules, 'tables' | 'ids'>;
 
 /**

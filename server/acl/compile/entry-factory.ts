@@ -12,10 +12,10 @@ import {
 import { noRuleOrder, type RuleOrder } from './port-ranges.ts';
 import type { PortProtocol } from './protocol-ports.ts';
 
-/** Dense numbers of the protocols that entries can have. */
+/** Consecutive index of each protocol number that policy table entries can have. */
 export const entryProtocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
 
-/** Consecutive entries of a list; equal `content` means equal entries. */
+/** Consecutive entries of an entry list. Parts with equal `content` have equal entries. */
 export interface EntryListPart {
   entries: PolicyTableEntry[];
   content: string;
@@ -23,12 +23,12 @@ export interface EntryListPart {
 
 const emptyPart: EntryListPart = { entries: [], content: '' };
 
-/** Creates the entries of one direction, each once: lists have many entries in common. */
+/** Creates the policy table entries of one direction. Equal entries are shared between lists. */
 export class PolicyEntryFactory {
   readonly #ordered: readonly OrderedRule[];
   readonly #numberOf: readonly number[];
   readonly #defaultAction: 'allow' | 'deny';
-  /** Entries by label, then by protocol and prefix: a small number is found sooner than one of 52 bits. */
+  /** Cache of entries by label, then by protocol and port prefix; keys below 2^31 keep the maps fast. */
   readonly #known = new Map<PortLabel, Map<number, { entry: PolicyTableEntry; content: string }>>();
 
   constructor(ordered: readonly OrderedRule[], numberOf: readonly number[], defaultAction: 'allow' | 'deny') {
@@ -37,13 +37,13 @@ export class PolicyEntryFactory {
     this.#defaultAction = defaultAction;
   }
 
-  /** Returns the entry for any protocol and port. */
+  /** Returns the list part with the single entry for any protocol and port. */
   whole(label: PortLabel): EntryListPart {
     const { entry, content } = this.#entry(0, 0, 0, label);
     return { entries: [entry], content };
   }
 
-  /** Returns the entries of one protocol, shorter prefixes of one port before longer ones. */
+  /** Returns the list part with the entries of one protocol; for the same port, shorter prefixes come first. */
   part(protocol: PortProtocol, cover: PortPrefixCover, inherited: PortLabel): EntryListPart {
     if (!cover.low && cover.labels.includes(inherited)) return emptyPart;
     const entries: PolicyTableEntry[] = [];
@@ -56,7 +56,7 @@ export class PolicyEntryFactory {
     return { entries, content };
   }
 
-  /** Returns an entry, with its content in six characters that are the same in all tables. */
+  /** Returns an entry and its content encoded in six characters, which are the same in all tables. */
   #entry(protocol: PolicyTableEntry['protocol'], port: number, length: number, label: PortLabel) {
     let byPrefix = this.#known.get(label);
     if (!byPrefix) {

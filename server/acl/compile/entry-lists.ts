@@ -24,29 +24,29 @@ import {
 } from './protocol-ports.ts';
 import { RuleListInterner } from './rule-list-interner.ts';
 
-/** Entries of rules for any peer in one direction, and the lists that refer to them. */
+/** Default entries of a direction (from rules for any peer) and the lists for specific peers that fall back to them. */
 interface DefaultEntries {
-  /** Number of the entry list. */
+  /** Number of the entry list that contains the default entries. */
   list: number;
   trees: DefaultEntriesTreesByProtocol;
-  /** Lists of specific peers by rule list; 0: the same as the default entries. */
+  /** Entry list numbers for specific peers, by rule list; 0 if the default entries decide the same. */
   specific: Map<number, number>;
-  /** Parts of such lists for one protocol, by part of the rule list and label for any protocol. */
+  /** Parts of entry lists for each protocol, by part of the rule list and label for any protocol. */
   parts: Record<ProtocolGroup, Map<number, EntryListPart>>;
 }
 
-/** Called with the number of entries of all lists so far; throws when there are too many. */
+/** Callback that receives the number of entries in all lists so far, and throws if it exceeds the limit. */
 type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly PolicyTableEntry[]>) => void;
 
-/** Builds entry lists, each once: lists with equal entries are one, and so are those of the previous tables. */
+/** Builds entry lists. Equal lists are shared, also with the previous tables. */
 export class EntryListBuilder {
-  /** Entries by list number. */
+  /** Policy table entries by entry list number. */
   readonly entryLists = new Map<number, readonly PolicyTableEntry[]>();
-  /** List numbers by content. */
+  /** Entry list numbers by the content of the list. */
   readonly ids = new Map<string, number>();
-  /** First number that no list ever had. */
+  /** First entry list number that was never used. */
   nextId: number;
-  /** Lists of rules for specific peers. */
+  /** Interned lists of the rules that apply to specific peers. */
   readonly ruleLists: RuleListInterner;
   #size = 0;
   readonly #claims: readonly RulePortClaims[];
@@ -58,7 +58,10 @@ export class EntryListBuilder {
   readonly #knownRuns = mapProtocolGroups(() => new Map<number, PortRuns>());
   readonly #splitter = new PortPrefixSplitter();
 
-  /** @param numberOf rule numbers by evaluation order */
+  /**
+   * Creates a builder for the rules in evaluation order.
+   * @param numberOf rule numbers by position in the evaluation order
+   */
   constructor(
     ordered: readonly OrderedRule[],
     numberOf: readonly number[],
@@ -78,12 +81,15 @@ export class EntryListBuilder {
     };
   }
 
-  /** Returns the list of a pod without rules; 0: all packets are allowed. */
+  /** Returns the entry list number of a pod without rules; 0 if all packets are allowed. */
   withoutRules(direction: Direction): number {
     return this.#defaults[direction] === 'allow' ? 0 : this.defaultEntries(direction, []).list;
   }
 
-  /** @param orders of rules for any peer, ascending */
+  /**
+   * Returns the default entries of pods with the given rules.
+   * @param orders ascending evaluation orders of the rules for any peer
+   */
   defaultEntries(direction: Direction, orders: readonly RuleOrder[]): DefaultEntries {
     const key = `${direction} ${orders.join()}`;
     const known = this.#defaultEntries.get(key);
@@ -103,7 +109,10 @@ export class EntryListBuilder {
     return created;
   }
 
-  /** Returns the list for peers that further rules name; 0: the default entries decide alike. @param ruleList of `ruleLists` */
+  /**
+   * Returns the entry list number for peers that more rules apply to; 0 if the default entries decide the same.
+   * @param ruleList number of the interned rule list
+   */
   specificEntries(defaults: DefaultEntries, ruleList: number, direction: Direction): number {
     const known = defaults.specific.get(ruleList);
     if (known !== undefined) return known;

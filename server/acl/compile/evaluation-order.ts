@@ -4,18 +4,18 @@ import { matchesRuleSubject, type PolicyEndpoint } from '../spec/pod-selector.ts
 import type { RuleOrder } from './port-ranges.ts';
 import { type RulePortClaims, toPortClaims } from './protocol-ports.ts';
 
-/** A rule with its place in the evaluation order. */
+/** A rule with its position in the evaluation order. */
 export interface OrderedRule {
   rule: Rule;
-  /** Position in the rule set, from 0. */
+  /** Index of the rule in the rule set, from 0. */
   index: number;
   order: RuleOrder;
   claims: RulePortClaims;
-  /** Number of its peer set; 0: any peer. */
+  /** Number of the rule's peer set; 0 for any peer. */
   peers: number;
 }
 
-/** Sorts rules in evaluation order: by priority, rules of equal priority in the order of the set. */
+/** Sorts rules by priority; rules of equal priority stay in the order of the rule set. */
 export function sortRulesByEvaluation({ rules }: RuleSet, peersOf: (rule: Rule) => number): OrderedRule[] {
   return rules
     .map((rule, index) => ({ rule, index }))
@@ -29,14 +29,14 @@ export function sortRulesByEvaluation({ rules }: RuleSet, peersOf: (rule: Rule) 
     }));
 }
 
-/** Pods that the same rules apply to in one direction. */
+/** Pods to which the same rules apply in one direction. */
 export interface PodRuleGroup {
   direction: Direction;
   rules: OrderedRule[];
   pods: PolicyEndpoint[];
 }
 
-/** Groups pods by the rules that apply to them; a pod without rules is in no group. */
+/** Groups pods by the rules that apply to them; pods without rules are omitted. */
 export function groupPodsByRules(
   ordered: readonly OrderedRule[],
   pods: readonly PolicyEndpoint[],

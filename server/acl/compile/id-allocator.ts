@@ -14,7 +14,7 @@ export function assignIds(
   return ids;
 }
 
-/** Returns a function that returns the unused numbers from `first` on, in ascending order. */
+/** Creates a function that returns the unused numbers from `first` on, in ascending order. */
 function idAllocator(used: Iterable<number>, first: number): () => number {
   const taken = new Set(used);
   let next = first;
@@ -50,7 +50,7 @@ export function assignOrInheritIds(
   return ids;
 }
 
-/** Returns the number of a key that has one. @throws Error */
+/** Returns the number assigned to a key. @throws Error if the key has no number */
 export function getAssignedId<K>(ids: ReadonlyMap<K, number>, key: K): number {
   const id = ids.get(key);
   if (id === undefined) throw new Error(`${JSON.stringify(key)} has no number`);

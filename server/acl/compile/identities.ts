@@ -1,27 +1,27 @@
 import { addressBitLength, type Cidr, cidrContainsCidr, formatCidr } from '../../../contract/cidr.ts';
 
-/** A range of addresses without some parts, like ipBlock of a NetworkPolicy. */
+/** A CIDR with excluded parts, like ipBlock of a NetworkPolicy. */
 export interface IpBlock {
   cidr: Cidr;
   except: readonly Cidr[];
 }
 
 interface ClassifiedPrefix {
-  /** The prefix as `formatCidr` formats it. */
+  /** CIDR text of the prefix. */
   key: string;
   prefix: Cidr;
-  /** Index in `classes`. */
+  /** Index of the prefix's address class in `classes`. */
   class: number;
 }
 
-/** Classes of addresses: all addresses of a class are in the same peer sets. */
+/** Address classes: all addresses of a class are in the same peer sets. */
 interface AddressClasses {
-  /** Ascending numbers of the peer sets by class; class 0 is in none. */
+  /** Ascending peer set numbers of each class; addresses of class 0 are in no peer set. */
   classes: (readonly number[])[];
   prefixes: ClassifiedPrefix[];
 }
 
-/** A prefix at which blocks begin, or parts of them are excluded. */
+/** A prefix at which IP blocks begin or are excluded. */
 interface BlockBoundary {
   key: string;
   prefix: Cidr;
@@ -29,7 +29,7 @@ interface BlockBoundary {
   ends: number[];
 }
 
-/** The trie holds IPv4 as a part of IPv6: ::ffff:0:0/96. */
+/** Root of all IPv4 addresses, which the LPM trie holds as ::ffff:0:0/96. */
 const root4: Cidr = { family: 4, address: 0n, length: 0 };
 const root4In6: Cidr = { family: 6, address: 0xffffn << 32n, length: 96 };
 
@@ -46,7 +46,7 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
     boundaries.set(key, known);
     return known;
   };
-  /** Peer set of each block. */
+  /** Peer set number of each IP block. */
   const setOf: number[] = [];
   for (const [set, blocks] of sets)
     for (const { cidr, except } of blocks) {
@@ -79,7 +79,7 @@ export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>)
   return { classes: classes.all, prefixes };
 }
 
-/** Returns prefixes that are the longest one of no address, since longer ones fill them. */
+/** Returns the boundaries whose prefix is completely filled by longer prefixes. */
 function findFilled(sorted: readonly BlockBoundary[]): Set<BlockBoundary> {
   const filled = new Set<BlockBoundary>();
   const enclosing: { boundary: BlockBoundary; covered: bigint }[] = [];
@@ -99,7 +99,10 @@ function findFilled(sorted: readonly BlockBoundary[]): Set<BlockBoundary> {
   return filled;
 }
 
-/** Sorts IPv6 first, since one of its prefixes may cover all of IPv4; then by address, shorter prefixes first. */
+/**
+ * Compares prefixes: IPv6 first, because an IPv6 prefix may cover all of IPv4; then by address; then shorter prefixes
+ * first.
+ */
 function compareBoundaries({ prefix: a }: BlockBoundary, { prefix: b }: BlockBoundary): number {
   if (a.family !== b.family) return b.family - a.family;
   if (a.address !== b.address) return a.address < b.address ? -1 : 1;
@@ -120,7 +123,7 @@ class ClassIds {
   }
 }
 
-/** Returns a pod's address as a block. */
+/** Returns the IP block that consists of a single address. */
 export const toIpBlock = (family: 4 | 6, address: bigint): IpBlock => ({
   cidr: { family, address, length: addressBitLength(family) },
   except: [],

@@ -4,17 +4,17 @@ import { matchesPodPeer, type PolicyEndpoint } from '../spec/pod-selector.ts';
 import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
 import { type IpBlock, toIpBlock } from './identities.ts';
 
-/** Peer sets: rules with equal lists of peer terms share one. */
+/** Numbers of peer sets. Rules with equal lists of peer terms share a peer set. */
 export interface PeerSets {
-  /** Numbers by the terms as JSON. */
+  /** Peer set numbers by the JSON of the peer terms. */
   byTerms: ReadonlyMap<string, number>;
-  /** Numbers by rule name; a rule for any peer has none. */
+  /** Peer set numbers by rule name; a rule for any peer has no peer set. */
   byRule: ReadonlyMap<string, number>;
 }
 
 export const emptyPeerSets: PeerSets = { byTerms: new Map(), byRule: new Map() };
 
-/** Numbers the peer sets. A rule whose terms change keeps its set's number, unless other rules still have the old terms. */
+/** Assigns numbers to peer sets. A changed peer set keeps its number unless another rule still uses the old one. */
 export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSets {
   const terms = rules
     .filter(({ peers }) => peers.length > 0)
@@ -25,7 +25,7 @@ export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSe
   return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, getAssignedId(byTerms, text)])) };
 }
 
-/** Returns the addresses of each peer set by its number; selectors match the given pods. */
+/** Returns the IP blocks of each peer set by its number, with selectors resolved to the given pods. */
 export function resolvePeerIpBlocks(
   { byTerms }: PeerSets,
   pods: readonly PolicyEndpoint[],

@@ -6,14 +6,17 @@ import type { EntryListBuilder } from './entry-lists.ts';
 import type { PodRuleGroup } from './evaluation-order.ts';
 import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
 
-/** Identifies a group by direction and its rules' numbers, in whatever order the rules are. */
+/** Returns a key of direction and sorted rule numbers, regardless of the order of the rules. */
 const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[]): string =>
   `${direction} ${rules
     .map(({ order }) => numberOf[order] ?? 0)
     .sort((a, b) => a - b)
     .join()}`;
 
-/** Numbers the policies. Pods whose rules change keep their policy's number, unless other pods keep the old rules. */
+/**
+ * Assigns numbers to policies. If the rules of a group of pods change, its policy keeps its number unless other pods
+ * still have the old rules.
+ */
 export function assignPolicyIds(
   groups: readonly PodRuleGroup[],
   numberOf: readonly number[],
@@ -28,17 +31,19 @@ export function assignPolicyIds(
 }
 
 interface AddressIdentities {
-  /** Classes of addresses that are in a peer set, by the set's number. */
+  /** Address classes of each peer set, by peer set number. */
   classesOf: ReadonlyMap<number, readonly number[]>;
-  /** Identities by class. */
+  /** Identities by address class. */
   identityOf: readonly number[];
-  /** Rule numbers by evaluation order. */
+  /** Rule numbers by position in the evaluation order. */
   numberOf: readonly number[];
-  /** Called with the size of the policy map so far; throws when it is too large. */
+  /** Callback that receives the number of policy map elements so far, and throws if it exceeds the limit. */
   checkSize: (size: number) => void;
 }
 
-/** Builds the policies: default entries for each group of pods, and entries for the identities that its rules name. */
+/**
+ * Builds the policies: default entries for each group of pods, and entry lists for the identities that its rules name.
+ */
 export function buildPolicies(
   groups: readonly PodRuleGroup[],
   policyIds: ReadonlyMap<string, number>,
@@ -62,7 +67,7 @@ export function buildPolicies(
     const policy = getAssignedId(policyIds, groupKey(group, numberOf));
     const forAnyPeer = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
     const defaults = builder.defaultEntries(direction, forAnyPeer);
-    /** List of the rules that name a class, by class; 0: none. */
+    /** Number of the interned list of rules that apply to an address class, by class; 0 if none apply. */
     const rulesOf = new Uint32Array(identityOf.length);
     for (const { order, peers } of rules)
       for (const index of (peers !== 0 && classesOf.get(peers)) || [])

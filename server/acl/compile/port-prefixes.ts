@@ -7,9 +7,12 @@ import {
   type RuleOrder,
 } from './port-ranges.ts';
 
-/** Deciding rule and log rule in one number, or `defaultEntriesLabel`. */
+/** Deciding rule and log rule packed into one number, or `defaultEntriesLabel`. */
 export type PortLabel = number;
-/** The default entries decide, as if there were no entry. Never a label of rules: rule 0 cannot both decide and log. */
+/**
+ * Label of ports for which the default entries decide. No rules have this label, because rule 0 cannot both decide and
+ * log.
+ */
 export const defaultEntriesLabel: PortLabel = 0;
 
 export const toPortLabel = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel =>
@@ -36,20 +39,20 @@ const uniformCover = (labels: readonly PortLabel[]): PortPrefixCover => ({
 });
 const defaultCover = uniformCover([defaultEntriesLabel]);
 
-/** Returns the label of a list's entry for any protocol. */
+/** Returns the label of the entry that a list has for any protocol. */
 export const getAnyProtocolLabel = ({ labels }: PortPrefixCover): PortLabel =>
   // Where the label of the default entries would do, defaultEntriesLabel does too and needs no entry.
   labels.includes(defaultEntriesLabel) ? defaultEntriesLabel : (labels[0] ?? defaultEntriesLabel);
 
-/** Receives a prefix: the first `length` bits of a port; the others are zero. */
+/** Callback that receives a port prefix: the first `length` bits of `port` are significant, the others are zero. */
 type PrefixSink = (port: number, length: number, label: PortLabel) => void;
 
-/** Default entries as other lists see them, which differ from them on few ports. */
+/** Port tree of a pod's default entries, with the covers of lists that decide the same. */
 export interface DefaultEntriesTree {
   readonly tree: PortTree;
   readonly low: DefaultEntriesTree | null;
   readonly high: DefaultEntriesTree | null;
-  /** Cover of a list that decides as the default entries do: no entry, or their one label. */
+  /** Cover for ports on which a list decides the same as the default entries. */
   readonly same: PortPrefixCover;
 }
 
@@ -64,9 +67,9 @@ export function buildDefaultEntriesTree(tree: PortTree): DefaultEntriesTree {
   };
 }
 
-/** Expresses port runs in the fewest prefixes. */
+/** Splits port runs into the smallest number of port prefixes. */
 export class PortPrefixSplitter {
-  /** Covers with one label, shared: there are very many, with few labels. */
+  /** Cache of the covers that consist of one label, which are very common. */
   readonly #uniform = new Map<PortLabel, PortPrefixCover>();
 
   /**
@@ -106,7 +109,7 @@ export class PortPrefixSplitter {
     return walk(0, 1 << bits, 0, starts.length, defaults);
   }
 
-  /** Covers ports for which the list's own rules decide alike. */
+  /** Returns the cover of a port range in which the list's own rules decide uniformly. */
   #run(decides: RuleOrder, logs: RuleOrder, defaults: DefaultEntriesTree | null): PortPrefixCover {
     if (!defaults) return this.#uniformFor(decides, logs);
     if (decides === noRuleOrder && logs === noRuleOrder) return defaults.same;
@@ -143,7 +146,7 @@ function joinCovers(low: PortPrefixCover, high: PortPrefixCover): PortPrefixCove
 
 const noLabels: readonly PortLabel[] = [];
 
-/** Intersects two lists; returns one of them itself where possible, since there are very many and most have one label. */
+/** Returns the labels that two lists have in common. To save memory, returns one of the given lists if possible. */
 function commonLabels(low: readonly PortLabel[], high: readonly PortLabel[]): readonly PortLabel[] {
   if (low === high) return low;
   const [onlyLow] = low;

@@ -1,8 +1,8 @@
-/** Position of a rule in the evaluation order; `noRuleOrder` comes after all of them. */
+/** Position of a rule in the evaluation order; `noRuleOrder` is higher than all positions. */
 export type RuleOrder = number;
 export const noRuleOrder: RuleOrder = 16_383;
 
-/** A range of ports, both ends included, that a rule matches. */
+/** Inclusive range of ports that a rule matches. */
 export interface PortClaim {
   from: number;
   to: number;
@@ -21,7 +21,7 @@ export interface PortTree {
   readonly high: PortTree | null;
 }
 
-/** Creates a leaf. A log rule after the decision is dropped, so that leaves are equal exactly when they decide alike. */
+/** Creates a leaf of a port tree. A log rule after the deciding rule has no effect and is omitted. */
 export const createPortLeaf = (decides: RuleOrder, logs: RuleOrder): PortTree => ({
   decides,
   logs: logs < decides ? logs : noRuleOrder,
@@ -29,14 +29,18 @@ export const createPortLeaf = (decides: RuleOrder, logs: RuleOrder): PortTree =>
   high: null,
 });
 
-/** The same as runs of ports, each from its start up to the start of the next. */
+/** Deciding rule and first log rule for consecutive runs of ports; each run ends where the next one starts. */
 export interface PortRuns {
   readonly starts: readonly number[];
   readonly decides: readonly RuleOrder[];
   readonly logs: readonly RuleOrder[];
 }
 
-/** Splits the ports into runs. @param claims in evaluation order @param bits of a port: 16, fewer in tests */
+/**
+ * Splits the ports into runs with the same deciding rule and log rule.
+ * @param claims in evaluation order
+ * @param bits width of a port: 16, less in tests
+ */
 export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns {
   const size = 1 << bits;
   if (claims.every(({ from, to }) => from === 0 && to === size - 1)) {
@@ -57,11 +61,11 @@ export function buildPortRuns(claims: readonly PortClaim[], bits = 16): PortRuns
   return { starts, decides: decides.orders, logs: logs.orders };
 }
 
-/** Returns the run that contains a port, given the first run that starts at or after the port. */
+/** Returns the index of the run that contains a port, given the first run that starts at or after the port. */
 export const findPortRun = (starts: readonly number[], port: number, next: number, end: number): number =>
   next === end || starts[next] !== port ? next - 1 : next;
 
-/** Converts runs to a tree. @param bits of a port: 16, fewer in tests */
+/** Converts port runs to a port tree. @param bits width of a port: 16, less in tests */
 export function buildPortTree({ starts, decides, logs }: PortRuns, bits = 16): PortTree {
   const build = (start: number, width: number, first: number, end: number): PortTree => {
     if (end - first === 1) return createPortLeaf(decides[first] ?? noRuleOrder, logs[first] ?? noRuleOrder);
@@ -85,7 +89,7 @@ function joinTrees(low: PortTree, high: PortTree): PortTree {
   };
 }
 
-/** Returns the index of the first value between `first` and `end` that is not less; `end` where there is none. */
+/** Returns the first index from `first` to `end` whose value is at least `value`; `end` if there is none. */
 export function findLowerBound(sorted: readonly number[], value: number, first: number, end: number): number {
   while (first < end) {
     const middle = (first + end) >> 1;
@@ -95,10 +99,10 @@ export function findLowerBound(sorted: readonly number[], value: number, first: 
   return first;
 }
 
-/** Gives each run to the first rule that claims it, skipping claimed runs with a union-find structure. */
+/** Assigns each port run to the first rule that claims it. A union-find structure skips claimed runs. */
 class FirstClaim {
   readonly orders: RuleOrder[];
-  /** For each run, one at or before the next unclaimed run. */
+  /** Union-find links: for each run, the index of a run from which to search for the next unclaimed run. */
   readonly #next: number[];
 
   constructor(runs: number) {

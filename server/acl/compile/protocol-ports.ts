@@ -8,17 +8,17 @@ import {
   type RuleOrder,
 } from './port-ranges.ts';
 
-/** Protocols with ports or ICMP types, and `other` for all the rest. */
+/** Protocols that rules distinguish by port or ICMP type, and `other` for the rest. */
 export const protocolGroups = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;
 export type ProtocolGroup = (typeof protocolGroups)[number];
 export type PortProtocol = Exclude<ProtocolGroup, 'other'>;
 export const portProtocols = protocolGroups.filter((protocol) => protocol !== 'other');
 
-/** Port runs of a list of rules, for each protocol. */
+/** Port runs of a list of rules, by protocol. */
 type RunsByProtocol = Record<ProtocolGroup, PortRuns>;
 export type DefaultEntriesTreesByProtocol = Record<ProtocolGroup, DefaultEntriesTree>;
 
-/** Builds a record with a value for each protocol. */
+/** Creates a record with one value per protocol group. */
 export function mapProtocolGroups<T>(make: (protocol: ProtocolGroup) => T): Record<ProtocolGroup, T> {
   return Object.fromEntries(protocolGroups.map((protocol) => [protocol, make(protocol)])) as Record<
     ProtocolGroup,
@@ -29,12 +29,12 @@ export function mapProtocolGroups<T>(make: (protocol: ProtocolGroup) => T): Reco
 export const buildDefaultEntriesTrees = (runs: RunsByProtocol): DefaultEntriesTreesByProtocol =>
   mapProtocolGroups((protocol) => buildDefaultEntriesTree(buildPortTree(runs[protocol])));
 
-/** Ports that a rule matches, whichever rules come before it. */
+/** Protocol and ports that a rule matches, regardless of earlier rules. */
 export type RulePortClaims = Pick<Rule, 'protocol'> & { claims: readonly PortClaim[] };
 
 const allPorts = { from: 0, to: 65_535 };
 
-/** Returns the port ranges of a rule; for ICMP, ranges of `type << 8 | code`. */
+/** Returns the port ranges that a rule matches; for ICMP, ranges of `type << 8 | code`. */
 export function toPortClaims({ protocol, ports, icmp, action }: Rule, order: RuleOrder): RulePortClaims {
   const log = action === 'log';
   const ranges =
@@ -48,6 +48,6 @@ export function toPortClaims({ protocol, ports, icmp, action }: Rule, order: Rul
 export const matchesProtocolGroup = (rule: Pick<Rule, 'protocol'>, protocol: ProtocolGroup): boolean =>
   rule.protocol === protocol || rule.protocol === 'any';
 
-/** Builds the runs of one protocol. @param rules in evaluation order; those of other protocols are skipped */
+/** Builds the port runs of one protocol. @param rules in evaluation order; rules of other protocols are skipped */
 export const buildProtocolPortRuns = (rules: readonly RulePortClaims[], protocol: ProtocolGroup): PortRuns =>
   buildPortRuns(rules.flatMap((rule) => (matchesProtocolGroup(rule, protocol) ? rule.claims : [])));

@@ -7,7 +7,9 @@ import {
   protocolGroups,
 } from './protocol-ports.ts';
 
-/** Interns ascending lists of rule orders as numbers, so that equal lists have equal numbers; 0 is the empty list. */
+/**
+ * Interns ascending lists of evaluation orders as numbers: equal lists have the same number, and 0 is the empty list.
+ */
 class OrderLists {
   readonly #longer = new Map<number, number>();
   readonly #last: RuleOrder[] = [noRuleOrder];
@@ -30,7 +32,7 @@ class OrderLists {
   }
 }
 
-/** Interns lists of rules, and for each protocol the part of a list that applies to it: most lists share their parts. */
+/** Interns lists of rules as numbers, as a whole and by protocol, because many lists have equal parts. */
 export class RuleListInterner {
   readonly #ruleOf: (order: RuleOrder) => Pick<Rule, 'protocol'>;
   readonly #whole = new OrderLists();
@@ -40,7 +42,7 @@ export class RuleListInterner {
     this.#ruleOf = ruleOf;
   }
 
-  /** @param list 0: the empty list */
+  /** Returns the number of a list with one more rule. @param list number of an interned list; 0 for the empty list */
   append(list: number, order: RuleOrder): number {
     const longer = this.#whole.append(list, order);
     if (this.#parts.other.of[longer] !== undefined) return longer;
@@ -53,12 +55,12 @@ export class RuleListInterner {
     return longer;
   }
 
-  /** Returns the number of the list's part that applies to the protocol. */
+  /** Returns the number of the part of a rule list that applies to a protocol. */
   part(list: number, protocol: ProtocolGroup): number {
     return this.#parts[protocol].of[list] ?? 0;
   }
 
-  /** Returns the rules of a part in evaluation order. */
+  /** Returns the evaluation orders of the rules in a part of a rule list, ascending. */
   orders(part: number, protocol: ProtocolGroup): RuleOrder[] {
     return this.#parts[protocol].lists.orders(part);
   }

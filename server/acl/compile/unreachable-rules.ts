@@ -4,7 +4,7 @@ import type { CompiledPolicy, CompiledRules, NumberedRule } from './compiled-rul
 
 type Compiled = Pick<CompiledRules, 'tables' | 'rules' | 'policies' | 'identities'>;
 
-/** Finds rules that no packet of the given pods can reach, in the order of the rule set, and explains why. */
+/** Finds rules that no packet of the given pods can reach, and explains why, in the order of the rule set. */
 export function findUnreachableRules(
   compiled: Compiled,
   lineOf: (index: number) => number | undefined,

@@ -4,10 +4,10 @@ import type { RuleEntryHits } from '../load/kernel-rules.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import type { IndexedRuleEntry } from './entry-index.ts';
 
-/** Time for which a reading is reused: reading the entries of a large rule set takes a while. */
+/** Time in ms for which hit counts are cached, because reading a large rule set is slow. */
 const cacheMs = 1000;
 
-/** Counts of packets by entry and by rule, read from the kernel. */
+/** Packet counts of policy table entries and of rules, read from the kernel. */
 export class RuleEntryHitCounts {
   readonly #read: () => RuleEntryHits[];
   #readAt = 0;
@@ -17,12 +17,12 @@ export class RuleEntryHitCounts {
     this.#read = read;
   }
 
-  /** Drops the cached reading: the tables have been replaced. */
+  /** Discards the cached hit counts after the tables were replaced. */
   invalidate(): void {
     this.#hits = null;
   }
 
-  /** Adds the counts to entries. */
+  /** Returns the entries with their packet counts. */
   entries(indexed: readonly IndexedRuleEntry[]): RuleEntry[] {
     const counts = new Map(
       indexed.map((entry) => [keyOf(entry.entryList, entry.key, entry.port, entry.length), 0]),
@@ -37,7 +37,7 @@ export class RuleEntryHitCounts {
     }));
   }
 
-  /** Returns packets by number of the rule that decided or logged them; rule 0 is the default action. */
+  /** Returns packet counts by number of the deciding or logging rule; rule 0 is the default action. */
   byRule(): Map<number, number> {
     const counts = new Map<number, number>();
     const add = (rule: number, count: number) => counts.set(rule, (counts.get(rule) ?? 0) + count);
@@ -58,6 +58,6 @@ export class RuleEntryHitCounts {
   }
 }
 
-/** Packs an entry's key into a number of less than 53 bits, as long as list numbers have less than 30. */
+/** Packs the key of a policy table entry into a number below 2^53, for entry list numbers below 2^30. */
 const keyOf = (list: number, protocol: PolicyTableEntry['protocol'], port: number, length: number): number =>
   ((list * 5 + entryProtocolIndex[protocol]) * 17 + length) * 65_536 + port;

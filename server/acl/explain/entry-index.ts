@@ -5,20 +5,20 @@ import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 
-/** Maximum number of uses of an entry, and of pods and prefixes of a use, in a response. */
+/** Maximum number of uses of an entry list in a response, and of pods and prefixes in each use. */
 const maxUses = 20;
-/** Maximum number of entries and prefixes of one rule in a response. */
+/** Maximum number of entries and prefixes of a rule in a response. */
 const maxOfRule = 100;
 
-/** Filter of entries; a field that is missing matches all. */
+/** Filter of policy table entries; a missing field matches all entries. */
 export interface RuleEntryFilter {
-  /** Name of the rule that decides or logs. */
+  /** Name of the rule that decides or logs in the matching entries. */
   rule?: string | undefined;
-  /** Id of a pod whose packets are evaluated by the entries. */
+  /** Id of a pod whose packets the matching entries evaluate. */
   pod?: string | undefined;
 }
 
-/** An entry without its packet count, which only the kernel knows. */
+/** A policy table entry for the API, without its packet count. */
 export type IndexedRuleEntry = Omit<RuleEntry, 'packets'> &
   Pick<PolicyTableEntry, 'port'> & { key: PolicyTableEntry['protocol'] };
 
@@ -27,24 +27,24 @@ const protocolNames = { 0: 'any', 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' } 
 interface EntryListUse {
   direction: Direction;
   pods: readonly string[];
-  /** null: the list is the pods' default entries. */
+  /** Identity of the peers; null for the default entries of the pods. */
   identity: number | null;
 }
 
-/** Finds the rules, pods and peers of entries, and the entries of rules and pods. */
+/** Index of compiled entries by rule and pod, with the rules, pods and peers of each entry. */
 export class RuleEntryIndex {
   readonly #compiled: CompiledRules;
   readonly #pods: ReadonlyMap<string, PolicyEndpoint>;
   #uses: Map<number, EntryListUse[]> | null = null;
   #prefixes: Map<number, string[]> | null = null;
 
-  /** @param pods those that the rules were compiled for */
+  /** Creates an index. @param pods pods for which the rules were compiled */
   constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
     this.#compiled = compiled;
     this.#pods = new Map(pods.map((pod) => [pod.id, pod]));
   }
 
-  /** Returns up to `limit` entries from the `from`-th on; `next` is null at the end. */
+  /** Returns up to `limit` matching entries, starting at number `from`; `next` is null on the last page. */
   page(filter: RuleEntryFilter, from: number, limit: number) {
     const items: IndexedRuleEntry[] = [];
     let at = 0;
@@ -55,7 +55,7 @@ export class RuleEntryIndex {
     return { items, total: at, next: from + items.length < at ? from + items.length : null };
   }
 
-  /** Counts entries and pods of each rule. */
+  /** Returns the number of entries and pods of each rule. */
   statistics(): {
     items: (Omit<RuleStatistics['items'][number], 'packets'> & { number: number })[];
     defaults: number;
@@ -80,7 +80,7 @@ export class RuleEntryIndex {
     return { items, defaults: entries.get(0) ?? 0 };
   }
 
-  /** @returns null when there is no rule of this name */
+  /** Returns a rule with its pods, peers and entries; null if no rule has this name. */
   rule(
     name: string,
   ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: IndexedRuleEntry[] }) | null {
@@ -198,7 +198,7 @@ export class RuleEntryIndex {
     return this.#uses.get(list) ?? [];
   }
 
-  /** Returns prefixes by identity, IPv4 first. */
+  /** Returns the ipcache prefixes of each identity, IPv4 first. */
   #byIdentity(): Map<number, string[]> {
     if (!this.#prefixes) {
       this.#prefixes = new Map();
@@ -210,7 +210,7 @@ export class RuleEntryIndex {
     return this.#prefixes;
   }
 
-  /** Returns prefixes whose addresses are in the peer set. */
+  /** Returns the ipcache prefixes of the addresses in a peer set. */
   #prefixesOfSet(set: number): string[] {
     return [...this.#compiled.identities]
       .filter(([, sets]) => sets.includes(set))

@@ -9,48 +9,48 @@ import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import { PolicyTableLookup, type TableLookupResult, toEntryProtocol } from '../tables/table-lookup.ts';
 import type { Flow } from './flow.ts';
 
-/** Result of evaluating a packet by the rules of one pod. */
+/** Result of evaluating a packet by the access rules of one pod. */
 export interface PolicyDecision {
   verdict: PolicyVerdict;
-  /** Name of the deciding rule; null: the default action. */
+  /** Name of the deciding rule; null for the default action. */
   rule: string | null;
-  /** Name of the first `log` rule that is evaluated before the decision. */
+  /** Name of the first `log` rule that is evaluated before the deciding rule. */
   log: string | null;
-  /** Names of rules that also match but are not evaluated, in evaluation order. */
+  /** Names of matching rules that are not evaluated because an earlier rule decides, in evaluation order. */
   shadowed: string[];
 }
 
-/** A look-up in one BPF map, as text; `value` is null where there is no element. */
+/** A lookup in one BPF map, formatted as text; `value` is null if there is no such element. */
 interface LookupStep {
   table: 'pods' | 'ipcache' | 'policies' | 'rule_entries';
   key: string;
   value: string | null;
 }
 
-/** Decision of one endpoint's rules. */
+/** Decision of the access rules of one pod of a flow, with the map lookups. */
 export interface PodExplanation extends PolicyDecision {
-  /** Id of the pod. */
+  /** Id of the pod whose rules decide. */
   pod: string;
   direction: Direction;
-  /** Look-ups in the order in which the kernel makes them. */
+  /** Map lookups in the order in which the kernel makes them. */
   lookups: LookupStep[];
 }
 
-/** Decisions at both ends; a flow between addresses that are no pods of the tables is allowed. */
+/** Decisions of the source and the destination pod; a flow without any pod of the tables is allowed. */
 interface FlowExplanation {
   verdict: PolicyVerdict;
   egress: PodExplanation | null;
   ingress: PodExplanation | null;
 }
 
-/** Explains decisions by the compiled tables. */
+/** Explains the decisions of access rules by their compiled tables. */
 export class RuleExplainer {
   readonly #compiled: CompiledRules;
   readonly #lookup: PolicyTableLookup;
   /** Pod ids by address. */
   readonly #pods = new Map<string, string>();
 
-  /** @param pods those that the rules were compiled for */
+  /** Creates an explainer. @param pods pods for which the rules were compiled */
   constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
     this.#compiled = compiled;
     this.#lookup = new PolicyTableLookup(compiled.tables);
@@ -70,7 +70,7 @@ export class RuleExplainer {
     return { verdict: ingress?.verdict ?? egress?.verdict ?? 'allow', egress, ingress };
   }
 
-  /** @throws RangeError when the tables do not know the pod */
+  /** Explains the decision of one pod's rules on a packet. @throws RangeError if the pod is not in the tables */
   packet(packet: PolicyPacket): PodExplanation {
     const { rules, ruleSet, policies, identities } = this.#compiled;
     const found = this.#lookup.find(packet);
@@ -137,7 +137,7 @@ function lookupSteps(packet: PolicyPacket, found: TableLookupResult): LookupStep
   return steps;
 }
 
-/** Formats the key of the entry that was found, else the key that was searched for. */
+/** Formats the key of the entry that was found, or the lookup key if none was found. */
 function entryKeyText(list: number, entry: PolicyTableEntry | null, packet: PolicyPacket): string {
   if (!entry) return `entries ${list}, protocol ${toEntryProtocol(packet)}, port ${packet.port}/16`;
   if (entry.protocol === 0) return `entries ${list}, any protocol`;

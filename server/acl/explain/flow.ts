@@ -4,13 +4,13 @@ import type { ExplainRequest } from '../../../contract/rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { ipProtocolNumbers } from '../spec/policy-packet.ts';
 
-/** The first packet of a connection. */
+/** Addresses, protocol and port of the first packet of a connection. */
 export interface Flow {
   source: Address;
   destination: Address;
-  /** IP protocol number. */
+  /** IP protocol number of the flow. */
   protocol: number;
-  /** Destination port; for ICMP `type << 8 | code`. */
+  /** Destination port of the flow; `type << 8 | code` for ICMP. */
   port: number;
 }
 

@@ -1,8 +1,11 @@
-import { timeoutKinds } from '../../bpf/rule-layout.ts';
+import { conntrackTimeoutKinds } from '../../bpf/rule-layout.ts';
 import type { ConntrackState } from './kernel-rules.ts';
 
-/** Seconds after which a connection expires if no packet follows; by the programs' clock up to one second less. */
-export type ConntrackTimeouts = Record<(typeof timeoutKinds)[number], Record<ConntrackState, number>>;
+/** Seconds without packets after which a connection expires, by protocol and state; accurate to one second. */
+export type ConntrackTimeouts = Record<
+  (typeof conntrackTimeoutKinds)[number],
+  Record<ConntrackState, number>
+>;
 
 /**
  * The RFCs' recommendations for middleboxes: TCP RFC 5382 (REQ-5), UDP RFC 4787 (REQ-5), ICMP RFC 5508 (REQ-1).
@@ -24,9 +27,9 @@ export function parseConntrackTimeouts(text: string): ConntrackTimeouts {
   const timeouts = structuredClone(defaultConntrackTimeouts);
   for (const part of text.split(',')) {
     const [name, list = ''] = part.split('=');
-    const kind = timeoutKinds.find((kind) => kind === name);
+    const kind = conntrackTimeoutKinds.find((kind) => kind === name);
     const seconds = list.split('/').map((value) => (/^\d{1,7}$/.test(value) ? Number(value) : Number.NaN));
-    if (!kind) throw new Error(`${JSON.stringify(name)} is not one of ${timeoutKinds.join(', ')}`);
+    if (!kind) throw new Error(`${JSON.stringify(name)} is not one of ${conntrackTimeoutKinds.join(', ')}`);
     if (seconds.length > 3 || seconds.some((value) => !(value >= 1 && value <= maxSeconds)))
       throw new Error(
         `${kind} needs one to three numbers of seconds, each from 1 to ${maxSeconds}, for example 60/300/60`,

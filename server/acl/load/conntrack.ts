@@ -1,11 +1,11 @@
 import type { BpfHashMap } from '../../bpf/hash-map.ts';
-import { conntrackStates, decodeMappedAddress } from '../../bpf/rule-layout.ts';
+import { conntrackStates, decodeMappedIpAddress } from '../../bpf/rule-layout.ts';
 import type { TrackedConnection } from './kernel-rules.ts';
 
-/** CLOCK_MONOTONIC in seconds, the clock of `expires`. */
+/** Returns CLOCK_MONOTONIC in seconds, the clock of the conntrack field `expires`. */
 const nowSeconds = (): number => Number(process.hrtime.bigint() / 1_000_000_000n);
 
-/** Reads the map `conntrack`, for one pod or for all; expired connections are left out. */
+/** Lists the connections in the map `conntrack`, of one pod or of all, without expired ones. */
 export function listTrackedConnections(map: BpfHashMap, owner?: number): TrackedConnection[] {
   const now = nowSeconds();
   return map
@@ -20,7 +20,7 @@ export function decodeConntrackEntry(key: Buffer, value: Buffer, now: number): T
   return {
     owner: key.readUInt32LE(0),
     protocol: key.readUInt32LE(24),
-    peer: decodeMappedAddress(key.subarray(4, 20)),
+    peer: decodeMappedIpAddress(key.subarray(4, 20)),
     podPort: key.readUInt16LE(20),
     peerPort: key.readUInt16LE(22),
     initiator: value[17] === 0 ? 'pod' : 'peer',

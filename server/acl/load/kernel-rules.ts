@@ -1,28 +1,28 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
-import type { TraceEvent, TraceFilter, VerdictEvent } from '../../bpf/rule-events.ts';
+import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../bpf/rule-events.ts';
 import type { conntrackStates } from '../../bpf/rule-layout.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 
-/** Tables to load into the kernel. */
+/** Policy tables to load into the kernel, with the default actions. */
 export interface RuleLoadRequest {
   tables: PolicyTables;
-  /** Default actions of the rule set, applied to packets of pods that the tables do not know yet. */
+  /** Default actions of the rule set for packets of pods that are not in the tables yet. */
   defaults: Readonly<Record<Direction, 'allow' | 'deny'>>;
 }
 
 export interface RuleLoadResult {
-  /** Rises by one with each load of the rule set; packets of connections of another generation are re-evaluated. */
+  /** Generation of the rule set, incremented by each load; connections of older generations are re-evaluated. */
   generation: number;
-  /** Map elements written, new or changed. */
+  /** Number of new or changed map elements that the load wrote. */
   written: number;
-  /** Map elements that are removed once no packet is evaluated by the old tables. */
+  /** Number of map elements that are removed after the switch to the new tables. */
   removed: number;
-  /** Time from the call to the switch. */
+  /** Time from the call until the kernel used the new tables, in ms. */
   milliseconds: number;
 }
 
-/** Packets that an entry decided: those that opened a connection or belong to none. */
+/** Number of packets that a policy table entry decided; packets of tracked connections are not counted. */
 export interface RuleEntryHits
   extends Pick<PolicyTableEntry, 'protocol' | 'port' | 'length' | 'rule' | 'log'> {
   entryList: number;
@@ -31,37 +31,37 @@ export interface RuleEntryHits
 
 export type ConntrackState = (typeof conntrackStates)[number];
 
-/** A connection that the rules allowed. */
+/** A tracked connection that the access rules allowed. */
 export interface TrackedConnection {
-  /** Number of the pod. */
+  /** Number of the pod that the connection belongs to. */
   owner: number;
-  /** IP protocol number; 1 for ICMP and 58 for ICMPv6, of which only echo and other queries are tracked. */
+  /** IP protocol number; for ICMP (1) and ICMPv6 (58), only echo and other queries are tracked. */
   protocol: number;
   peer: string;
-  /** Port of the pod; for ICMP queries of the pod the identifier. */
+  /** Port of the pod; the identifier for ICMP queries that the pod sends. */
   podPort: number;
-  /** Port of the peer; for ICMP queries to the peer `type << 8`. */
+  /** Port of the peer; `type << 8` for ICMP queries that the peer receives. */
   peerPort: number;
   initiator: 'pod' | 'peer';
   state: ConntrackState;
-  /** Number of the rule that allowed it; 0: the default action, or the node itself is the initiator. */
+  /** Number of the rule that allowed the connection; 0 for the default action or a connection from the node itself. */
   rule: number;
-  /** Verdict of the staged rules; null where none are staged. */
+  /** Verdict of the staged rules on the connection; null if no rules are staged. */
   staged: { verdict: 'allow' | 'deny'; rule: number } | null;
-  /** Seconds until the connection expires if no packet follows. */
+  /** Seconds until the connection expires without further packets. */
   expiresIn: number;
 }
 
-/** Verdict events that a slot's programs did not send, since the maps were created. */
+/** Number of verdict events of a slot that were lost since the maps were created. */
 export interface LostVerdictEvents {
   slot: number;
-  /** Events over the slot's rate. */
+  /** Number of events dropped by the slot's rate limit. */
   rateLimited: bigint;
-  /** Events that found the ring buffer full. */
+  /** Number of events lost because the ring buffer was full. */
   bufferFull: bigint;
 }
 
-/** Access rules in the kernel, implemented by `RuleLoader`. */
+/** Interface of the access rules in the kernel, implemented by `RuleLoader`. */
 export interface KernelRules {
   /**
    * Replaces the tables of a rule set. Everything is written beside the current tables, then one write switches the
@@ -75,24 +75,24 @@ export interface KernelRules {
     request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
   ): Promise<RuleLoadResult>;
-  /** Returns the rule set's generation; null where there is no such rule set. */
+  /** Returns the generation of a loaded rule set; null if the rule set is not loaded. */
   generation(set: RuleSetName): number | null;
-  /** Returns a number above those of all entry lists loaded for the rule set, for `noPreviousCompile`. */
+  /** Returns the first entry list number that is unused in the kernel, for `createEmptyPreviousCompile`. */
   nextEntryList(set: RuleSetName): number;
-  /** Returns the hits of every entry since it was written. */
+  /** Returns the number of hits of each policy table entry since the entry was written. */
   hits(set: RuleSetName): RuleEntryHits[];
-  /** Returns the connections that have not expired, of one pod or of all. */
+  /** Returns the tracked connections of one pod or of all pods, without expired ones. */
   connections(owner?: number): TrackedConnection[];
-  /** Sets the node's own addresses: packets from them to pods are allowed without an evaluation, and so are replies. */
+  /** Sets the node's addresses. Packets from them to pods, and their replies, are allowed without evaluation. */
   setNodeAddresses(addresses: readonly string[]): void;
   /** Subscribes to verdict events. @returns a function that ends the subscription */
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;
-  /** Returns the slots that lost verdict events. */
+  /** Returns the number of lost verdict events of each slot that lost any. */
   lostVerdicts(): LostVerdictEvents[];
-  /** Replaces the trace filters, at most 4; an empty list disables tracing. */
-  setTraceFilters(filters: readonly TraceFilter[]): void;
+  /** Replaces the packet trace filters, of which there may be 4; an empty list disables tracing. */
+  setTraceFilters(filters: readonly PacketTraceFilter[]): void;
   /** Subscribes to trace events. @returns a function that ends the subscription */
   onTraceEvents(listener: (events: readonly TraceEvent[]) => void): () => void;
-  /** Returns how many trace events found the ring buffer full, since the maps were created. */
+  /** Returns the number of trace events lost because the ring buffer was full, since the maps were created. */
   lostTraces(): bigint;
 }

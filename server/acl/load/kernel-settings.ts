@@ -1,73 +1,77 @@
 import type { RuleSetName } from '../../../contract/rules.ts';
-import { MemoryMapping } from '../../bpf/mmap.ts';
+import { MemoryMapping } from '../../bpf/memory-mapping.ts';
 import {
   conntrackStates,
-  settingsBytes,
-  settingsFlag,
-  settingsOffset,
-  timeoutKinds,
+  conntrackTimeoutKinds,
+  datapathSettingsFlags,
+  datapathSettingsOffsets,
+  datapathSettingsSize,
 } from '../../bpf/rule-layout.ts';
 import type { PolicyTableIndex } from '../tables/table-index.ts';
 import type { ConntrackTimeouts } from './conntrack-timeouts.ts';
 
-/** enum podlane_rule_set. */
+/** Index of each rule set, as in enum podlane_rule_set. */
 const setIndex = { active: 0, staged: 1 } as const;
 
-/** struct podlane_settings, memory that all programs read. Each write is a single store. */
+/** Maps struct podlane_settings, which all BPF programs read. Each write is a single store. */
 export class KernelSettings {
   readonly #mapping: MemoryMapping;
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
 
-  /** @param fd of the map, which may be closed then */
+  /** Maps the settings into memory. @param fd descriptor of the settings map, which may be closed afterwards */
   constructor(fd: number) {
-    this.#mapping = new MemoryMapping('the settings', fd, settingsBytes);
+    this.#mapping = new MemoryMapping('the settings', fd, datapathSettingsSize);
     this.#u32 = new Uint32Array(this.#mapping.buffer);
     this.#u64 = new BigUint64Array(this.#mapping.buffer);
   }
 
-  hasFlag(flag: keyof typeof settingsFlag): boolean {
-    return (Atomics.load(this.#u32, settingsOffset.flags / 4) & settingsFlag[flag]) !== 0;
+  hasFlag(flag: keyof typeof datapathSettingsFlags): boolean {
+    return (Atomics.load(this.#u32, datapathSettingsOffsets.flags / 4) & datapathSettingsFlags[flag]) !== 0;
   }
 
-  setFlag(flag: keyof typeof settingsFlag, on: boolean): void {
-    if (on) Atomics.or(this.#u32, settingsOffset.flags / 4, settingsFlag[flag]);
-    else Atomics.and(this.#u32, settingsOffset.flags / 4, ~settingsFlag[flag]);
+  setFlag(flag: keyof typeof datapathSettingsFlags, on: boolean): void {
+    if (on) Atomics.or(this.#u32, datapathSettingsOffsets.flags / 4, datapathSettingsFlags[flag]);
+    else Atomics.and(this.#u32, datapathSettingsOffsets.flags / 4, ~datapathSettingsFlags[flag]);
   }
 
   generation(set: RuleSetName): number {
-    return Atomics.load(this.#u32, settingsOffset.generation / 4 + setIndex[set]);
+    return Atomics.load(this.#u32, datapathSettingsOffsets.generation / 4 + setIndex[set]);
   }
 
-  /** Switches tables: from now on packets are evaluated by the table of this generation. */
+  /** Sets the generation of a rule set: from now on, packets are evaluated by the table of this generation. */
   setGeneration(set: RuleSetName, generation: number): void {
-    Atomics.store(this.#u32, settingsOffset.generation / 4 + setIndex[set], generation);
+    Atomics.store(this.#u32, datapathSettingsOffsets.generation / 4 + setIndex[set], generation);
   }
 
-  /** Sets whether packets of pods that a table does not know are denied, ingress first. */
+  /** Sets whether packets of pods that are missing from a table are denied. @param denied for ingress and egress */
   setUnknownPodDenied(set: RuleSetName, table: PolicyTableIndex, denied: readonly [boolean, boolean]): void {
-    const at = settingsOffset.unknownPodDenied / 4 + setIndex[set];
+    const at = datapathSettingsOffsets.unknownPodDenied / 4 + setIndex[set];
     const bits = (Number(denied[0]) | (Number(denied[1]) << 1)) << (table * 2);
     Atomics.store(this.#u32, at, (Atomics.load(this.#u32, at) & ~(3 << (table * 2))) | bits);
   }
 
   setTimeouts(timeouts: ConntrackTimeouts): void {
-    timeoutKinds.forEach((kind, kindIndex) => {
+    conntrackTimeoutKinds.forEach((kind, kindIndex) => {
       conntrackStates.forEach((state, stateIndex) => {
-        this.#u32[settingsOffset.timeouts / 4 + kindIndex * 4 + stateIndex] = timeouts[kind][state];
+        this.#u32[datapathSettingsOffsets.timeouts / 4 + kindIndex * 4 + stateIndex] = timeouts[kind][state];
       });
     });
   }
 
-  /** Sets the rate of verdict events of each slot. @param perSecond 0: none are sent @param burst events sent at once */
+  /**
+   * Sets the rate limit of verdict events per slot.
+   * @param perSecond 0 disables the events
+   * @param burst number of events sent at once
+   */
   setVerdictRate(perSecond: number, burst: number): void {
     const interval = perSecond === 0 ? 0n : BigInt(Math.round(1e9 / perSecond));
-    Atomics.store(this.#u64, settingsOffset.verdictBurst / 8, interval * BigInt(burst - 1));
-    Atomics.store(this.#u64, settingsOffset.verdictInterval / 8, interval);
+    Atomics.store(this.#u64, datapathSettingsOffsets.verdictBurst / 8, interval * BigInt(burst - 1));
+    Atomics.store(this.#u64, datapathSettingsOffsets.verdictInterval / 8, interval);
   }
 
   get lostTraces(): bigint {
-    return Atomics.load(this.#u64, settingsOffset.lostTraces / 8);
+    return Atomics.load(this.#u64, datapathSettingsOffsets.lostTraces / 8);
   }
 
   close(): void {

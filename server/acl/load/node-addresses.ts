@@ -3,7 +3,7 @@ import { listAddresses } from '../../netlink/address.ts';
 import { watchNetwork } from '../../netlink/monitor.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 
-/** Pause after a change, since tools add and remove addresses one by one. */
+/** Delay in ms after an address change, because tools change addresses one at a time. */
 const settleMs = 50;
 
 /**

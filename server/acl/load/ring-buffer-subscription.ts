@@ -1,13 +1,13 @@
-import { RingBuffer } from '../../bpf/ring-buffer.ts';
-import { onReadable } from '../../netlink/poll-readable.ts';
+import { BpfRingBuffer } from '../../bpf/ring-buffer.ts';
+import { onDescriptorReadable } from '../../netlink/poll-readable.ts';
 
-/** Publishes the records of a ring buffer to subscribers. Without a subscriber the buffer is not read. */
+/** Passes the records of a ring buffer to subscribers. The buffer is read only while there are subscribers. */
 export class RingBufferSubscription<T> {
   readonly #listeners = new Set<(records: readonly T[]) => void>();
-  readonly #open: () => RingBuffer;
+  readonly #open: () => BpfRingBuffer;
   readonly #decode: (record: Buffer) => T;
   readonly #activate: (active: boolean) => void;
-  #reading: { ring: RingBuffer; stop: () => void } | null = null;
+  #reading: { ring: BpfRingBuffer; stop: () => void } | null = null;
 
   /**
    * @param decode receives memory that belongs to the kernel again when it returns
@@ -19,17 +19,17 @@ export class RingBufferSubscription<T> {
     decode: (record: Buffer) => T,
     activate: (active: boolean) => void = () => undefined,
   ) {
-    this.#open = () => new RingBuffer(name, fd);
+    this.#open = () => new BpfRingBuffer(name, fd);
     this.#decode = decode;
     this.#activate = activate;
   }
 
-  /** @returns a function that ends the subscription */
+  /** Subscribes to the records of the ring buffer. @returns a function that ends the subscription */
   subscribe(listener: (records: readonly T[]) => void): () => void {
     this.#listeners.add(listener);
     if (!this.#reading) {
       const ring = this.#open();
-      this.#reading = { ring, stop: onReadable(ring.fd, () => this.#read(ring)) };
+      this.#reading = { ring, stop: onDescriptorReadable(ring.fd, () => this.#read(ring)) };
       this.#activate(true);
     }
     return () => {
@@ -37,13 +37,13 @@ export class RingBufferSubscription<T> {
     };
   }
 
-  #read(ring: RingBuffer): void {
+  #read(ring: BpfRingBuffer): void {
     const records: T[] = [];
     ring.read((record) => records.push(this.#decode(record)));
     if (records.length > 0) for (const listener of this.#listeners) listener(records);
   }
 
-  /** Ends all subscriptions. */
+  /** Ends all subscriptions to the ring buffer. */
   close(): void {
     this.#listeners.clear();
     if (!this.#reading) return;

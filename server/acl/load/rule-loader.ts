@@ -3,22 +3,22 @@ import { Mutex } from '../../async/mutex.ts';
 import { BpfArrayMap } from '../../bpf/array-map.ts';
 import type { RuleMapDescriptors } from '../../bpf/datapath-maps.ts';
 import { BpfHashMap } from '../../bpf/hash-map.ts';
-import { MemoryMapping } from '../../bpf/mmap.ts';
+import { MemoryMapping } from '../../bpf/memory-mapping.ts';
 import {
-  decodeTrace,
-  decodeVerdict,
+  decodeTraceEvent,
+  decodeVerdictEvent,
   encodeTraceFilter,
+  type PacketTraceFilter,
   type TraceEvent,
-  type TraceFilter,
-  traceFilterBytes,
+  traceFilterSize,
   type VerdictEvent,
 } from '../../bpf/rule-events.ts';
 import {
-  decodeMappedAddress,
-  encodeMappedAddress,
-  lostVerdictsBytes,
-  ruleEntryBytes,
-  ruleMapCapacity,
+  decodeMappedIpAddress,
+  encodeMappedIpAddress,
+  lostVerdictsSize,
+  ruleEntrySize,
+  ruleMapCapacities,
 } from '../../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
 import { EntryAllocator } from '../tables/entry-allocator.ts';
@@ -37,14 +37,14 @@ import { RingBufferSubscription } from './ring-buffer-subscription.ts';
 import { RuleSetLoader } from './rule-set-loader.ts';
 
 export interface RuleLoaderOptions {
-  /** Number of slots that the maps were created for. */
+  /** Number of slots for which the BPF maps were created. */
   slots: number;
   timeouts?: ConntrackTimeouts;
-  /** Rate of verdict events of each slot: on average, and at once. */
+  /** Rate limit of verdict events per slot: average number per second, and burst size. */
   verdicts?: { perSecond: number; burst: number };
 }
 
-/** Loads rule sets into the kernel, and reads connections, verdict events and trace events back. */
+/** Loads rule sets into the kernel and reads connections, verdict events and trace events from it. */
 export class RuleLoader implements KernelRules {
   readonly #slots: number;
   readonly #settings: KernelSettings;
@@ -56,10 +56,10 @@ export class RuleLoader implements KernelRules {
   readonly #verdicts: RingBufferSubscription<VerdictEvent>;
   readonly #traceFilters: BpfArrayMap;
   readonly #traces: RingBufferSubscription<TraceEvent>;
-  /** Runs loads one after the other, each with its clean-up. */
+  /** Serializes loads of rule sets, including the clean-up of each. */
   readonly #loads = new Mutex();
 
-  /** Adopts the rules that an earlier agent loaded: they are enforced until the next load. */
+  /** Takes over the rules that an earlier agent loaded, which stay enforced until the next load. */
   constructor(maps: RuleMapDescriptors, options: RuleLoaderOptions) {
     const { slots, timeouts = defaultConntrackTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
     this.#slots = slots;
@@ -68,7 +68,7 @@ export class RuleLoader implements KernelRules {
     this.#entries = new MemoryMapping(
       'the rule entries',
       maps.rule_entries,
-      ruleMapCapacity.entries * ruleEntryBytes,
+      ruleMapCapacities.entries * ruleEntrySize,
     );
     const allocator = new EntryAllocator(this.#entries.buffer);
     const { ipcache, pods, policies } = maps;
@@ -82,14 +82,14 @@ export class RuleLoader implements KernelRules {
     this.#lostVerdicts = new MemoryMapping(
       'the lost verdicts',
       maps.lost_verdicts,
-      libbpf_num_possible_cpus() * slots * lostVerdictsBytes,
+      libbpf_num_possible_cpus() * slots * lostVerdictsSize,
     );
     this.#settings.setVerdictRate(0, 1);
-    this.#verdicts = new RingBufferSubscription(maps.verdicts, 'verdicts', decodeVerdict, (active) =>
+    this.#verdicts = new RingBufferSubscription(maps.verdicts, 'verdicts', decodeVerdictEvent, (active) =>
       this.#settings.setVerdictRate(active ? verdicts.perSecond : 0, verdicts.burst),
     );
-    this.#traceFilters = new BpfArrayMap(maps.trace_filters, 'trace_filters', traceFilterBytes);
-    this.#traces = new RingBufferSubscription(maps.traces, 'traces', decodeTrace);
+    this.#traceFilters = new BpfArrayMap(maps.trace_filters, 'trace_filters', traceFilterSize);
+    this.#traces = new RingBufferSubscription(maps.traces, 'traces', decodeTraceEvent);
     this.setTraceFilters([]);
   }
 
@@ -101,7 +101,10 @@ export class RuleLoader implements KernelRules {
     return this.#sets[set].nextEntryList;
   }
 
-  /** Resolves after the switch; the clean-up goes on, and the next load waits for it. */
+  /**
+   * Loads or removes a rule set. Resolves when the kernel uses the new tables; the clean-up continues, and the next
+   * load waits for it.
+   */
   load(
     set: RuleSetName,
     request: RuleLoadRequest | null,
@@ -132,10 +135,10 @@ export class RuleLoader implements KernelRules {
   }
 
   setNodeAddresses(addresses: readonly string[]): void {
-    const wanted = new Set(addresses.map((address) => decodeMappedAddress(encodeMappedAddress(address))));
+    const wanted = new Set(addresses.map((address) => decodeMappedIpAddress(encodeMappedIpAddress(address))));
     for (const [key] of this.#nodeAddresses.entries())
-      if (!wanted.delete(decodeMappedAddress(key))) this.#nodeAddresses.delete(key);
-    for (const address of wanted) this.#nodeAddresses.set(encodeMappedAddress(address), Buffer.alloc(4));
+      if (!wanted.delete(decodeMappedIpAddress(key))) this.#nodeAddresses.delete(key);
+    for (const address of wanted) this.#nodeAddresses.set(encodeMappedIpAddress(address), Buffer.alloc(4));
   }
 
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void {
@@ -156,13 +159,13 @@ export class RuleLoader implements KernelRules {
     return found;
   }
 
-  setTraceFilters(filters: readonly TraceFilter[]): void {
-    if (filters.length > ruleMapCapacity.traceFilters)
-      throw new RangeError(`${filters.length} trace filters; the limit is ${ruleMapCapacity.traceFilters}`);
+  setTraceFilters(filters: readonly PacketTraceFilter[]): void {
+    if (filters.length > ruleMapCapacities.traceFilters)
+      throw new RangeError(`${filters.length} trace filters; the limit is ${ruleMapCapacities.traceFilters}`);
     if (filters.length === 0) this.#settings.setFlag('trace', false);
-    for (let i = 0; i < ruleMapCapacity.traceFilters; i += 1) {
+    for (let i = 0; i < ruleMapCapacities.traceFilters; i += 1) {
       const filter = filters[i];
-      this.#traceFilters.set(i, filter ? encodeTraceFilter(filter) : Buffer.alloc(traceFilterBytes));
+      this.#traceFilters.set(i, filter ? encodeTraceFilter(filter) : Buffer.alloc(traceFilterSize));
     }
     if (filters.length > 0) this.#settings.setFlag('trace', true);
   }
@@ -175,7 +178,7 @@ export class RuleLoader implements KernelRules {
     return this.#settings.lostTraces;
   }
 
-  /** Waits for running loads and releases the maps. The rules stay active in the kernel. */
+  /** Waits for running loads and unmaps the BPF maps. The rules stay active in the kernel. */
   async close(): Promise<void> {
     await this.#loads.idle();
     this.#verdicts.close();

@@ -1,9 +1,9 @@
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
-import { BpfError } from '../../bpf/error.ts';
+import { BpfError } from '../../bpf/bpf-error.ts';
 import { deleteMapBatch, updateMapBatch } from '../../bpf/map-batch.ts';
-import { waitForGracePeriod } from '../../bpf/rcu.ts';
-import { ruleMapCapacity } from '../../bpf/rule-layout.ts';
+import { waitForRcuGracePeriod } from '../../bpf/rcu.ts';
+import { ruleMapCapacities } from '../../bpf/rule-layout.ts';
 import type { EntryAllocator } from '../tables/entry-allocator.ts';
 import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/policy-maps.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
@@ -11,39 +11,39 @@ import type { PolicyTableIndex } from '../tables/table-index.ts';
 import type { RuleEntryHits, RuleLoadRequest, RuleLoadResult } from './kernel-rules.ts';
 import type { KernelSettings } from './kernel-settings.ts';
 
-/** An entry list in the kernel. */
+/** A policy entry list that is loaded in the kernel. */
 interface LoadedList {
   index: number;
   entries: readonly PolicyTableEntry[];
 }
 
-/** Extents of `rule_entries`: number of entries by index. */
+/** Number of entries of each extent of the map `rule_entries`, by the extent's index. */
 type Extents = ReadonlyMap<number, number>;
 
-/** Result of a switch to other tables. */
+/** Result of switching a rule set to new tables, with a function that removes the old ones. */
 export interface TableSwitch {
   result: RuleLoadResult;
-  /** Removes what the switch made obsolete; to be awaited before the next load. */
+  /** Removes the entries and map elements of the old tables; must complete before the next load. */
   cleanUp: () => Promise<void>;
 }
 
-/** Loads the tables of one rule set into its maps. Calls are made one after the other. */
+/** Loads the tables of one rule set into its BPF maps. Callers must serialize calls. */
 export class RuleSetLoader {
   readonly #name: RuleSetName;
   readonly #fds: PolicyMapFds;
   readonly #settings: KernelSettings;
   readonly #allocator: EntryAllocator;
   readonly #maps: PolicyMaps;
-  /** Loaded lists by their number in the tables. */
+  /** Loaded entry lists by entry list number. */
   #lists = new Map<number, LoadedList>();
-  /** Extents of the loaded lists, those of an earlier agent included. */
+  /** Extents of all loaded entry lists, including those of an earlier agent. */
   #extents: Extents;
-  /** A number above those of all lists that were loaded. */
+  /** Next unused entry list number. */
   nextEntryList = 1;
-  /** After a failed write the copy of the maps may differ from the kernel, and is read again. */
+  /** True after a failed write: the in-memory copy may differ from the kernel's maps and must be read again. */
   #outOfSync = false;
 
-  /** Adopts the tables that an earlier agent left: the extents that the active table leads to stay reserved. */
+  /** Takes over the tables of an earlier agent and reserves the extents that its active table uses. */
   constructor(name: RuleSetName, fds: PolicyMapFds, settings: KernelSettings, allocator: EntryAllocator) {
     this.#name = name;
     this.#fds = fds;
@@ -61,7 +61,11 @@ export class RuleSetLoader {
     this.#extents = extents;
   }
 
-  /** @throws ProblemError `rules_too_large`, BpfError; the old tables stay */
+  /**
+   * Loads the tables of the rule set; if this throws, the old tables stay active.
+   * @throws ProblemError `rules_too_large`
+   * @throws BpfError
+   */
   async load(
     { tables, defaults }: RuleLoadRequest,
     numberOf: (podId: string) => number | undefined,
@@ -117,7 +121,7 @@ export class RuleSetLoader {
     };
   }
 
-  /** Removes the rule set. */
+  /** Disables the rule set in the kernel, and returns a function that removes its tables. */
   remove(): TableSwitch {
     const start = performance.now();
     this.#synchronize();
@@ -135,7 +139,7 @@ export class RuleSetLoader {
     };
   }
 
-  /** Returns the hits of every entry. */
+  /** Returns the number of hits of each entry of the rule set. */
   hits(): RuleEntryHits[] {
     const found: RuleEntryHits[] = [];
     for (const [entryList, { index, entries }] of this.#lists)
@@ -156,21 +160,21 @@ export class RuleSetLoader {
    */
   async #cleanUp(remove: RemovedMapKeys, obsolete: Extents): Promise<void> {
     try {
-      await waitForGracePeriod();
+      await waitForRcuGracePeriod();
       this.#free(obsolete);
       if (countKeys(remove) === 0) return;
       await deleteMapBatch('ipcache', this.#fds.ipcache, remove.ipcache);
       await deleteMapBatch('policies', this.#fds.policies, remove.policies);
       await deleteMapBatch('pods', this.#fds.pods, remove.pods);
       this.#maps.confirmRemovals();
-      await waitForGracePeriod();
+      await waitForRcuGracePeriod();
     } catch {
       // Elements that could not be removed are never read, and the next load finds them again.
       this.#outOfSync = true;
     }
   }
 
-  /** Writes the lists that the kernel does not have. @throws ProblemError `rules_too_large` */
+  /** Writes the entry lists that are not in the kernel yet. @throws ProblemError `rules_too_large` */
   #addLists(tables: PolicyTables): { lists: Map<number, LoadedList>; added: Extents } {
     const lists = new Map<number, LoadedList>();
     const added = new Map<number, number>();
@@ -199,12 +203,15 @@ export class RuleSetLoader {
     for (const [index, count] of extents) this.#allocator.free(index, count);
   }
 
-  /** @throws ProblemError `rules_too_large`; `pods` has room for all pods that there can be, twice */
+  /**
+   * Checks that `ipcache` and `policies` have room for the old and the new elements; `pods` always has.
+   * @throws ProblemError `rules_too_large`
+   */
   #checkCapacity(): void {
     for (const map of ['ipcache', 'policies'] as const)
-      if (this.#maps.sizes[map] > ruleMapCapacity[map])
+      if (this.#maps.sizes[map] > ruleMapCapacities[map])
         throw tooLarge(
-          `write ${map}: it holds ${ruleMapCapacity[map]} elements, ` +
+          `write ${map}: it holds ${ruleMapCapacities[map]} elements, ` +
             `but the old and the new tables together need ${this.#maps.sizes[map]}`,
         );
   }

@@ -2,14 +2,14 @@ import type { z } from 'zod';
 
 export type ValuePath = readonly PropertyKey[];
 
-/** A value parsed from a text, with the lines of its parts. */
+/** A value parsed from text, with the line numbers of its parts. */
 export interface LocatedDocument {
   value: unknown;
-  /** Returns the line, from 1, of the value at `path`. */
+  /** Returns the line, from 1, on which the value at `path` begins. */
   lineOf(path: ValuePath): number;
 }
 
-/** An error in a text, with its place. */
+/** An error in a parsed text, with the path and line of the value. */
 export interface LocatedError {
   path: string;
   message: string;
@@ -55,7 +55,7 @@ function countMismatches(issues: readonly Issue[]): number {
   }, 0);
 }
 
-/** Formats a path like `rules[3].peers[0].cidr`. */
+/** Formats the path of a value in a document, e.g. `rules[3].peers[0].cidr`. */
 function formatPath(path: ValuePath): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;

@@ -103,7 +103,7 @@ type RuleInput = RuleSetInput['rules'][number];
 const kindOf = (value: unknown): unknown => (value as { kind?: unknown } | null)?.kind;
 const isList = (value: unknown): boolean => kindOf(value) === 'List' || kindOf(value) === 'NetworkPolicyList';
 
-/** Returns whether the value is meant as a NetworkPolicy or a list of them, valid or not. */
+/** Returns true if the kind of a value is NetworkPolicy or a list, even if the value is not valid. */
 export const isNetworkPolicy = (value: unknown): boolean =>
   kindOf(value) === 'NetworkPolicy' || isList(value);
 
@@ -181,7 +181,10 @@ function convertRules({ metadata, spec }: NetworkPolicy): (RuleInput & { path: V
     });
 }
 
-/** Converts a peer: podSelector alone selects in the policy's namespace, namespaceSelector alone all pods of the namespaces. */
+/**
+ * Converts a NetworkPolicy peer: podSelector alone selects pods in the policy's namespace, namespaceSelector alone all
+ * pods of the selected namespaces.
+ */
 function convertPeer({ ipBlock, podSelector, namespaceSelector }: z.infer<typeof peer>, namespace: string) {
   if (ipBlock) return ipBlock;
   const pods = podSelector ?? { matchLabels: {}, matchExpressions: [] };

@@ -5,7 +5,7 @@ import {
   type RuleSubject,
 } from '../../../contract/acl.ts';
 
-/** A pod as subject and peer of rules. `addresses` are text, with or without a prefix length. */
+/** A pod that rules can select as subject or peer. `addresses` may have a prefix length. */
 export interface PolicyEndpoint {
   id: string;
   namespace: string;
@@ -22,7 +22,7 @@ function label({ namespace, labels }: Names, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
-/** Matches labels as Kubernetes does: `NotIn` also matches where the label is missing. */
+/** Returns true if labels match an expression as in Kubernetes: `NotIn` also matches if the label is missing. */
 function matchesSelector({ matchLabels, matchExpressions }: LabelSelector, pod: Names): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => label(pod, key) === value) &&
@@ -36,7 +36,7 @@ function matchesExpression({ operator, values }: LabelExpression, value: string 
   return (value !== undefined && values.includes(value)) === (operator === 'In');
 }
 
-/** Returns whether rules with this subject apply to the pod. */
+/** Returns true if rules with this subject apply to the pod. */
 export function matchesRuleSubject(subject: RuleSubject, pod: PolicyEndpoint): boolean {
   if ('all' in subject) return true;
   if ('pod' in subject) return subject.pod === pod.id || subject.pod === `${pod.namespace}.${pod.name}`;
@@ -44,7 +44,7 @@ export function matchesRuleSubject(subject: RuleSubject, pod: PolicyEndpoint): b
   return !('selector' in subject) || matchesSelector(subject.selector, pod);
 }
 
-/** Returns whether the pod is one of the term's peers. */
+/** Returns true if the peer term selects the pod. */
 export function matchesPodPeer(term: PodPeer, pod: PolicyEndpoint): boolean {
   return (
     (term.namespace === undefined || term.namespace === pod.namespace) && matchesSelector(term.pods, pod)

@@ -2,22 +2,22 @@ import type { RuleProtocol } from '../../../contract/acl.ts';
 import type { Address } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 
-/** The first packet of a connection, as the rules of one pod evaluate it. */
+/** Packet fields that the rules of one pod evaluate for the first packet of a connection. */
 export interface PolicyPacket {
-  /** Id of the pod that sends (egress) or receives (ingress) the packet. */
+  /** Id of the pod that sends the packet (egress) or receives it (ingress). */
   pod: string;
   direction: Direction;
-  /** Address of the other end. */
+  /** Address of the peer, the packet's other endpoint. */
   peer: Address;
-  /** IP protocol number: the last next header of IPv6. */
+  /** IP protocol number of the packet; for IPv6, the last next-header value. */
   protocol: number;
-  /** Destination port; for ICMP `type << 8 | code`; 0 for protocols without ports. */
+  /** Destination port; `type << 8 | code` for ICMP, 0 for protocols without ports. */
   port: number;
 }
 
 export type PolicyVerdict = 'allow' | 'deny';
 
-/** IP protocol numbers of <linux/in.h> and <linux/in6.h>. */
+/** IP protocol numbers from <linux/in.h> and <linux/in6.h>. */
 export const ipProtocolNumbers = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
 /**

@@ -28,7 +28,7 @@ export function diffRuleSets(from: RuleSet | null, to: RuleSet): RuleChanges {
   };
 }
 
-/** Returns names of rules outside the longest sequence that kept its order among rules of equal priority. */
+/** Returns the names of rules whose order changed among rules of equal priority. */
 function movedRules(before: readonly Rule[], after: readonly Rule[]): Set<string> {
   const indexBefore = new Map(before.map(({ name }, index) => [name, index]));
   const moved = new Set<string>();
@@ -39,9 +39,9 @@ function movedRules(before: readonly Rule[], after: readonly Rule[]): Set<string
   return moved;
 }
 
-/** Returns the members of a longest increasing subsequence of distinct numbers (patience sorting). */
+/** Returns the members of a longest increasing subsequence of distinct numbers, by patience sorting. */
 function longestIncreasingSubsequence(numbers: readonly number[]): Set<number> {
-  /** Least last number of an increasing subsequence of each length. */
+  /** Smallest last number of an increasing subsequence, by the length of the subsequence. */
   const ends: number[] = [];
   const previous = new Map<number, number | undefined>();
   for (const number of numbers) {

@@ -9,12 +9,12 @@ import {
 } from './located-document.ts';
 import { convertNetworkPolicies, isNetworkPolicy } from './network-policy.ts';
 
-/** A rule set parsed from a text, with the lines of its rules. */
+/** A rule set parsed from text, with the line number of each rule. */
 interface ParsedRules {
-  /** Format of the text. */
+  /** Format of the parsed text: a Podlane rule set or Kubernetes NetworkPolicies. */
   source: 'rules' | 'network-policy';
   ruleSet: RuleSet;
-  /** Returns the line, from 1, on which the rule begins; for a NetworkPolicy, where the part of it begins that became the rule. */
+  /** Returns the line, from 1, on which a rule or the corresponding part of a NetworkPolicy begins. */
   lineOf(index: number): number | undefined;
 }
 
@@ -57,7 +57,7 @@ export function parseRules(text: string): ParsedRules {
   return { ruleSet: parsed.data, source: 'rules', lineOf: (index) => first.lineOf(['rules', index]) };
 }
 
-/** Converts a document. The package rejects aliases of aliases, which could expand without limit. */
+/** Converts a YAML document to plain values. The yaml package limits the expansion of aliases. */
 function readValue(read: () => unknown): unknown {
   try {
     return read();
@@ -77,7 +77,7 @@ function rejectText(errors: LocatedError[]): never {
   });
 }
 
-/** Returns the offset of the node at `path`, or of the last node on the way where the path leads nowhere. */
+/** Returns the text offset of the YAML node at `path`, or of its deepest existing ancestor. */
 function findOffset(contents: unknown, path: ValuePath): number {
   let node = contents as { range?: [number, number, number] | null } | null;
   let offset = node?.range?.[0] ?? 0;
@@ -99,7 +99,7 @@ function findOffset(contents: unknown, path: ValuePath): number {
   return offset;
 }
 
-/** Formats YAML that parses as the same rule set; fields with default values are omitted. */
+/** Formats a rule set as YAML, without fields that have default values. */
 export function formatRules({ name, defaults, rules }: RuleSet): string {
   const shortened = rules.map(({ peers, protocol, ports, icmp, priority, action, ...rule }) => ({
     ...rule,
@@ -118,7 +118,7 @@ export function formatRules({ name, defaults, rules }: RuleSet): string {
   return stringify({ name, defaults, rules: shortened }, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** Removes the empty parts of the `selector` and `pods` terms. */
+/** Removes empty fields from the terms `selector` and `pods` before they are formatted. */
 function omitEmptySelectors<T extends object>(term: T): T {
   const shortened = { ...term } as Record<string, unknown>;
   for (const key of ['selector', 'pods'])

@@ -6,16 +6,16 @@ import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
 import type { PreparedRules } from '../worker/rule-compiler.ts';
 
-/** Generations whose rule names are kept: verdict events of packets that they evaluated may still arrive. */
+/** Number of rule set generations whose rule names are kept for verdict events that arrive late. */
 const keptGenerations = 16;
 
-/** A pod of this node. */
+/** A pod of this node that access rules can apply to. */
 export interface LocalPodEndpoint extends PolicyEndpoint {
-  /** Owner number in the pod's slots. */
+  /** Number of the pod that its slots have as owner. */
   number: number;
 }
 
-/** A rule set as the kernel evaluates it. */
+/** A rule set that is loaded into the kernel. */
 export interface LoadedRuleSet {
   rules: RuleSet;
   text: string;
@@ -25,13 +25,13 @@ export interface LoadedRuleSet {
   load: RuleLoad;
 }
 
-/** The active and the staged rule set: compiles texts for the node's pods and loads them. Calls are made one after the other. */
+/** The active and the staged rule set: compiles their texts for the node's pods and loads them, one call at a time. */
 export class LoadedRuleSets {
   readonly kernel: KernelRules;
   readonly #compiler: AsyncRuleCompiler;
   readonly #loaded: Record<RuleSetName, LoadedRuleSet | null> = { active: null, staged: null };
   readonly #problems: Record<RuleSetName, Problem | null> = { active: null, staged: null };
-  /** Rule names by number, by generation. */
+  /** Rule names by generation and rule number. */
   readonly #names: Record<RuleSetName, Map<number, Map<number, string>>> = {
     active: new Map(),
     staged: new Map(),
@@ -46,7 +46,7 @@ export class LoadedRuleSets {
     return this.#loaded[set];
   }
 
-  /** Returns why the kernel does not evaluate what it should; null where it does. */
+  /** Returns why a stored rule set is not loaded into the kernel; null if it is. */
   problem(set: RuleSetName): Problem | null {
     return this.#problems[set];
   }
@@ -77,7 +77,7 @@ export class LoadedRuleSets {
     return loaded;
   }
 
-  /** Applies a text that is already the stored one: a failure becomes the rule set's problem, and is thrown. */
+  /** Loads a rule set text that is already stored. A failure is recorded as the rule set's problem and thrown. */
   async reapply(set: RuleSetName, text: string, pods: readonly LocalPodEndpoint[]): Promise<void> {
     try {
       await this.apply(set, text, pods);
@@ -87,7 +87,7 @@ export class LoadedRuleSets {
     }
   }
 
-  /** Removes a rule set; without an active one all traffic is allowed. */
+  /** Removes a rule set from the kernel; without an active rule set, all traffic is allowed. */
   async remove(set: RuleSetName): Promise<void> {
     if (this.kernel.generation(set) !== null) await this.kernel.load(set, null, () => undefined);
     await this.#compiler.discard(set);
@@ -95,7 +95,7 @@ export class LoadedRuleSets {
     this.#problems[set] = null;
   }
 
-  /** Returns the name of a rule by its number in one generation; null for the default action, or an old generation. */
+  /** Returns the name of a rule by its number and generation; null for the default action or an old generation. */
   ruleName(set: RuleSetName, generation: number, number: number): string | null {
     return this.#names[set].get(generation)?.get(number) ?? null;
   }

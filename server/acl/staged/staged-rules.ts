@@ -2,29 +2,29 @@ import { createHash } from 'node:crypto';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
-import type { RuleStore } from '../../store/store-interfaces.ts';
 import type { StagedRulesRecord } from '../../store/records.ts';
+import type { RuleStore } from '../../store/store-interfaces.ts';
 import type { EventPublisher, RuleChange } from '../rule-change.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { emptyRuleSizes } from '../tables/limits.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './loaded-rule-sets.ts';
 
-/** Name of the setting that holds the staged rules. */
+/** Key of the stored setting that holds the staged rules. */
 const settingName = 'rules.staged';
 
-/** Parts of the access rules that the staged rules need. */
+/** Functions of the access rules that the staged rules depend on. */
 interface StagedRulesContext {
   store: RuleStore;
   compiler: AsyncRuleCompiler;
   sets: () => LoadedRuleSets;
   pods: () => LocalPodEndpoint[];
   publish: EventPublisher;
-  /** Called when the staged rules were loaded or removed. */
+  /** Called after staged rules were loaded or removed. */
   changed: () => void;
 }
 
-/** The staged rules: evaluated beside the active ones and only reported. Calls are made one after the other. */
+/** The staged rules, which the kernel evaluates and reports but does not enforce. Callers must serialize calls. */
 export class StagedRules {
   readonly #context: StagedRulesContext;
   #record: StagedRulesRecord | null = null;
@@ -41,7 +41,7 @@ export class StagedRules {
     return this.#record && stagedRulesEtag(this.#record);
   }
 
-  /** Reads the stored record. */
+  /** Reads the staged rules from the store. */
   async open(): Promise<void> {
     this.#record = (await this.#context.store.setting('node', settingName)) as StagedRulesRecord | null;
   }
@@ -82,7 +82,7 @@ export class StagedRules {
     return stagedResponse(record, sets());
   }
 
-  /** Discards the staged rules. Idempotent. @throws ProblemError `rules_changed` */
+  /** Discards the staged rules; does nothing if there are none. @throws ProblemError `rules_changed` */
   async discard(change: RuleChange): Promise<void> {
     if (!this.#record) return;
     change.precondition?.('discard the staged access rules', this.etag);
@@ -90,7 +90,7 @@ export class StagedRules {
     await this.#context.publish('rules.staged', `${change.actor} discarded the staged access rules`);
   }
 
-  /** Removes the record and the rule set. */
+  /** Removes the staged rules from the store and from the kernel. */
   async clear(): Promise<void> {
     const { store, sets, changed } = this.#context;
     await store.saveSetting('node', settingName, null);
@@ -103,7 +103,7 @@ export class StagedRules {
 const stagedRulesEtag = ({ text, base, time }: StagedRulesRecord): string =>
   `s${createHash('sha256').update(`${base} ${time} ${text}`).digest('hex').slice(0, 16)}`;
 
-/** Shown for staged rules that could not be loaded: only their text is known. */
+/** API description of staged rules that could not be loaded; it contains little more than their text. */
 const unknownRules: RuleSet = {
   name: 'staged',
   defaults: { ingress: 'allow', egress: 'allow' },

@@ -1,16 +1,16 @@
-import { entryVerdicts, parentMask, ruleEntryBytes } from '../../bpf/rule-layout.ts';
+import { parentOffsetMask, ruleEntrySize, ruleEntryVerdicts } from '../../bpf/rule-layout.ts';
 import type { PolicyTableEntry } from './policy-tables.ts';
 
-const words = ruleEntryBytes / 4;
-/** Parent of an entry that no other one encloses. */
-const noParent = parentMask;
+const words = ruleEntrySize / 4;
+/** Parent offset of a policy table entry that no other entry encloses. */
+const noParent = parentOffsetMask;
 
 interface Extent {
   index: number;
   count: number;
 }
 
-/** Returns the bits of `protocol << 16 | port` that an entry compares. */
+/** Returns the mask of the bits of `protocol << 16 | port` that a policy table entry compares. */
 const maskOf = ({ protocol, length }: Pick<PolicyTableEntry, 'protocol' | 'length'>): number =>
   protocol === 0 ? 0 : (0xff_ffff << (16 - length)) >>> 0;
 
@@ -26,32 +26,32 @@ export class EntryAllocator {
   readonly #u32: Uint32Array;
   readonly #u16: Uint16Array;
   readonly #hits: BigUint64Array;
-  /** Free extents, by index. */
+  /** Free extents of the map `rule_entries`, in order of their index. */
   #free: Extent[];
 
   constructor(memory: ArrayBuffer) {
     this.#u32 = new Uint32Array(memory);
     this.#u16 = new Uint16Array(memory);
     this.#hits = new BigUint64Array(memory);
-    this.capacity = memory.byteLength / ruleEntryBytes;
+    this.capacity = memory.byteLength / ruleEntrySize;
     this.#free = [{ index: 1, count: this.capacity - 1 }];
   }
 
-  /** Number of free entries, possibly in several extents. */
+  /** Number of free entries in the map `rule_entries`, possibly in several extents. */
   get freeEntries(): number {
     return this.#free.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** Returns the length of the list at `index`, as an earlier agent has written it. */
+  /** Returns the number of entries of the list at `index`, as an earlier agent wrote it. */
   entryCountAt(index: number): number {
-    return (this.#u32[index * words + 2] ?? 0) & parentMask;
+    return (this.#u32[index * words + 2] ?? 0) & parentOffsetMask;
   }
 
   hitsAt(index: number): bigint {
     return this.#hits[index * (words / 2) + 2] ?? 0n;
   }
 
-  /** Reserves the extent of a list that an earlier agent has written. */
+  /** Reserves the extent of an entry list that an earlier agent wrote. */
   reserve(index: number): void {
     const end = index + this.entryCountAt(index);
     this.#free = this.#free.flatMap((extent) => {
@@ -62,7 +62,11 @@ export class EntryAllocator {
     });
   }
 
-  /** Writes a list. @param entries as `emitPrefixes` orders them @returns its index; null where no extent is large enough */
+  /**
+   * Writes an entry list.
+   * @param entries sorted as by `emitPortPrefixes`
+   * @returns the index of the list; null if no extent is large enough
+   */
   allocate(entries: readonly PolicyTableEntry[]): number | null {
     const place = this.#free.findIndex(({ count }) => count >= entries.length);
     const extent = this.#free[place];
@@ -76,7 +80,7 @@ export class EntryAllocator {
   }
 
   #write(index: number, entries: readonly PolicyTableEntry[]): void {
-    /** Entries that may enclose the next one, the outermost first, with their offsets. */
+    /** Entries that may enclose the next one, outermost first, with their offsets in the list. */
     const enclosing: { entry: PolicyTableEntry; offset: number }[] = [];
     let last = -1;
     entries.forEach((entry, offset) => {
@@ -94,7 +98,7 @@ export class EntryAllocator {
       const at = (index + offset) * words;
       this.#u32[at] = protocolPort;
       this.#u32[at + 1] = maskOf(entry);
-      this.#u32[at + 2] = entryVerdicts[verdict] * 2 ** 24 + parentOffset;
+      this.#u32[at + 2] = ruleEntryVerdicts[verdict] * 2 ** 24 + parentOffset;
       this.#u16[(at + 3) * 2] = rule;
       this.#u16[(at + 3) * 2 + 1] = log;
       this.#hits[at / 2 + 2] = 0n;
@@ -102,7 +106,7 @@ export class EntryAllocator {
     });
   }
 
-  /** Frees the extent of a list that no program reads any more. */
+  /** Frees the extent of an entry list that no BPF program reads any more. */
   free(index: number, count: number): void {
     let place = this.#free.findIndex((extent) => extent.index > index);
     if (place < 0) place = this.#free.length;

@@ -1,29 +1,29 @@
 import { addressBitLength, type Cidr } from '../../../contract/cidr.ts';
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
-import { ipcacheEntryBytes, ipcacheKeyBytes } from '../../bpf/rule-layout.ts';
+import { ipcacheEntrySize, ipcacheKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 import { MapWordBuffer } from './word-buffer.ts';
 
-/** A prefix of the LPM trie with its identities in tables A and B. */
+/** A prefix of the LPM trie `ipcache`, with its identities in policy tables A and B. */
 interface IpcachePrefix {
   length: number;
-  /** 128 bits; those after `length` are zero. */
+  /** Prefix address of 128 bits; the bits after the prefix length are zero. */
   address: bigint;
   identities: [number, number];
 }
 
 const prefixKey = (length: number, address: bigint): string => `${length}/${address.toString(16)}`;
 
-/** Converts a CIDR of either family to a prefix of 128 bits. */
+/** Converts an IPv4 or IPv6 CIDR to a 128-bit prefix, IPv4 as ::ffff:a.b.c.d. */
 function mappedPrefix({ family, address, length }: Cidr): { length: number; address: bigint } {
   return family === 6
     ? { length, address }
     : { length: length + 128 - addressBitLength(4), address: (0xffffn << 32n) | address };
 }
 
-/** Returns the identity of the next shorter prefix; 0 where there is none. */
+/** Returns the identity of the longest prefix that encloses the given one; 0 if there is none. */
 function coveringIdentity(
   length: number,
   address: bigint,
@@ -37,7 +37,7 @@ function coveringIdentity(
   return 0;
 }
 
-/** The map `ipcache` of a rule set, with a copy of its content. */
+/** The BPF map `ipcache` of a rule set, with a copy of its content in memory. */
 export class IpcacheMap {
   readonly #map: BpfHashMap;
   #prefixes = new Map<string, IpcachePrefix>();
@@ -51,7 +51,7 @@ export class IpcacheMap {
     return this.#prefixes.size;
   }
 
-  /** Reads the content from the kernel. */
+  /** Reads the content of the BPF map `ipcache` from the kernel. */
   read(): void {
     this.#removed = new Set();
     this.#prefixes = new Map(
@@ -66,10 +66,13 @@ export class IpcacheMap {
     );
   }
 
-  /** Computes the updates that make the `target` tables match, and the keys to remove after the switch. */
-  prepare({ ipcache }: PolicyTables, target: TargetPolicyTable): { write: BpfMapEntries; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(ipcacheKeyBytes, ipcacheEntryBytes);
-    const remove = new MapWordBuffer(ipcacheKeyBytes);
+  /** Computes the `ipcache` updates that make the `target` tables match, and the keys to remove after the switch. */
+  prepare(
+    { ipcache }: PolicyTables,
+    target: TargetPolicyTable,
+  ): { write: BpfMapEntries; remove: BpfMapKeys } {
+    const write = new MapWordBuffer(ipcacheKeySize, ipcacheEntrySize);
+    const remove = new MapWordBuffer(ipcacheKeySize);
     const wanted = new Map<string, { length: number; address: bigint; identity: number }>();
     for (const { prefix, identity } of ipcache.values()) {
       const { length, address } = mappedPrefix(prefix);
@@ -111,22 +114,22 @@ export class IpcacheMap {
     return { write: write.entries, remove: remove.entries };
   }
 
-  /** Empties the copy. @returns all keys, to be removed from the map */
+  /** Clears the in-memory copy of `ipcache`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
-    const keys = new MapWordBuffer(ipcacheKeyBytes);
+    const keys = new MapWordBuffer(ipcacheKeySize);
     for (const prefix of this.#prefixes.values()) writePrefix(keys.next(), prefix);
     this.#prefixes.clear();
     return keys.entries;
   }
 
-  /** Drops from the copy what `prepare` returned to be removed. */
+  /** Removes from the in-memory copy of `ipcache` the keys that were removed from the BPF map. */
   confirmRemovals(): void {
     for (const key of this.#removed) this.#prefixes.delete(key);
     this.#removed = new Set();
   }
 }
 
-/** @returns whether the identity changed */
+/** Sets a prefix's identity in the target tables. @returns true if the identity changed */
 function setIdentity(identities: [number, number], target: TargetPolicyTable, identity: number): boolean {
   const tables: PolicyTableIndex[] = target === 'both' ? [0, 1] : [target];
   const changed = tables.some((table) => identities[table] !== identity);
@@ -134,7 +137,7 @@ function setIdentity(identities: [number, number], target: TargetPolicyTable, id
   return changed;
 }
 
-/** Writes struct podlane_ipcache_key, the address in network order. */
+/** Writes struct podlane_ipcache_key with the address in network byte order. */
 function writePrefix(
   { keys, key }: { keys: Uint32Array; key: number },
   { length, address }: Pick<IpcachePrefix, 'length' | 'address'>,

@@ -2,17 +2,17 @@ import { maxRules } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSizes } from '../../../contract/rules.ts';
 
-/** Maximum sizes of one rule set's tables; the kernel maps have room for a set and its successor. */
+/** Maximum sizes of one rule set's tables; the kernel maps have room for two such rule sets. */
 export interface TableLimits {
-  /** Prefixes of both families in the ipcache. */
+  /** Maximum number of IPv4 and IPv6 prefixes in the ipcache. */
   prefixes: number;
-  /** Different sets of peers that an address can be in. */
+  /** Maximum number of identities, each of which stands for a different combination of peer sets. */
   identities: number;
-  /** Different lists of rules that a pod can have in one direction. */
+  /** Maximum number of policies, each of which is a different list of rules in one direction. */
   policies: number;
-  /** Identities that policies have entries for, over all policies. */
+  /** Maximum number of pairs of a policy and an identity that have an entry list. */
   policyEntries: number;
-  /** Entries of all lists. */
+  /** Maximum number of entries in all entry lists together. */
   entries: number;
 }
 
@@ -24,7 +24,7 @@ export const defaultTableLimits: TableLimits = {
   entries: 262_144,
 };
 
-/** Limits in the form of the API. */
+/** Size limits of a rule set, as the API reports them. */
 export const ruleSizeLimits: RuleSizes = {
   ...defaultTableLimits,
   rules: maxRules,
@@ -40,12 +40,12 @@ export const emptyRuleSizes: RuleSizes = {
   entries: 0,
 };
 
-/** The rule that needs most of a table that is too small. */
+/** The rule that takes the most space in a table that is too small. */
 export interface LargestRule {
   name: string;
   index: number;
   count: number;
-  /** Line of the text that the rules came from. */
+  /** Line of the text on which the rule begins. */
   line?: number | undefined;
 }
 
@@ -58,7 +58,7 @@ const hints: Record<keyof TableLimits, string> = {
   entries: 'Align port ranges to powers of two, or merge rules.',
 };
 
-/** Names of the tables in messages. */
+/** Names of the policy tables in error messages. */
 const titles: Record<keyof TableLimits, string> = {
   prefixes: 'prefixes',
   identities: 'identities',

@@ -1,18 +1,21 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
-import { podPoliciesBytes, unknownPod } from '../../bpf/rule-layout.ts';
+import { podPoliciesSize, unknownPodDefaultEntries } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 import { MapWordBuffer } from './word-buffer.ts';
 
-/** Ingress policy and default entries, egress policy and default entries, of table A, then of table B. */
+/**
+ * Words of a `pods` map value, for table A and then B: ingress policy and default entries, egress policy and default
+ * entries.
+ */
 type PolicyWords = readonly number[];
-const unknownWords: PolicyWords = [0, unknownPod, 0, unknownPod];
+const unknownWords: PolicyWords = [0, unknownPodDefaultEntries, 0, unknownPodDefaultEntries];
 
-/** The map `pods` of a rule set, with a copy of its content. */
+/** The BPF map `pods` of a rule set, with a copy of its content in memory. */
 export class PodsMap {
   readonly #map: BpfHashMap;
-  /** Policies by pod number. */
+  /** Values of the BPF map `pods`, by pod number. */
   #pods = new Map<number, PolicyWords>();
   #removed = new Set<number>();
 
@@ -20,7 +23,7 @@ export class PodsMap {
     this.#map = new BpfHashMap(fd, 'pods');
   }
 
-  /** Reads the content from the kernel. */
+  /** Reads the content of the BPF map `pods` from the kernel. */
   read(): void {
     this.#removed = new Set();
     this.#pods = new Map(
@@ -33,12 +36,12 @@ export class PodsMap {
     );
   }
 
-  /** Returns indexes of the default entries in a table. */
+  /** Yields the index of each pod's ingress and egress default entries in table A or B. */
   *entryListsOf(table: PolicyTableIndex): Generator<number> {
     for (const words of this.#pods.values())
       for (const at of [1, 3]) {
         const index = words[table * 4 + at];
-        if (index !== undefined && index !== unknownPod) yield index;
+        if (index !== undefined && index !== unknownPodDefaultEntries) yield index;
       }
   }
 
@@ -52,7 +55,7 @@ export class PodsMap {
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
   ): { write: BpfMapEntries; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(4, podPoliciesBytes);
+    const write = new MapWordBuffer(4, podPoliciesSize);
     const remove = new MapWordBuffer(4);
     const put = (pod: number, policies: PolicyWords): void => {
       const old = this.#pods.get(pod) ?? [...unknownWords, ...unknownWords];
@@ -90,7 +93,7 @@ export class PodsMap {
     return { write: write.entries, remove: remove.entries };
   }
 
-  /** Empties the copy. @returns all keys, to be removed from the map */
+  /** Clears the in-memory copy of `pods`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
     const buffer = new MapWordBuffer(4);
     for (const pod of this.#pods.keys()) {
@@ -101,7 +104,7 @@ export class PodsMap {
     return buffer.entries;
   }
 
-  /** Drops from the copy what `prepare` returned to be removed. */
+  /** Removes from the in-memory copy of `pods` the keys that were removed from the BPF map. */
   confirmRemovals(): void {
     for (const pod of this.#removed) this.#pods.delete(pod);
     this.#removed = new Set();

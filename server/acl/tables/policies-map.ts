@@ -1,19 +1,19 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
-import { policyEntryBytes, policyKeyBytes } from '../../bpf/rule-layout.ts';
+import { policyEntrySize, policyKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 import { MapWordBuffer } from './word-buffer.ts';
 
-/** Packs the indexes of tables A and B into one number: each has 20 bits at most. */
+/** Packs the entry list indexes of tables A and B, at most 20 bits each, into one number. */
 const pack = (a: number, b: number): number => a * 2 ** 24 + b;
 const tableA = (packed: number): number => Math.floor(packed / 2 ** 24);
 const tableB = (packed: number): number => packed % 2 ** 24;
 
-/** The map `policies` of a rule set, with a copy of its content. */
+/** The BPF map `policies` of a rule set, with a copy of its content in memory. */
 export class PoliciesMap {
   readonly #map: BpfHashMap;
-  /** Packed indexes of entry lists by policy and identity. */
+  /** Packed entry list indexes of tables A and B, by policy and identity. */
   #policies = new Map<number, Map<number, number>>();
   #removed: [policy: number, identity: number][] = [];
 
@@ -27,7 +27,7 @@ export class PoliciesMap {
     return size;
   }
 
-  /** Reads the content from the kernel. */
+  /** Reads the content of the BPF map `policies` from the kernel. */
   read(): void {
     this.#removed = [];
     this.#policies = new Map();
@@ -38,7 +38,7 @@ export class PoliciesMap {
       );
   }
 
-  /** Returns indexes of entry lists in a table; 0 among them means none. */
+  /** Yields the entry list indexes in table A or B; an index of 0 means no list. */
   *entryListsOf(table: PolicyTableIndex): Generator<number> {
     for (const lists of this.#policies.values())
       for (const packed of lists.values()) yield table === 0 ? tableA(packed) : tableB(packed);
@@ -61,8 +61,8 @@ export class PoliciesMap {
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
   ): { write: BpfMapEntries; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(policyKeyBytes, policyEntryBytes);
-    const remove = new MapWordBuffer(policyKeyBytes);
+    const write = new MapWordBuffer(policyKeySize, policyEntrySize);
+    const remove = new MapWordBuffer(policyKeySize);
     const put = (lists: Map<number, number>, policy: number, identity: number, index: number): void => {
       const old = lists.get(identity);
       const packed =
@@ -99,9 +99,9 @@ export class PoliciesMap {
     return { write: write.entries, remove: remove.entries };
   }
 
-  /** Empties the copy. @returns all keys, to be removed from the map */
+  /** Clears the in-memory copy of `policies`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
-    const buffer = new MapWordBuffer(policyKeyBytes);
+    const buffer = new MapWordBuffer(policyKeySize);
     for (const [policy, lists] of this.#policies)
       for (const identity of lists.keys()) {
         const { keys, key } = buffer.next();
@@ -112,7 +112,7 @@ export class PoliciesMap {
     return buffer.entries;
   }
 
-  /** Drops from the copy what `prepare` returned to be removed. */
+  /** Removes from the in-memory copy of `policies` the keys that were removed from the BPF map. */
   confirmRemovals(): void {
     for (const [policy, identity] of this.#removed) {
       const lists = this.#policies.get(policy);

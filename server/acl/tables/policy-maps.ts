@@ -5,14 +5,14 @@ import { PoliciesMap } from './policies-map.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 
-/** Descriptors of the three maps of a rule set. */
+/** File descriptors of the three double-buffered BPF maps of a rule set. */
 export interface PolicyMapFds {
   ipcache: number;
   pods: number;
   policies: number;
 }
 
-/** Updates of a rule set's maps to make before the switch, and keys to remove once no packet is evaluated by them. */
+/** Updates of a rule set's maps to make before the switch, and the keys to remove after it. */
 interface MapChanges {
   ipcache: BpfMapEntries;
   pods: BpfMapEntries;
@@ -37,7 +37,7 @@ export class PolicyMaps {
     this.read();
   }
 
-  /** Replaces the copy by what the kernel has. */
+  /** Reads the content of a rule set's maps from the kernel and replaces the in-memory copy. */
   read(): void {
     this.#ipcache.read();
     this.#pods.read();
@@ -48,7 +48,7 @@ export class PolicyMaps {
     return { ipcache: this.#ipcache.size, policies: this.#policies.size };
   }
 
-  /** Returns the indexes of all entry lists that a table leads to. */
+  /** Returns the indexes of all entry lists that table A or B refers to. */
   entryListsOf(table: PolicyTableIndex): Set<number> {
     const found = new Set([...this.#pods.entryListsOf(table), ...this.#policies.entryListsOf(table)]);
     found.delete(0);
@@ -77,12 +77,12 @@ export class PolicyMaps {
     };
   }
 
-  /** Empties the copy. @returns all keys, to be removed from the maps */
+  /** Clears the in-memory copy of a rule set's maps. @returns all their keys, to be removed from the maps */
   clear(): RemovedMapKeys {
     return { ipcache: this.#ipcache.clear(), pods: this.#pods.clear(), policies: this.#policies.clear() };
   }
 
-  /** Drops from the copy what `prepare` returned to be removed. */
+  /** Removes from the in-memory copy the keys that were removed from a rule set's maps. */
   confirmRemovals(): void {
     this.#ipcache.confirmRemovals();
     this.#pods.confirmRemovals();

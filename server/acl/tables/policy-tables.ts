@@ -2,25 +2,25 @@ import type { Cidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { PolicyVerdict } from '../spec/policy-packet.ts';
 
-/** The verdict on packets of a protocol whose port has a prefix. */
+/** Policy table entry: the verdict on packets of a protocol whose port matches a prefix. */
 export interface PolicyTableEntry {
-  /** IP protocol number; 1 stands for ICMP and ICMPv6, 0 for any protocol (the entry then holds for all ports). */
+  /** IP protocol number; 1 means ICMP and ICMPv6, 0 means any protocol and any port. */
   protocol: 0 | 1 | 6 | 17 | 132;
   port: number;
-  /** Length of the port prefix in bits. */
+  /** Length of the port prefix in bits, from 0 (all ports) to 16 (one port). */
   length: number;
-  /** With `default` the pod's default entries decide, as if there were no entry. */
+  /** Verdict of the entry; `default` means that the pod's default entries decide. */
   verdict: PolicyVerdict | 'default';
-  /** Number of the deciding rule; 0: the default action. */
+  /** Number of the deciding rule; 0 means the default action. */
   rule: number;
-  /** Number of the rule that logs; 0: none. */
+  /** Number of the log rule that matches first; 0 means that no rule logs. */
   log: number;
 }
 
-/** The policy of a pod's packets in one direction. `policy` is 0 where no rule applies to the pod. */
+/** A pod's policy in one direction. `policy` is 0 if no rule applies to the pod. */
 export interface PodPolicy {
   policy: number;
-  /** Entry list for identities that the policy has no entries for; 0: all packets are allowed. */
+  /** Number of the entry list for identities without entries in the policy; 0 means that all packets are allowed. */
   defaultEntries: number;
 }
 
@@ -32,13 +32,13 @@ export interface PodPolicy {
  * `default`, the default entries decide, which contain every port.
  */
 export interface PolicyTables {
-  /** Identities by `cidrText` of the prefix. A prefix with the identity of the next shorter one is left out. */
+  /** Prefixes and identities by CIDR text. A prefix with the same identity as its next shorter prefix is omitted. */
   ipcache: ReadonlyMap<string, { prefix: Cidr; identity: number }>;
-  /** Policies by pod id. */
+  /** Ingress and egress policies of each pod, by pod id. */
   pods: ReadonlyMap<string, Readonly<Record<Direction, PodPolicy>>>;
-  /** Entry lists by policy and identity. */
+  /** Numbers of entry lists, by policy and identity. */
   policyMap: ReadonlyMap<number, ReadonlyMap<number, number>>;
-  /** Entries by the list's number, which never means other entries, not even in later tables. */
+  /** Entries by entry list number. A number is never reused for other entries. */
   entryLists: ReadonlyMap<number, readonly PolicyTableEntry[]>;
 }
 

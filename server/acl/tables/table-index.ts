@@ -1,5 +1,5 @@
-/** Table A (0) or B (1): packets of generations of one parity are evaluated by it. */
+/** Index of a policy table: A (0) is used by even generations of a rule set, B (1) by odd ones. */
 export type PolicyTableIndex = 0 | 1;
 
-/** The table to write; `both` where no packet is evaluated by either. */
+/** Policy table to write; `both` if no packet is evaluated by either table. */
 export type TargetPolicyTable = PolicyTableIndex | 'both';

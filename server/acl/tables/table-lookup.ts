@@ -4,35 +4,38 @@ import type { PodPolicy, PolicyTableEntry, PolicyTables } from './policy-tables.
 
 export interface TableLookupResult {
   policy: PodPolicy;
-  /** Longest prefix of the peer's address; null where there is none, and the identity is 0. */
+  /** Longest ipcache prefix of the peer's address; null if there is none, which means identity 0. */
   prefix: Cidr | null;
   identity: number;
-  /** Entry list of policy and identity; 0: none. */
+  /** Number of the entry list for the policy and identity; 0 if there is none. */
   entryList: number;
-  /** Entry in that list; null: none. */
+  /** Matching entry of the policy's own entry list; null if there is none. */
   ownEntry: PolicyTableEntry | null;
-  /** Entry among the pod's default entries; null where they are not needed. */
+  /** Matching entry of the pod's default entries; null if the lookup did not need them. */
   defaultEntry: PolicyTableEntry | null;
-  /** Entry that decides; null where no rules apply to the pod and its packets are allowed. */
+  /** Entry that decides the packet; null if no rule applies to the pod and its packets are allowed. */
   decidingEntry: PolicyTableEntry | null;
 }
 
-/** Maps an IPv4 address into ::ffff:0:0/96, as the keys of the ipcache have it. */
+/** Converts an address to a 128-bit ipcache key, IPv4 as ::ffff:a.b.c.d. */
 const mapped = (family: 4 | 6, value: bigint): bigint => (family === 4 ? (0xffffn << 32n) | value : value);
 const mappedLength = ({ family, length }: Cidr): number => (family === 4 ? 96 + length : length);
 
-/** Returns the protocol as entries have it; 0, which only entries for any protocol match, for ICMP of the other family. */
+/**
+ * Returns the protocol number that entries use for a packet; 0 for ICMP over IPv6 and vice versa, which only entries
+ * for any protocol match.
+ */
 export function toEntryProtocol({ protocol, peer }: Pick<PolicyPacket, 'protocol' | 'peer'>): number {
   if (peer.family === 4) return protocol;
   return protocol === ipProtocolNumbers.icmpv6 ? 1 : protocol === ipProtocolNumbers.icmp ? 0 : protocol;
 }
 
-/** Looks packets up as `lookup_policy` in bpf/policy.h does, step by step, in tables that are indexed once. */
+/** Looks packets up in policy tables with the same steps as `lookup_policy` in bpf/policy.h. */
 export class PolicyTableLookup {
   readonly #tables: PolicyTables;
-  /** Ipcache entries by their first bits, the longest prefixes first. */
+  /** Ipcache entries by prefix length (longest first) and by the prefix bits. */
   readonly #ipcache: [length: number, Map<bigint, { prefix: Cidr; identity: number }>][];
-  /** Entries by list and `entryKey`. */
+  /** Policy table entries by entry list and by the key of protocol, port and prefix length. */
   readonly #lists = new Map<number, Map<number, PolicyTableEntry>>();
 
   constructor(tables: PolicyTables) {
@@ -47,7 +50,7 @@ export class PolicyTableLookup {
     this.#ipcache = [...byLength].sort(([a], [b]) => b - a);
   }
 
-  /** @throws RangeError when the tables do not know the pod */
+  /** Looks up a packet in the policy tables. @throws RangeError if the pod is not in the tables */
   find(packet: PolicyPacket): TableLookupResult {
     const policy = this.#tables.pods.get(packet.pod)?.[packet.direction];
     if (!policy) throw new RangeError(`pod ${packet.pod} is not in the tables`);

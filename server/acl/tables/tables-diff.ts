@@ -2,7 +2,7 @@ import type { Cidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { PodPolicy, PolicyTableEntry, PolicyTables } from './policy-tables.ts';
 
-/** Elements to write, new or changed, and keys to remove once no packet is evaluated by the old tables. */
+/** Map elements to write, and keys to remove once no packet is evaluated by the old tables. */
 export interface PolicyTablesDiff {
   ipcache: { put: { prefix: Cidr; identity: number }[]; remove: Cidr[] };
   pods: { put: [pod: string, policies: Readonly<Record<Direction, PodPolicy>>][]; remove: string[] };
@@ -16,7 +16,7 @@ export interface PolicyTablesDiff {
   };
 }
 
-/** Computes the changes that lead from one set of tables to another. */
+/** Computes the map elements that differ between two sets of policy tables. */
 export function diffPolicyTables(from: PolicyTables, to: PolicyTables): PolicyTablesDiff {
   const diff: PolicyTablesDiff = {
     ipcache: { put: [], remove: [] },
@@ -56,7 +56,7 @@ export function diffPolicyTables(from: PolicyTables, to: PolicyTables): PolicyTa
 const isSamePolicy = (a: PodPolicy, b: PodPolicy): boolean =>
   a.policy === b.policy && a.defaultEntries === b.defaultEntries;
 
-/** Returns how many map elements a difference writes (`put`) or removes. */
+/** Returns the number of map elements that a difference between policy tables writes (`put`) or removes. */
 export function countMapElements(
   { ipcache, pods, policyMap, entryLists }: PolicyTablesDiff,
   change: 'put' | 'remove',

@@ -6,7 +6,7 @@ const doubleCapacity = (words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffe
   return larger;
 };
 
-/** Collects keys and values of u32 words for a batch of map updates or deletions. */
+/** Buffer for map keys and values made of u32 words, used for batch updates and deletions. */
 export class MapWordBuffer {
   count = 0;
   readonly #keyWords: number;
@@ -19,7 +19,7 @@ export class MapWordBuffer {
     this.#valueWords = valueBytes / 4;
   }
 
-  /** Adds an element. @returns where to write the words of its key and value */
+  /** Adds a map element to the batch. @returns the positions at which to write the words of its key and value */
   next(): { keys: Uint32Array; key: number; values: Uint32Array; value: number } {
     const [key, value] = [this.count * this.#keyWords, this.count * this.#valueWords];
     this.count += 1;

@@ -4,28 +4,31 @@ import type { RuleCompiler } from './rule-compiler.ts';
 
 type Method = keyof RuleCompiler;
 
-/** `RuleCompiler` with asynchronous methods. */
+/** The methods of `RuleCompiler`, each of which returns a promise. */
 export type AsyncRuleCompiler = {
   [M in Method]: (...args: Parameters<RuleCompiler[M]>) => Promise<ReturnType<RuleCompiler[M]>>;
 };
 
-/** Message to the compiler thread. */
+/** Request sent to the compiler thread. */
 export interface CompilerRequest {
   id: number;
   method: Method;
   args: unknown[];
 }
 
-/** Message from the compiler thread. */
+/** Response from the compiler thread. */
 export type CompilerResponse = { id: number } & (
   | { value: unknown }
   | { problem: Problem }
   | { error: unknown }
 );
 
-/** Enough for 10,000 rules. Without a limit, 1,000 rules take twice the memory that they need. */
+/**
+ * Heap limit of the compiler thread, enough for 10,000 rules. Without a limit, V8 uses twice the memory needed for
+ * 1,000 rules.
+ */
 const resourceLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32 };
-/** Time after which a thread without a rule set is stopped. */
+/** Time in ms after which a compiler thread without loaded rule sets is stopped. */
 const idleMs = 10_000;
 
 interface PendingRequest {
@@ -40,13 +43,16 @@ interface PendingRequest {
 export class CompilerClient implements AsyncRuleCompiler {
   readonly #onLost: (error: Error) => void;
   readonly #pending = new Map<number, PendingRequest>();
-  /** Rule sets that the thread has. */
+  /** Names of the rule sets that the compiler thread holds. */
   readonly #sets = new Set<string>();
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
   #lastId = 0;
 
-  /** @param onLost is called when the thread died with rule sets, which must be prepared and committed again */
+  /**
+   * Creates a client; the compiler thread starts with the first call.
+   * @param onLost called if the thread died and its rule sets must be prepared and committed again
+   */
   constructor(onLost: (error: Error) => void) {
     this.#onLost = onLost;
   }
@@ -137,7 +143,7 @@ export class CompilerClient implements AsyncRuleCompiler {
     }, idleMs).unref();
   }
 
-  /** Fails all pending requests; the next call starts another thread. */
+  /** Rejects all pending requests. The next call starts a new compiler thread. */
   #abandonThread(error: Error): void {
     this.#worker = null;
     if (this.#idle) clearTimeout(this.#idle);

@@ -16,12 +16,12 @@ import { ruleSizeLimits } from '../tables/limits.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../tables/tables-diff.ts';
 
-/** Parsed texts that are cached: those of both rule sets, and one that is being edited. */
+/** Number of parsed rule texts that are cached: both rule sets, and one being edited. */
 const cachedTexts = 4;
 
 interface ParsedText {
   ruleSet: RuleSet;
-  /** Line on which each rule begins. */
+  /** Line number, from 1, on which each rule begins. */
   lines: (number | undefined)[];
   source: ImportedRules['source'];
 }
@@ -34,10 +34,10 @@ interface CurrentRules {
   explainer: RuleExplainer | null;
 }
 
-/** A compiled text: tables to load, and their description for the API. */
+/** A compiled rule text: the tables to load and their description for the API. */
 export interface PreparedRules extends Pick<RulesPlan, 'rules' | 'sizes' | 'warnings' | 'compileMs'> {
   tables: PolicyTables;
-  /** Rule names by number. */
+  /** Rule names by rule number. */
   names: Map<number, string>;
 }
 
@@ -109,24 +109,27 @@ export class RuleCompiler {
     return { rules: parsed.ruleSet, ...describe(compiled), compileMs, tables: compiled.tables, names };
   }
 
-  /** Makes the prepared text the rule set: the kernel has loaded it. */
+  /** Commits the prepared text as the current rule set after the kernel has loaded it. */
   commit(set: RuleSetName): void {
     this.#current[set] = this.#prepared[set];
     this.#prepared[set] = null;
   }
 
-  /** Drops the rule set: the kernel has it no longer. */
+  /** Discards a rule set that was removed from the kernel. */
   discard(set: RuleSetName): void {
     this.#current[set] = null;
     this.#prepared[set] = null;
   }
 
-  /** Parses a text. @throws ProblemError `bad_rules` */
+  /** Parses a rule text. @throws ProblemError `bad_rules` */
   ruleSet(text: string): RuleSet {
     return this.#parse(text).ruleSet;
   }
 
-  /** Returns the text to store: a rule set as it was written, NetworkPolicies converted. @throws ProblemError `bad_rules` */
+  /**
+   * Returns the text to store: a rule set unchanged, NetworkPolicies converted to a rule set.
+   * @throws ProblemError `bad_rules`
+   */
   ruleSetText(text: string): string {
     return ruleSetText(text, this.#parse(text));
   }
@@ -172,7 +175,7 @@ export class RuleCompiler {
   }
 }
 
-/** Parses a text; the lines are computed at once, so that the YAML document is not kept. */
+/** Parses a rule text, and computes the line numbers at once so that the YAML document can be discarded. */
 function parseText(text: string): ParsedText {
   const { ruleSet, lineOf, source } = parseRules(text);
   return { ruleSet, source, lines: ruleSet.rules.map((_, index) => lineOf(index)) };
@@ -198,7 +201,7 @@ function describe({ ruleSet, tables, policies, identities, warnings }: CompiledR
   return { sizes, warnings: [...warnings] };
 }
 
-/** Returns a rule as it would be compiled, before any packet hits its entries. */
+/** Returns the API description of a compiled rule with all packet counts 0. */
 function viewRule(
   compiled: CompiledRules,
   parsed: ParsedText,

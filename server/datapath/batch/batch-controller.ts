@@ -21,11 +21,11 @@ export interface BatchEvents {
   pod: [batchId: string, pod: BatchPod];
 }
 
-/** Starts, pauses, resumes and stops batches, which migrate many pods. Only one batch runs at a time. */
+/** Starts, pauses, resumes and stops batches of pod migrations. Only one batch runs at a time. */
 export class BatchController extends EventEmitter<BatchEvents> {
   readonly #context: DatapathContext;
   readonly #migrations: MigrationController;
-  /** Batches that have not ended. */
+  /** Executors of batches that have not ended, by batch id. */
   readonly #runs = new Map<string, BatchExecutor>();
   readonly #scope: TaskScope;
   #starting = false;
@@ -37,7 +37,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'batch'));
   }
 
-  /** Plans a batch and changes nothing. @throws ProblemError `pod_not_found` */
+  /** Plans a batch without changing anything. @throws ProblemError `pod_not_found` */
   plan(wanted: NewBatch): Promise<BatchPlan> {
     return planBatch(this.#context, this.#migrations, wanted);
   }
@@ -72,7 +72,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
     });
   }
 
-  /** Pauses a batch: migrations in progress finish, no further one starts. Idempotent. @throws ProblemError `batch_ended` */
+  /** Pauses a batch: running migrations finish, and no more start. Idempotent. @throws ProblemError `batch_ended` */
   async pause(id: string, actor: string): Promise<Batch> {
     const run = this.#require(id, 'pause');
     const { number, state } = run.batch;
@@ -81,7 +81,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
     return structuredClone(run.batch);
   }
 
-  /** Resumes a batch with its waiting pods. Idempotent. @throws ProblemError `batch_ended`, `batch_running` */
+  /** Resumes a batch with its waiting pods. Idempotent. @throws ProblemError `batch_ended` or `batch_running` */
   async resume(id: string, { unhealthy }: ResumeBatch, actor: string): Promise<Batch> {
     const run = this.#require(id, 'resume');
     if (run.batch.state === 'running') return structuredClone(run.batch);
@@ -94,7 +94,10 @@ export class BatchController extends EventEmitter<BatchEvents> {
     });
   }
 
-  /** Stops a batch for good: migrations in progress finish, waiting pods stay as they are. Idempotent. @throws ProblemError `batch_ended` */
+  /**
+   * Stops a batch permanently: running migrations finish, and waiting pods are not migrated. Idempotent. @throws
+   * ProblemError `batch_ended`
+   */
   async stop(id: string, actor: string): Promise<Batch> {
     const run = this.#require(id, 'stop');
     const { number, state } = run.batch;
@@ -108,13 +111,16 @@ export class BatchController extends EventEmitter<BatchEvents> {
     return structuredClone(run.batch);
   }
 
-  /** Returns a batch that has not ended. */
+  /** Returns a batch that has not ended, or undefined if no such batch exists. */
   get(id: string): Batch | undefined {
     const batch = this.#runs.get(id)?.batch;
     return batch && structuredClone(batch);
   }
 
-  /** Loads the batches that a stopped agent left open, as interrupted: none resumes by itself. */
+  /**
+   * Loads the batches that were open when the agent stopped, in the state `interrupted`. None of them resumes
+   * automatically.
+   */
   async recover(): Promise<void> {
     for (const batch of await this.#context.store.openBatches()) {
       await reconcileBatchPods(this.#context.store, batch);
@@ -133,7 +139,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
     }
   }
 
-  /** Starts nothing more and waits for migrations in progress. */
+  /** Stops starting migrations and waits for the running ones. */
   async close(): Promise<void> {
     for (const run of this.#runs.values()) {
       const { number, state, counts } = run.batch;
@@ -173,7 +179,10 @@ export class BatchController extends EventEmitter<BatchEvents> {
     throw ended(verb, id);
   }
 
-  /** Two running batches would exceed the parallelism that each operator chose. */
+  /**
+   * Runs `work` only if no other batch is running, because two batches would exceed the parallelism that each
+   * operator chose.
+   */
   async #exclusively<T>(self: BatchExecutor | null, work: () => Promise<T>): Promise<T> {
     const other = [...this.#runs.values()].find((run) => run !== self && run.busy);
     if (other || this.#starting)

@@ -10,10 +10,10 @@ import { summarizeMigrationFailure } from './failure-summary.ts';
 import { PodTrafficBaseline } from './traffic-baseline.ts';
 import { watchPodHealth } from './watch-health.ts';
 
-/** Shortest period of the baseline samples. */
+/** Minimum time between two baseline samples, in milliseconds. */
 const minSampleMs = 1000;
 
-/** Receives every change of a batch and of its pods. */
+/** Publishes every change of a batch and of its pods. */
 export interface BatchPublisher {
   batch(batch: Batch): void;
   pod(batch: Batch, pod: BatchPod): void;
@@ -33,10 +33,10 @@ export class BatchExecutor {
   readonly #baseline: PodTrafficBaseline;
   readonly #active = new Map<string, Promise<void>>();
   #timers: TaskScopeTimer[] = [];
-  /** True once the waiting pods have been sampled for the settle time. */
+  /** True after the waiting pods have been sampled for the settle time. */
   #ready = false;
 
-  /** @param scope owns its timers and migrations */
+  /** @param scope task scope that owns the batch's timers and migrations */
   constructor(
     context: DatapathContext,
     migrations: Pick<MigrationController, 'start' | 'finished'>,
@@ -52,12 +52,12 @@ export class BatchExecutor {
     this.#baseline = new PodTrafficBaseline(context.kernel);
   }
 
-  /** True while its migrations run or may start. */
+  /** True while migrations of the batch are running or can still start. */
   get busy(): boolean {
     return this.batch.state === 'running' || this.#active.size > 0;
   }
 
-  /** Starts or resumes with the waiting pods. */
+  /** Starts or resumes the batch with its waiting pods. */
   async run(event: 'batch.started' | 'batch.resumed', message: string): Promise<void> {
     this.#ready = false;
     await this.setState('running', null, event, message);
@@ -74,7 +74,7 @@ export class BatchExecutor {
     ];
   }
 
-  /** Changes the state. Migrations in progress finish; only in the state `running` new ones start. */
+  /** Changes the batch's state. Running migrations finish; new migrations start only in the state `running`. */
   async setState(state: BatchState, reason: string | null, event: EventType, message: string): Promise<void> {
     const { batch } = this;
     batch.state = state;
@@ -92,13 +92,13 @@ export class BatchExecutor {
     });
   }
 
-  /** Makes unhealthy pods wait again. */
+  /** Sets unhealthy pods of the batch back to waiting. */
   async retry(): Promise<void> {
     for (const pod of this.batch.pods)
       if (pod.state === 'unhealthy') await this.#change(pod, { state: 'waiting', code: null, reason: null });
   }
 
-  /** Resolves when none of its migrations runs. */
+  /** Resolves when no migration of the batch is running. */
   async settled(): Promise<void> {
     await Promise.all(this.#active.values());
   }
@@ -108,7 +108,7 @@ export class BatchExecutor {
     this.#baseline.sample(waiting.flatMap(({ podId }) => this.#context.registry.get(podId) ?? []));
   }
 
-  /** Starts waiting pods up to the parallelism, and ends the batch after the last one. */
+  /** Starts migrations of waiting pods up to the batch's parallelism, and ends the batch after the last one. */
   #startWaiting(): void {
     const { batch } = this;
     while (this.#ready && batch.state === 'running' && this.#active.size < batch.parallelism) {
@@ -158,7 +158,7 @@ export class BatchExecutor {
     await this.#change(member, { state: 'done', moved: true, endedAt: now() });
   }
 
-  /** Migrates a pod. @returns the ended migration; null when the pod was refused or skipped */
+  /** Migrates one pod of the batch. @returns the ended migration, or null if the pod was refused or skipped */
   async #migrate(pod: LivePod, member: BatchPod): Promise<Migration | null> {
     const { actor, number, to, recreate } = this.batch;
     try {
@@ -187,7 +187,7 @@ export class BatchExecutor {
     }
   }
 
-  /** A pod that ended before its turn does not make the batch unhealthy. */
+  /** Marks a pod as gone. A pod that ended before its migration does not make the batch unhealthy. */
   #podGone(member: BatchPod): Promise<void> {
     return this.#change(member, {
       state: 'refused',
@@ -221,7 +221,7 @@ export class BatchExecutor {
     await written;
   }
 
-  /** Notes the end of a batch that is done or stopped and has no running migration. */
+  /** Sets the end time of a batch that is done or stopped and has no running migration. */
   #markEnded(): void {
     const { batch } = this;
     const over = batch.state === 'done' || batch.state === 'stopped';
@@ -251,7 +251,10 @@ export class BatchExecutor {
     }
   }
 
-  /** Pauses a batch whose journal cannot be stored: after a crash it would be unknown which pods were moved. */
+  /**
+   * Pauses a batch whose journal cannot be stored, because after a crash the agent could not tell which pods were
+   * migrated.
+   */
   #journalFailed(error: unknown): void {
     const { message } = wrapAsProblemError(error);
     this.#context.log.error({ err: error, batch: this.batch.id }, 'journal of a batch');

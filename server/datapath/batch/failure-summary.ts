@@ -1,7 +1,7 @@
 import type { BatchPod } from '../../../contract/batch.ts';
 import type { Migration } from '../../../contract/migration.ts';
 
-/** Summarizes a migration that did not end `done`. After `routed-host` the pod counts as moved: it is on its new device. */
+/** Summarizes a migration that did not end as `done`. A pod whose migration passed `routed-host` counts as moved. */
 export function summarizeMigrationFailure({ state, error, steps }: Migration): {
   code: BatchPod['code'];
   message: string;

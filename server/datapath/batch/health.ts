@@ -3,30 +3,33 @@ import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 
-/** Totals of a pod's traffic over all its devices. */
+/** Totals of a pod's traffic over all of its devices. */
 export interface PodTrafficReading {
-  /** Monotonic time in milliseconds. */
+  /** Time of the reading on the monotonic clock, in milliseconds. */
   at: number;
   egressPackets: number;
   ingressPackets: number;
-  /** Packets that Podlane's programs dropped, both directions. */
+  /** Number of packets that Podlane's programs dropped in both directions. */
   drops: number;
-  /** Failed requests by the pod's own count; null when it does not count. */
+  /** Number of failed requests that the pod reported; null if the pod does not report requests. */
   failed: number | null;
 }
 
-/** Traffic between two readings. */
+/** Traffic of a pod between two readings. */
 export interface PodTrafficInterval {
   from: PodTrafficReading;
   to: PodTrafficReading;
 }
 
-/** A direction with fewer packets before the migration may fall silent on its own. */
+/** Minimum number of packets before a migration for which silence afterwards is a fault. */
 const busyPackets = 5;
-/** Drops that are no sign of a fault: a scan, a packet to a port that was just closed. */
+/**
+ * Number of drops that do not indicate a fault, for example of a port scan or of packets to a port that was just
+ * closed.
+ */
 const strayDrops = 10;
 
-/** Reads a pod's totals from the counters, without a system call. */
+/** Reads a pod's traffic totals from its counters, without a system call. */
 export function readPodTraffic({ programs }: KernelContext, pod: LivePod): PodTrafficReading {
   const sums = pod.devices.reduce<readonly bigint[]>(
     (total, { slot }) => addCarriedCounters(total, programs.counters.read(slot)),
@@ -84,7 +87,7 @@ const counterIncrease = (
   key: Exclude<keyof PodTrafficReading, 'at'>,
 ): number => (to[key] ?? 0) - (from[key] ?? 0);
 
-/** Scales the rise in `before` to the length of `since`. */
+/** Scales the increase during `before` to the length of `since`. */
 const usualIncrease = (
   before: PodTrafficInterval,
   since: PodTrafficInterval,

@@ -29,7 +29,7 @@ export async function planBatch(
   return { to, recreate, parallelism, onUnhealthy, settleMs, allowed, slots, counts, pods };
 }
 
-/** Refuses a plan that is not allowed. @throws ProblemError `nothing_to_move`, `no_slot` */
+/** Throws if the batch plan is not allowed. @throws ProblemError `nothing_to_move` or `no_slot` */
 export function throwIfBatchRefused({ allowed, slots, to, parallelism, pods }: BatchPlan): void {
   if (allowed) return;
   const what = `migrate ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} to ${to}`;
@@ -108,7 +108,7 @@ async function planPod(
   }
 }
 
-/** Skips a pod that is already on the kind, even when other checks refuse it too. */
+/** Derives a pod's initial state from its checks: a pod that already has the wanted device kind is skipped. */
 function memberStateFromChecks(
   checks: readonly MigrationCheck[],
 ): Pick<BatchPod, 'state' | 'code' | 'reason'> {

@@ -20,7 +20,10 @@ export async function reconcileBatchPods(
   batch.counts = countPods(batch.pods);
 }
 
-/** The agent may have been killed after a migration started and before the batch's journal had its id. */
+/**
+ * Derives a pod's state in the batch from its last migration, since the batch may have been saved before that
+ * migration.
+ */
 function recoveredPodState(batch: Batch, pod: BatchPod, last: Migration | null): Partial<BatchPod> {
   const ours =
     last !== null &&

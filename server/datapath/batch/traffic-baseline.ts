@@ -2,7 +2,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { type PodTrafficInterval, type PodTrafficReading, readPodTraffic } from './health.ts';
 
-/** Samples the traffic of pods that wait for their migration, to compare their health with afterwards. */
+/** Samples the traffic of pods that wait for migration, as a baseline for their health afterwards. */
 export class PodTrafficBaseline {
   readonly #kernel: KernelContext;
   readonly #samples = new Map<LivePod, { last: PodTrafficReading; beforeLast: PodTrafficReading }>();
@@ -11,7 +11,7 @@ export class PodTrafficBaseline {
     this.#kernel = kernel;
   }
 
-  /** Samples these pods now and forgets all others. */
+  /** Samples the traffic of these pods and discards the samples of all other pods. */
   sample(pods: readonly LivePod[]): void {
     const known = new Map(this.#samples);
     this.#samples.clear();
@@ -21,7 +21,7 @@ export class PodTrafficBaseline {
     }
   }
 
-  /** Returns the traffic since the sample before the last: one to two sample periods, once there were two samples. */
+  /** Returns a pod's traffic since its second-to-last sample, which covers one to two sample periods. */
   read(pod: LivePod): PodTrafficInterval {
     const to = readPodTraffic(this.#kernel, pod);
     return { from: this.#samples.get(pod)?.beforeLast ?? to, to };

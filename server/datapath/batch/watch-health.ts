@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuContention } from '../../kernel/cpu-contention.ts';
+import { readCpuContention } from '../../kernel/cpu-contention.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodLeaving } from '../pod-activity.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { findHealthRegression, findTrafficLoss, type PodTrafficInterval, readPodTraffic } from './health.ts';
 
-/** Traffic comes in bursts: silence counts after this many settle times, and after as long as was read before. */
+/** Number of settle times without a packet after which silence counts as a fault; traffic comes in bursts. */
 const silentSettles = 3;
-/** Silence that is shorter than this says nothing about a device, ms. */
+/** Minimum silence, in milliseconds, that can indicate a fault of a device. */
 const shortestSilenceMs = 3000;
 
 /**
@@ -29,7 +29,7 @@ export async function watchPodHealth(
   for (;;) {
     await sleep(settleMs);
     if (isPodLeaving(pod)) return null;
-    silentMs += settleMs / cpuContention();
+    silentMs += settleMs / readCpuContention();
     const to = readPodTraffic(kernel, pod);
     const worse = findHealthRegression(before, to);
     const silent = findTrafficLoss(before, { from, to });

@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import { replaceAddress } from '../../netlink/address.ts';
-import { isNetlinkError } from '../../netlink/error.ts';
 import { deleteLink, getLink, setLink } from '../../netlink/link.ts';
 import { replaceNeighbor } from '../../netlink/neighbor.ts';
 import { addNetkit } from '../../netlink/netkit.ts';
+import { isNetlinkError } from '../../netlink/netlink-error.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { addVeth } from '../../netlink/veth.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
@@ -17,7 +17,7 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './next-hops.ts';
 import { releaseSlotPrograms } from './podlane-programs.ts';
 
-/** Longest time for the kernel to notice that both ends are up. */
+/** Maximum time, in milliseconds, until the kernel reports carrier on both ends of a new device. */
 const carrierLimitMs = 5000;
 
 /**
@@ -35,7 +35,7 @@ export async function createDevicePair(
   addresses: readonly string[],
 ): Promise<void> {
   const { slot, kind, primaryName } = device;
-  const existing = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
+  const existing = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
   if (existing && existing.kind !== kind)
     throw new ProblemError(
       'kernel_refused',
@@ -47,13 +47,13 @@ export async function createDevicePair(
   if (!existing) await addPair(kernel, namespace, pod, device, peerName);
   setSysctls(primaryName, hasIpv6Address(pod.network));
   setSysctls(peerName, hasIpv6Address(pod.network), namespace.fd);
-  await setLink(kernel.host, primaryIfindex(slot), { up: true });
-  await setLink(namespace.socket, peerIfindex(slot), { up: true });
+  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true });
+  await setLink(namespace.socket, slotToPeerIfindex(slot), { up: true });
   if (hasIpv6Address(pod.network))
-    await replaceAddress(kernel.host, primaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
+    await replaceAddress(kernel.host, slotToPrimaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
   await setPodNeighbors(kernel, namespace, pod, device, addresses);
-  await waitForCarrier(kernel.host, primaryIfindex(slot));
-  await waitForCarrier(namespace.socket, peerIfindex(slot));
+  await waitForCarrier(kernel.host, slotToPrimaryIfindex(slot));
+  await waitForCarrier(namespace.socket, slotToPeerIfindex(slot));
 }
 
 /**
@@ -115,8 +115,8 @@ function addPair(
   const { slot, primaryMac, peerMac, primaryName } = device;
   const { mtu, netkit } = network;
   const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
-  const primary = { name: primaryName, ifindex: primaryIfindex(slot), mtu, ...macs[0] };
-  const peer = { name: peerName, ifindex: peerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
+  const primary = { name: primaryName, ifindex: slotToPrimaryIfindex(slot), mtu, ...macs[0] };
+  const peer = { name: peerName, ifindex: slotToPeerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
   if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
   return addNetkit(kernel.host, {
     mode: netkit.mode,
@@ -128,7 +128,7 @@ function addPair(
   });
 }
 
-/** Returns the policy of a device. With Podlane's programs on the primary, policy blackhole would drop all packets of the peer. */
+/** Returns the pod's netkit policies if Podlane's programs run on netkit hooks, and `forward` for both ends otherwise. */
 export const chooseNetkitPolicy = (
   { netkit }: PodRecord['network'],
   { hooks }: Pick<DeviceRecord, 'hooks'>,
@@ -146,12 +146,12 @@ export async function setPodNeighbors(
   if (!primaryMac || !peerMac) return;
   for (const address of addresses)
     await replaceNeighbor(kernel.host, {
-      ifindex: primaryIfindex(slot),
+      ifindex: slotToPrimaryIfindex(slot),
       address: stripPrefixLength(address),
       mac: peerMac,
     });
   for (const address of listPodGateways(network))
-    await replaceNeighbor(namespace.socket, { ifindex: peerIfindex(slot), address, mac: primaryMac });
+    await replaceNeighbor(namespace.socket, { ifindex: slotToPeerIfindex(slot), address, mac: primaryMac });
 }
 
 /**
@@ -163,14 +163,14 @@ export const orderForAssignment = (addresses: readonly string[]): string[] => [
   ...addresses.filter(isIpv6Text).toReversed(),
 ];
 
-/** Adds addresses to the peer so that the first of each family is its preferred source. */
+/** Adds addresses to the peer so that the first of each family becomes its preferred source address. */
 export async function addPeerAddresses(
   namespace: PodNamespace,
   { slot }: Pick<DeviceRecord, 'slot'>,
   addresses: readonly string[],
 ): Promise<void> {
   for (const address of orderForAssignment(addresses))
-    await replaceAddress(namespace.socket, peerIfindex(slot), address);
+    await replaceAddress(namespace.socket, slotToPeerIfindex(slot), address);
 }
 
 /**
@@ -181,7 +181,7 @@ export async function deleteDevicePair(kernel: KernelContext, slot: number): Pro
   // Uses a socket of its own: the kernel answers long after it released RTNL, and requests of one socket are serialized.
   using host = NetlinkSocket.open();
   try {
-    await deleteLink(host, primaryIfindex(slot));
+    await deleteLink(host, slotToPrimaryIfindex(slot));
   } catch (error) {
     if (!isNetlinkError(error, 'ENODEV')) throw error;
   }

@@ -3,10 +3,10 @@ import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { attachWithoutLink } from '../../bpf/attach-without-link.ts';
-import { programFdById } from '../../bpf/program-info.ts';
-import { primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { openProgramById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
-import { replaceBpfFilter } from '../../netlink/tc-filter.ts';
+import { replaceTcBpfFilter } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { programHooks } from './hooks.ts';
@@ -14,18 +14,18 @@ import { readAttachedPrograms } from './podlane-programs.ts';
 import { podlaneFilterPriority } from './tc-filter.ts';
 import { attachUserProgram } from './user-hooks.ts';
 
-/** A program of another owner on a device, with its order relative to Podlane's, to be attached to the new device too. */
+/** Program that another owner attached to a device, with its position relative to Podlane's program. */
 export interface ForeignProgram {
   id: number;
   name: string;
   hook: Hook;
   direction: Direction;
   beforeOurs: boolean;
-  /** Pins of a program that a user attached through Podlane; they follow the pod. */
+  /** Pin of a user program that was attached through Podlane; undefined for a program of another owner. */
   user: UserProgramPin | undefined;
 }
 
-/** Reads the programs of other owners on the device's hooks, in order of execution. */
+/** Reads the programs of other owners on a device's hooks, in execution order. */
 export async function readForeignPrograms(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
@@ -74,7 +74,7 @@ export async function attachForeignPrograms(
       await carryFilter(kernel, program, to, hook, index);
     else
       await attachWithoutLink(
-        primaryIfindex(to.slot),
+        slotToPrimaryIfindex(to.slot),
         hook,
         { id: program.id },
         program.beforeOurs ? { before: { programId: kernel.programs.programId(hook) } } : 'tail',
@@ -82,7 +82,10 @@ export async function attachForeignPrograms(
   }
 }
 
-/** Returns the priority of the foreign filter number `index`, below or above Podlane's: clsact runs the lowest first. */
+/**
+ * Returns the priority of the foreign filter with this index, below or above Podlane's: clsact runs the lowest
+ * priority first.
+ */
 export const foreignFilterPriority = (beforeOurs: boolean, index: number): number =>
   beforeOurs ? index + 1 : podlaneFilterPriority + 1 + index;
 
@@ -93,7 +96,7 @@ async function carryFilter(
   hook: 'tc/ingress' | 'tc/egress',
   index: number,
 ): Promise<void> {
-  const program = programFdById(id);
+  const program = openProgramById(id);
   if (program === null)
     throw new ProblemError(
       'kernel_refused',
@@ -102,7 +105,12 @@ async function carryFilter(
     );
   try {
     const priority = foreignFilterPriority(beforeOurs, index);
-    await replaceBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle: 1, program, name });
+    await replaceTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, {
+      priority,
+      handle: 1,
+      program,
+      name,
+    });
   } finally {
     closeSync(program);
   }

@@ -2,14 +2,17 @@ import type { DeviceKind, Hook, HookFamily } from '../../../contract/device.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
-/** Hooks of Podlane's two programs by direction, seen from the pod. Those of tcx and tc are on the primary. */
+/**
+ * Hooks of Podlane's two programs by hook family and direction, as seen from the pod. Hooks of tcx and tc are on the
+ * primary.
+ */
 export const programHooks = {
   netkit: { egress: 'netkit/peer', ingress: 'netkit/primary' },
   tcx: { egress: 'tcx/ingress', ingress: 'tcx/egress' },
   tc: { egress: 'tc/ingress', ingress: 'tc/egress' },
 } as const satisfies Record<HookFamily, Record<Direction, Hook>>;
 
-/** Returns the hooks of a device of this kind, unless it is in attach fallback. */
+/** Returns the hook family that a device of this kind uses unless it is in attach fallback. */
 export const defaultHookFamily = (
   kernel: Pick<KernelContext, 'primaryHooks'>,
   kind: DeviceKind,
@@ -17,5 +20,5 @@ export const defaultHookFamily = (
 
 export const otherDeviceKind = (kind: DeviceKind): DeviceKind => (kind === 'netkit' ? 'veth' : 'netkit');
 
-/** Names of the two programs; each hook has its own variant of one. */
+/** Names of Podlane's two BPF programs by direction, as seen from the pod. */
 export const podlaneProgramNames = { egress: 'from_pod', ingress: 'to_pod' } as const;

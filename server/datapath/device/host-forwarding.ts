@@ -4,7 +4,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { hasIpv6Address } from './next-hops.ts';
 
-/** Enables forwarding on the host for the families of the pod's addresses. */
+/** Enables IP forwarding on the host for the address families of the pod. */
 export function enableHostForwarding(network: Pick<PodNetwork, 'addresses'>): void {
   if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
   if (!hasIpv6Address(network)) return;

@@ -1,6 +1,6 @@
 import type { HookFamily } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DatapathContext } from '../datapath-context.ts';
@@ -62,7 +62,9 @@ export async function moveProgramsToHooks(
     );
 }
 
-/** Finishes a move between hooks from wherever it stopped: detaches the programs from all but the device's hooks. */
+/**
+ * Completes an interrupted move between hooks: detaches the programs from every hook family except the device's own.
+ */
 export async function finishHookMove(
   kernel: KernelContext,
   pod: PodRecord,
@@ -70,7 +72,11 @@ export async function finishHookMove(
 ): Promise<void> {
   if (device.kind !== 'netkit') return;
   writeSlotEntry(kernel, pod, device);
-  await setNetkitPolicies(kernel.host, primaryIfindex(device.slot), chooseNetkitPolicy(pod.network, device));
+  await setNetkitPolicies(
+    kernel.host,
+    slotToPrimaryIfindex(device.slot),
+    chooseNetkitPolicy(pod.network, device),
+  );
   for (const family of ['netkit', 'tcx', 'tc'] as const)
     if (family !== device.hooks && (family !== 'tc' || kernel.primaryHooks === 'tc'))
       await detachHookFamily(kernel, device.slot, family);

@@ -1,10 +1,10 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { PodNetwork } from '../../../contract/network.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
 import { listRoutes, replaceRoute, toNewRoute } from '../../netlink/route.ts';
-import { type Route, routeProtocol } from '../../netlink/route-message.ts';
+import { type KernelRoute, routeProtocols } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
@@ -12,12 +12,15 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { type ForeignProgram, readForeignPrograms } from './foreign-programs.ts';
 import { findGatewayForDestination, listPodGateways } from './next-hops.ts';
 
-/** Configuration of a device that a migration carries over to the new one. */
+/** Addresses and routes of a device that a migration carries over to the new device. */
 export interface DeviceNetworkState {
-  /** CIDRs on the peer, in order. Link-local ones belong to the device and are not carried. */
+  /**
+   * Addresses of the peer in CIDR notation, in order. Link-local addresses belong to the device and are not
+   * included.
+   */
   addresses: string[];
-  podRoutes: Route[];
-  hostRoutes: Route[];
+  podRoutes: KernelRoute[];
+  hostRoutes: KernelRoute[];
   foreignPrograms: ForeignProgram[];
 }
 
@@ -29,49 +32,55 @@ export async function readDeviceNetworkState(
   const { slot } = device;
   return {
     addresses: await listPeerAddresses(pod, slot),
-    podRoutes: await listMovableRoutes(pod.socket, peerIfindex(slot)),
-    hostRoutes: await listMovableRoutes(kernel.host, primaryIfindex(slot)),
+    podRoutes: await listMovableRoutes(pod.socket, slotToPeerIfindex(slot)),
+    hostRoutes: await listMovableRoutes(kernel.host, slotToPrimaryIfindex(slot)),
     foreignPrograms: await readForeignPrograms(kernel, device),
   };
 }
 
-/** Lists the peer's addresses, the preferred one of each family first, as the kernel lists them. */
+/** Lists the addresses of the peer in the kernel's order: the preferred address of each family comes first. */
 async function listPeerAddresses(pod: PodNamespace, slot: number): Promise<string[]> {
-  const onPeer = await listAddresses(pod.socket, { ifindex: peerIfindex(slot) });
+  const onPeer = await listAddresses(pod.socket, { ifindex: slotToPeerIfindex(slot) });
   return onPeer.filter((each) => each.scope === 'global').map((each) => each.address);
 }
 
-/** Lists the device's routes except the kernel's own, which come with the addresses. */
-async function listMovableRoutes(socket: NetlinkSocket, ifindex: number): Promise<Route[]> {
+/** Lists the routes of a device, except those that the kernel adds with an address. */
+async function listMovableRoutes(socket: NetlinkSocket, ifindex: number): Promise<KernelRoute[]> {
   const found = await listRoutes(socket, { ifindex });
   return found.filter(
     (route) =>
-      route.ifindex === ifindex && route.nextHops.length === 1 && route.protocol !== routeProtocol.kernel,
+      route.ifindex === ifindex && route.nextHops.length === 1 && route.protocol !== routeProtocols.kernel,
   );
 }
 
-/** Moves all routes of one device to another, each in one atomic replacement. Idempotent. */
+/** Moves all routes from one device to another; each route is replaced atomically. Idempotent. */
 export async function moveDeviceRoutes(socket: NetlinkSocket, from: number, to: number): Promise<void> {
   await restoreRoutes(socket, await listMovableRoutes(socket, from), to);
 }
 
-/** Puts these routes on a device, wherever they are now: a device that was deleted took its routes along. */
+/**
+ * Restores routes on a device after another device was deleted, because the kernel deletes a device's routes with
+ * it.
+ */
 export async function restoreRoutes(
   socket: NetlinkSocket,
-  wanted: readonly Route[],
+  wanted: readonly KernelRoute[],
   ifindex: number,
 ): Promise<void> {
   for (const route of wanted) await replaceRoute(socket, toNewRoute(route, ifindex));
 }
 
-/** Adds the pod's routes: default and extra routes through the gateways in the pod, and its addresses on the host. */
+/**
+ * Adds the pod's routes: in the pod, the default and extra routes through the gateways; on the host, the pod's
+ * addresses.
+ */
 export async function addPodRoutes(
   kernel: KernelContext,
   pod: PodNamespace,
   slot: number,
   network: PodNetwork,
 ): Promise<void> {
-  const ifindex = peerIfindex(slot);
+  const ifindex = slotToPeerIfindex(slot);
   for (const gateway of listPodGateways(network))
     await replaceRoute(pod.socket, {
       destination: 'default',
@@ -92,11 +101,11 @@ export async function addPodRoutes(
   for (const address of network.addresses)
     await replaceRoute(kernel.host, {
       destination: address,
-      ifindex: primaryIfindex(slot),
+      ifindex: slotToPrimaryIfindex(slot),
       ...(isIpv6Text(address) ? {} : { scope: 'link' }),
     });
 }
 
-/** The route as `ip route` takes it, without its device. */
-export const formatRouteWithoutDevice = (route: Route): string =>
+/** Formats a route in the syntax of `ip route`, without its device. */
+export const formatRouteWithoutDevice = (route: KernelRoute): string =>
   formatRoute(route, () => '').replace(/ dev (?= |$)/, '');

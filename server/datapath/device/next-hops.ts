@@ -7,7 +7,7 @@ import type { PodNetwork } from '../../../contract/network.ts';
  */
 export const podGatewayAddresses = { ipv4: '169.254.1.1', ipv6: 'fe80::1' } as const;
 
-/** Lists the gateways of the families that the pod has addresses of. */
+/** Lists the gateways of the address families that the pod uses. */
 export const listPodGateways = ({ addresses }: Pick<PodNetwork, 'addresses'>): string[] => [
   ...(addresses.some((each) => !isIpv6Text(each)) ? [podGatewayAddresses.ipv4] : []),
   ...(addresses.some(isIpv6Text) ? [podGatewayAddresses.ipv6] : []),
@@ -19,5 +19,5 @@ export const findGatewayForDestination = (destination: string): string =>
 export const hasIpv6Address = ({ addresses }: Pick<PodNetwork, 'addresses'>): boolean =>
   addresses.some(isIpv6Text);
 
-/** Returns `10.42.0.33` for `10.42.0.33/32`. */
+/** Removes the prefix length of an address: `10.42.0.33/32` becomes `10.42.0.33`. */
 export const stripPrefixLength = (cidr: string): string => cidr.split('/', 1).join('');

@@ -1,6 +1,6 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
-import { primaryIfindex, type SlotEntry } from '../../bpf/slot-layout.ts';
+import { type SlotEntry, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { programHooks } from './hooks.ts';
@@ -8,7 +8,10 @@ import { stripPrefixLength } from './next-hops.ts';
 import { attachTcFilter, detachTcFilter, readTcFilterPrograms } from './tc-filter.ts';
 import { anchorAmongUserPrograms, detachUserPrograms } from './user-hooks.ts';
 
-/** Contents of a device's entry in the map `slots`: which packets the pod may send, and which hooks count them. */
+/**
+ * Builds the entry of a device in the BPF map `slots`: the source addresses that the pod may use, and the device's
+ * hooks.
+ */
 export function buildSlotEntry(
   kernel: Pick<KernelContext, 'redirect'>,
   pod: Pick<PodRecord, 'number' | 'network'>,
@@ -27,12 +30,12 @@ export function buildSlotEntry(
   };
 }
 
-/** Writes a device's slot entry, before its programs see a packet. */
+/** Writes the slot entry of a device; must be called before the device's programs see a packet. */
 export function writeSlotEntry(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
   kernel.programs.setSlot(device.slot, buildSlotEntry(kernel, pod, device));
 }
 
-/** Points the pod's addresses at this device: packets of this node are redirected to it. */
+/** Redirects same-node packets for the pod's addresses to this device. */
 export function setRedirectEndpoints(
   kernel: KernelContext,
   pod: PodRecord,
@@ -42,12 +45,12 @@ export function setRedirectEndpoints(
     kernel.programs.setEndpoint(stripPrefixLength(address), { slot, owner: pod.number });
 }
 
-/** Removes the pod's addresses from redirection; to be called before its last device is deleted. */
+/** Removes the pod's addresses from same-node redirect; must be called before the pod's last device is deleted. */
 export function removeRedirectEndpoints(kernel: KernelContext, pod: PodRecord): void {
   for (const address of pod.network.addresses) kernel.programs.removeEndpoint(stripPrefixLength(address));
 }
 
-/** Attaches Podlane's programs to the device's hooks, after writing the slot's configuration. Idempotent. */
+/** Writes the slot entry of a device and attaches Podlane's programs to the device's hooks. Idempotent. */
 export async function attachPodlanePrograms(
   kernel: KernelContext,
   pod: PodRecord,
@@ -57,7 +60,10 @@ export async function attachPodlanePrograms(
   await attachHookFamily(kernel, device.slot, device.hooks);
 }
 
-/** Attaches both programs to one family of hooks, ingress first: a netkit peer with policy blackhole opens last. */
+/**
+ * Attaches Podlane's programs to one hook family, ingress first, because a netkit peer with policy `blackhole`
+ * forwards packets once its program is attached.
+ */
 export async function attachHookFamily(
   kernel: KernelContext,
   slot: number,
@@ -65,7 +71,7 @@ export async function attachHookFamily(
 ): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
-      await attachTcFilter(kernel, primaryIfindex(slot), programHooks.tc[direction]);
+      await attachTcFilter(kernel, slotToPrimaryIfindex(slot), programHooks.tc[direction]);
     return;
   }
   for (const direction of ['ingress', 'egress'] as const) {
@@ -74,7 +80,7 @@ export async function attachHookFamily(
   }
 }
 
-/** Detaches Podlane's programs and user programs from one family of hooks, and leaves foreign ones. */
+/** Detaches Podlane's programs and user programs from one hook family. Foreign programs remain attached. */
 export async function detachHookFamily(
   kernel: KernelContext,
   slot: number,
@@ -83,20 +89,23 @@ export async function detachHookFamily(
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
     for (const direction of ['egress', 'ingress'] as const)
-      await detachTcFilter(kernel, primaryIfindex(slot), programHooks.tc[direction]);
+      await detachTcFilter(kernel, slotToPrimaryIfindex(slot), programHooks.tc[direction]);
     return;
   }
   await kernel.programs.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
 }
 
-/** Removes pins and configuration of a slot whose device is gone. Filters of clsact went with the device. */
+/**
+ * Removes the pins and the map entry of a slot whose device was deleted. The kernel deletes clsact filters with the
+ * device.
+ */
 export async function releaseSlotPrograms(kernel: KernelContext, slot: number): Promise<void> {
   await kernel.programs.detach(slot);
   await kernel.userPins.detach(slot);
   kernel.programs.clearSlot(slot);
 }
 
-/** Reads every program on the device's hooks in order of execution, the egress hook first. */
+/** Reads all programs on a device's hooks in execution order, the egress hook first. */
 export async function readAttachedPrograms(
   kernel: KernelContext,
   { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
@@ -104,7 +113,7 @@ export async function readAttachedPrograms(
   const both = await Promise.all(
     [programHooks[hooks].egress, programHooks[hooks].ingress].map((hook) =>
       hook === 'tc/ingress' || hook === 'tc/egress'
-        ? readTcFilterPrograms(kernel, primaryIfindex(slot), hook)
+        ? readTcFilterPrograms(kernel, slotToPrimaryIfindex(slot), hook)
         : kernel.programs.query(slot, hook),
     ),
   );
@@ -114,7 +123,7 @@ export async function readAttachedPrograms(
   });
 }
 
-/** Lists the device's hooks that Podlane's program is missing from. */
+/** Lists the hooks of a device on which Podlane's program is missing. */
 export async function findHooksWithoutPodlaneProgram(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,

@@ -1,12 +1,17 @@
 import type { HookFamily } from '../../../contract/device.ts';
 import type { AttachAnchor } from '../../bpf/anchor.ts';
+import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { LinkHook } from '../../bpf/hook.ts';
 import { queryHookPrograms } from '../../bpf/hook-query.ts';
-import { primaryIfindex } from '../../bpf/slot-layout.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
-import { addClsact } from '../../netlink/clsact.ts';
-import { isNetlinkError } from '../../netlink/error.ts';
-import { deleteBpfFilter, listTcFilters, replaceBpfFilter, type TcHook } from '../../netlink/tc-filter.ts';
+import { addClsactQdisc } from '../../netlink/clsact.ts';
+import { isNetlinkError } from '../../netlink/netlink-error.ts';
+import {
+  deleteTcBpfFilter,
+  listTcFilters,
+  replaceTcBpfFilter,
+  type TcHook,
+} from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { programHooks } from './hooks.ts';
@@ -14,13 +19,15 @@ import { podlaneFilterPriority } from './tc-filter.ts';
 
 type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
 
-/** Handle that marks the filters of user programs on clsact hooks. */
+/** Handle that identifies the tc filters of user programs on clsact hooks. */
 export const userProgramFilterHandle = 0x7075;
-/** Returns a priority below or above Podlane's filter. */
+/**
+ * Returns the tc filter priority of a user program: below Podlane's to run before its filter, above to run after it.
+ */
 export const userProgramFilterPriority = ({ place, number }: UserProgramPin): number =>
   podlaneFilterPriority + (place === 'before' ? number - 50 : number + 50);
 
-/** Attaches the pod's user programs to the device, beside Podlane's, which is attached already. Idempotent. */
+/** Attaches the pod's user programs to a device on which Podlane's programs are already attached. Idempotent. */
 export async function attachUserPrograms(
   kernel: KernelContext,
   owner: number,
@@ -29,7 +36,10 @@ export async function attachUserPrograms(
   for (const pinned of kernel.userPins.of(owner)) await attachUserProgram(kernel, pinned, device);
 }
 
-/** Attaches a user program to the device's hook of its direction, before or after Podlane's. @throws ProblemError `kernel_refused` */
+/**
+ * Attaches a user program to a device's hook, before or after Podlane's program. @throws ProblemError
+ * `kernel_refused`
+ */
 export async function attachUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
@@ -41,7 +51,7 @@ export async function attachUserProgram(
     await kernel.userPins.attach(pinned, hook, slot, await findUserProgramAnchor(kernel, pinned, slot, hook));
 }
 
-/** Anchors a program immediately before Podlane's, or at the end of the hook. */
+/** Returns the anchor of a user program: immediately before Podlane's program, or at the end of the hook. */
 async function findUserProgramAnchor(
   kernel: KernelContext,
   { place }: UserProgramPin,
@@ -49,19 +59,21 @@ async function findUserProgramAnchor(
   hook: LinkHook,
 ): Promise<AttachAnchor> {
   if (place === 'after') return 'tail';
-  const found = await queryHookPrograms(primaryIfindex(slot), hook);
+  const found = await queryHookPrograms(slotToPrimaryIfindex(slot), hook);
   const ours = found.find(({ programId }) => kernel.programs.isOurs(programId));
   return ours ? { before: { programId: ours.programId } } : 'head';
 }
 
-/** Anchors Podlane's program on a hook that has user programs: before the first that belongs after it. */
+/**
+ * Returns the anchor of Podlane's program on a hook with user programs: before the first one that must run after it.
+ */
 export async function anchorAmongUserPrograms(
   kernel: KernelContext,
   slot: number,
   hook: LinkHook,
 ): Promise<AttachAnchor> {
   if (kernel.userPins.owners().size === 0) return 'tail';
-  const found = await queryHookPrograms(primaryIfindex(slot), hook);
+  const found = await queryHookPrograms(slotToPrimaryIfindex(slot), hook);
   const after = found.find(({ programId }) => kernel.userPins.find(programId)?.place === 'after');
   return after ? { before: { programId: after.programId } } : 'tail';
 }
@@ -72,12 +84,12 @@ async function attachFilter(
   slot: number,
   hook: TcHook,
 ): Promise<void> {
-  const ifindex = primaryIfindex(slot);
-  await addClsact(kernel.host, ifindex).catch((error: unknown) => {
+  const ifindex = slotToPrimaryIfindex(slot);
+  await addClsactQdisc(kernel.host, ifindex).catch((error: unknown) => {
     if (!isNetlinkError(error, 'EEXIST')) throw error;
   });
   await kernel.userPins.withProgram(pinned, (program) =>
-    replaceBpfFilter(kernel.host, ifindex, hook, {
+    replaceTcBpfFilter(kernel.host, ifindex, hook, {
       priority: userProgramFilterPriority(pinned),
       handle: userProgramFilterHandle,
       program,
@@ -86,7 +98,7 @@ async function attachFilter(
   );
 }
 
-/** Detaches user programs from one family of hooks of a slot's device. */
+/** Detaches user programs from one hook family of the device on a slot. */
 export async function detachUserPrograms(
   kernel: KernelContext,
   slot: number,
@@ -96,12 +108,12 @@ export async function detachUserPrograms(
     return kernel.userPins.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
   if (kernel.userPins.owners().size === 0) return;
   for (const hook of [programHooks.tc.egress, programHooks.tc.ingress])
-    for (const { priority, handle } of await listTcFilters(kernel.host, primaryIfindex(slot), hook))
+    for (const { priority, handle } of await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook))
       if (handle === userProgramFilterHandle)
-        await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, { priority, handle });
+        await deleteTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, { priority, handle });
 }
 
-/** Detaches a user program from all devices of the pod and removes its pins. */
+/** Detaches a user program from all devices of a pod and removes its pins. */
 export async function removeUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
@@ -111,14 +123,14 @@ export async function removeUserProgram(
     if (hooks !== 'tc') continue;
     const hook = programHooks.tc[pinned.direction];
     const place = { priority: userProgramFilterPriority(pinned), handle: userProgramFilterHandle };
-    const found = await listTcFilters(kernel.host, primaryIfindex(slot), hook);
+    const found = await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook);
     if (found.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
-      await deleteBpfFilter(kernel.host, primaryIfindex(slot), hook, place);
+      await deleteTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, place);
   }
   await kernel.userPins.remove(pinned);
 }
 
-/** Removes all user programs of a pod whose devices are gone. */
+/** Removes the pins of all user programs of a pod whose devices were deleted. */
 export async function removeAllUserPrograms(
   { userPins }: Pick<KernelContext, 'userPins'>,
   owner: number,

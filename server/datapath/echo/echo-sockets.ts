@@ -1,13 +1,13 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
-import type { Family } from '../../netlink/ip-address.ts';
+import type { IpFamily } from '../../netlink/ip-address.ts';
 import { type EchoOutcome, EchoSocket } from './icmp-socket.ts';
 
-/** ICMP echo sockets of both families, opened at the first probe of each. */
+/** ICMP echo sockets for IPv4 and IPv6; each socket is opened at the first probe of its family. */
 export class EchoSockets {
-  readonly #sockets = new Map<Family, EchoSocket | { why: string }>();
+  readonly #sockets = new Map<IpFamily, EchoSocket | { why: string }>();
   #closed = false;
 
-  /** Sends an echo request. @param address without a prefix length */
+  /** Sends an ICMP echo request and waits for the reply. @param address IP address without a prefix length */
   async probe(address: string, timeoutMs: number): Promise<EchoOutcome> {
     if (this.#closed) return { why: 'the probes are closed' };
     const family = isIpv6Text(address) ? 'ipv6' : 'ipv4';
@@ -15,8 +15,8 @@ export class EchoSockets {
     return socket instanceof EchoSocket ? socket.probe(address, timeoutMs) : socket;
   }
 
-  /** Opens a socket, or remembers why that failed: every probe of the family then fails with the reason. */
-  #open(family: Family): EchoSocket | { why: string } {
+  /** Opens the socket of a family. If opening fails, every later probe of the family fails with the same reason. */
+  #open(family: IpFamily): EchoSocket | { why: string } {
     let opened: EchoSocket | { why: string };
     try {
       opened = EchoSocket.open(family);
@@ -27,7 +27,7 @@ export class EchoSockets {
     return opened;
   }
 
-  /** Ends probes in flight as unanswered. */
+  /** Closes the sockets and ends pending probes as unanswered. */
   close(): void {
     this.#closed = true;
     for (const socket of this.#sockets.values()) if (socket instanceof EchoSocket) socket.close();

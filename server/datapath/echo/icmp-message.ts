@@ -1,10 +1,12 @@
-import type { Family } from '../../netlink/ip-address.ts';
+import type { IpFamily } from '../../netlink/ip-address.ts';
 
-/** ICMP_ECHO, ICMP_ECHOREPLY (RFC 792); ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY (RFC 4443). */
+/**
+ * ICMP message types: ICMP_ECHO and ICMP_ECHOREPLY (RFC 792), ICMPV6_ECHO_REQUEST and ICMPV6_ECHO_REPLY (RFC 4443).
+ */
 const types = { ipv4: { request: 8, reply: 0 }, ipv6: { request: 128, reply: 129 } } as const;
 const headerBytes = 8;
 
-/** Identifies an echo: the identifier is the socket's, the nonce is the probe's. */
+/** Identity of an ICMP echo: the identifier belongs to the socket, and the nonce to the probe. */
 export interface IcmpEcho {
   identifier: number;
   sequence: number;
@@ -15,7 +17,7 @@ export interface IcmpEcho {
  * Encodes an echo request: u8 type, u8 code, u16 checksum, u16 identifier, u16 sequence, u64 nonce. The kernel fills in
  * the checksum of ICMPv6.
  */
-export function encodeEchoRequest(family: Family, { identifier, sequence, nonce }: IcmpEcho): Buffer {
+export function encodeEchoRequest(family: IpFamily, { identifier, sequence, nonce }: IcmpEcho): Buffer {
   const message = Buffer.alloc(headerBytes + 8);
   message.writeUInt8(types[family].request, 0);
   message.writeUInt16BE(identifier, 4);
@@ -29,7 +31,7 @@ export function encodeEchoRequest(family: Family, { identifier, sequence, nonce 
  * Decodes a packet that a raw socket received: ICMPv4 with its IP header, ICMPv6 without one.
  * @returns null for any other packet than an echo reply with a nonce
  */
-export function decodeEchoReply(family: Family, packet: Buffer): IcmpEcho | null {
+export function decodeEchoReply(family: IpFamily, packet: Buffer): IcmpEcho | null {
   const at = family === 'ipv4' && packet.length > 0 ? (packet[0]! & 0xf) * 4 : 0;
   if (packet.length < at + headerBytes + 8 || packet[at] !== types[family].reply) return null;
   return {
@@ -58,7 +60,7 @@ const ret = 0x06;
  * Builds struct sock_filter instructions (u16 code, u8 jt, u8 jf, u32 k) that pass only messages with the identifier,
  * so that answers to other programs of the node do not wake the agent.
  */
-export function buildEchoIdentifierFilter(family: Family, identifier: number): Buffer {
+export function buildEchoIdentifierFilter(family: IpFamily, identifier: number): Buffer {
   const program = [
     ...(family === 'ipv4'
       ? [

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { ProblemError } from '../../../contract/problem.ts';
-import { openedDescriptor } from '../../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../../ffi/descriptors.ts';
 import {
   addressOf,
   close,
@@ -12,16 +12,19 @@ import {
   socket,
   strerror,
 } from '../../ffi/libc.ts';
-import { addressBytes, type Family, addressFamily as families } from '../../netlink/ip-address.ts';
-import { onReadable } from '../../netlink/poll-readable.ts';
+import { addressFamilies as families, type IpFamily, ipAddressToBytes } from '../../netlink/ip-address.ts';
+import { onDescriptorReadable } from '../../netlink/poll-readable.ts';
 import { buildEchoIdentifierFilter, decodeEchoReply, encodeEchoRequest } from './icmp-message.ts';
 
-/** <sys/socket.h>, <netinet/in.h> */
+/** Socket constants of <sys/socket.h> and <netinet/in.h>. */
 const SOCK_RAW_CLOEXEC_NONBLOCK = 0x8_0803;
 const protocols = { ipv4: 1, ipv6: 58 } as const;
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
-/** ICMP_FILTER of <linux/icmp.h> and ICMPV6_FILTER of <linux/icmpv6.h>: a bit for each type that is refused. */
+/**
+ * ICMP_FILTER of <linux/icmp.h> and ICMPV6_FILTER of <linux/icmpv6.h>: one bit per ICMP type; a set bit blocks the
+ * type.
+ */
 const ICMP_FILTER = 1;
 const allBut = (bytes: number, type: number): Buffer => {
   const refused = Buffer.alloc(bytes, 0xff);
@@ -29,16 +32,16 @@ const allBut = (bytes: number, type: number): Buffer => {
   refused.writeUInt32LE((refused.readUInt32LE(word) & ~(1 << (type % 32))) >>> 0, word);
   return refused;
 };
-/** Level of the option (SOL_RAW, SOL_ICMPV6), and all types but the echo reply's. */
+/** Socket option level (SOL_RAW or SOL_ICMPV6) and filter value that blocks every ICMP type except echo replies. */
 const typeFilters = {
   ipv4: { level: 255, refused: allBut(4, 0) },
   ipv6: { level: 58, refused: allBut(32, 129) },
 } as const;
 const EAGAIN = 11;
-/** Datagrams to read before the event loop gets its turn. */
+/** Maximum number of datagrams to read before the event loop continues. */
 const burst = 64;
 
-/** Milliseconds until the answer, or the reason why there was none. */
+/** Outcome of an echo request: the round-trip time in milliseconds, or the reason why no reply arrived. */
 export type EchoOutcome = { ms: number } | { why: string };
 
 interface PendingEcho {
@@ -54,7 +57,7 @@ interface PendingEcho {
  * (net.ipv4.ping_group_range).
  */
 export class EchoSocket implements Disposable {
-  readonly #family: Family;
+  readonly #family: IpFamily;
   readonly #fd: number;
   readonly #identifier = randomInt(0x1_0000);
   readonly #pending = new Map<number, PendingEcho>();
@@ -62,26 +65,29 @@ export class EchoSocket implements Disposable {
   #sequence = 0;
   #unpoll: (() => void) | null = null;
 
-  private constructor(family: Family) {
+  private constructor(family: IpFamily) {
     this.#family = family;
     const what = `open a raw ICMP socket for ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`;
-    this.#fd = openedDescriptor(
+    this.#fd = recordOpenedDescriptor(
       socket(families[family], SOCK_RAW_CLOEXEC_NONBLOCK, protocols[family]),
       `ICMP socket (${family})`,
     );
     if (this.#fd < 0) throw refusal(what, errno());
     this.#filterByType(what);
     this.#filterByIdentifier(what);
-    this.#unpoll = onReadable(this.#fd, () => this.#drain());
+    this.#unpoll = onDescriptorReadable(this.#fd, () => this.#drain());
   }
 
-  /** Filters by type before the kernel copies the packet: a packet that a BPF filter refuses counts as a drop of the pod. */
+  /**
+   * Installs a filter by ICMP type, which the kernel applies before the BPF filter: a packet that a BPF filter
+   * rejects counts as dropped.
+   */
   #filterByType(what: string): void {
     const { level, refused } = typeFilters[this.#family];
     this.#setOption(`${what}: take replies only`, level, ICMP_FILTER, refused);
   }
 
-  /** Filters out answers to other programs' echo requests. */
+  /** Installs a BPF filter that rejects replies to the echo requests of other programs. */
   #filterByIdentifier(what: string): void {
     // struct sock_fprog: u16 length in instructions, their address at 8
     const filter = buildEchoIdentifierFilter(this.#family, this.#identifier);
@@ -98,8 +104,8 @@ export class EchoSocket implements Disposable {
     throw refusal(what, failed);
   }
 
-  /** Opens a socket in the current namespace. @throws ProblemError `kernel_refused` */
-  static open(family: Family): EchoSocket {
+  /** Opens a raw ICMP socket in the thread's current network namespace. @throws ProblemError `kernel_refused` */
+  static open(family: IpFamily): EchoSocket {
     return new EchoSocket(family);
   }
 
@@ -144,7 +150,7 @@ export class EchoSocket implements Disposable {
     this.close();
   }
 
-  /** Reads what has arrived. An error other than EAGAIN was pending on the socket, and reading has cleared it. */
+  /** Reads all pending datagrams. A socket error other than EAGAIN is ignored, because reading the error clears it. */
   #drain(): void {
     for (let read = 0; read < burst && this.#unpoll; read++) {
       const length = recv(this.#fd, this.#receive, this.#receive.length, 0);
@@ -161,11 +167,11 @@ export class EchoSocket implements Disposable {
   }
 }
 
-/** struct sockaddr_in: u16 family, be16 port, address@4; struct sockaddr_in6: address@8, scope@24. */
-function socketAddress(family: Family, address: string): Buffer {
+/** Encodes struct sockaddr_in (u16 family, be16 port, address@4) or sockaddr_in6 (address@8, scope@24). */
+function socketAddress(family: IpFamily, address: string): Buffer {
   const bytes = Buffer.alloc(family === 'ipv4' ? 16 : 28);
   bytes.writeUInt16LE(families[family], 0);
-  bytes.set(addressBytes(address), family === 'ipv4' ? 4 : 8);
+  bytes.set(ipAddressToBytes(address), family === 'ipv4' ? 4 : 8);
   return bytes;
 }
 

@@ -6,19 +6,19 @@ import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
+import { addGuardAction, type PodGuardState } from './guard-store.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 import { guardEventTemplates } from './messages.ts';
-import { addGuardAction, type PodGuardState } from './guard-store.ts';
 
 interface Dependencies {
   context: DatapathContext;
   migrations: Pick<MigrationController, 'start'>;
-  /** Enqueues the pod for reconciling, which repairs the rest of its device. */
+  /** Enqueues the pod for reconciling, which repairs everything but its programs. */
   enqueue: (pod: LivePod) => void;
   save: (guarded: GuardedPod, state: PodGuardState) => Promise<void>;
 }
 
-/** Carries out the actions of the escalation policy, and records and publishes them. */
+/** Executes, records and publishes the actions that the escalation policy decides on. */
 export class GuardActions {
   readonly #dependencies: Dependencies;
 
@@ -26,7 +26,10 @@ export class GuardActions {
     this.#dependencies = dependencies;
   }
 
-  /** Saves the escalation before it acts, so that an agent that is killed meanwhile knows how far it went. */
+  /**
+   * Executes an action after saving the escalation state, so that a restarted agent knows which actions were already
+   * taken.
+   */
   async execute(
     guarded: GuardedPod,
     escalation: EscalationState,
@@ -57,7 +60,10 @@ export class GuardActions {
     await context.publish.event(guardEventTemplates.action(pod, taken));
   }
 
-  /** Repairs Podlane's programs, their configuration and the netkit policy; reconciling repairs the rest at once. */
+  /**
+   * Repairs Podlane's programs, their slot entries and the netkit policy at once, and leaves other repairs to
+   * reconciling.
+   */
   async #repair(pod: LivePod): Promise<void> {
     const { kernel } = this.#dependencies.context;
     try {

@@ -1,21 +1,21 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardStage, GuardThresholds } from '../../../contract/guard.ts';
 
-/** Stage of the guard's escalation for a pod, with its history. Times are milliseconds since the epoch. */
+/** Stage of the guard's escalation for a pod, with its history. Times are in milliseconds since the epoch. */
 export interface EscalationState {
   stage: GuardStage;
   lastAction: number | null;
-  /** Times of the repairs that still count. */
+  /** Times of recent repairs that count toward the repair limit, in milliseconds since the epoch. */
   repairs: readonly number[];
-  /** Evidence for leaving the stage `watching`; empty in it. */
+  /** Evidence for leaving the stage `watching`; empty in that stage. */
   because: readonly string[];
 }
 
 export interface EscalationInput {
   kind: DeviceKind;
-  /** True while the pod has an activity, or is gone. */
+  /** True while an activity of the pod is running, and after the pod is gone. */
   busy: boolean;
-  /** Evidence of each failing signal. */
+  /** Evidence for each failing signal of the guard. */
   failing: readonly string[];
 }
 
@@ -66,11 +66,14 @@ export function nextEscalationAction(
   };
 }
 
-/** Returns true when so many pods fail their probes that the node is at fault, and moving pods would not help. */
+/**
+ * Returns true if so many pods fail their probes that the node is probably at fault and migrating pods would not
+ * help.
+ */
 export const isNodeWideFailure = (failing: number, probed: number): boolean =>
   failing >= 3 && failing * 2 > probed;
 
-/** A fallback has ended when the pod is on veth; a pod that a person promoted again is watched anew. */
+/** Ends a fallback once the pod is on veth, and watches a pod again that a user moved back to netkit. */
 function applyDeviceKind(state: EscalationState, kind: DeviceKind): EscalationState {
   if (state.stage === 'falling-back' && kind === 'veth') return { ...state, stage: 'fallen-back' };
   if (state.stage === 'fallen-back' && kind === 'netkit')

@@ -9,15 +9,15 @@ import {
 import type { DatapathContext } from '../datapath-context.ts';
 import { type EscalationState, initialEscalationState } from './escalation-policy.ts';
 
-/** Most actions of a pod to store; older ones are dropped. */
+/** Maximum number of actions stored per pod; older actions are dropped. */
 const maxActions = 20;
-/** Names of settings in the store. */
+/** Names of the guard's settings in the store. */
 const setting = { choice: 'guard', state: 'guard-state' } as const;
 
-/** The guard's state for a pod, which outlives the agent. */
+/** Guard state of a pod, which is stored and outlives the agent. */
 export interface PodGuardState {
   escalation: EscalationState;
-  /** Newest first. */
+  /** Actions of the guard for this pod, newest first. */
   actions: readonly GuardAction[];
 }
 
@@ -33,7 +33,7 @@ const storedState = z.object({
 
 const initialState: PodGuardState = { escalation: initialEscalationState, actions: [] };
 
-/** Adds an action to the history of a state. */
+/** Returns the guard state with an action added to its history. */
 export const addGuardAction = (
   { escalation, actions }: PodGuardState,
   action: GuardAction,
@@ -42,7 +42,10 @@ export const addGuardAction = (
   actions: [action, ...actions].slice(0, maxActions),
 });
 
-/** Thresholds that users chose, by scope (`node` or a pod's id), and the state of each pod, in memory and stored. */
+/**
+ * Holds the users' guard settings by scope (`node` or a pod id) and the guard state of each pod, in memory and in
+ * the store.
+ */
 export class GuardStore {
   readonly choices = new Map<string, GuardThresholdOverrides>();
   readonly #states = new Map<string, PodGuardState>();
@@ -52,7 +55,7 @@ export class GuardStore {
     this.#context = context;
   }
 
-  /** Reads all from the store. Ignores values of another version of the agent that this one cannot parse. */
+  /** Reads all settings and states from the store. Values that this version of the agent cannot parse are ignored. */
   static async open(context: DatapathContext): Promise<GuardStore> {
     const store = new GuardStore(context);
     const [choices, states] = await Promise.all([
@@ -72,7 +75,10 @@ export class GuardStore {
     return store;
   }
 
-  /** Returns a pod's state with no time later than `now`: the clock may have been set back since it was stored. */
+  /**
+   * Returns a pod's state with every time limited to `now`, because the clock may have been set back since the state
+   * was stored.
+   */
   state(podId: string, now: number): PodGuardState {
     const { escalation, actions } = this.#states.get(podId) ?? initialState;
     const { lastAction, repairs } = escalation;
@@ -86,14 +92,17 @@ export class GuardStore {
     };
   }
 
-  /** @param choice null removes it @throws the store's error; then the previous choice stands */
+  /**
+   * Saves settings for a scope. @param choice null deletes them @throws the store's error; the previous settings
+   * then remain
+   */
   async choose(scope: string, choice: GuardThresholdOverrides | null): Promise<void> {
     await this.#context.store.saveSetting(scope, setting.choice, choice);
     if (choice === null) this.choices.delete(scope);
     else this.choices.set(scope, choice);
   }
 
-  /** Stores a pod's state. Logs a failure: a full disk must not stop the guard. */
+  /** Stores a pod's state. A failure is only logged, because a full disk must not stop the guard. */
   async save(podId: string, state: PodGuardState): Promise<void> {
     this.#states.set(podId, state);
     try {
@@ -103,7 +112,7 @@ export class GuardStore {
     }
   }
 
-  /** Deletes the choice and the state of a pod that is gone. */
+  /** Deletes the settings and the state of a pod that is gone. */
   async forget(podId: string): Promise<void> {
     const names = [
       ...(this.choices.delete(podId) ? [setting.choice] : []),

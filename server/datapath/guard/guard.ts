@@ -19,6 +19,7 @@ import {
   isNodeWideFailure,
   nextEscalationAction,
 } from './escalation-policy.ts';
+import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 import {
   guardConditionMessage,
@@ -27,12 +28,11 @@ import {
   nodeWideFailureMessage,
 } from './messages.ts';
 import { PodGuardSignals } from './pod-signals.ts';
-import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
 
-/** Each pod is evaluated this often; the evaluations are spread over the period. */
+/** Period in milliseconds in which the guard evaluates each pod; the evaluations are spread over the period. */
 const periodMs = 1000;
 const ticksPerPeriod = 10;
-/** Most fallbacks of the guard at the same time. */
+/** Maximum number of fallbacks that the guard runs at the same time. */
 const maxFallbacks = 4;
 
 /**
@@ -47,7 +47,7 @@ export class Guard {
   readonly #pods = new Map<string, GuardedPod>();
   #store: GuardStore | null = null;
 
-  /** @param enqueue enqueues a pod for reconciling, which repairs what is not a program */
+  /** @param enqueue enqueues a pod for reconciling, which repairs everything but programs */
   constructor(context: DatapathContext, migrations: MigrationController, enqueue: (pod: LivePod) => void) {
     this.#context = context;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'guard'));
@@ -59,20 +59,23 @@ export class Guard {
     });
   }
 
-  /** Reads choices and states from the store and starts watching. */
+  /** Reads the stored settings and pod states, and starts the evaluations. */
   async start(): Promise<void> {
     this.#store = await GuardStore.open(this.#context);
     for (const pod of this.#context.registry.all()) this.#guarded(pod);
     this.#scope.every(periodMs / ticksPerPeriod, () => this.#tick());
   }
 
-  /** Waits for running evaluations and actions. Probes in flight end as unanswered. */
+  /** Stops the guard and waits for running evaluations and actions. Pending probes end as unanswered. */
   async close(): Promise<void> {
     this.#sockets.close();
     await this.#scope.close();
   }
 
-  /** Returns true when the guard, not reconciling, is responsible for the pod's missing programs; checks them soon. */
+  /**
+   * Returns true if the guard, and not reconciling, repairs the pod's missing programs; then the guard also checks
+   * them soon.
+   */
   repairsPrograms(pod: LivePod): boolean {
     if (this.#store === null || getCurrentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
       return false;
@@ -82,7 +85,7 @@ export class Guard {
     return true;
   }
 
-  /** Forgets a pod that left the node. */
+  /** Discards the guard's state of a pod that left the node. */
   removed(podId: string): void {
     this.#pods.delete(podId);
     this.#scope.start(() => this.#store?.forget(podId));
@@ -104,14 +107,17 @@ export class Guard {
     };
   }
 
-  /** @throws ProblemError `store_failed`; then nothing has changed */
+  /**
+   * Sets the guard's settings for the node. @throws ProblemError `store_failed`; the previous settings then remain
+   * in effect
+   */
   async chooseForNode(choice: GuardThresholdOverrides, actor: string): Promise<NodeGuard> {
     await this.#choose('node', Object.keys(choice).length === 0 ? null : choice);
     await this.#context.publish.event(guardEventTemplates.settingsChanged(null, 'the node', choice, actor));
     return this.node();
   }
 
-  /** @throws ProblemError `pod_not_found` */
+  /** Returns the guard's state of a pod. @throws ProblemError `pod_not_found` */
   of(id: string): PodGuard {
     const guarded = this.#guarded(this.#context.registry.require(id));
     const { pod, signals, state } = guarded;
@@ -132,7 +138,10 @@ export class Guard {
     };
   }
 
-  /** @param choice null: as for the node @throws ProblemError `pod_not_found`, `store_failed` */
+  /**
+   * @param choice settings of the pod; null to use the node's settings @throws ProblemError `pod_not_found`,
+   * `store_failed`
+   */
   async chooseForPod(id: string, choice: GuardThresholdOverrides | null, actor: string): Promise<PodGuard> {
     const pod = this.#context.registry.require(id);
     await this.#choose(pod.record.id, choice);
@@ -143,7 +152,10 @@ export class Guard {
     return this.of(id);
   }
 
-  /** Resumes recovery of a pod that the guard moved to veth or stopped acting on. @throws ProblemError `pod_not_found` */
+  /**
+   * Resumes automatic recovery of a pod that the guard moved to veth or gave up on. @throws ProblemError
+   * `pod_not_found`
+   */
   async resume(id: string, actor: string): Promise<PodGuard> {
     const guarded = this.#guarded(this.#context.registry.require(id));
     await guarded.evaluating;

@@ -1,23 +1,23 @@
 import type { GuardAction } from '../../../contract/guard.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodGuardSignals } from './pod-signals.ts';
 import type { PodGuardState } from './guard-store.ts';
+import type { PodGuardSignals } from './pod-signals.ts';
 
-/** A pod with the guard's signals and state for it. */
+/** Pod with its guard signals and guard state. */
 export interface GuardedPod {
   pod: LivePod;
   signals: PodGuardSignals;
   state: PodGuardState;
-  /** The evaluation that runs now. */
+  /** Evaluation that is currently running, or null. */
   evaluating: Promise<void> | null;
-  /** Milliseconds since the epoch. */
+  /** Time of the next evaluation, in milliseconds since the epoch. */
   nextEvaluation: number;
 }
 
-/** Returns milliseconds since the epoch, which never go back while the agent runs. */
+/** Returns the time in milliseconds since the epoch; the value never decreases while the agent is running. */
 export const monotonicEpochMs = (): number => Math.round(performance.timeOrigin + performance.now());
 
-/** @param now of `clock` */
+/** @param now current time as returned by `monotonicEpochMs` */
 export const createGuardAction = (
   now: number,
   action: GuardAction['action'],

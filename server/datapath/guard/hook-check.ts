@@ -1,19 +1,22 @@
 import type { Hook } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
-import { programInfoById } from '../../bpf/program-info.ts';
-import { primaryIfindex } from '../../bpf/slot-layout.ts';
+import { readProgramInfoById } from '../../bpf/program-info.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { programHooks } from '../device/hooks.ts';
 import { readTcFilterPrograms } from '../device/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
-/** Faults of a netkit device's hooks, each a clause for the evidence, or null. */
+/**
+ * Faults that were found on a netkit device's hooks; each is a clause for the evidence, or null if there is no
+ * fault.
+ */
 export interface HookCheckFindings {
-  /** Names the hooks that Podlane's program is missing from. */
+  /** Clause that names the hooks on which Podlane's program is missing. */
   program: string | null;
-  /** Names the ends that let no packet pass. */
+  /** Clause that names the device ends that block all packets. */
   blocked: string | null;
 }
 
@@ -50,7 +53,7 @@ export async function checkNetkitHooks(
 }
 
 async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Promise<ProgramOnHook[]> {
-  const ifindex = primaryIfindex(slot);
+  const ifindex = slotToPrimaryIfindex(slot);
   if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHookPrograms(ifindex, hook);
   const programs = await readTcFilterPrograms(kernel, ifindex, hook);
   return programs.map(({ id, linkId }) => ({ programId: id, linkId }));
@@ -59,13 +62,13 @@ async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Prom
 const otherPrograms = (present: readonly ProgramOnHook[]): string =>
   present.length === 0
     ? ''
-    : ` (but ${present.map(({ programId }) => `${programInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
+    : ` (but ${present.map(({ programId }) => `${readProgramInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
 
 async function findBlockedEnds(
   kernel: KernelContext,
   { slot, primaryName }: Pick<DeviceRecord, 'slot' | 'primaryName'>,
 ): Promise<string | null> {
-  const netkit = (await getLink(kernel.host, { ifindex: primaryIfindex(slot) }))?.netkit;
+  const netkit = (await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) }))?.netkit;
   const closed: string[] = [];
   for (const [hook, policy] of [
     ['netkit/peer', netkit?.peerPolicy],

@@ -5,18 +5,21 @@ import { formatPodName } from '../datapath-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { PodGuardState } from './guard-store.ts';
 
-/** Returns the condition of a pod that the guard moved or gave up on; null while it only watches. */
+/**
+ * Returns the condition of a pod that the guard moved to veth or gave up on, or null while the guard only watches
+ * the pod.
+ */
 export function guardConditionMessage({ escalation: { stage, because } }: PodGuardState): string | null {
   if (stage === 'fallen-back') return `the guard moved it to veth: ${because.join('; ')}`;
   if (stage === 'left-alone') return `automatic recovery failed and has stopped: ${because.join('; ')}`;
   return null;
 }
 
-/** Status of a pod whose probes fail together with those of most other pods. */
+/** Status of a pod whose probes fail at the same time as those of most other pods. */
 export const nodeWideFailureMessage =
   'Probes of most pods on this node fail at once. The cause is not this pod’s device, so the guard takes no action.';
 
-/** Describes the guard's current status for a pod. */
+/** Formats the guard's current status for a pod. */
 export function guardStatusMessage(
   { escalation }: PodGuardState,
   kind: DeviceKind,
@@ -46,7 +49,7 @@ const actionEvents = {
   resume: { type: 'guard.resumed', severity: 'info', done: 'the guard watches again' },
 } as const;
 
-/** Events of the guard, with the evidence in the message. */
+/** Event templates of the guard; each message includes the evidence. */
 export const guardEventTemplates = {
   action(pod: LivePod, { action, because, failure, migrationId }: GuardAction): NewEvent {
     const { type, severity, done } = actionEvents[action];
@@ -66,7 +69,7 @@ export const guardEventTemplates = {
     migrationId: null,
     message: `${actor} resumed automatic recovery of ${formatPodName(pod)}`,
   }),
-  /** @param subject the pod's name, or `the node` */
+  /** @param subject name of the pod, or `the node` */
   settingsChanged: (
     podId: string | null,
     subject: string,

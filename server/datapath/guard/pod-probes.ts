@@ -16,19 +16,19 @@ import type { SignalAssessment } from './traffic-monitor.ts';
 
 type Rules = Pick<GuardThresholds, 'icmp' | 'tcpPort' | 'probeSeconds' | 'probeTimeoutMs' | 'probeFailures'>;
 
-/** Most packets of one probe in one direction: one of an echo, handshake and end of a connection. */
+/** Maximum number of packets per direction that one probe causes: an echo, or opening and closing a TCP connection. */
 const packetsOf = { icmp: 1, tcp: 6 } as const;
 
 interface Target {
   address: string;
-  /** The TCP port; null for an ICMP echo. */
+  /** TCP port of the probe, or null for an ICMP echo. */
   port: number | null;
   what: string;
 }
 
-/** Probes one pod at its first address of each family, by each method that is enabled. */
+/** Probes a pod at its first address of each family with every enabled method. */
 export class PodProbes {
-  /** Most packets that all probes so far have caused in each direction. */
+  /** Maximum number of packets that all probes so far have caused in each direction. */
   packets = 0;
   readonly #sockets: EchoSockets;
   readonly #scope: TaskScope;
@@ -38,7 +38,7 @@ export class PodProbes {
   readonly #running = new Set<string>();
   #generation = 0;
 
-  /** @param addresses CIDRs @param scope owns the probes in flight */
+  /** @param addresses addresses of the pod in CIDR notation @param scope task scope that owns the pending probes */
   constructor(sockets: EchoSockets, addresses: readonly string[], scope: TaskScope) {
     this.#sockets = sockets;
     this.#scope = scope;
@@ -48,7 +48,7 @@ export class PodProbes {
     });
   }
 
-  /** Starts the probes that are due. Their outcomes enter the assessments of later rounds. */
+  /** Starts the probes that are due. Their outcomes are included in later assessments. */
   start(rules: Rules, now: number): void {
     for (const target of this.#targets(rules)) {
       if (this.#running.has(target.what) || (this.#due.get(target.what) ?? 0) > now) continue;
@@ -77,19 +77,21 @@ export class PodProbes {
     this.#due.set(what, now + probeDelayMs(record, rules));
   }
 
-  /** Counts failures anew after an action. */
+  /** Resets the failure counts of all targets after an action of the guard. */
   restart(): void {
     this.#generation++;
     for (const [what, record] of this.#records) this.#records.set(what, resetProbeFailures(record));
     this.#due.clear();
   }
 
-  /** True when a target that used to answer did not answer the last probe. */
+  /** True if the last probe of a target that has replied before got no reply. */
   get doubtful(): boolean {
     return [...this.#records.values()].some(({ answered, failures }) => answered && failures > 0);
   }
 
-  /** Assesses all targets together: one that fails is enough. @returns null when no probe is enabled */
+  /**
+   * Assesses all probe targets together; one failing target is enough to fail. @returns null if no probe is enabled
+   */
   assess(rules: Rules, now: number): SignalAssessment | null {
     const all = this.#targets(rules).map(({ port, what }) =>
       assessProbeRecord(what, this.#records.get(what) ?? initialProbeRecord, port !== null, rules, now),

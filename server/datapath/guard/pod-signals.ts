@@ -14,12 +14,15 @@ import { checkNetkitHooks, type HookCheckFindings } from './hook-check.ts';
 import { PodProbes } from './pod-probes.ts';
 import { type SignalAssessment, TrafficMonitor } from './traffic-monitor.ts';
 
-/** Period of the hook check while no other signal is suspicious: the query takes RTNL. */
+/**
+ * Milliseconds between two hook checks while no other signal is failing; the kernel takes the RTNL lock for each
+ * check.
+ */
 const hookCheckMs = 4000;
 
 const notMeasuredYet: SignalAssessment = { state: 'unknown', evidence: 'not measured', since: null };
 
-/** Measures the guard's signals of one pod: programs, blocked ends, drops, one-way traffic, probes. */
+/** Measures the guard's signals of one pod: programs, blocked ends, drops, one-way traffic and probes. */
 export class PodGuardSignals {
   readonly #kernel: KernelContext;
   readonly #pod: LivePod;
@@ -31,14 +34,14 @@ export class PodGuardSignals {
   #hooksDue = 0;
   #probeAssessment: SignalAssessment | null = null;
 
-  /** @param scope owns the probes in flight */
+  /** @param scope task scope that owns the pending probes */
   constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets, scope: TaskScope) {
     this.#kernel = kernel;
     this.#pod = pod;
     this.#probes = new PodProbes(sockets, pod.record.network.addresses, scope);
   }
 
-  /** The state by the last probes; null when no probe is enabled. */
+  /** State of the probe signal after the last probes; null if no probe is enabled. */
   get probe(): SignalAssessment['state'] | null {
     return this.#probeAssessment?.state ?? null;
   }
@@ -48,7 +51,7 @@ export class PodGuardSignals {
     this.#hooksDue = 0;
   }
 
-  /** Discards the evidence: after an action, and after a gap in the measurements. */
+  /** Discards the evidence, after an action of the guard or a gap in the measurements. */
   restart(): void {
     this.#traffic.restart();
     this.#probes.restart();
@@ -98,7 +101,7 @@ export class PodGuardSignals {
     return true;
   }
 
-  /** Returns a reading for every signal, `off` for one that does not apply. */
+  /** Returns a reading for every guard signal; signals that do not apply read `off`. */
   readings(thresholds: GuardThresholds): GuardReading[] {
     if (!thresholds.on)
       return guardSignalSchema.options.map((signal) => reading(signal, notMeasuredYet, null, 'off'));

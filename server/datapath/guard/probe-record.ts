@@ -2,17 +2,17 @@ import type { GuardThresholds } from '../../../contract/guard.ts';
 import type { EchoOutcome } from '../echo/icmp-socket.ts';
 import type { SignalAssessment } from './traffic-monitor.ts';
 
-/** History of the probes of one target. Times are in milliseconds. */
+/** Probe history of one target. Times are in milliseconds. */
 export interface ProbeRecord {
-  /** True once the target has answered a probe. */
+  /** True if the target has ever replied to a probe. */
   answered: boolean;
-  /** Unanswered probes in a row. */
+  /** Number of consecutive probes without a reply. */
   failures: number;
   firstFailure: number | null;
   lastAnswer: number | null;
-  /** Round-trip time of the last answer. */
+  /** Round-trip time of the last reply, in milliseconds. */
   tookMs: number | null;
-  /** The reason why the last probe was not answered. */
+  /** Reason why the last probe got no reply; null if it got one. */
   why: string | null;
 }
 
@@ -35,7 +35,10 @@ export const recordProbeOutcome = (record: ProbeRecord, outcome: EchoOutcome, no
         why: outcome.why,
       };
 
-/** Resets the failures after an action that may have helped, and keeps that the target has answered before. */
+/**
+ * Resets the failure count of a target after an action of the guard, and remembers that the target has replied
+ * before.
+ */
 export const resetProbeFailures = (record: ProbeRecord): ProbeRecord => ({
   ...record,
   failures: 0,
@@ -43,7 +46,10 @@ export const resetProbeFailures = (record: ProbeRecord): ProbeRecord => ({
   why: null,
 });
 
-/** Returns the delay until the next probe: none after a first failure, so that the threshold is reached soon. */
+/**
+ * Returns the delay until the next probe in milliseconds: 0 after a first failure, so that a fault is confirmed
+ * quickly.
+ */
 export const probeDelayMs = (
   { answered, failures }: ProbeRecord,
   { probeSeconds, probeFailures }: Pick<GuardThresholds, 'probeSeconds' | 'probeFailures'>,

@@ -1,22 +1,22 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 
-/** Totals of one device from Podlane's counters. */
+/** Totals of one device, read from Podlane's counters. */
 export interface DeviceTrafficTotals {
-  /** Milliseconds. */
+  /** Time of the reading in milliseconds. */
   at: number;
   egress: number;
   ingress: number;
   dropped: number;
-  /** Most packets in each direction that the guard's own probes have caused. */
+  /** Maximum number of packets per direction that the guard's own probes have caused. */
   probes: number;
 }
 
-/** State of a signal with its evidence. */
+/** State of a guard signal with its evidence. */
 export interface SignalAssessment {
   state: 'healthy' | 'failing' | 'unknown';
   evidence: string;
-  /** Start of a failure, in milliseconds; null when the guard has to note it itself. */
+  /** Start of the failure in milliseconds; null if the guard must determine the start itself. */
   since: number | null;
 }
 
@@ -27,7 +27,10 @@ type Rules = Pick<
 
 const other = { ingress: 'egress', egress: 'ingress' } as const satisfies Record<Direction, Direction>;
 const done = { ingress: 'entered', egress: 'left' } as const;
-/** Packets in a round that make a direction busy: when they stop at once, a program may have been detached. */
+/**
+ * Minimum number of packets per round in a busy direction; sudden silence in a busy direction may mean that a
+ * program was detached.
+ */
 const busyPackets = 5;
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
@@ -36,19 +39,19 @@ const percent = (share: number): string => `${Number((share * 100).toPrecision(3
 /** Detects drops and one-way traffic of a device from successive counter totals. */
 export class TrafficMonitor {
   #readings: DeviceTrafficTotals[] = [];
-  /** Totals at the last packet in this direction that was not a probe's. */
+  /** Totals at the time of each direction's last packet that the guard's probes did not cause. */
   readonly #moved: Record<Direction, DeviceTrafficTotals | null> = { ingress: null, egress: null };
-  /** Directions in which the pod has had traffic: only there can silence be a fault. */
+  /** Directions in which the pod has had traffic; silence is a fault only in these. */
   readonly #used: Record<Direction, boolean> = { ingress: false, egress: false };
 
-  /** Discards the totals, for another device or after an action. Keeps which directions the pod uses. */
+  /** Discards the totals, for another device or after an action, but remembers which directions the pod uses. */
   restart(): void {
     this.#readings = [];
     this.#moved.ingress = null;
     this.#moved.egress = null;
   }
 
-  /** @returns true when a busy direction fell silent with these totals */
+  /** Adds counter totals. @returns true if a busy direction has had no packet since the previous totals */
   add(totals: DeviceTrafficTotals, { dropSeconds }: Pick<Rules, 'dropSeconds'>): boolean {
     const [before, last] = this.#readings.slice(-2);
     for (const direction of ['ingress', 'egress'] as const) {
@@ -69,7 +72,7 @@ export class TrafficMonitor {
     );
   }
 
-  /** Assesses the share and the rate of packets that Podlane's programs dropped in the last `dropSeconds`. */
+  /** Assesses the rate and share of packets that Podlane's programs dropped in the last `dropSeconds` seconds. */
   drops({ dropShare, dropsPerSecond, dropSeconds }: Rules): SignalAssessment {
     const first = this.#readings[0];
     const last = this.#readings.at(-1);
@@ -86,7 +89,7 @@ export class TrafficMonitor {
     return { state: failing ? 'failing' : 'healthy', evidence, since: failing ? first.at : null };
   }
 
-  /** Assesses whether packets go in one direction while none come back. */
+  /** Assesses whether packets flow in only one direction. */
   oneSided({ oneSidedPerSecond, oneSidedSeconds }: Rules): SignalAssessment {
     const last = this.#readings.at(-1);
     if (!last) return { state: 'unknown', evidence: 'nothing counted yet', since: null };

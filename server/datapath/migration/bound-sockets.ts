@@ -1,5 +1,5 @@
 import type { MigrationCheck } from '../../../contract/migration.ts';
-import { peerIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
 import { listMulticastGroups, type MulticastGroup } from '../../kernel/multicast-groups.ts';
 import { findSocketOwners, type SocketOwner } from '../../kernel/socket-owners.ts';
 import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../netlink/socket-diag.ts';
@@ -9,7 +9,7 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 const note = (name: string, detail: string): MigrationCheck => ({ name, state: 'note', detail, code: null });
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-/** Items that a note names; the rest is counted. */
+/** Maximum number of sockets that a note names; further ones are only counted. */
 const maxNamed = 8;
 
 /**
@@ -21,7 +21,7 @@ export async function checkBoundSockets(
   namespace: PodNamespace,
   slot: number,
 ): Promise<MigrationCheck[]> {
-  const ifindex = peerIfindex(slot);
+  const ifindex = slotToPeerIfindex(slot);
   const { interface: name } = pod.network;
   try {
     const bound = await listBoundSockets(namespace.fd, ifindex);

@@ -2,20 +2,26 @@ import type { Migration, MigrationStep } from '../../../contract/migration.ts';
 import { retry } from '../../async/retry.ts';
 import { toMigrationProblem } from '../errors.ts';
 
-/** Both are idempotent: a step is repeated after a crash in the middle of it, and undone although it ran in part. */
+/**
+ * Actions of a migration step. Both are idempotent, because a step may run again or be undone after a crash in its
+ * middle.
+ */
 export interface MigrationStepAction {
   do(): Promise<void>;
   undo?(): Promise<void>;
 }
 export type MigrationStepActions = Record<MigrationStep, MigrationStepAction>;
 
-/** Receives each change of a migration: `save` is durable when it resolves, `emit` publishes it to viewers. */
+/**
+ * Records each change of a migration: `save` resolves when the change is durable, and `emit` publishes it to
+ * viewers.
+ */
 export interface MigrationJournal {
   save(migration: Migration): Promise<void>;
   emit(migration: Migration): void;
 }
 
-/** Attempts at a step that cannot be undone, and at an undo, before the migration fails. */
+/** Retries of undo actions and of steps that cannot be undone, before the migration fails. */
 const retries = { attempts: 5, pauseMs: 20 };
 
 /**
@@ -54,7 +60,7 @@ export async function runMigrationSteps(
   return finish(migration, 'done', clock(), journal);
 }
 
-/** Undoes every step that was started, the last one first. A step whose undo fails leaves the migration `failed`. */
+/** Undoes all started steps in reverse order. If an undo fails, the migration ends as `failed`. */
 export async function undoMigrationSteps(
   migration: Migration,
   actions: MigrationStepActions,
@@ -106,7 +112,7 @@ async function saveOrRecordError(migration: Migration, journal: MigrationJournal
   }
 }
 
-/** Returns a clock of milliseconds since the migration started, monotonic within this process. */
+/** Returns a function that measures milliseconds since the migration started; monotonic within this process. */
 function stopwatch(migration: Migration): () => number {
   const before = Math.max(0, Date.now() - Date.parse(migration.startedAt));
   const start = performance.now();

@@ -14,7 +14,7 @@ export class JournalWriter {
   readonly #scope: TaskScope;
   #retrying = false;
 
-  /** @param saved called with a journal that was written late */
+  /** @param saved called with a migration whose journal was written by a retry */
   constructor(
     save: (migration: Migration) => Promise<void>,
     saved: (migration: Migration) => void,
@@ -25,7 +25,7 @@ export class JournalWriter {
     this.#saved = saved;
   }
 
-  /** Writes a journal now; after a failure it is retried until it is written. @throws ProblemError `store_failed` */
+  /** Writes a migration's journal, and schedules retries if that fails. @throws ProblemError `store_failed` */
   async save(migration: Migration): Promise<void> {
     try {
       await this.#save(migration);

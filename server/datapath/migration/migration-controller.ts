@@ -19,7 +19,7 @@ import { type MigrationRecoveryContext, recoverMigration } from './recover.ts';
 import type { DeviceMove } from './step-definition.ts';
 import { createStepActions } from './step-list.ts';
 
-/** A migration whose journal is open, with everything that its steps need. */
+/** Migration whose journal is open, with everything that its steps need. */
 interface StartedMigration {
   migration: Migration;
   from: DeviceRecord;
@@ -28,7 +28,7 @@ interface StartedMigration {
   networkState: DeviceNetworkState;
 }
 
-/** Runs migrations, at most one of a pod at a time, and ends those that a killed agent left open. */
+/** Runs migrations, at most one per pod at a time, and completes those that were running when the agent was killed. */
 export class MigrationController {
   readonly #context: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
@@ -36,7 +36,7 @@ export class MigrationController {
   readonly #journals: JournalWriter;
   readonly #scope: TaskScope;
   readonly #running = new Map<string, Promise<Migration>>();
-  /** Ended migrations whose requests are filled in when the pod's traffic reports next. */
+  /** Ended migrations whose request counts are filled in after the pod's next traffic report. */
   readonly #uncounted: { migration: Migration; pod: LivePod; before: { ok: number; failed: number } }[] = [];
 
   /**
@@ -101,7 +101,7 @@ export class MigrationController {
     return migration;
   }
 
-  /** Prepares the move and opens its journal. A failure leaves no trace. */
+  /** Prepares a migration and opens its journal. On failure, nothing remains in the kernel or the store. */
   async #open(
     pod: LivePod,
     to: DeviceKind,
@@ -136,7 +136,10 @@ export class MigrationController {
     }
   }
 
-  /** Removes the record of a device that was not created. While the store cannot be written, the pod keeps its slot. */
+  /**
+   * Removes the record of a device that was not created. The pod keeps the device's slot while the store cannot be
+   * written.
+   */
   async #takeBack(pod: LivePod, device: DeviceRecord): Promise<void> {
     addPendingDevice(pod, device);
     await this.#close(pod, device);
@@ -157,7 +160,7 @@ export class MigrationController {
     }
   }
 
-  /** Publishes the end of a migration, when the pod is idle again. */
+  /** Publishes the end of a migration after the pod is idle again. */
   async #conclude(
     pod: LivePod,
     { migration, requests }: { migration: Migration; requests: LivePod['requests'] },
@@ -169,7 +172,7 @@ export class MigrationController {
     return migration;
   }
 
-  /** Adds the requests of the pods' own traffic to migrations that have ended since its last report. */
+  /** Adds the pods' reported requests to migrations that have ended since the last report. */
   noteRequests(): void {
     for (const { migration, pod, before } of this.#uncounted.splice(0)) {
       if (!pod.requests || !migration.result) continue;
@@ -205,14 +208,14 @@ export class MigrationController {
     });
   }
 
-  /** Resolves when a migration that was just started has ended. */
+  /** Resolves with a migration after it has ended. */
   async finished(id: string): Promise<Migration> {
     const migration = await this.#running.get(id);
     if (!migration) throw new Error(`migration ${id} does not run`);
     return migration;
   }
 
-  /** Starts nothing more and waits for running migrations. */
+  /** Stops starting migrations and waits for the running ones. */
   close(): Promise<void> {
     return this.#scope.close();
   }
@@ -280,7 +283,7 @@ export class MigrationController {
   }
 }
 
-/** Ends a migration as failed for a reason outside its steps. */
+/** Ends a migration as `failed` for a reason other than a failed step. */
 async function endAsFailed(migration: Migration, error: unknown, journal: MigrationJournal): Promise<void> {
   const step = migration.steps.find((each) => each.state !== 'done')?.step ?? 'verified';
   Object.assign(migration, { state: 'failed', endedAt: new Date().toISOString() });

@@ -2,7 +2,7 @@ import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { MigrationCheck } from '../../../contract/migration.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
@@ -32,13 +32,13 @@ export interface MigrationRequest {
   to: DeviceKind;
   slot: number;
   networkState: DeviceNetworkState;
-  /** Another activity of the pod. */
+  /** Activity of the pod that blocks the migration, or null. */
   obstacle: BlockingActivity | null;
-  /** True where the new device may be of the same kind. */
+  /** True if the new device may have the same kind as the old one. */
   recreate: boolean;
 }
 
-/** Checks whether a pod may move to a kind of device on a slot. Reads only. */
+/** Checks whether a pod can migrate to a device kind on a slot, without changing anything. */
 export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
@@ -63,7 +63,7 @@ export async function runPreflightChecks(
     forwardingCheck(pod, namespace),
     ...foreignProgramChecks(networkState),
     ...(await checkBoundSockets(pod.record, namespace, current.slot)),
-    interfaceCheck(inside, peerIfindex(current.slot)),
+    interfaceCheck(inside, slotToPeerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
       `MTU ${pod.record.network.mtu}, ${networkState.addresses.length} ${networkState.addresses.length === 1 ? 'address' : 'addresses'}, ${networkState.podRoutes.length} + ${networkState.hostRoutes.length} routes`,
@@ -77,7 +77,10 @@ export async function runPreflightChecks(
   ];
 }
 
-/** Throws when a check refused. @throws ProblemError with the first refusal's code, and all refusals as its errors */
+/**
+ * Throws if a check refused the operation. @throws ProblemError with the first refusal's code, and all refusals as
+ * its errors
+ */
 export function throwIfRefused(checks: readonly MigrationCheck[], what: string): void {
   const refusals = checks.filter((check) => check.state === 'refused');
   const first = refusals[0];
@@ -113,13 +116,13 @@ function kernelChecks(kernel: KernelContext, to: DeviceKind): MigrationCheck[] {
 }
 
 async function deviceCheck(kernel: KernelContext, slot: number): Promise<MigrationCheck> {
-  const link = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
+  const link = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
   return link
     ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
     : refused(
         'Pod has its device',
         'device_missing',
-        `ifindex ${primaryIfindex(slot)} is gone from the host`,
+        `ifindex ${slotToPrimaryIfindex(slot)} is gone from the host`,
       );
 }
 
@@ -129,15 +132,18 @@ async function freeSlotCheck(
   inside: NetworkLink[],
 ): Promise<MigrationCheck> {
   const title = `Slot ${slot} and both ifindexes are free`;
-  const taken = await getLink(kernel.host, { ifindex: primaryIfindex(slot) });
+  const taken = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
   if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
-  const peer = inside.find((link) => link.ifindex === peerIfindex(slot));
+  const peer = inside.find((link) => link.ifindex === slotToPeerIfindex(slot));
   if (peer)
     return refused(title, 'interface_in_use', `ifindex ${peer.ifindex} is taken by ${peer.name} in the pod`);
-  return passed(title, `${primaryIfindex(slot)}/${String(peerIfindex(slot)).slice(-2)}`);
+  return passed(title, `${slotToPrimaryIfindex(slot)}/${String(slotToPeerIfindex(slot)).slice(-2)}`);
 }
 
-/** The kernel applies the stricter of `all` and the device's own value. IPv6 has no reverse path filter. */
+/**
+ * Checks forwarding and reverse path filters. The kernel applies the stricter of the `all` and per-device values;
+ * IPv6 has no reverse path filter.
+ */
 function forwardingCheck(pod: LivePod, namespace: PodNamespace): MigrationCheck {
   const forward = readSysctl('net/ipv4/ip_forward');
   const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
@@ -166,7 +172,10 @@ function foreignProgramChecks({ foreignPrograms }: DeviceNetworkState): Migratio
   ];
 }
 
-/** Tunnel devices that the kernel creates in every namespace are down, and do not count. */
+/**
+ * Checks for other interfaces in the pod. Tunnel devices that the kernel creates in every namespace are down and are
+ * ignored.
+ */
 function interfaceCheck(inside: NetworkLink[], ours: number): MigrationCheck {
   const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
   return others.length === 0

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
-import { peerIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
 import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device.ts';
@@ -16,14 +16,14 @@ import { type MigrationRequest, runPreflightChecks } from './preflight.ts';
 import { formatPlanScript } from './script.ts';
 import { planMigrationSteps } from './step-list.ts';
 
-/** A plan, with the network state that its steps carry over and the record of the new device. */
+/** Migration plan with the network state that the migration carries over and the record of the new device. */
 export interface PreparedMigration {
   plan: MigrationPlan;
   networkState: DeviceNetworkState;
   device: NewDeviceRecord;
 }
 
-/** Plans a pod's move to a kind of device on a slot, from what the kernel reports now. Changes nothing. */
+/** Plans a pod's migration to a device kind on a slot from the current kernel state, without changing anything. */
 export async function prepareMigration(
   kernel: KernelContext,
   pod: LivePod,
@@ -34,7 +34,7 @@ export async function prepareMigration(
 ): Promise<PreparedMigration> {
   const current = getCurrentDevice(pod);
   const networkState = await readDeviceNetworkState(kernel, namespace, current);
-  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(current.slot) });
+  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(current.slot) });
   const checks = await runPreflightChecks(kernel, pod, namespace, {
     to,
     slot,
@@ -76,7 +76,7 @@ export async function prepareMigration(
   };
 }
 
-/** A plan's journal before its first step. The store sets its number and its start. */
+/** Creates the journal of a plan before its first step. The store assigns the number and the start time. */
 export const createMigrationJournal = (plan: MigrationPlan, pod: LivePod, actor: string): Migration => ({
   id: randomUUID(),
   number: 0,
@@ -96,7 +96,7 @@ export const createMigrationJournal = (plan: MigrationPlan, pod: LivePod, actor:
   error: null,
 });
 
-/** The pod's device on a slot; for one that the store has removed already, a record made from the pod's. */
+/** Finds the pod's device on a slot; builds a record from the pod's if the store has already removed the device's. */
 export const findDeviceOnSlot = (
   kernel: KernelContext,
   pod: LivePod,

@@ -13,7 +13,7 @@ import {
 import { findDeviceOnSlot } from './prepare.ts';
 import type { DeviceMove } from './step-definition.ts';
 
-/** The parts of `Migrations` that a recovery uses. */
+/** Parts of `MigrationController` that the recovery of a migration uses. */
 export interface MigrationRecoveryContext {
   kernel: KernelContext;
   journal: MigrationJournal;
@@ -30,7 +30,7 @@ export interface MigrationRecoveryContext {
 const hostRouted = ({ steps }: Migration): boolean =>
   steps.find(({ step }) => step === 'routed-host')?.state === 'done';
 
-/** Makes that device of an open journal current which the pod's traffic crosses. */
+/** Makes the device current that carries the pod's traffic according to the steps of an open journal. */
 export function selectCurrentDeviceOfJournal(pod: LivePod, migration: Migration): void {
   const { slot } = hostRouted(migration) ? migration.to : migration.from;
   const current = pod.devices.find((device) => device.slot === slot);

@@ -1,6 +1,6 @@
 import type { StepRequest } from '../../../contract/migration.ts';
 import { listRoutes } from '../../netlink/route.ts';
-import type { Route } from '../../netlink/route-message.ts';
+import type { KernelRoute } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import {
   addPodRoutes,
@@ -12,14 +12,14 @@ import { setRedirectEndpoints } from '../device/podlane-programs.ts';
 import { replaceRouteCommand } from './shell-commands.ts';
 import type { MigrationStepContext } from './step-definition.ts';
 
-/** Requests that move routes to `device`, one each. */
-export const replaceRouteRequests = (moved: readonly Route[], device: string): StepRequest[] =>
+/** Lists one `ip route replace` request per route to move to `device`. */
+export const replaceRouteRequests = (moved: readonly KernelRoute[], device: string): StepRequest[] =>
   moved.map((route) => ({
     words: `RTM_NEWROUTE replace ${formatRouteWithoutDevice(route)}, device ${device}`,
     command: replaceRouteCommand(route, device),
   }));
 
-/** Moves the routes of host and pod back to the old device, and traffic with them. */
+/** Moves the routes of host and pod back to the old device, which also moves the traffic back. */
 export async function moveRoutesBack(context: MigrationStepContext): Promise<void> {
   const { kernel, namespace, pod, from, oldPrimary, newPrimary, oldPeer, newPeer, networkState } = context;
   setRedirectEndpoints(kernel, pod, from);
@@ -31,11 +31,11 @@ export async function moveRoutesBack(context: MigrationStepContext): Promise<voi
   context.switched(from);
 }
 
-/** Returns the routes among `wanted` that the device does not have, as `ip route` prints them. */
+/** Lists the wanted routes that are missing on the device, in the format of `ip route`. */
 export async function findMissingRoutes(
   socket: NetlinkSocket,
   ifindex: number,
-  wanted: readonly Route[],
+  wanted: readonly KernelRoute[],
 ): Promise<string[]> {
   const present = new Set((await listRoutes(socket, { ifindex })).map(formatRouteWithoutDevice));
   return wanted.map(formatRouteWithoutDevice).filter((route) => !present.has(route));

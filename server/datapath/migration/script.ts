@@ -1,6 +1,6 @@
 import type { PlannedStep } from '../../../contract/migration.ts';
 
-/** A pod and the kind of device that it moves to, for the script's heading. */
+/** Pod and target device kind, for the script's heading. */
 export interface PlanScriptSubject {
   namespace: string;
   name: string;
@@ -31,5 +31,5 @@ export function formatPlanScript(
   return `${[...heading, ...body].join('\n')}\n`;
 }
 
-/** Text within a comment: a line break would end it. */
+/** Replaces line breaks with spaces, because a line break would end a shell comment. */
 const comment = (text: string): string => text.replaceAll(/[\r\n]+/g, ' ');

@@ -19,7 +19,7 @@ import { routedHostStepDefinition } from './steps/host-routes.ts';
 import { routedPodStepDefinition } from './steps/pod-routes.ts';
 import { createVerifiedStepDefinition } from './steps/verified.ts';
 
-/** One step for each name, in the order of the names. */
+/** Tuple with one step definition for each step name, in the order of the names. */
 type StepsOf<Names extends readonly MigrationStep[]> = {
   readonly [Index in keyof Names]: MigrationStepDefinition<Names[Index]>;
 };
@@ -45,7 +45,7 @@ export const migrationStepDefinitions: StepsOf<typeof migrationSteps> = [
   createVerifiedStepDefinition(beforeVerified),
 ];
 
-/** The steps as a plan lists them. Pure: the same input gives the same plan. */
+/** Lists the steps for a plan. Pure: the same input gives the same plan. */
 export const planMigrationSteps = (input: MigrationPlanInput): PlannedStep[] =>
   migrationStepDefinitions.map((step) => ({
     step: step.name,
@@ -54,7 +54,7 @@ export const planMigrationSteps = (input: MigrationPlanInput): PlannedStep[] =>
     requests: step.requests(input),
   }));
 
-/** The steps' actions on the devices of one move. */
+/** Creates the actions of all migration steps for one device move. */
 export function createStepActions(kernel: KernelContext, move: DeviceMove): MigrationStepActions {
   const context = createStepContext(kernel, move);
   return Object.fromEntries(

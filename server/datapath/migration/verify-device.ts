@@ -8,14 +8,14 @@ import { podNamespaceExists } from '../pod-namespaces.ts';
 import { countPacketsByDirection } from './packet-count.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from './step-definition.ts';
 
-/** Time after which a pod that has carried nothing gets an echo request: traffic that goes on comes sooner. */
+/** Milliseconds to wait for traffic on the new device before the host sends an echo request to the pod. */
 const trafficWaitMs = 300;
-/** Echo requests to a silent pod, and the time that it has to reply to each. */
+/** Number of echo requests to a silent pod. */
 const echoRequests = 2;
 const echoTimeoutMs = 700;
 const pollMs = 5;
 
-/** Packets on the new device since it was made. */
+/** Number of packets on the new device since it was created. */
 export interface NewDevicePackets {
   egressPackets: number;
   ingressPackets: number;

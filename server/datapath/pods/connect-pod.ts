@@ -1,8 +1,8 @@
 import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex } from '../../bpf/slot-layout.ts';
-import { currentNamespace, openNamespace } from '../../kernel/netns.ts';
+import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
+import { openCurrentNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
 import { addPeerAddresses, createDevicePair } from '../device/device.ts';
@@ -15,7 +15,10 @@ import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
 import { formatPeerMac, formatPrimaryMac, formatPrimaryName } from '../slot-allocator.ts';
 
-/** Chooses the kind of a new device. @throws ProblemError `no_netkit`, `no_tcx` when the kernel cannot make it */
+/**
+ * Chooses the kind of a new device. @throws ProblemError `no_netkit` or `no_tcx` if the kernel does not support the
+ * kind
+ */
 export function chooseDeviceKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
   const kind = wanted ?? (hasCapability(kernel, 'netkit') ? 'netkit' : 'veth');
   const needed = kind === 'netkit' ? 'netkit' : kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx';
@@ -52,8 +55,8 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
         },
       );
   }
-  using namespace = openNamespace(pod.netns);
-  using own = currentNamespace();
+  using namespace = openNetworkNamespace(pod.netns);
+  using own = openCurrentNamespace();
   if (namespace.inode === own.inode)
     throw new ProblemError('bad_netns', `${what}: ${pod.netns} is the host's own network namespace`, {
       hint: 'A pod has a namespace of its own; host-network pods have no device to manage.',
@@ -73,7 +76,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
-/** Builds the record of a pod's device on `slot`. A device has MACs unless it is netkit in mode l3. */
+/** Builds the record of a pod's device on `slot`. A device has MAC addresses unless it is netkit in L3 mode. */
 export function buildDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
@@ -113,7 +116,7 @@ export async function connectPod(
 
 async function refuseTakenName(namespace: PodNamespace, pod: PodRecord, device: DeviceRecord): Promise<void> {
   const existing = await getLink(namespace.socket, { name: pod.network.interface });
-  if (!existing || existing.ifindex === peerIfindex(device.slot)) return;
+  if (!existing || existing.ifindex === slotToPeerIfindex(device.slot)) return;
   throw new ProblemError(
     'interface_in_use',
     `attach pod ${pod.namespace}/${pod.name}: its namespace has an interface ${pod.network.interface} (ifindex ${existing.ifindex})`,

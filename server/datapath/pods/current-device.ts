@@ -14,7 +14,7 @@ export function makeDeviceCurrent(pod: LivePod, device: DeviceRecord): void {
   pod.devices = [...pod.devices.filter((each) => each !== device), device];
 }
 
-/** Adds a new device whose counters count for the pod, but which is not yet current. */
+/** Adds a new device that counts toward the pod's counters but does not yet carry the pod's traffic. */
 export function addPendingDevice(pod: LivePod, device: DeviceRecord): void {
   pod.devices = [device, ...pod.devices];
 }

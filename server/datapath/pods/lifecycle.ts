@@ -15,7 +15,7 @@ import { buildDeviceRecord, chooseDeviceKind, connectPod, validateNewPod } from 
 /** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
   readonly #context: DatapathContext;
-  /** Names, addresses and namespaces of pods that are being attached. */
+  /** Names, addresses and namespaces of pods that are currently being attached. */
   readonly #attaching = new Set<string>();
   readonly #detaching = new Map<LivePod, Promise<void>>();
 
@@ -23,7 +23,7 @@ export class PodLifecycle {
     this.#context = context;
   }
 
-  /** Attaches a pod; a failure leaves nothing behind. @throws ProblemError as `Datapath.attach` */
+  /** Attaches a pod; on failure, nothing remains. @throws ProblemError the codes of `Datapath.attach` */
   async attach(wanted: NewPod): Promise<LivePod> {
     const { kernel, registry, slots } = this.#context;
     const kind = chooseDeviceKind(kernel, wanted.kind);
@@ -81,7 +81,7 @@ export class PodLifecycle {
     }
   }
 
-  /** Runs before the device exists: no packet of the pod may pass before the rules hold for it. */
+  /** Applies the access rules to a pod before its device exists, so that no packet passes without the rules. */
   async #applyRules(pod: PodRecord): Promise<void> {
     try {
       await this.#context.rules?.addPod(toPolicyEndpoint(pod));

@@ -1,7 +1,7 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { PathHook, PathHop, PodPath } from '../../../contract/path.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatNeighbor, formatRoute } from '../../netlink/iproute2-format.ts';
@@ -27,12 +27,12 @@ export async function readPodPath(
 ): Promise<PodPath> {
   using namespace = openPodNamespace(pod.record);
   const device = getCurrentDevice(pod);
-  const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
-  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
+  const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
+  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });
   if (!primary || !peer)
     throw new ProblemError(
       'device_missing',
-      `read the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${primaryIfindex(device.slot)}) is gone`,
+      `read the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${slotToPrimaryIfindex(device.slot)}) is gone`,
       {
         hint: 'Another process deleted the device. Podlane replaces it within seconds.',
       },
@@ -120,7 +120,7 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
   };
 }
 
-/** The device of the host's default route, if it has one. */
+/** Finds the device of the host's default route, or returns null if the host has no default route. */
 async function findUplink(kernel: KernelContext): Promise<NetworkLink | null> {
   const route = (await listRoutes(kernel.host)).find(
     (each) => each.destination === 'default' && each.ifindex !== null,

@@ -1,12 +1,12 @@
 import type { AttachedProgram, Device, DeviceEnd } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
-import { listNeighbors, type Neighbor } from '../../netlink/neighbor.ts';
+import { type KernelNeighbor, listNeighbors } from '../../netlink/neighbor.ts';
 import { listRoutes } from '../../netlink/route.ts';
-import type { Route } from '../../netlink/route-message.ts';
+import type { KernelRoute } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { listPodGateways } from '../device/next-hops.ts';
@@ -31,10 +31,10 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   using namespace = openPodNamespace(record);
   const current = getCurrentDevice(pod);
   const [primary, inside] = await Promise.all([
-    getLink(kernel.host, { ifindex: primaryIfindex(current.slot) }),
+    getLink(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) }),
     listLinks(namespace.socket),
   ]);
-  const peer = inside.find((link) => link.ifindex === peerIfindex(current.slot));
+  const peer = inside.find((link) => link.ifindex === slotToPeerIfindex(current.slot));
   const nameInPod = (ifindex: number): string | undefined =>
     inside.find((link) => link.ifindex === ifindex)?.name;
   const nameOnHost = (ifindex: number): string | undefined =>
@@ -45,13 +45,13 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
       primary && peer ? deviceOf(current, primary, peer, await readAttachedPrograms(kernel, current)) : null,
     routes: {
       pod: (await listRoutes(namespace.socket)).map((route) => routeOf(route, nameInPod)),
-      host: (await listRoutes(kernel.host, { ifindex: primaryIfindex(current.slot) })).map((route) =>
+      host: (await listRoutes(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) })).map((route) =>
         routeOf(route, nameOnHost),
       ),
     },
     neighbors: {
-      pod: await neighborsOn(namespace.socket, peerIfindex(current.slot), nameInPod),
-      host: await neighborsOn(kernel.host, primaryIfindex(current.slot), nameOnHost),
+      pod: await neighborsOn(namespace.socket, slotToPeerIfindex(current.slot), nameInPod),
+      host: await neighborsOn(kernel.host, slotToPrimaryIfindex(current.slot), nameOnHost),
     },
   };
 }
@@ -97,7 +97,7 @@ const scrubOf = (primary: NetworkLink): Device['scrub'] =>
 
 type DeviceName = (ifindex: number) => string | undefined;
 
-const routeOf = (route: Route, name: DeviceName): Pod['routes']['pod'][number] => ({
+const routeOf = (route: KernelRoute, name: DeviceName): Pod['routes']['pod'][number] => ({
   destination: route.destination,
   gateway: route.gateway,
   device: route.ifindex === null ? null : (name(route.ifindex) ?? null),
@@ -109,7 +109,7 @@ async function neighborsOn(
   ifindex: number,
   name: DeviceName,
 ): Promise<Pod['neighbors']['pod']> {
-  const found: Neighbor[] = await listNeighbors(socket, { ifindex });
+  const found: KernelNeighbor[] = await listNeighbors(socket, { ifindex });
   return found
     .filter((each) => each.state !== 'noarp')
     .map((each) => ({

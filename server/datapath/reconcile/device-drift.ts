@@ -1,4 +1,4 @@
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { addAlternativeNames, setLink } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
@@ -15,9 +15,11 @@ import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../device
 import { hasCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
-/** A difference between a device and its pod's configuration. `repair` is null where Podlane must not change it. */
+/**
+ * Difference between a device and its pod's configuration. `repair` is null if Podlane must not fix the difference.
+ */
 export interface DeviceDrift {
-  /** Stable: the same difference has the same key when it is found again. */
+  /** Key of the difference; the same difference always has the same key. */
   key: string;
   message: string;
   repair: (() => Promise<void>) | null;
@@ -30,7 +32,7 @@ interface DeviceState {
   device: DeviceRecord;
 }
 
-/** Compares an existing device with its pod's configuration. Repairs are in the order in which they must be done. */
+/** Compares an existing device with its pod's configuration. Repairs are in the order in which they must run. */
 export async function detectDeviceDrift(
   place: DeviceState,
   primary: NetworkLink,
@@ -76,8 +78,8 @@ function endDrift(
       message: `the pod's interface ${name} is called ${peer.name}`,
       repair: () =>
         hasCapability(kernel, 'live-rename')
-          ? setLink(namespace.socket, peerIfindex(device.slot), { name })
-          : addAlternativeNames(namespace.socket, peerIfindex(device.slot), [name]),
+          ? setLink(namespace.socket, slotToPeerIfindex(device.slot), { name })
+          : addAlternativeNames(namespace.socket, slotToPeerIfindex(device.slot), [name]),
     });
   return found;
 }
@@ -112,14 +114,14 @@ function policyDrift({ kernel, pod, device }: DeviceState, primary: NetworkLink)
     {
       key: 'policy',
       message: `the policy of ${device.primaryName} was changed to ${policy}, peer ${peerPolicy}; the pod asked for ${wanted.primary}, peer ${wanted.peer}`,
-      repair: () => setNetkitPolicies(kernel.host, primaryIfindex(device.slot), wanted),
+      repair: () => setNetkitPolicies(kernel.host, slotToPrimaryIfindex(device.slot), wanted),
     },
   ];
 }
 
 async function addressDrift({ namespace, pod, device }: DeviceState): Promise<DeviceDrift[]> {
   const wanted = pod.network.addresses;
-  const present = (await listAddresses(namespace.socket, { ifindex: peerIfindex(device.slot) }))
+  const present = (await listAddresses(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) }))
     .filter((each) => each.scope === 'global')
     .map((each) => each.address);
   const missing = wanted.filter((address) => !present.includes(address));
@@ -144,8 +146,8 @@ async function addressDrift({ namespace, pod, device }: DeviceState): Promise<De
 
 async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Promise<DeviceDrift[]> {
   const { network } = pod;
-  const onHost = await listRoutes(kernel.host, { ifindex: primaryIfindex(device.slot) });
-  const inPod = await listRoutes(namespace.socket, { ifindex: peerIfindex(device.slot) });
+  const onHost = await listRoutes(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
+  const inPod = await listRoutes(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });
   const gone = [
     ...network.addresses
       .filter(
@@ -172,7 +174,7 @@ async function routeDrift({ kernel, namespace, pod, device }: DeviceState): Prom
   ];
 }
 
-/** Compares destinations; the kernel reports a route to one host without its prefix length. */
+/** Compares two destinations; the kernel reports the route to a single host without a prefix length. */
 const sameDestination = (reported: string, wanted: string): boolean =>
   reported === wanted || (/\/(32|128)$/.test(wanted) && reported === stripPrefixLength(wanted));
 
@@ -188,7 +190,9 @@ async function neighborDrift({ kernel, namespace, pod, device }: DeviceState): P
   ];
 }
 
-/** Lists addresses without a permanent neighbor entry, for a device with MACs, the pod's own first. */
+/**
+ * Lists addresses without a permanent neighbor entry, for a device with MAC addresses; those of the pod come first.
+ */
 export async function findMissingNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
@@ -197,8 +201,13 @@ export async function findMissingNeighbors(
 ): Promise<string[]> {
   if (!primaryMac || !peerMac) return [];
   return [
-    ...(await unknown(kernel.host, primaryIfindex(slot), network.addresses.map(stripPrefixLength), peerMac)),
-    ...(await unknown(namespace.socket, peerIfindex(slot), listPodGateways(network), primaryMac)),
+    ...(await unknown(
+      kernel.host,
+      slotToPrimaryIfindex(slot),
+      network.addresses.map(stripPrefixLength),
+      peerMac,
+    )),
+    ...(await unknown(namespace.socket, slotToPeerIfindex(slot), listPodGateways(network), primaryMac)),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { peerIfindex, primaryIfindex } from '../../bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
@@ -30,7 +30,10 @@ export async function removePodIfNamespaceGone(
   return true;
 }
 
-/** Writes a pod's slots and endpoints to the BPF maps; before a program runs, since the maps may be new. */
+/**
+ * Writes the slot and endpoint entries of a pod to the BPF maps; must be called before a program runs, since the
+ * maps may be new.
+ */
 export function writePodMapEntries(kernel: KernelContext, pod: LivePod): void {
   for (const device of pod.devices) writeSlotEntry(kernel, pod.record, device);
   setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
@@ -47,7 +50,7 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
   const route = (await listRoutes(kernel.host)).find(
     ({ destination }) => stripPrefixLength(destination) === address,
   );
-  const routed = pod.devices.find((device) => primaryIfindex(device.slot) === route?.ifindex);
+  const routed = pod.devices.find((device) => slotToPrimaryIfindex(device.slot) === route?.ifindex);
   if (routed) makeDeviceCurrent(pod, routed);
   setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
   const removed: string[] = [];
@@ -60,7 +63,10 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
   return removed;
 }
 
-/** Moves the routes of a device to the current one before the device is deleted, which would delete them too. */
+/**
+ * Moves the routes of a device to the current device before the device is deleted, because the kernel deletes its
+ * routes too.
+ */
 async function moveRoutesToCurrent(
   { kernel, log }: DatapathContext,
   pod: LivePod,
@@ -69,9 +75,9 @@ async function moveRoutesToCurrent(
   const { slot } = getCurrentDevice(pod);
   try {
     using namespace = openPodNamespace(pod.record);
-    if (!(await getLink(namespace.socket, { ifindex: peerIfindex(slot) }))) return;
-    await moveDeviceRoutes(namespace.socket, peerIfindex(extra.slot), peerIfindex(slot));
-    await moveDeviceRoutes(kernel.host, primaryIfindex(extra.slot), primaryIfindex(slot));
+    if (!(await getLink(namespace.socket, { ifindex: slotToPeerIfindex(slot) }))) return;
+    await moveDeviceRoutes(namespace.socket, slotToPeerIfindex(extra.slot), slotToPeerIfindex(slot));
+    await moveDeviceRoutes(kernel.host, slotToPrimaryIfindex(extra.slot), slotToPrimaryIfindex(slot));
   } catch (error) {
     // Missing routes are restored when the pod is reconciled.
     log.warn({ err: error, pod: pod.record.id }, 'routes of a second device');
@@ -89,8 +95,8 @@ export async function detectPodDrift(
 ): Promise<DeviceDrift[]> {
   const { kernel } = context;
   const device = getCurrentDevice(pod);
-  const primary = await getLink(kernel.host, { ifindex: primaryIfindex(device.slot) });
-  const peer = await getLink(namespace.socket, { ifindex: peerIfindex(device.slot) });
+  const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
+  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });
   if (primary?.kind !== device.kind || peer === null)
     return [
       {
@@ -102,7 +108,10 @@ export async function detectPodDrift(
   return detectDeviceDrift({ kernel, namespace, pod: pod.record, device }, primary, peer);
 }
 
-/** Replaces a lost device by one on another slot: the old slot's counters must be carried before it is used again. */
+/**
+ * Replaces a lost device by a new one on another slot, because the old slot's counters must be carried over before
+ * the slot is reused.
+ */
 async function replaceDevice(
   { kernel, store, slots }: DatapathContext,
   pod: LivePod,

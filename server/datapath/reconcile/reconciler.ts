@@ -1,6 +1,6 @@
 import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
-import { slotOf } from '../../bpf/slot-layout.ts';
-import { type NetworkEvent, type NetworkWatch, watchNetwork } from '../../netlink/monitor.ts';
+import { ifindexToSlot } from '../../bpf/datapath-structs.ts';
+import { type NetworkEvent, type NetworkWatcher, watchNetwork } from '../../netlink/monitor.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
 import { wrapAsProblemError } from '../errors.ts';
 import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
@@ -16,14 +16,23 @@ import {
   writePodMapEntries,
 } from './reconcile-pod.ts';
 
-/** Gathers events that belong together: a namespace disappears link by link, a tool changes address by address. */
+/**
+ * Milliseconds to collect related events: a namespace disappears link by link, and tools change one address at a
+ * time.
+ */
 const debounceMs = 200;
-/** Period in which every pod is reconciled without an event: the kernel sends none when a program is detached. */
+/**
+ * Milliseconds between two checks of every pod without an event, because the kernel sends none when a program is
+ * detached.
+ */
 const resyncMs = 30_000;
-/** Whoever changes the same thing again after this many repairs in the window means it: Podlane stops repairing it. */
+/**
+ * Number of repairs of the same drift within the window after which Podlane stops repairing it, because another tool
+ * keeps changing it.
+ */
 const repairLimit = 3;
 const repairWindowMs = 60_000;
-/** Time until a repair is tried again after the limit. */
+/** Milliseconds until a drift that reached the repair limit is repaired again. */
 const backOffMs = 600_000;
 
 /**
@@ -36,7 +45,7 @@ export class PodReconciler {
   readonly #scope: TaskScope;
   readonly #queued = new Map<LivePod, TaskScopeTimer>();
   readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
-  #watch: NetworkWatch | null = null;
+  #watch: NetworkWatcher | null = null;
   #next = 0;
 
   /** @param repairedElsewhere returns true for a drift that another part of the agent repairs */
@@ -49,7 +58,7 @@ export class PodReconciler {
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'reconcile'));
   }
 
-  /** Starts to watch before any state is read, so that no change is missed. */
+  /** Starts to watch the kernel's events; must be called before any state is read, so that no change is missed. */
   start(): void {
     this.#watch = watchNetwork(
       ['links', 'addresses', 'routes'],
@@ -67,13 +76,13 @@ export class PodReconciler {
     );
   }
 
-  /** Stops, and waits for the pod that is being reconciled. */
+  /** Stops the reconciler and waits for the pod that is being reconciled. */
   async close(): Promise<void> {
     this.#watch?.close();
     await this.#scope.close();
   }
 
-  /** Brings a pod's devices, its record and the kernel to agreement before the agent serves requests. */
+  /** Reconciles a pod's devices, its record and the kernel before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
     try {
       await withPod(pod, { type: 'repairing' }, `reconcile ${formatPodName(pod)}`, async (enter) => {
@@ -87,7 +96,7 @@ export class PodReconciler {
     }
   }
 
-  /** Reconciles the pod soon. */
+  /** Schedules the pod to be reconciled soon. */
   enqueue(pod: LivePod): void {
     if (this.#queued.has(pod)) return;
     const timer = this.#scope.after(debounceMs, () => {
@@ -97,13 +106,15 @@ export class PodReconciler {
     this.#queued.set(pod, timer);
   }
 
-  /** Reconciles a pod after a migration. Repairs of the old device do not count against the new one. */
+  /**
+   * Reconciles a pod after a migration. Repairs of the old device do not count toward the new device's repair limit.
+   */
   afterMigration(pod: LivePod): void {
     this.#repairs.delete(pod);
     this.enqueue(pod);
   }
 
-  /** Compares the pod with the kernel now and repairs. Does nothing while another activity holds the pod. */
+  /** Compares the pod with the kernel and repairs drift. Does nothing while another activity of the pod is running. */
   async reconcile(pod: LivePod): Promise<void> {
     await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#repair(pod, enter));
   }
@@ -146,7 +157,7 @@ export class PodReconciler {
     await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}; repaired`);
   }
 
-  /** Returns the times of a drift's repairs that still count against another one. */
+  /** Returns the times of a drift's recent repairs, which count toward the repair limit. */
   #recentRepairs(pod: LivePod, key: string): number[] {
     const all = this.#repairs.get(pod) ?? new Map<string, number[]>();
     this.#repairs.set(pod, all);
@@ -179,7 +190,7 @@ export class PodReconciler {
     });
   }
 
-  /** Finds the pod by ifindex, which Podlane chooses and which is unique over all namespaces. */
+  /** Finds the pod of a network event by ifindex, which Podlane chooses to be unique across all namespaces. */
   #podOf(event: Exclude<NetworkEvent, { type: 'resync' }>): LivePod | undefined {
     const ifindex =
       event.type === 'link'
@@ -187,7 +198,7 @@ export class PodReconciler {
         : event.type === 'address'
           ? event.address.ifindex
           : event.route.ifindex;
-    const slot = ifindex === null ? null : slotOf(ifindex);
+    const slot = ifindex === null ? null : ifindexToSlot(ifindex);
     return slot === null ? undefined : this.#context.registry.findBySlot(slot);
   }
 

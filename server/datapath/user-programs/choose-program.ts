@@ -1,11 +1,15 @@
 import type { NewUserProgram } from '../../../contract/build.ts';
 import { maxObjectFileSize } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { describeObject, type ObjectDescription, schedClsProgramType } from '../../bpf/object-loader.ts';
+import {
+  type BpfObjectDescription,
+  describeBpfObject,
+  schedClsProgramType,
+} from '../../bpf/object-loader.ts';
 
-/** Sections of traffic control programs. libbpf before 1.4 does not know the last two. */
+/** ELF sections of traffic control programs. libbpf before 1.4 does not recognize `tcx` and `netkit`. */
 const sections = /^(tc|classifier|tcx|netkit)($|\/)/;
-/** Most memory for the maps of one program. */
+/** Maximum total size of one program's maps in bytes. */
 const maxMapBytes = 64 << 20;
 
 export interface ChosenUserProgram {
@@ -32,7 +36,7 @@ export function chooseUserProgram({
       'too_large',
       `attach a user program of ${image.length} bytes: at most ${maxObjectFileSize} are allowed`,
     );
-  const { programs, maps } = describeObject('the object', image);
+  const { programs, maps } = describeBpfObject('the object', image);
   const named = (each: { name: string; section: string }): string => `${each.name} (${each.section})`;
   const available = programs.map(named).join(', ') || 'none';
   const found = programs.filter(
@@ -63,5 +67,5 @@ export function chooseUserProgram({
   return { image, program: chosen.name, section: chosen.section };
 }
 
-const mapBytes = (maps: ObjectDescription['maps']): number =>
+const mapBytes = (maps: BpfObjectDescription['maps']): number =>
   maps.reduce((sum, { keyBytes, valueBytes, maxEntries }) => sum + (keyBytes + valueBytes) * maxEntries, 0);

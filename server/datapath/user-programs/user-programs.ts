@@ -7,9 +7,9 @@ import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
 import { withBpfObjectById } from '../../bpf/kernel-object.ts';
-import { mapInfo } from '../../bpf/map-info.ts';
-import { loadObject } from '../../bpf/object-loader.ts';
-import { programInfoById } from '../../bpf/program-info.ts';
+import { readMapInfo } from '../../bpf/map-info.ts';
+import { loadBpfObject } from '../../bpf/object-loader.ts';
+import { readProgramInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { programHooks } from '../device/hooks.ts';
@@ -20,7 +20,7 @@ import { withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { chooseUserProgram } from './choose-program.ts';
 
-/** Facts about user programs that the kernel does not hold; stored as the setting `programs` of the pod. */
+/** Schema of the facts about user programs that the kernel does not hold; stored as the pod's setting `programs`. */
 const notes = z.array(
   userProgramSchema.pick({
     number: true,
@@ -33,18 +33,18 @@ const notes = z.array(
 );
 type Note = z.infer<typeof notes>[number];
 
-/** Attaches eBPF programs of users to pods, beside Podlane's, and detaches them. */
+/** Attaches users' eBPF programs to pods, beside Podlane's programs, and detaches them. */
 export class UserPrograms {
   readonly #context: DatapathContext;
   readonly #scope: TaskScope;
 
-  /** @param scope owns running changes */
+  /** @param scope task scope that owns running changes */
   constructor(context: DatapathContext, scope: TaskScope) {
     this.#context = context;
     this.#scope = scope;
   }
 
-  /** Reads a pod's user programs from the kernel. @throws ProblemError `pod_not_found`, `device_missing` */
+  /** Reads a pod's user programs from the kernel. @throws ProblemError `pod_not_found` or `device_missing` */
   async list(id: string): Promise<UserProgram[]> {
     const pod = this.#context.registry.require(id);
     const there = await readAttachedPrograms(this.#context.kernel, getCurrentDevice(pod));
@@ -77,7 +77,7 @@ export class UserPrograms {
           { hint: `They are on ${Object.values(programHooks[device.hooks]).join(' and ')}.` },
         );
       const number = this.#freeNumber(pod, what);
-      const object = await loadObject({ name: 'user', image: chosen.image, program: chosen.program });
+      const object = await loadBpfObject({ name: 'user', image: chosen.image, program: chosen.program });
       let pinned: UserProgramPin | null = null;
       try {
         const fd = object.programs.get(chosen.program);
@@ -178,14 +178,14 @@ export class UserPrograms {
     return notes.safeParse(await this.#context.store.setting(pod.record.id, 'programs')).data ?? [];
   }
 
-  /** @returns null when the kernel has unloaded the program meanwhile */
+  /** Describes a user program. @returns null if the kernel has unloaded the program in the meantime */
   #describe(
     pod: LivePod,
     { number, programId, direction, place }: UserProgramPin,
     there: readonly AttachedProgram[],
     known: readonly Note[],
   ): UserProgram | null {
-    const info = programInfoById(programId);
+    const info = readProgramInfoById(programId);
     if (info === null) return null;
     const note = known.find((each) => each.number === number);
     const on = there.find((each) => each.id === programId);
@@ -204,7 +204,7 @@ export class UserPrograms {
         verifiedInstructions: info.verifiedInstructions || null,
       },
       maps: info.mapIds.flatMap((id) => {
-        const name = withBpfObjectById('map', id, (fd) => mapInfo(fd).name);
+        const name = withBpfObjectById('map', id, (fd) => readMapInfo(fd).name);
         return name === null ? [] : [{ id, name }];
       }),
       attached: on !== undefined,

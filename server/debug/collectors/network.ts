@@ -1,5 +1,5 @@
 import { requireValue } from '../../../contract/required.ts';
-import { currentNamespace } from '../../kernel/netns.ts';
+import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { getIngressQdisc } from '../../netlink/clsact.ts';
 import { listLinks } from '../../netlink/link.ts';
@@ -45,7 +45,7 @@ const commands: readonly [path: string, title: string, command: [ExternalToolNam
 export async function collectNetwork(context: DumpContext, target: DumpTarget): Promise<void> {
   for (const [path, title, command] of commands)
     await addCommandOutput(context, target, path, title, command);
-  using namespace = target.fd === null ? currentNamespace() : null;
+  using namespace = target.fd === null ? openCurrentNamespace() : null;
   using socket = NetlinkSocket.inNamespace(target.fd ?? requireValue(namespace, 'network namespace').fd);
   const { files } = context;
   const add = (path: string, title: string, command: string, read: () => unknown) =>

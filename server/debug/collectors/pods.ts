@@ -1,6 +1,6 @@
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { requireValue } from '../../../contract/required.ts';
-import { type NetworkNamespace, openNamespace } from '../../kernel/netns.ts';
+import { type NetworkNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { type DumpContext, type DumpTarget, fetchAgentJson } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 import { collectSysctls } from './kernel.ts';
@@ -86,7 +86,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
 /** Opens a pod's namespace; null if it is gone or another namespace is at the pod's path. */
 function openPod({ netns }: Pod): NetworkNamespace | null {
   try {
-    const namespace = openNamespace(netns.path);
+    const namespace = openNetworkNamespace(netns.path);
     if (namespace.inode === BigInt(netns.inode)) return namespace;
     namespace.close();
   } catch {

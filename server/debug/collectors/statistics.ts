@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { requireValue } from '../../../contract/required.ts';
 import { readEthtoolStatistics } from '../../kernel/ethtool-statistics.ts';
-import { currentNamespace } from '../../kernel/netns.ts';
+import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { listLinks } from '../../netlink/link.ts';
-import { withNamespace } from '../../netlink/setns.ts';
+import { runInNetworkNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import {
   addJsonFile,
@@ -45,12 +45,12 @@ export async function collectStatistics(context: DumpContext): Promise<void> {
 
 /** Collects counters of a namespace's protocols and of its devices' drivers. */
 export async function collectNamespaceStatistics({ files }: DumpContext, target: DumpTarget): Promise<void> {
-  using own = target.fd === null ? currentNamespace() : null;
+  using own = target.fd === null ? openCurrentNamespace() : null;
   const fd = target.fd ?? requireValue(own, 'network namespace').fd;
   for (const [file, title] of namespaceFiles)
     await files.add(describeNamespaceFile(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
       // thread-self: /proc/net shows the main thread's namespace, not that of this thread.
-      toCompleteContent(withNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
+      toCompleteContent(runInNetworkNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
     );
   const title = 'Driver statistics of the devices; null for drivers without any, such as netkit';
   await addJsonFile(
@@ -59,7 +59,7 @@ export async function collectNamespaceStatistics({ files }: DumpContext, target:
     async () => {
       using socket = NetlinkSocket.inNamespace(fd);
       const names = (await listLinks(socket)).map(({ name }) => name);
-      return withNamespace(fd, () => readEthtoolStatistics(names));
+      return runInNetworkNamespace(fd, () => readEthtoolStatistics(names));
     },
   );
 }

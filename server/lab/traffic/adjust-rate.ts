@@ -1,4 +1,4 @@
-/** Lowest factor of the full load. */
+/** Minimum load of the lab's traffic, as a fraction of the full load. */
 export const minLoadRate = 0.02;
 
 /**

@@ -10,10 +10,10 @@ import {
 } from './traffic-client.ts';
 import { createUdpClient } from './udp-client.ts';
 
-/** A flow with its index in `labFlows` and the address of its server. */
+/** Flow with its index in `labFlows` and the address of its server. */
 export type AddressedFlow = LabFlow & { index: number; address: string };
 
-/** A client with its flow and the number of requests that are due, a fraction included. */
+/** Client with its flow and the number of requests that are due; the number can have a fraction. */
 interface PacedClient {
   client: TrafficClient;
   flow: AddressedFlow;
@@ -22,14 +22,14 @@ interface PacedClient {
 
 /** Runs the clients of one pod, each at the rate of its flow. */
 export class LoadGenerator {
-  /** Factor of the full load. */
+  /** Current load as a fraction of the full load. */
   rate = 0;
   readonly #clock = { now: 0 };
   #clients: PacedClient[] = [];
   #timer: NodeJS.Timeout | undefined;
   #running = false;
 
-  /** @param joined called once, when every server has replied */
+  /** @param joined called once, after every server has replied */
   start(flows: readonly AddressedFlow[], counts: RequestCounts, joined: () => void): void {
     this.#clients = flows.map((flow) => ({ flow, client: clientOf(flow, counts, this.#clock), due: 1 }));
     this.#running = true;
@@ -52,7 +52,7 @@ export class LoadGenerator {
     tick();
   }
 
-  /** Sends no more requests, waits up to `timeoutMs` for pending replies, and closes the clients. */
+  /** Stops sending requests, waits up to `timeoutMs` for pending replies, and closes the clients. */
   async drain(timeoutMs: number): Promise<void> {
     this.#running = false;
     clearTimeout(this.#timer);
@@ -71,13 +71,13 @@ export class LoadGenerator {
     while (paced.due >= 1 && client.send()) paced.due--;
   }
 
-  /** Returns the pause between ticks; it is longer at low rates, because waking up costs CPU too. */
+  /** Returns the pause between ticks in milliseconds; the pause is longer at low rates to save CPU time. */
   #tickMs(): number {
     return Math.min(200, Math.max(20, 10 / Math.max(this.rate, 0.01)));
   }
 }
 
-/** Limits the requests that are due at once, so that a client that was blocked does not catch up in a burst. */
+/** Returns the maximum number of due requests, so that a client that was blocked does not catch up in a burst. */
 const dueLimit = (flow: LabFlow): number => (flow.type === 'burst' ? 1 : 4);
 
 function clientOf(

@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib';
  */
 export const messageHeaderSize = 16;
 
-/** Longer messages count as damaged. */
+/** Maximum size of a message in bytes; longer messages count as damaged. */
 export const maxMessageSize = 65536;
 
 export interface TrafficMessage {
@@ -25,7 +25,7 @@ export interface TrafficMessage {
 
 const noise = randomFillSync(Buffer.alloc(maxMessageSize + 4096));
 
-/** Encodes a message of `bytes` bytes (at least the header), with a payload that differs by id. */
+/** Encodes a message of `bytes` bytes (at least the header), with a payload that depends on the id. */
 export function encodeTrafficMessage(id: number, bytes: number, reply: number): Buffer {
   const message = Buffer.allocUnsafe(bytes);
   noise.copy(message, messageHeaderSize, id % 4096, (id % 4096) + bytes - messageHeaderSize);
@@ -36,7 +36,7 @@ export function encodeTrafficMessage(id: number, bytes: number, reply: number): 
   return message;
 }
 
-/** Decodes one message. @returns null when its length or checksum is wrong */
+/** Decodes one message. @returns null if the length or the checksum is wrong */
 export function decodeTrafficMessage(message: Buffer): TrafficMessage | null {
   if (message.length < messageHeaderSize || message.readUInt32LE(0) !== message.length) return null;
   if (message.readUInt32LE(4) !== crc32(message.subarray(8))) return null;

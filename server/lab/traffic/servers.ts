@@ -4,7 +4,10 @@ import { createServer, type Socket } from 'node:net';
 import { createMessageSplitter, decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
 import { socketBufferSize } from './udp-client.ts';
 
-/** Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have stopped */
+/**
+ * Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have
+ * stopped
+ */
 export async function startTrafficServers(address: string, port: number): Promise<() => void> {
   const [stopTcp, stopUdp] = await Promise.all([
     startTcpServer(address, port),

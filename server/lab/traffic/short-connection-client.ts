@@ -2,10 +2,10 @@ import { connect } from 'node:net';
 import { createMessageSplitter, encodeTrafficMessage } from './message.ts';
 import { responseTimeoutMs, type TrafficClient, type TrafficClientOptions } from './traffic-client.ts';
 
-/** Maximum number of open connections. */
+/** Maximum number of connections that are open at the same time. */
 const maxConnections = 8;
 
-/** Sends one request per connection: connect, request, reply, close. */
+/** Creates a client that opens one connection per request: connect, request, reply, close. */
 export function createShortConnectionClient({
   address,
   port,

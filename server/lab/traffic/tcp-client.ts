@@ -7,10 +7,13 @@ import {
   type TrafficClientOptions,
 } from './traffic-client.ts';
 
-/** Connections that a flow keeps open; each has at most one pending request. */
+/** Number of connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;
 
-/** Sends requests on connections that stay open. A broken connection counts as a failure and is opened again. */
+/**
+ * Creates a client that sends requests on kept-alive connections. A broken connection counts as a failure and is
+ * reopened.
+ */
 export function createTcpClient(options: TrafficClientOptions): TrafficClient {
   const pool = Array.from({ length: connections }, () => keptConnection(options));
   let next = 0;

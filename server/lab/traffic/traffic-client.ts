@@ -1,17 +1,22 @@
-/** Requests of a pod's clients, counted in shared memory: the pod's thread writes, the main thread reads. */
+/**
+ * Request counts of a pod's clients in shared memory: the pod's thread writes them, and the main thread reads them.
+ */
 export interface RequestCounts {
   ok: number;
   failed: number;
   reconnects: number;
 }
 
-/** Counts of a pod in the order of shared memory. */
+/** Names of a pod's request counts, in the order of the shared memory. */
 const fields = ['ok', 'failed', 'reconnects'] as const;
 
-/** Bytes of shared memory that the counts of a pod occupy. */
+/** Size in bytes of the shared memory for the request counts of one pod. */
 export const requestCountsSize = fields.length * 8;
 
-/** Returns the counts in `memory`: whole numbers below 2^53, written as 8 bytes at once, so that no read is torn. */
+/**
+ * Opens request counts in shared memory. Each is an integer below 2^53, written in one 8-byte store to avoid torn
+ * reads.
+ */
 export function openSharedRequestCounts(memory: SharedArrayBuffer): RequestCounts {
   const cells = new Float64Array(memory);
   const counts = {} as RequestCounts;
@@ -35,7 +40,7 @@ export interface TrafficClock {
 }
 const maxTickMs = 500;
 
-/** Advances the clock by `since` milliseconds, at most by `maxTickMs`. */
+/** Advances a traffic clock by `since` milliseconds, but by at most `maxTickMs`. */
 export function advanceTrafficClock(clock: TrafficClock, since: number): void {
   clock.now += Math.min(since, maxTickMs);
 }
@@ -46,20 +51,20 @@ export function advanceTrafficClock(clock: TrafficClock, since: number): void {
  */
 export const responseTimeoutMs = { tcp: 6000, udp: 6000 } as const;
 
-/** Milliseconds before a broken connection is opened again. */
+/** Milliseconds before a broken connection is reopened. */
 export const reconnectDelayMs = 500;
 
-/** A client of a pod: sends requests to one server and counts replies and failures. */
+/** Client of a pod that sends requests to one server and counts replies and failures. */
 export interface TrafficClient {
-  /** Sends a request. @returns false while too many are pending */
+  /** Sends a request. @returns false if too many requests are pending */
   send(): boolean;
-  /** Counts late requests as failed and opens broken connections again. Called on every tick. */
+  /** Counts overdue requests as failed and reopens broken connections. Called on every tick. */
   check(): void;
-  /** True once the server has replied; nothing is counted before. */
+  /** True once the server has replied; requests before the first reply are not counted. */
   readonly joined: boolean;
-  /** Requests that are neither answered nor failed. */
+  /** Number of requests that have neither been answered nor failed. */
   readonly pending: number;
-  /** Closes the sockets. Pending requests are not counted. */
+  /** Closes the client's sockets. Pending requests are not counted. */
   close(): void;
 }
 

@@ -5,7 +5,7 @@ import { type AddressedFlow, LoadGenerator } from './load-generator.ts';
 import { startTrafficServers } from './servers.ts';
 import { openSharedRequestCounts } from './traffic-client.ts';
 
-/** Start parameters of a thread. `flows` are those of which its pod is the client. */
+/** Start parameters of a traffic thread. `flows` are the flows whose client is the thread's pod. */
 export interface TrafficThreadData {
   netns: string;
   address: string;
@@ -16,13 +16,15 @@ export interface TrafficThreadData {
 export type TrafficThreadCommand =
   | { type: 'serve' }
   | { type: 'start' }
-  /** Factor of the full load. */
+  /** Sets the load, as a fraction of the full load. */
   | { type: 'rate'; rate: number }
-  /** Sends no more requests and waits for pending replies. */
+  /** Stops sending requests and waits for pending replies. */
   | { type: 'drain'; timeoutMs: number }
   | { type: 'end' };
 
-/** `joined`: every client has a reply. `drained`: every client has closed its sockets. */
+/**
+ * Event of a traffic thread. `joined`: every client has got a reply. `drained`: every client has closed its sockets.
+ */
 export type TrafficThreadEvent = { type: 'serving' | 'joined' | 'drained' };
 
 /** Runs a pod's servers and clients in this thread, which enters the pod's network namespace. */

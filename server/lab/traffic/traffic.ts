@@ -6,7 +6,7 @@ import { adjustLoadRate } from './adjust-rate.ts';
 import { openSharedRequestCounts, type RequestCounts, requestCountsSize } from './traffic-client.ts';
 import type { TrafficThreadCommand, TrafficThreadData, TrafficThreadEvent } from './traffic-thread.ts';
 
-/** An endpoint of the traffic: a network namespace and the address of its servers. */
+/** Endpoint of the lab's traffic: a network namespace and the address of its servers. */
 export interface TrafficEndpoint {
   app: string;
   netns: string;
@@ -14,28 +14,28 @@ export interface TrafficEndpoint {
 }
 
 export interface LabTraffic {
-  /** Request counts of each app's clients since the start. */
+  /** Returns the request counts of each app's clients since the start. */
   counts(): Record<string, RequestCounts>;
-  /** Current factor of the full load, and the cores that it uses. */
+  /** Returns the current load as a fraction of the full load, and its CPU usage in cores. */
   load(): { rate: number; cpu: number };
-  /** Rejects with the error of a thread that fails; otherwise it stays pending. */
+  /** Rejects with the error of a thread that fails; otherwise remains pending. */
   failure: Promise<never>;
-  /** Stops the clients, then the servers, so that no request fails. */
+  /** Stops the clients first and the servers afterwards, so that no request fails. */
   stop(): Promise<void>;
 }
 
 export interface LabTrafficOptions {
-  /** Resolves when the endpoints have their addresses. The threads load in the meantime. */
+  /** Promise that resolves when the endpoints have addresses; the threads start up in the meantime. */
   attached?: Promise<unknown>;
-  /** Multiplies the load. */
+  /** Factor that multiplies the load. */
   rate?: number;
-  /** Cores that it may use. */
+  /** Maximum CPU usage of the traffic, in cores. */
   budget?: number;
-  /** Aborts the start. */
+  /** Signal that aborts the start. */
   signal?: AbortSignal;
 }
 
-/** Milliseconds that the first replies, and the last ones, may take. */
+/** Maximum time in milliseconds until every client has received its first reply. */
 const joinTimeoutMs = 180_000;
 const drainTimeoutMs = 2500;
 

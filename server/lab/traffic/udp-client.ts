@@ -7,7 +7,10 @@ import {
   type TrafficClientOptions,
 } from './traffic-client.ts';
 
-/** Datagrams of a burst, and the most memory that the kernel charges for a small one (its truesize). */
+/**
+ * Number of datagrams in a burst, and the maximum memory that the kernel accounts for a small datagram (its
+ * truesize).
+ */
 const burstDatagrams = 300;
 const datagramMemory = 1536;
 

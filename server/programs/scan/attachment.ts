@@ -1,6 +1,6 @@
 import type { Attachment } from '../../../contract/program.ts';
 
-/** Makes an attachment; device, position and link are null unless given. */
+/** Creates an attachment; fields that are not given are null. */
 export const createAttachment = (
   programId: number,
   at: Pick<Attachment, 'kind' | 'hook' | 'target'> & Partial<Attachment>,

@@ -3,7 +3,7 @@ import type { Attachment, NamespaceReference } from '../../../contract/program.t
 import { Btf, vmlinuxBtfPath } from '../../bpf/btf.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
-import { programInfoById } from '../../bpf/program-info.ts';
+import { readProgramInfoById } from '../../bpf/program-info.ts';
 import { createAttachment } from './attachment.ts';
 import { formatNamespaceReference } from './namespace-attachments.ts';
 import type { ProgramAttachment, ScannedLink } from './node-scan.ts';
@@ -24,7 +24,7 @@ const kinds: Record<string, Attachment['kind']> = {
   iter: 'iterator',
 };
 
-/** Resolves the target of each link, and adds the attachments that are known from links only. */
+/** Resolves the target of each BPF link, and adds the attachments that only links report. */
 export function resolveLinkTargets(
   links: readonly BpfLinkInfo[],
   placed: readonly ProgramAttachment[],
@@ -60,7 +60,7 @@ export function resolveLinkTargets(
   return { links: scanned, attachments };
 }
 
-/** Names a link's hook as bpftool does: netkit/peer, tcx/ingress; else by the attach type or the link type. */
+/** Returns the name of a link's hook as bpftool prints it, e.g. netkit/peer; otherwise the attach type or link type. */
 const hookOf = ({ type, attachType }: BpfLinkInfo): string =>
   attachType?.replace(/^(tcx|netkit)_/, '$1/') ?? type;
 
@@ -87,12 +87,12 @@ function targetOf(
   }
 }
 
-/** Cached names by BTF object and type. The kernel's BTF takes megabytes, so it is not kept in memory for a few names. */
+/** Cache of function names by BTF object and type, because the kernel's BTF takes megabytes to load. */
 const tracedNames = new Map<string, string>();
 
-/** Returns the function or tracepoint of a tracing program, named by the BTF of the kernel, a module or a program. */
+/** Returns the name of the function or tracepoint that a tracing program is attached to. */
 function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
-  const typeId = type || (programInfoById(programId)?.attachBtfId ?? 0);
+  const typeId = type || (readProgramInfoById(programId)?.attachBtfId ?? 0);
   const key = `${object} ${typeId}`;
   const name = tracedNames.get(key) ?? readTracedName(object, typeId);
   tracedNames.set(key, name);

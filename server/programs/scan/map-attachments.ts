@@ -1,12 +1,12 @@
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts';
-import { lookUpMapEntry, getNextMapKey } from '../../bpf/map-entries.ts';
-import { type MapInfo, mapInfo } from '../../bpf/map-info.ts';
+import { getNextMapKey, lookUpMapEntry } from '../../bpf/map-entries.ts';
+import { type BpfMapInfo, readMapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
 
-/** Values of enum bpf_attach_type. */
+/** Attach types of sockmaps, from enum bpf_attach_type. */
 const socketTypes = {
   sk_skb_stream_parser: 4,
   sk_skb_stream_verdict: 5,
@@ -15,12 +15,14 @@ const socketTypes = {
 } as const;
 const mostSlots = 4_096;
 
-/** Finds programs attached through maps: those in a prog_array, for tail calls, and those of sockmaps and sockhashes. */
+/**
+ * Finds programs attached through maps: tail call targets in prog_array maps, and programs of sockmaps and sockhashes.
+ */
 export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachment[] {
   return listBpfObjectIds('map').flatMap(
     (id) =>
       withBpfObjectById('map', id, (fd) => {
-        const info = mapInfo(fd);
+        const info = readMapInfo(fd);
         const type = mapTypeName(info.type);
         if (type === 'prog_array') return calledThrough(fd, info);
         if ((type === 'sockmap' || type === 'sockhash') && (types.has('sk_skb') || types.has('sk_msg')))
@@ -30,7 +32,7 @@ export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachmen
   );
 }
 
-function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): ProgramAttachment[] {
+function calledThrough(fd: number, { id, name, maxEntries }: BpfMapInfo): ProgramAttachment[] {
   const found: ProgramAttachment[] = [];
   let key = getNextMapKey(fd, null, 4);
   for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
@@ -43,7 +45,7 @@ function calledThrough(fd: number, { id, name, maxEntries }: MapInfo): ProgramAt
   return found;
 }
 
-const ofSockets = (fd: number, { id, name }: MapInfo): ProgramAttachment[] =>
+const ofSockets = (fd: number, { id, name }: BpfMapInfo): ProgramAttachment[] =>
   Object.entries(socketTypes).flatMap(([hook, type]) =>
     queryHookProgramsSync(fd, type).map(({ programId, linkId }) =>
       createAttachment(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import type { BpfDevice, NamespaceReference } from '../../../contract/program.ts';
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
-import { type NetworkNamespace, namedDirectory, openNamespace } from '../../kernel/netns.ts';
+import { type NetworkNamespace, namedNetnsDirectory, openNetworkNamespace } from '../../kernel/netns.ts';
 import { listIngressQdiscs } from '../../netlink/clsact.ts';
 import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
-import { withNamespace } from '../../netlink/setns.ts';
+import { runInNetworkNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
-import { listBpfFilters } from '../../netlink/tc-filter.ts';
+import { listTcBpfFilters } from '../../netlink/tc-filter.ts';
 import { createAttachment } from './attachment.ts';
 import type { ProgramAttachment, ScannedNamespace } from './node-scan.ts';
 
-/** Limit of namespaces other than the host's and the pods'. */
+/** Maximum number of scanned network namespaces other than those of the host and the pods. */
 const mostOthers = 256;
 
 export interface OpenScannedNamespace extends NetworkNamespace {
@@ -20,7 +20,7 @@ export interface OpenScannedNamespace extends NetworkNamespace {
   ref: NamespaceReference;
 }
 
-/** Opens each namespace once. Namespaces that no longer exist are left out. */
+/** Opens each network namespace once, without those that no longer exist. */
 export function openNamespaces(
   known: readonly ScannedNamespace[],
   ofProcesses: ReadonlyMap<bigint, string>,
@@ -30,7 +30,7 @@ export function openNamespaces(
   const seen = new Set<bigint>();
   const add = (path: string, ref: NamespaceReference | null): void => {
     try {
-      const namespace = openNamespace(path);
+      const namespace = openNetworkNamespace(path);
       if (seen.has(namespace.inode)) {
         namespace.close();
         return;
@@ -55,18 +55,18 @@ export function openNamespaces(
 
 function namedNamespaces(): string[] {
   try {
-    return readdirSync(namedDirectory).map((name) => join(namedDirectory, name));
+    return readdirSync(namedNetnsDirectory).map((name) => join(namedNetnsDirectory, name));
   } catch {
     return [];
   }
 }
 
-/** Values of enum bpf_attach_type. */
+/** Attach types of network namespaces, from enum bpf_attach_type. */
 const tcxTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
 const netkitTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;
 
-/** Finds the programs at the hooks of a namespace and of its devices, in the order they run. */
+/** Finds the programs attached to a network namespace and to its devices, in execution order. */
 export async function scanNamespaceAttachments(
   namespace: OpenScannedNamespace,
   links: readonly BpfLinkInfo[],
@@ -91,7 +91,7 @@ export async function scanNamespaceAttachments(
   const devices = await listLinksWithXdp(socket);
   for (const device of devices) found.push(...xdpAttachments(device, deviceIn(namespace, device), links));
   if (!types.has('sched_cls')) return found;
-  withNamespace(namespace.fd, () => {
+  runInNetworkNamespace(namespace.fd, () => {
     for (const device of devices)
       for (const [hook, type] of hooksOf(device))
         found.push(
@@ -136,7 +136,10 @@ const ordered = (
     place(programId, { position, of: entries.length, linkId }),
   );
 
-/** Returns the device's XDP programs, one per mode. The device reports no link: it is found by device and program. */
+/**
+ * Returns the XDP programs of a device, one per mode. Netlink reports no link id, so links are matched by device and
+ * program.
+ */
 const xdpAttachments = (
   link: LinkWithXdp,
   device: BpfDevice,
@@ -167,7 +170,7 @@ async function filterAttachments(
   const hooks = qdisc === 'clsact' ? (['tc/ingress', 'tc/egress'] as const) : (['tc/ingress'] as const);
   const found: ProgramAttachment[] = [];
   for (const hook of hooks) {
-    const filters = await listBpfFilters(socket, ifindex, hook);
+    const filters = await listTcBpfFilters(socket, ifindex, hook);
     for (const [position, { programId, priority }] of filters.entries())
       if (programId !== null)
         found.push(

@@ -7,14 +7,14 @@ import type {
 import type { BpfObjectKind } from '../../bpf/kernel-object.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 
-/** A network namespace to scan. */
+/** A network namespace to scan, with its path. */
 export interface ScannedNamespace {
   path: string;
   ref: NamespaceReference;
 }
 
 export interface NodeScanRequest {
-  /** Namespaces of the host and the pods. Namespaces of other processes are found by the scan. */
+  /** Network namespaces of the host and the pods. The scan finds those of other processes itself. */
   namespaces: ScannedNamespace[];
 }
 
@@ -28,12 +28,12 @@ export interface ScannedLink {
 
 type Kind = Exclude<BpfObjectKind, 'btf'>;
 
-/** Attachments, links, pins and holders of BPF objects on the node at one moment. */
+/** Result of a scan: the attachments, links, pins and holders of all BPF objects on the node. */
 export interface NodeScan {
   attachments: ProgramAttachment[];
   links: ScannedLink[];
   pins: { kind: Kind; id: number; path: string }[];
   holders: ({ kind: Kind; id: number } & BpfObjectHolder)[];
-  /** What could not be scanned, and why. */
+  /** Messages about parts of the node that could not be scanned. */
   unread: string[];
 }

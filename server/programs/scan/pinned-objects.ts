@@ -1,14 +1,14 @@
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBpfObjectInfo } from '../../bpf/kernel-object.ts';
-import { openPinned } from '../../bpf/pin.ts';
+import { openPinnedObject } from '../../bpf/pin.ts';
 import type { NodeScan } from './node-scan.ts';
 
 const mostPins = 20_000;
 const deepest = 16;
 const kinds = { 'bpf-prog': 'program', 'bpf-map': 'map', bpf_link: 'link', 'bpf-link': 'link' } as const;
 
-/** Lists the objects pinned in all bpf file systems of this mount namespace. */
+/** Lists the BPF objects pinned in all bpf file systems of this mount namespace. */
 export function listPinnedObjects(unread: string[]): NodeScan['pins'] {
   const pins: NodeScan['pins'] = [];
   const roots = findMountPoints('bpf');
@@ -33,7 +33,7 @@ export function listPinnedObjects(unread: string[]): NodeScan['pins'] {
   return pins;
 }
 
-/** Returns one mount point of each file system of a type: proc(5), /proc/PID/mountinfo. */
+/** Returns one mount point of each file system of the given type, from /proc/PID/mountinfo. */
 export function findMountPoints(type: string): string[] {
   const places = new Map<string, string>();
   for (const line of readFileSync('/proc/thread-self/mountinfo', 'utf8').split('\n')) {
@@ -55,10 +55,10 @@ function entriesOf(directory: string) {
   }
 }
 
-/** Returns the kind and id of a pinned object. In the info of every kind the id is at offset 4. */
+/** Returns the kind and id of a pinned BPF object. The kernel's info structs all have the id at offset 4. */
 function pinned(path: string): { kind: NodeScan['pins'][number]['kind']; id: number } | null {
   try {
-    const fd = openPinned(path);
+    const fd = openPinnedObject(path);
     if (fd === null) return null;
     try {
       const name = readlinkSync(`/proc/thread-self/fd/${fd}`).replace(/^anon_inode:\[?(.*?)\]?$/, '$1');

@@ -1,23 +1,23 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BpfObjectHolder } from '../../../contract/program.ts';
-import { perfEventProgram } from '../../bpf/perf-event-program.ts';
+import { findPerfEventProgram } from '../../bpf/perf-event-program.ts';
 import { createAttachment } from './attachment.ts';
 import type { NodeScan, ProgramAttachment } from './node-scan.ts';
 
-/** Time limit in ms for reading the descriptors of all processes. */
+/** Time limit in ms for reading the file descriptors of all processes. */
 const mostMs = 1_000;
-/** Limit of processes listed for one object. */
+/** Maximum number of processes listed as holders of one BPF object. */
 const mostHolders = 8;
 
 const kinds = { 'bpf-prog': 'program', 'bpf-map': 'map', bpf_link: 'link', 'bpf-link': 'link' } as const;
 const idLine = { program: /^prog_id:\s*(\d+)/m, map: /^map_id:\s*(\d+)/m, link: /^link_id:\s*(\d+)/m };
 
-/** Reads from /proc, for all processes but this one, the BPF objects they hold, programs of perf events, and namespaces. */
+/** Reads from /proc the BPF objects, perf event programs and network namespaces of all other processes. */
 export function scanProcesses(unread: string[]): {
   holders: NodeScan['holders'];
   perfEvents: ProgramAttachment[];
-  /** Paths of network namespaces by inode. */
+  /** Paths of the processes' network namespaces, by inode number. */
   namespaces: Map<bigint, string>;
 } {
   const holders: NodeScan['holders'] = [];
@@ -60,7 +60,7 @@ export function scanProcesses(unread: string[]): {
   return { holders, perfEvents, namespaces };
 }
 
-/** Names a process by the program it runs: /proc/PID/comm may hold another name, as for Node. */
+/** Returns the name of a process's executable, because /proc/PID/comm may be a thread name, as in Node. */
 function holder(pid: number): BpfObjectHolder {
   const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   return { pid, name: basename(program) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
@@ -87,7 +87,7 @@ function bpfDescriptors(pid: number | 'self'): BpfDescriptor[] {
   });
 }
 
-/** Returns the ids of the objects that this process holds open. Call it while no other thread opens any. */
+/** Returns the ids of the BPF objects that this process holds open. No other thread may open any during the call. */
 export function heldBpfObjectIds(): Record<'program' | 'map' | 'link', Set<number>> {
   const held = { program: new Set<number>(), map: new Set<number>(), link: new Set<number>() };
   for (const { fd, kind } of bpfDescriptors('self')) {
@@ -99,7 +99,7 @@ export function heldBpfObjectIds(): Record<'program' | 'map' | 'link', Set<numbe
 }
 
 function perfAttachment(pid: number, fd: number): ProgramAttachment[] {
-  const event = perfEventProgram(pid, fd);
+  const event = findPerfEventProgram(pid, fd);
   if (event === null) return [];
   const target = `${event.target} of process ${pid}`;
   return [createAttachment(event.programId, { kind: 'perf', hook: 'perf_event', target })];

@@ -5,16 +5,19 @@ import { Btf } from '../../bpf/btf.ts';
 import { disassembleProgram } from '../../bpf/disassemble.ts';
 import { withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
-import { programInfo } from '../../bpf/program-info.ts';
-import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated.ts';
+import { readProgramInfo } from '../../bpf/program-info.ts';
+import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated-program.ts';
 
-/** Limit of listed instructions: a listing of this length takes megabytes. */
+/** Maximum number of listed instructions; such a list takes megabytes. */
 const mostInstructions = 100_000;
 
-/** Disassembles a program's translated instructions, with functions and source lines; null if it no longer exists. */
+/**
+ * Disassembles the translated instructions of a BPF program, with functions and source lines; null if the program no
+ * longer exists.
+ */
 export function readProgramInstructions(id: number): ProgramInstructions | null {
   const found = withBpfObjectById('program', id, (fd) => ({
-    info: programInfo(fd),
+    info: readProgramInfo(fd),
     code: readXlatedProgram(fd),
   }));
   if (found === null) return null;
@@ -105,7 +108,7 @@ function helperNames(bytes: Buffer): Map<number, string> {
   return names;
 }
 
-/** Returns the address in the line at this offset; 0 if there is none or it is hidden. */
+/** Returns the address in the address list at this offset; 0 if there is none or the kernel hides it. */
 function addressBefore(symbols: Buffer, at: number): bigint {
   if (at === -1) return 0n;
   const start = symbols.lastIndexOf('\n', at) + 1;

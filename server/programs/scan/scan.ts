@@ -1,6 +1,6 @@
 import { listBpfObjectIds } from '../../bpf/kernel-object.ts';
 import { readLinkInfoById } from '../../bpf/link-info.ts';
-import { programInfoById } from '../../bpf/program-info.ts';
+import { readProgramInfoById } from '../../bpf/program-info.ts';
 import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
 import { resolveLinkTargets } from './link-targets.ts';
@@ -10,12 +10,12 @@ import type { NodeScan, NodeScanRequest, ProgramAttachment } from './node-scan.t
 import { listPinnedObjects } from './pinned-objects.ts';
 import { scanProcesses } from './process-descriptors.ts';
 
-/** Searches everything that a program may be attached to. It blocks repeatedly, so it runs in a worker thread. */
+/** Scans everything that a BPF program can be attached to. Runs in a worker thread because it blocks repeatedly. */
 export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
   const links = listBpfObjectIds('link').flatMap((id) => readLinkInfoById(id) ?? []);
   const types = new Set(
-    listBpfObjectIds('program').flatMap((id) => programTypeName(programInfoById(id)?.type ?? 0)),
+    listBpfObjectIds('program').flatMap((id) => programTypeName(readProgramInfoById(id)?.type ?? 0)),
   );
   const found = scanProcesses(unread);
   const attachments: ProgramAttachment[] = [...found.perfEvents];

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { seededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
+import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets } from '../../unit/acl/rule-set-generators.ts';
 import { isOutside, wire } from './packet-bytes.ts';
@@ -40,7 +40,7 @@ function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
     const slot = slots.get(packet.pod)!;
     return {
       program: programs[packet.direction],
-      ifindex: primaryIfindex(slot),
+      ifindex: slotToPrimaryIfindex(slot),
       frame: frame(wire(packet, pods[slot]!)),
       dropped: first!.verdict === 'deny',
     };

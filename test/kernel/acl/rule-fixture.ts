@@ -11,9 +11,9 @@ import {
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
-import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from '../bpf/namespaces.ts';
 import { frame, type Packet } from './packets.ts';
 
@@ -48,8 +48,8 @@ export class RuleFixture implements AsyncDisposable {
     const programs = await openDatapath({ pins: `/sys/fs/bpf/${name}`, maxSlots: 64 });
     for (let slot = 0; slot < pods; slot += 1) {
       const ends = [
-        `link add d${slot} index ${primaryIfindex(slot)}`,
-        `name p${slot} index ${peerIfindex(slot)}`,
+        `link add d${slot} index ${slotToPrimaryIfindex(slot)}`,
+        `name p${slot} index ${slotToPeerIfindex(slot)}`,
       ];
       run('ip', '-n', name, ...ends.join(' type veth peer ').split(' '));
       programs.setSlot(slot, {
@@ -85,9 +85,9 @@ export class RuleFixture implements AsyncDisposable {
       ingress: this.programs.programFd('tcx/egress'),
     };
     return within(`/run/netns/${this.name}`, (fd) =>
-      withNamespace(fd, () =>
+      runInNetworkNamespace(fd, () =>
         packets.map(({ slot, direction, packet }) => {
-          const { verdict } = this.#runs.run(of[direction], primaryIfindex(slot), frame(packet));
+          const { verdict } = this.#runs.run(of[direction], slotToPrimaryIfindex(slot), frame(packet));
           return verdict === drop ? 'drop' : 'pass';
         }),
       ),

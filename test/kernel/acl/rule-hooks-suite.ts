@@ -3,8 +3,8 @@ import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
+import { encodeMacAddress } from '../../../server/bpf/address-encoding.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import { encodeMacAddress } from '../../../server/bpf/ip-address.ts';
 import type { TraceEvent } from '../../../server/bpf/rule-events.ts';
 import { Agent } from '../bpf/agent.ts';
 import { entryOf, type FixturePod, hooksOf, NodeFixture, type PodDevice } from '../bpf/node-fixture.ts';
@@ -77,7 +77,8 @@ export function describeRuleHooks(from: PodDevice, to: PodDevice): void {
       const address = (pod: FixturePod) => parseAddress(family === 4 ? pod.address4 : pod.address6);
       const ports = { sourcePort, destinationPort: port };
       const bytes = frame({ source: address(from), destination: address(to), protocol: 17, ...ports });
-      if (from.macs) bytes.set([...encodeMacAddress(from.macs.fromPod), ...encodeMacAddress(from.macs.toPod)]);
+      if (from.macs)
+        bytes.set([...encodeMacAddress(from.macs.fromPod), ...encodeMacAddress(from.macs.toPod)]);
       (from === a ? framesOfA : framesOfB).send(bytes);
     }
     const arrives = async (

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { drop } from './rule-fixture.ts';
 
 export interface Traffic {
@@ -24,7 +24,7 @@ function carry({ netns, packets, stop }: Traffic): CarriedTraffic {
   const frames = packets.map(({ frame }) => Buffer.from(frame));
   const fd = openSync(netns, 'r');
   try {
-    return withNamespace(fd, () => {
+    return runInNetworkNamespace(fd, () => {
       let count = 0;
       while (Atomics.load(stop, 0) === 0)
         packets.forEach(({ program, ifindex, dropped }, i) => {

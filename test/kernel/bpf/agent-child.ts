@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { readProgramInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
-import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
-import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
-import { addClsact } from '../../../server/netlink/clsact.ts';
-import { isNetlinkError } from '../../../server/netlink/error.ts';
+import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
+import { addClsactQdisc } from '../../../server/netlink/clsact.ts';
+import { isNetlinkError } from '../../../server/netlink/netlink-error.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
+import { addTcBpfFilter } from '../../../server/netlink/tc-filter.ts';
 import type { Call } from './agent.ts';
 
 /** Runs in the test's host namespace and executes calls received over IPC until it is killed. */
@@ -48,19 +48,20 @@ const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['
   endpoints: () => datapath!.endpoints(),
   async attachFilter(hook, slot) {
     using socket = NetlinkSocket.open();
-    await addClsact(socket, primaryIfindex(slot)).catch((error: unknown) => {
+    await addClsactQdisc(socket, slotToPrimaryIfindex(slot)).catch((error: unknown) => {
       if (!isNetlinkError(error, 'EEXIST')) throw error;
     });
     const filter = { program: datapath!.programFd(hook), name: 'podlane' };
-    await addBpfFilter(socket, primaryIfindex(slot), hook, filter);
+    await addTcBpfFilter(socket, slotToPrimaryIfindex(slot), hook, filter);
   },
   async loadForeign(name) {
     return readProgramInfo(
-      await loadMinimalProgram(`load ${name}`, programType.schedulerClassifier, { result: -1 }),
+      await loadMinimalProgram(`load ${name}`, probeProgramTypes.schedulerClassifier, { result: -1 }),
     ).id;
   },
-  attachForeign: (id, hook, slot, order) => attachWithoutLink(primaryIfindex(slot), hook, { id }, order),
-  detachForeign: (id, hook, slot) => detachWithoutLink(primaryIfindex(slot), hook, { id }),
+  attachForeign: (id, hook, slot, order) =>
+    attachWithoutLink(slotToPrimaryIfindex(slot), hook, { id }, order),
+  detachForeign: (id, hook, slot) => detachWithoutLink(slotToPrimaryIfindex(slot), hook, { id }),
   read: (slot) => datapath!.counters.read(slot),
   clear: (slot) => datapath!.counters.clear(slot),
   destroy: () => datapath!.destroy(),

@@ -4,8 +4,8 @@ import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { AttachAnchor } from '../../../server/bpf/anchor.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedDatapathLink } from '../../../server/bpf/datapath-links.ts';
+import type { DecodedSlotEntry, EndpointEntry, SlotEntry } from '../../../server/bpf/datapath-structs.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import type { DecodedSlot, Endpoint, SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import type { TcHook } from '../../../server/netlink/tc-filter.ts';
 import { hooksOf, type PodDevice } from './node-fixture.ts';
 
@@ -14,7 +14,10 @@ export interface OpenArguments {
   /** Path of the object to load. */
   object?: string;
   /** Set by `fill`, after the load and before links are updated. */
-  fill?: { slots: [slot: number, entry: SlotEntry][]; endpoints: [address: string, endpoint: Endpoint][] };
+  fill?: {
+    slots: [slot: number, entry: SlotEntry][];
+    endpoints: [address: string, endpoint: EndpointEntry][];
+  };
 }
 
 export type Call =
@@ -26,7 +29,7 @@ export type Call =
   | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; args: [slot: number] }
   | { name: 'query'; args: [slot: number, hook: LinkHook] }
   | { name: 'setSlot'; args: [slot: number, entry: SlotEntry] }
-  | { name: 'setEndpoint'; args: [address: string, endpoint: Endpoint] }
+  | { name: 'setEndpoint'; args: [address: string, endpoint: EndpointEntry] }
   | { name: 'removeEndpoint'; args: [address: string] }
   | { name: 'attachFilter'; args: [hook: TcHook, slot: number] }
   | { name: 'loadForeign'; args: [name: string] }
@@ -81,9 +84,10 @@ export class Agent implements AsyncDisposable {
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', args: [slot, hook] }) as Promise<AttachedProgram[]>;
   setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', args: [slot, entry] });
-  readSlot = (slot: number) => this.#call({ name: 'readSlot', args: [slot] }) as Promise<DecodedSlot | null>;
+  readSlot = (slot: number) =>
+    this.#call({ name: 'readSlot', args: [slot] }) as Promise<DecodedSlotEntry | null>;
   clearSlot = (slot: number) => this.#call({ name: 'clearSlot', args: [slot] });
-  setEndpoint = (address: string, endpoint: Endpoint) =>
+  setEndpoint = (address: string, endpoint: EndpointEntry) =>
     this.#call({ name: 'setEndpoint', args: [address, endpoint] });
   removeEndpoint = (address: string) => this.#call({ name: 'removeEndpoint', args: [address] });
   endpoints = () =>

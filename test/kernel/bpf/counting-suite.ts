@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type DropReason, toDropCounterName } from '../../../contract/counters.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
+import { encodeIpv4Address } from '../../../server/bpf/address-encoding.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import { encodeIpv4Address } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { DeviceFixture, podAddress } from './device-fixture.ts';
 import { echoRequest, ethernet, ethernetToPod, ipv4, ipv6 } from './frames.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
-import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
 import { writeSysctl } from '../../../server/kernel/sysctl.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -35,7 +35,7 @@ export class DeviceFixture implements Disposable {
   /** A device of this slot, up, with addresses, between host and pod. `peerPolicy` is for netkit only. */
   addDevice(kind: DeviceKind, slot: number, peerPolicy: 'blackhole' | 'forward' = 'blackhole'): void {
     const [primary, peer] = [`pl${slot}`, `eth${slot}`];
-    const [host, pod] = [primaryIfindex(slot), peerIfindex(slot)];
+    const [host, pod] = [slotToPrimaryIfindex(slot), slotToPeerIfindex(slot)];
     const at = (namespace: string, args: string): void => this.in(namespace, ...args.split(' '));
     const peerWords = `${peer} index ${pod} netns ${this.name}-pod`;
     if (kind === 'veth')
@@ -63,16 +63,16 @@ export class DeviceFixture implements Disposable {
 
   /** Sends frames as they are from the pod's end of the slot; `protocol`: as `PacketSocket`. */
   packetsFromPod(slot: number, protocol = 0): PacketSocket {
-    return this.#packetSocket(this.pod, peerIfindex(slot), protocol);
+    return this.#packetSocket(this.pod, slotToPeerIfindex(slot), protocol);
   }
 
   /** Sends frames as they are from the host's end of the slot. */
   packetsToPod(slot: number): PacketSocket {
-    return this.#packetSocket(this.host, primaryIfindex(slot), 0);
+    return this.#packetSocket(this.host, slotToPrimaryIfindex(slot), 0);
   }
 
   #packetSocket(namespace: string, ifindex: number, protocol: number): PacketSocket {
-    return within(namespace, (fd) => withNamespace(fd, () => new PacketSocket(ifindex, protocol)));
+    return within(namespace, (fd) => runInNetworkNamespace(fd, () => new PacketSocket(ifindex, protocol)));
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
+import {
+  type SlotEntry,
+  slotToPeerIfindex,
+  slotToPrimaryIfindex,
+} from '../../../server/bpf/datapath-structs.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
-import { peerIfindex, primaryIfindex, type SlotEntry } from '../../../server/bpf/slot-layout.ts';
 import { writeSysctl } from '../../../server/kernel/sysctl.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from './namespaces.ts';
 import { PacketSocket } from './packet-socket.ts';
 
@@ -83,8 +87,8 @@ export class NodeFixture implements Disposable {
     const macs = l3 ? null : { toPod: `02:70:6c:00:01:0${slot}`, fromPod: `02:70:6c:00:00:0${slot}` };
     const pod = { slot, device, netns, macs, address4: `10.42.0.${slot}`, address6: `fd00::${slot}` };
     const [primary, peer] = [`pl${slot}`, 'eth0'];
-    const ofHost = `index ${primaryIfindex(slot)}${macs ? ` address ${macs.fromPod}` : ''}`;
-    const ofPod = `index ${peerIfindex(slot)} netns ${this.name}-pod${slot}${macs ? ` address ${macs.toPod}` : ''}`;
+    const ofHost = `index ${slotToPrimaryIfindex(slot)}${macs ? ` address ${macs.fromPod}` : ''}`;
+    const ofPod = `index ${slotToPeerIfindex(slot)} netns ${this.name}-pod${slot}${macs ? ` address ${macs.toPod}` : ''}`;
     const type =
       device.kind === 'veth'
         ? 'veth peer'
@@ -126,7 +130,7 @@ export class NodeFixture implements Disposable {
   /** Sends and receives whole frames at the pod's end. */
   frames(pod: FixturePod): PacketSocket {
     return within(pod.netns, (fd) =>
-      withNamespace(fd, () => new PacketSocket(peerIfindex(pod.slot), allProtocols)),
+      runInNetworkNamespace(fd, () => new PacketSocket(slotToPeerIfindex(pod.slot), allProtocols)),
     );
   }
 

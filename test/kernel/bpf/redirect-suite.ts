@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { encodeIpv6Address } from '../../../server/bpf/address-encoding.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
-import { encodeIpv6Address } from '../../../server/bpf/ip-address.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, type FixturePod, NodeFixture, type PodDevice } from './node-fixture.ts';
@@ -159,7 +159,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         const counters = await agent.read(a.slot);
         expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(8n << 20n);
         expect(
-          counters[counterIndexByName.egressRedirectedBytes]! / counters[counterIndexByName.egressRedirectedPackets]!,
+          counters[counterIndexByName.egressRedirectedBytes]! /
+            counters[counterIndexByName.egressRedirectedPackets]!,
         ).toBeGreaterThan(3000n);
         expect(counters[counterIndexByName.egressDroppedPackets]).toBe(0n);
       });

@@ -3,9 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { BpfArrayMap, createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
-import { counterIndexByName, sweptCounterCount, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
+import {
+  counterIndexByName,
+  sweptCounterCount,
+  zeroSlotCounters,
+} from '../../../server/bpf/counter-layout.ts';
 import { CounterMap } from '../../../server/bpf/counter-map.ts';
-import { counterBytes, dropBytes } from '../../../server/bpf/slot-layout.ts';
+import { dropCountersSize, slotCountersSize } from '../../../server/bpf/datapath-structs.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
 import { CounterSampler } from '../../../server/counters/sampler.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
@@ -19,8 +23,8 @@ let maps: { counters: number; drops: number };
 let counters: CounterMap;
 beforeEach(() => {
   maps = {
-    counters: createMmapableArrayMap('test_counters', counterBytes, cpus * slots),
-    drops: createMmapableArrayMap('test_drops', dropBytes, cpus * slots),
+    counters: createMmapableArrayMap('test_counters', slotCountersSize, cpus * slots),
+    drops: createMmapableArrayMap('test_drops', dropCountersSize, cpus * slots),
   };
   counters = new CounterMap(maps, slots);
 });
@@ -32,14 +36,14 @@ afterEach(() => {
 
 /** Writes through the map, as a program would, where the reader has it mapped. */
 function count(cpu: number, slot: number, values: Record<number, bigint>): void {
-  const [low, high] = [new BigUint64Array(sweptCounterCount), new BigUint64Array(dropBytes / 8)];
+  const [low, high] = [new BigUint64Array(sweptCounterCount), new BigUint64Array(dropCountersSize / 8)];
   for (const [place, value] of Object.entries(values)) {
     if (Number(place) < sweptCounterCount) low[Number(place)] = value;
     else high[Number(place) - sweptCounterCount] = value;
   }
   const index = cpu * slots + slot;
-  new BpfArrayMap(maps.counters, 'test_counters', counterBytes).set(index, Buffer.from(low.buffer));
-  new BpfArrayMap(maps.drops, 'test_drops', dropBytes).set(index, Buffer.from(high.buffer));
+  new BpfArrayMap(maps.counters, 'test_counters', slotCountersSize).set(index, Buffer.from(low.buffer));
+  new BpfArrayMap(maps.drops, 'test_drops', dropCountersSize).set(index, Buffer.from(high.buffer));
 }
 
 const podAt = (slot: number): SampledPod => ({
@@ -59,7 +63,8 @@ test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => 
       [counterIndexByName['ingressDroppedPackets.spoofed_source']]: 5n,
     });
   const expected = zeroSlotCounters();
-  for (let cpu = 0; cpu < cpus; cpu += 1) expected[counterIndexByName.egressBytes]! += 2n ** 60n + BigInt(cpu);
+  for (let cpu = 0; cpu < cpus; cpu += 1)
+    expected[counterIndexByName.egressBytes]! += 2n ** 60n + BigInt(cpu);
   expected[counterIndexByName['ingressDroppedPackets.spoofed_source']] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
   expect(counters.read(2)).toEqual(zeroSlotCounters());

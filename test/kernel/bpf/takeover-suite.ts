@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
+import { type EndpointEntry, slotEntrySize } from '../../../server/bpf/datapath-structs.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
-import { replacePin, removePin } from '../../../server/bpf/pin.ts';
-import { type Endpoint, slotBytes } from '../../../server/bpf/slot-layout.ts';
+import { removePin, replacePin } from '../../../server/bpf/pin.ts';
 import { Agent } from './agent.ts';
 import { DeviceFixture, podAddress } from './device-fixture.ts';
 import { ethernet, ipv4 } from './frames.ts';
@@ -121,7 +121,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         ['keeps its maps', () => {}],
         ['knew no endpoints', () => removePin(`${fixture.pins}/maps/endpoints4`)],
         ['had smaller slots', () => pinArray('slots', 24, 64)],
-        ['was killed after it made new maps', () => pinArray('slots', slotBytes, 64)],
+        ['was killed after it made new maps', () => pinArray('slots', slotEntrySize, 64)],
       ])('a build that follows one that %s checks every packet, and counts on', async (_, before) => {
         const { agent } = await startAttached();
         await agent.setEndpoint('10.42.0.3', { slot, owner: 7 });
@@ -156,7 +156,7 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       test('when filling the maps fails, the links keep their programs', async () => {
         const { agent } = await startAttached();
         await agent.kill();
-        const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, Endpoint][] };
+        const fill = { slots: [], endpoints: [['10.42.0', { slot, owner: 1 }]] as [string, EndpointEntry][] };
         const next = start();
         await expect(next.open({ object: anotherBuild(), fill })).rejects.toThrow('not an IPv4 address');
         fromPod.send(frame, 10);

@@ -9,9 +9,9 @@ import type { UserProgram } from '../../../contract/build.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
+import { decodeEndpointEntry, decodeEndpointKey } from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
-import { decodeEndpoint, decodeEndpointKey } from '../../../server/bpf/slot-layout.ts';
 import { exampleObject } from '../../testbed/builds.ts';
 import { addPods, countNodeObjects, podAddress, unreachablePods } from '../../testbed/many-pods.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -323,7 +323,7 @@ describe('a thousand acts of all kinds on ten pods', () => {
     if (fd === null) throw new Error('endpoints4 is not pinned');
     try {
       return new BpfHashMap(fd, 'endpoints4').entries().map(([key, value]) => {
-        const { slot, owner } = decodeEndpoint(value);
+        const { slot, owner } = decodeEndpointEntry(value);
         return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
       });
     } finally {

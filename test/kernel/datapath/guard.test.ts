@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { EchoSocket } from '../../../server/datapath/echo/icmp-socket.ts';
-import { openNamespace } from '../../../server/kernel/netns.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
 let node: TestNode;
@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => node?.[Symbol.asyncDispose]());
 
 function openEcho(family: 'ipv4' | 'ipv6'): EchoSocket {
-  using host = openNamespace(node.host);
-  return withNamespace(host.fd, () => EchoSocket.open(family));
+  using host = openNetworkNamespace(node.host);
+  return runInNetworkNamespace(host.fd, () => EchoSocket.open(family));
 }
 
 describe('an ICMP echo from the host', () => {

@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { openNamespace } from '../../../server/kernel/netns.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
@@ -70,8 +70,8 @@ const sendDatagrams = (node: TestNode, from: string, to: string, count: number):
 
 /** From the pod, with a source that is not the pod's. */
 function sendSpoofed({ netns, device }: Pod, count: number): void {
-  using namespace = openNamespace(netns.path);
-  using packets = withNamespace(namespace.fd, () => new PacketSocket(device!.peer.ifindex));
+  using namespace = openNetworkNamespace(netns.path);
+  using packets = runInNetworkNamespace(namespace.fd, () => new PacketSocket(device!.peer.ifindex));
   const macs = [device!.primary.mac!, device!.peer.mac!].flatMap((mac) => mac.split(':'));
   const header = Buffer.from([...macs, '08', '00'].map((byte) => Number.parseInt(byte, 16)));
   packets.send(Buffer.concat([header, ipv4({ source: '192.0.2.9' })]), count);

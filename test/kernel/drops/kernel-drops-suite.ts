@@ -6,7 +6,7 @@ import type { DeviceKind } from '../../../contract/device.ts';
 import type { KernelCapability } from '../../../contract/node.ts';
 import { openKernelDropProgram } from '../../../server/bpf/kernel-drops.ts';
 import { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';
-import { openNamespace } from '../../../server/kernel/netns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
 import { writeSysctl } from '../../../server/kernel/sysctl.ts';
 import { DeviceFixture, hostAddress, podAddress } from '../bpf/device-fixture.ts';
 import { checksum, ethernet, ethernetToPod, ipv4 } from '../bpf/frames.ts';
@@ -162,7 +162,7 @@ function preparedStage(kind: DeviceKind): DeviceFixture {
 }
 
 function sysctl(namespace: string, name: string, value: number): void {
-  using opened = openNamespace(namespace);
+  using opened = openNetworkNamespace(namespace);
   writeSysctl(name, value, opened.fd);
 }
 

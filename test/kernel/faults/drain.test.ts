@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { openNamespace } from '../../../server/kernel/netns.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ethernetToPod, ipv4 } from '../bpf/frames.ts';
 import { PacketSocket } from '../bpf/packet-socket.ts';
@@ -27,9 +27,9 @@ test('a device that carries nothing is drained after 100 ms', async () => {
 
 test('a device that never falls quiet is drained for two seconds, and then goes', async () => {
   const pod = await node.addPod('busy', '10.42.0.3/32');
-  using host = openNamespace(node.host);
+  using host = openNetworkNamespace(node.host);
   // Bound to the device, it goes on sending through it whatever the routes say.
-  using socket = withNamespace(host.fd, () => new PacketSocket(pod.primary.ifindex));
+  using socket = runInNetworkNamespace(host.fd, () => new PacketSocket(pod.primary.ifindex));
   const frame = ethernetToPod(0x0800, ipv4({ destination: '10.42.0.3' }));
   const sending = setInterval(() => {
     try {

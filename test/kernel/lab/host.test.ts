@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { openNamespace } from '../../../server/kernel/netns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
 import { createLabHost, removeLabHost } from '../../../server/lab/host.ts';
 import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/pod-list.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 
 const lab = `t-${process.pid.toString(36)}`;
 const ours = () => readdirSync('/run/netns').filter((name) => name.startsWith(`podlane-${lab}`));
@@ -20,9 +20,9 @@ test('the lab’s host namespace forwards, reaches outside, and leaves nothing w
       encoding: 'utf8',
     }),
   ).toContain(' 0% packet loss');
-  using host = openNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`);
+  using host = openNetworkNamespace(`/run/netns/${formatLabHostNetnsName(lab)}`);
   const read = (file: string) =>
-    withNamespace(host.fd, () => readFileSync(`/proc/sys/net/ipv4/${file}`, 'utf8'));
+    runInNetworkNamespace(host.fd, () => readFileSync(`/proc/sys/net/ipv4/${file}`, 'utf8'));
   expect(read('ip_forward')).toBe('1\n');
   expect(read('conf/all/rp_filter')).toBe('0\n');
   expect(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8')).toBe(forwarding);

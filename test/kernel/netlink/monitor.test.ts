@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type NetworkEvent, watchNetwork } from '../../../server/netlink/monitor.ts';
-import { assignNamespaceId, namespaceId } from '../../../server/netlink/namespace-id.ts';
+import { assignNamespaceId, getNamespaceId } from '../../../server/netlink/namespace-id.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { testNamespace } from './namespaces.ts';
 
@@ -114,7 +114,7 @@ describe('in all namespaces', () => {
       namespaceFd: host.fd,
       allNamespaces: true,
     });
-    const nsid = await namespaceId(host.socket, pod.fd);
+    const nsid = await getNamespaceId(host.socket, pod.fd);
     expect(nsid).toEqual(expect.any(Number));
     pod.batch([
       'link set eth0 up',
@@ -156,11 +156,11 @@ describe('in all namespaces', () => {
       namespaceFd: host.fd,
       allNamespaces: true,
     });
-    expect(await namespaceId(host.socket, other.fd)).toBeNull();
+    expect(await getNamespaceId(host.socket, other.fd)).toBeNull();
     other.ip('link', 'set', 'lo', 'up');
     const nsid = await assignNamespaceId(host.socket, other.fd);
     expect(await assignNamespaceId(host.socket, other.fd)).toBe(nsid);
-    expect(await namespaceId(host.socket, other.fd)).toBe(nsid);
+    expect(await getNamespaceId(host.socket, other.fd)).toBe(nsid);
     other.ip('link', 'set', 'lo', 'mtu', '9000');
     await until(events, (event) => has(event, { nsid, link: { name: 'lo', mtu: 9000 } }));
     expect(events.filter((event) => has(event, { nsid }))).toHaveLength(1);

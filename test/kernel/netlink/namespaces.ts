@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createNamedNamespace, deleteNamedNamespace, openNamespace } from '../../../server/kernel/netns.ts';
+import {
+  createNamedNamespace,
+  deleteNamedNamespace,
+  openNetworkNamespace,
+} from '../../../server/kernel/netns.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 
 /** A network namespace of the test's own, with a socket in it, and `ip` in it to compare with. */
@@ -20,7 +24,7 @@ export interface TestNamespace extends Disposable {
 /** `using pod = testNamespace()`: gone when the test's block ends, also when it fails. */
 export function testNamespace(): TestNamespace {
   const name = `podlane-t-${randomBytes(4).toString('hex')}`;
-  const namespace = openNamespace(createNamedNamespace(name));
+  const namespace = openNetworkNamespace(createNamedNamespace(name));
   const socket = NetlinkSocket.inNamespace(namespace.fd);
   const ip = (...args: string[]) => execFileSync('ip', ['-n', name, ...args], { encoding: 'utf8' });
   return {

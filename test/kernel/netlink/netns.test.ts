@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   createNamedNamespace,
-  createNamespace,
-  currentNamespace,
+  createUnnamedNamespace,
   deleteNamedNamespace,
-  openNamespace,
+  openCurrentNamespace,
+  openNetworkNamespace,
 } from '../../../server/kernel/netns.ts';
 import { readSysctl, writeSysctl } from '../../../server/kernel/sysctl.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { testNamespace } from './namespaces.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'podlane-netns-'));
@@ -25,7 +25,7 @@ describe('opening', () => {
     const theirs = `${ours.name}-ip`;
     execFileSync('ip', ['netns', 'add', theirs]);
     try {
-      using opened = openNamespace(`/run/netns/${theirs}`);
+      using opened = openNetworkNamespace(`/run/netns/${theirs}`);
       const shown = execFileSync('ip', ['netns', 'exec', theirs, 'readlink', '/proc/self/ns/net'], {
         encoding: 'utf8',
       });
@@ -37,8 +37,8 @@ describe('opening', () => {
   });
 
   test('the namespace of a process opens too', () => {
-    using opened = openNamespace('/proc/self/ns/net');
-    using current = currentNamespace();
+    using opened = openNetworkNamespace('/proc/self/ns/net');
+    using current = openCurrentNamespace();
     expect(opened.inode).toBe(current.inode);
     expect(own()).toBe(`net:[${current.inode}]`);
   });
@@ -52,7 +52,7 @@ describe('opening', () => {
     ['a relative path', () => 'run/netns/x', /not an absolute path/],
     ['a path with a NUL', () => '/run/netns/x\0', /not an absolute path/],
   ])('%s is refused', (_, path, why) => {
-    expect(() => openNamespace(path())).toThrow(
+    expect(() => openNetworkNamespace(path())).toThrow(
       expect.objectContaining({ code: 'bad_netns', message: expect.stringMatching(why) }),
     );
   });
@@ -61,7 +61,7 @@ describe('opening', () => {
 describe('making', () => {
   test('an unnamed one is new and empty, and we are where we were', () => {
     const before = own();
-    using made = createNamespace();
+    using made = createUnnamedNamespace();
     expect(`net:[${made.inode}]`).not.toBe(before);
     expect(own()).toBe(before);
   });
@@ -78,10 +78,10 @@ describe('making', () => {
 describe('being inside', () => {
   test('answers what the act answers, and comes back when it throws', () => {
     const before = own();
-    using made = createNamespace();
-    expect(withNamespace(made.fd, own)).toBe(`net:[${made.inode}]`);
+    using made = createUnnamedNamespace();
+    expect(runInNetworkNamespace(made.fd, own)).toBe(`net:[${made.inode}]`);
     expect(() =>
-      withNamespace(made.fd, () => {
+      runInNetworkNamespace(made.fd, () => {
         throw new Error('inside');
       }),
     ).toThrow('inside');
@@ -89,7 +89,7 @@ describe('being inside', () => {
   });
 
   test('a descriptor of something else is refused', () => {
-    expect(() => withNamespace(0, () => 1)).toThrow(/enter network namespace/);
+    expect(() => runInNetworkNamespace(0, () => 1)).toThrow(/enter network namespace/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { listMulticastGroups } from '../../../server/kernel/multicast-groups.ts';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { addressBytes } from '../../../server/netlink/ip-address.ts';
+import { ipAddressToBytes } from '../../../server/netlink/ip-address.ts';
 import { setLink } from '../../../server/netlink/link.ts';
 import { listBoundSockets } from '../../../server/netlink/socket-diag.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
@@ -76,7 +76,7 @@ describe('sockets bound to a device', () => {
       held.open({ domain: 'ipv4', type: 'raw', protocol: 1, device: 'eth0' }),
       held.open({ domain: 'ipv6', type: 'raw', protocol: 89, device: 'eth0' }),
     ];
-    const { sockets, unreadable: unreadable } = await listBoundSockets(namespace.fd, peer);
+    const { sockets, unreadable } = await listBoundSockets(namespace.fd, peer);
     if (unreadable.length > 0) expect({ sockets, unreadable }).toEqual({ sockets: [], unreadable: ['raw'] });
     else expect(sockets.map(({ inode }) => inode)).toEqual(inodes);
   });
@@ -101,7 +101,7 @@ describe('multicast memberships', () => {
   const joining = (group: string, ifindex: number): [number, number, Buffer] => {
     const four = !group.includes(':');
     const value = Buffer.alloc(four ? 12 : 20);
-    value.set(addressBytes(group));
+    value.set(ipAddressToBytes(group));
     value.writeInt32LE(ifindex, four ? 8 : 16);
     return four ? [IPPROTO_IP, IP_ADD_MEMBERSHIP, value] : [IPPROTO_IPV6, IPV6_JOIN_GROUP, value];
   };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addAddress } from '../../../server/netlink/address.ts';
-import { deleteLinks, getLink, linkChangeRequest, listLinks } from '../../../server/netlink/link.ts';
+import { buildLinkChangeRequest, deleteLinks, getLink, listLinks } from '../../../server/netlink/link.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
 import { testNamespace } from './namespaces.ts';
@@ -35,7 +35,9 @@ test('a batch of thousands tells each refusal by its place', async () => {
   using host = testNamespace();
   host.ip('link', 'add', 'd0', 'index', '7', 'type', 'veth', 'peer', 'name', 'd1');
   const refusals = await host.socket.batch(
-    Array.from({ length: 3000 }, (_, i) => linkChangeRequest(i % 1000 === 999 ? 4711 : 7, { alias: `${i}` })),
+    Array.from({ length: 3000 }, (_, i) =>
+      buildLinkChangeRequest(i % 1000 === 999 ? 4711 : 7, { alias: `${i}` }),
+    ),
   );
   expect(refusals.flatMap((refusal, i) => (refusal ? [[i, refusal.code, refusal.operation]] : []))).toEqual(
     [999, 1999, 2999].map((i) => [i, 'ENODEV', `set link ifindex 4711 alias ${i}`]),

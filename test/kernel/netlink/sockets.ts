@@ -1,8 +1,8 @@
 import { closeSync, fstatSync } from 'node:fs';
 import koffi from 'koffi';
 import { bind, errno, setsockopt, socket, strerror } from '../../../server/ffi/libc.ts';
-import { addressBytes, addressFamily, familyOfAddress } from '../../../server/netlink/ip-address.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { addressFamilies, detectIpFamily, ipAddressToBytes } from '../../../server/netlink/ip-address.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 
 const libc = koffi.load('libc.so.6');
 const listen = libc.func('int listen(int fd, int backlog)');
@@ -37,8 +37,8 @@ export class BoundTestSockets implements Disposable {
 
   /** @returns the socket's inode */
   open(wanted: Wanted): number {
-    const domain = wanted.domain === 'packet' ? AF_PACKET : addressFamily[wanted.domain];
-    const fd = withNamespace(this.#namespace, () =>
+    const domain = wanted.domain === 'packet' ? AF_PACKET : addressFamilies[wanted.domain];
+    const fd = runInNetworkNamespace(this.#namespace, () =>
       checked('socket', socket(domain, types[wanted.type], wanted.protocol ?? 0)),
     );
     this.#fds.push(fd);
@@ -73,11 +73,11 @@ export class BoundTestSockets implements Disposable {
 
 /** struct sockaddr_in: u16 family, be16 port, address@4; sockaddr_in6: address@8, 28 bytes. */
 function socketAddress(address: string, port: number): Buffer {
-  const four = familyOfAddress(address) === 'ipv4';
+  const four = detectIpFamily(address) === 'ipv4';
   const bytes = Buffer.alloc(four ? 16 : 28);
-  bytes.writeUInt16LE(addressFamily[familyOfAddress(address)], 0);
+  bytes.writeUInt16LE(addressFamilies[detectIpFamily(address)], 0);
   bytes.writeUInt16BE(port, 2);
-  bytes.set(addressBytes(address), four ? 4 : 8);
+  bytes.set(ipAddressToBytes(address), four ? 4 : 8);
   return bytes;
 }
 

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
-import { addClsact, deleteClsact, getIngressQdisc } from '../../../server/netlink/clsact.ts';
+import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
+import { addClsactQdisc, deleteClsactQdisc, getIngressQdisc } from '../../../server/netlink/clsact.ts';
 import {
-  addBpfFilter,
-  deleteBpfFilter,
-  listBpfFilters,
+  addTcBpfFilter,
+  deleteTcBpfFilter,
+  listTcBpfFilters,
   listTcFilters,
-  replaceBpfFilter,
+  replaceTcBpfFilter,
   type TcHook,
 } from '../../../server/netlink/tc-filter.ts';
 import { addVeth } from '../../../server/netlink/veth.ts';
@@ -33,7 +33,7 @@ const shown = (host: TestNamespace, hook: string): any[] =>
 async function programs(count: number): Promise<Disposable & { fds: number[] }> {
   const fds = await Promise.all(
     Array.from({ length: count }, () =>
-      loadMinimalProgram('load a tc program', programType.schedulerClassifier, { result: -1 }),
+      loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, { result: -1 }),
     ),
   );
   return { fds, [Symbol.dispose]: () => fds.forEach((fd) => void closeSync(fd)) };
@@ -42,10 +42,10 @@ async function programs(count: number): Promise<Disposable & { fds: number[] }> 
 test('the clsact qdisc comes, is seen and goes', async () => {
   using host = await device();
   expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
-  await addClsact(host.socket, ifindex);
+  await addClsactQdisc(host.socket, ifindex);
   expect(await getIngressQdisc(host.socket, ifindex)).toBe('clsact');
-  await expect(addClsact(host.socket, ifindex)).rejects.toMatchObject({ code: 'EEXIST' });
-  await deleteClsact(host.socket, ifindex);
+  await expect(addClsactQdisc(host.socket, ifindex)).rejects.toMatchObject({ code: 'EEXIST' });
+  await deleteClsactQdisc(host.socket, ifindex);
   expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
   tc(host, 'qdisc', 'add', 'dev', 'pl0', 'ingress');
   expect(await getIngressQdisc(host.socket, ifindex)).toBe('ingress');
@@ -62,12 +62,12 @@ test.each<[TcHook, string]>([
     using loaded = await programs(2);
     const [first, second] = loaded.fds as [number, number];
     expect(await listTcFilters(host.socket, ifindex, hook)).toEqual([]);
-    await addClsact(host.socket, ifindex);
+    await addClsactQdisc(host.socket, ifindex);
     expect(await listTcFilters(host.socket, ifindex, hook)).toEqual([]);
     tc(host, ...`filter add dev pl0 ${word} pref 5 u32 match u32 0 0`.split(' '));
     tc(host, ...`filter add dev pl0 ${word} pref 20 protocol ip bpf bytecode`.split(' '), '1,6 0 0 0');
     const place = { priority: 10, handle: 1 };
-    await addBpfFilter(host.socket, ifindex, hook, { ...place, program: first, name: 'podlane' });
+    await addTcBpfFilter(host.socket, ifindex, hook, { ...place, program: first, name: 'podlane' });
 
     const theirs = (await listTcFilters(host.socket, ifindex, hook)).filter(
       ({ priority }) => priority !== 10,
@@ -81,7 +81,7 @@ test.each<[TcHook, string]>([
       5, 5, 10, 20,
     ]);
     const ours = async () =>
-      (await listBpfFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority === 10);
+      (await listTcBpfFilters(host.socket, ifindex, hook)).filter(({ priority }) => priority === 10);
     const [before] = await ours();
     const [byTc] = shown(host, word).filter(({ pref }) => pref === 10);
     expect(before).toEqual({
@@ -96,20 +96,20 @@ test.each<[TcHook, string]>([
     });
 
     const again = { ...place, program: second, name: 'podlane' };
-    await expect(addBpfFilter(host.socket, ifindex, hook, again)).rejects.toMatchObject({ code: 'EEXIST' });
-    await replaceBpfFilter(host.socket, ifindex, hook, again);
+    await expect(addTcBpfFilter(host.socket, ifindex, hook, again)).rejects.toMatchObject({ code: 'EEXIST' });
+    await replaceTcBpfFilter(host.socket, ifindex, hook, again);
     const after = await ours();
     expect(after).toEqual([{ ...before, programId: expect.any(Number) }]);
     expect(after[0]!.programId).not.toBe(before!.programId);
 
     await expect(
-      replaceBpfFilter(host.socket, ifindex, hook, { ...again, priority: 5 }),
+      replaceTcBpfFilter(host.socket, ifindex, hook, { ...again, priority: 5 }),
     ).rejects.toMatchObject({ code: 'EINVAL' });
-    await deleteBpfFilter(host.socket, ifindex, hook, place);
-    await expect(deleteBpfFilter(host.socket, ifindex, hook, place)).rejects.toMatchObject({
+    await deleteTcBpfFilter(host.socket, ifindex, hook, place);
+    await expect(deleteTcBpfFilter(host.socket, ifindex, hook, place)).rejects.toMatchObject({
       code: 'ENOENT',
     });
-    await expect(deleteBpfFilter(host.socket, ifindex, hook, { ...place, handle: 0 })).rejects.toThrow(
+    await expect(deleteTcBpfFilter(host.socket, ifindex, hook, { ...place, handle: 0 })).rejects.toThrow(
       RangeError,
     );
     expect(await listTcFilters(host.socket, ifindex, hook)).toEqual(theirs);
@@ -119,10 +119,10 @@ test.each<[TcHook, string]>([
 test('several programs at one priority have handles of their own, and the newest runs first', async () => {
   using host = await device();
   using loaded = await programs(2);
-  await addClsact(host.socket, ifindex);
+  await addClsactQdisc(host.socket, ifindex);
   for (const [index, program] of loaded.fds.entries())
-    await addBpfFilter(host.socket, ifindex, 'tc/ingress', { program, name: `p${index}`, priority: 3 });
-  const found = await listBpfFilters(host.socket, ifindex, 'tc/ingress');
+    await addTcBpfFilter(host.socket, ifindex, 'tc/ingress', { program, name: `p${index}`, priority: 3 });
+  const found = await listTcBpfFilters(host.socket, ifindex, 'tc/ingress');
   expect(found.map(({ priority, name }) => [priority, name])).toEqual([
     [3, 'p1'],
     [3, 'p0'],

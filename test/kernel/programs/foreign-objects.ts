@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { readProgramInfo } from '../../../server/bpf/program-info.ts';
 import { bpf_map_create, bpf_map_update_elem, bpf_raw_tracepoint_open } from '../../../server/ffi/libbpf.ts';
 import { mount, umount2 } from '../../../server/ffi/libc.ts';
-import { openNamespace } from '../../../server/kernel/netns.ts';
-import { createLinkSync, loadMinimalProgram } from '../../../server/kernel/probe-programs.ts';
-import { addClsact } from '../../../server/netlink/clsact.ts';
-import { withNamespace } from '../../../server/netlink/setns.ts';
+import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
+import { createBpfLinkSync, loadMinimalProgram } from '../../../server/kernel/probe-programs.ts';
+import { addClsactQdisc } from '../../../server/netlink/clsact.ts';
+import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import { addBpfFilter } from '../../../server/netlink/tc-filter.ts';
+import { addTcBpfFilter } from '../../../server/netlink/tc-filter.ts';
 
 /** enum bpf_prog_type, enum bpf_attach_type, enum bpf_map_type of <linux/bpf.h> */
 const programType = {
@@ -49,10 +49,10 @@ export async function attachForeignObjects(
     return fd;
   };
   const link = (name: string, program: number, target: number, type: number): void => {
-    const fd = createLinkSync(`attach ${name}`, program, target, type);
+    const fd = createBpfLinkSync(`attach ${name}`, program, target, type);
     ends.push(() => closeSync(fd));
   };
-  using namespace = openNamespace(host);
+  using namespace = openNetworkNamespace(host);
   using socket = NetlinkSocket.inNamespace(namespace.fd);
   const loopback = 1;
 
@@ -60,14 +60,14 @@ export async function attachForeignObjects(
   const device = await load('device', programType.schedulerClassifier, -1);
   const behind = await load('behind', programType.schedulerClassifier, -1);
   const deviceType = hook === 'netkit/peer' ? attachType.netkitPeer : attachType.tcxIngress;
-  withNamespace(namespace.fd, () => {
+  runInNetworkNamespace(namespace.fd, () => {
     link('xdp', xdp, loopback, attachType.xdp);
     link('device', device, ifindex, deviceType);
     link('behind', behind, ifindex, deviceType);
   });
   const filter = await load('filter', programType.schedulerClassifier, -1);
-  await addClsact(socket, loopback);
-  await addBpfFilter(socket, loopback, 'tc/egress', { program: filter, name: 'filter', priority: 9 });
+  await addClsactQdisc(socket, loopback);
+  await addTcBpfFilter(socket, loopback, 'tc/egress', { program: filter, name: 'filter', priority: 9 });
   const cgroupProgram = await load('cgroup', programType.cgroupSkb, 1);
   const cgroup = makeCgroup(`podlane-t-${process.pid}`, ends);
   const cgroupFd = openSync(cgroup.path, 'r');

@@ -5,7 +5,7 @@ import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
-import { checkBpfResult } from '../../../server/bpf/error.ts';
+import { checkBpfResult } from '../../../server/bpf/bpf-error.ts';
 import { readMapInfo } from '../../../server/bpf/map-info.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
 import { openCapture, readWithTshark } from '../../testbed/capture.ts';

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { KernelCapabilityName } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../../server/kernel/netns.ts';
 import { addAddress } from '../../../server/netlink/address.ts';
 import { deleteLink, getLink, setLink } from '../../../server/netlink/link.ts';
@@ -212,9 +212,9 @@ export class FaultFixture implements AsyncDisposable {
     }
     if (fault.type !== 'event') return;
     // The old device is the one the pod was last seen on, and any other is the new one.
-    const ours = primaryIfindex(this.pod.slot);
+    const ours = slotToPrimaryIfindex(this.pod.slot);
     for (let slot = 0; slot < maxSlots; slot++) {
-      const ifindex = primaryIfindex(slot);
+      const ifindex = slotToPrimaryIfindex(slot);
       if (slot === this.still.slot || (ifindex === ours) !== (fault.event === 'old-deleted')) continue;
       if (await getLink(this.socket, { ifindex })) return deleteLink(this.socket, ifindex);
     }

@@ -3,22 +3,22 @@ import { join } from 'node:path';
 import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
+import {
+  decodeEndpointEntry,
+  decodeEndpointKey,
+  decodeSlotEntry,
+  slotEntrySize,
+  slotToPeerIfindex,
+  slotToPrimaryIfindex,
+} from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
-import {
-  decodeEndpoint,
-  decodeEndpointKey,
-  decodeSlot,
-  peerIfindex,
-  primaryIfindex,
-  slotBytes,
-} from '../../../server/bpf/slot-layout.ts';
 import { programHooks } from '../../../server/datapath/device/hooks.ts';
 import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
 import { listLinks } from '../../../server/netlink/link.ts';
-import { listNeighbors, type Neighbor } from '../../../server/netlink/neighbor.ts';
+import { type KernelNeighbor, listNeighbors } from '../../../server/netlink/neighbor.ts';
 import { listRoutes as routesOf } from '../../../server/netlink/route.ts';
-import { type Route, routeProtocol } from '../../../server/netlink/route-message.ts';
+import { type KernelRoute, routeProtocols } from '../../../server/netlink/route-message.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { NodeObservation } from './agent.ts';
 import { addresses, type FaultFixture, maxSlots, routes } from './fixture.ts';
@@ -93,21 +93,23 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
   const wanted = live.flatMap((each) =>
     each.addresses.map((address) => `${bare(address)} slot ${each.slot} of ${each.number}`),
   );
-  const endpoints = ['endpoints4', 'endpoints6'].map((name) => openPinnedObject(join(fixture.pins, 'maps', name))!);
+  const endpoints = ['endpoints4', 'endpoints6'].map(
+    (name) => openPinnedObject(join(fixture.pins, 'maps', name))!,
+  );
   const slots = openPinnedObject(join(fixture.pins, 'maps/slots'))!;
   try {
     const entries = endpoints.flatMap((fd) => new BpfHashMap(fd, 'endpoints').entries());
     const has = entries.map(([key, value]) => {
-      const { slot, owner } = decodeEndpoint(value);
+      const { slot, owner } = decodeEndpointEntry(value);
       return `${decodeEndpointKey(key)} slot ${slot} of ${owner}`;
     });
     for (const each of has)
       if (!wanted.includes(each)) found.push(violation(`endpoint ${each}`, familyOf(each)));
     for (const each of wanted)
       if (!has.includes(each)) found.push(violation(`no endpoint ${each}`, familyOf(each)));
-    const described = new BpfArrayMap(slots, 'slots', slotBytes);
+    const described = new BpfArrayMap(slots, 'slots', slotEntrySize);
     for (let slot = 0; slot < maxSlots; slot++) {
-      const entry = decodeSlot(described.get(slot));
+      const entry = decodeSlotEntry(described.get(slot));
       const owner = live.find((each) => each.slot === slot);
       if (entry?.owner !== owner?.number)
         found.push(violation(`slot ${slot} is described as pod ${entry?.owner}'s, not ${owner?.number}'s`));
@@ -130,7 +132,7 @@ function hooks({ device, hooks: family }: Pod): Violation[] {
 /** Interfaces, addresses, routes and neighbors, by our own sockets beside the agent's. */
 async function inside(fixture: FaultFixture, pod: Pod): Promise<Violation[]> {
   using socket = NetlinkSocket.inNamespace(pod.netns.path);
-  const ends = { primary: primaryIfindex(pod.slot), peer: peerIfindex(pod.slot) };
+  const ends = { primary: slotToPrimaryIfindex(pod.slot), peer: slotToPeerIfindex(pod.slot) };
   const found: Violation[] = [];
   const expect = (
     family: Family | null,
@@ -161,9 +163,9 @@ async function inside(fixture: FaultFixture, pod: Pod): Promise<Violation[]> {
   for (const family of ['ipv4', 'ipv6'] as const) {
     const ours = <T extends { family: Family }>(all: readonly T[]): T[] =>
       all.filter((each) => each.family === family);
-    const put = (all: readonly Route[]): Route[] =>
-      ours(all).filter((each) => each.protocol !== routeProtocol.kernel);
-    const permanent = (all: readonly Neighbor[]): string[] =>
+    const put = (all: readonly KernelRoute[]): KernelRoute[] =>
+      ours(all).filter((each) => each.protocol !== routeProtocols.kernel);
+    const permanent = (all: readonly KernelNeighbor[]): string[] =>
       ours(all)
         .filter((each) => each.state === 'permanent')
         .map((each) => `${each.address} ${each.mac}`);

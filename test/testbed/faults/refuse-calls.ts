@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:os';
+import { BpfError } from '../../../server/bpf/bpf-error.ts';
 import { DatapathPrograms } from '../../../server/bpf/datapath.ts';
-import { BpfError } from '../../../server/bpf/error.ts';
-import { NetlinkError } from '../../../server/netlink/error.ts';
+import { NetlinkError } from '../../../server/netlink/netlink-error.ts';
 import { type NetlinkRequest, NetlinkSocket } from '../../../server/netlink/socket.ts';
 import type { Fault } from './fault.ts';
 

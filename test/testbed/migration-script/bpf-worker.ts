@@ -3,15 +3,20 @@
 
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
 import { attachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
+import {
+  decodeEndpointEntry,
+  decodeEndpointKey,
+  decodeSlotEntry,
+  slotEntrySize,
+} from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
-import { openPinnedObject, listPinNames } from '../../../server/bpf/pin.ts';
+import { listPinNames, openPinnedObject } from '../../../server/bpf/pin.ts';
 import { readProgramInfoById } from '../../../server/bpf/program-info.ts';
-import { decodeEndpoint, decodeEndpointKey, decodeSlot, slotBytes } from '../../../server/bpf/slot-layout.ts';
-import { loadMinimalProgram, programType } from '../../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import { addBpfFilter, listTcFilters, type TcHook } from '../../../server/netlink/tc-filter.ts';
+import { addTcBpfFilter, listTcFilters, type TcHook } from '../../../server/netlink/tc-filter.ts';
 
 export interface NewForeignProgram {
   ifindex: number;
@@ -47,11 +52,11 @@ function nameOf(id: number | null): string {
 async function attach(programs: readonly NewForeignProgram[]): Promise<null> {
   using socket = NetlinkSocket.open();
   for (const { ifindex, hook, order, result } of programs) {
-    const fd = await loadMinimalProgram('load a foreign program', programType.schedulerClassifier, {
+    const fd = await loadMinimalProgram('load a foreign program', probeProgramTypes.schedulerClassifier, {
       result,
     });
     if (hook.startsWith('tc/'))
-      await addBpfFilter(socket, ifindex, hook as TcHook, {
+      await addTcBpfFilter(socket, ifindex, hook as TcHook, {
         program: fd,
         name: 'foreign',
         priority: order === 'first' ? 7 : 300,
@@ -83,15 +88,18 @@ async function read({ pins, devices, slots }: Extract<WorkerCall, { call: 'read'
   const hooks: BpfState['hooks'] = {};
   for (const { name, ifindex, hooks: wanted } of devices)
     for (const hook of wanted) hooks[`${hook} of ${name}`] = await programsOn(socket, ifindex, hook);
-  const slotMap = new BpfArrayMap(pinned(`${pins}/maps/slots`), 'slots', slotBytes);
+  const slotMap = new BpfArrayMap(pinned(`${pins}/maps/slots`), 'slots', slotEntrySize);
   const endpoints = ['endpoints4', 'endpoints6'].flatMap((name) =>
     new BpfHashMap(pinned(`${pins}/maps/${name}`), name).entries(),
   );
   return {
     hooks,
-    slots: Object.fromEntries(slots.map((slot) => [slot, decodeSlot(slotMap.get(slot))])),
+    slots: Object.fromEntries(slots.map((slot) => [slot, decodeSlotEntry(slotMap.get(slot))])),
     endpoints: Object.fromEntries(
-      endpoints.map(([key, value]): [string, unknown] => [decodeEndpointKey(key), decodeEndpoint(value)]),
+      endpoints.map(([key, value]): [string, unknown] => [
+        decodeEndpointKey(key),
+        decodeEndpointEntry(value),
+      ]),
     ),
     pins: [
       ...listPinNames(pins).map((name) => `/${name}`),

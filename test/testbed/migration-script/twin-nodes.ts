@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { HookFamily } from '../../../contract/device.ts';
 import type { MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import { peerIfindex, primaryIfindex } from '../../../server/bpf/slot-layout.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { exampleObject } from '../builds.ts';
 import { startTestNode, type TestNode } from '../node.ts';
 import type { BpfState, WorkerCall } from './bpf-worker.ts';
@@ -201,7 +201,7 @@ async function stateOf({ node, call }: Twin, pod: Pod, newSlot: number): Promise
   const slots = [pod.slot, newSlot];
   const json = (words: string[], netns?: string): IpObject[] =>
     JSON.parse(node.run(['ip', '-d', '-j', ...words], netns) || '[]');
-  const indexes = new Set(slots.flatMap((slot) => [primaryIfindex(slot), peerIfindex(slot)]));
+  const indexes = new Set(slots.flatMap((slot) => [slotToPrimaryIfindex(slot), slotToPeerIfindex(slot)]));
   // The kernel numbers namespaces as they come.
   const ours = ({ link_netnsid: _, ...link }: IpObject): IpObject[] =>
     indexes.has(Number(link.ifindex)) ? [link] : [];

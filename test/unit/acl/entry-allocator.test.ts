@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EntryAllocator } from '../../../server/acl/tables/entry-allocator.ts';
 import type { PolicyTableEntry } from '../../../server/acl/tables/policy-tables.ts';
-import { ruleEntryBytes } from '../../../server/bpf/rule-layout.ts';
+import { ruleEntrySize } from '../../../server/bpf/rule-layout.ts';
 
 const entriesOf = (count: number): PolicyTableEntry[] =>
   Array.from({ length: count }, (_, port) => ({
@@ -17,7 +17,7 @@ const entriesOf = (count: number): PolicyTableEntry[] =>
 test('lists never overlap, and freed extents are merged and allocated again', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -20, max: 40 }), { maxLength: 60 }), (steps) => {
-      const memory = new ArrayBuffer(300 * ruleEntryBytes);
+      const memory = new ArrayBuffer(300 * ruleEntrySize);
       const allocator = new EntryAllocator(memory);
       const lists: [index: number, count: number][] = [];
       for (const step of steps) {
@@ -47,7 +47,7 @@ test('lists never overlap, and freed extents are merged and allocated again', ()
 });
 
 test('an entry has the layout of bpf/rule-layout.h, with the offset of the entry that encloses it', () => {
-  const memory = new ArrayBuffer(10 * ruleEntryBytes);
+  const memory = new ArrayBuffer(10 * ruleEntrySize);
   const allocator = new EntryAllocator(memory);
   allocator.allocate([
     { protocol: 0, port: 0, length: 0, verdict: 'deny', rule: 0, log: 9 },
@@ -55,7 +55,7 @@ test('an entry has the layout of bpf/rule-layout.h, with the offset of the entry
     { protocol: 6, port: 80, length: 16, verdict: 'allow', rule: 0x1234, log: 2 },
     { protocol: 17, port: 53, length: 16, verdict: 'allow', rule: 3, log: 0 },
   ]);
-  const hex = (i: number) => Buffer.from(memory, i * ruleEntryBytes, ruleEntryBytes).toString('hex');
+  const hex = (i: number) => Buffer.from(memory, i * ruleEntrySize, ruleEntrySize).toString('hex');
   const hits = '00'.repeat(8);
   expect(hex(1)).toBe(`${'00000000'}${'00000000'}${'04000001'}${'0000'}${'0900'}${hits}`);
   expect(hex(2)).toBe(`${'00000600'}${'0080ffff'}${'00000002'}${'0000'}${'0000'}${hits}`);

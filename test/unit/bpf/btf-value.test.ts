@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Btf } from '../../../server/bpf/btf.ts';
 import { decodeBtfValue } from '../../../server/bpf/btf-decode.ts';
 import { BtfValueError, encodeBtfValue } from '../../../server/bpf/btf-encode.ts';
-import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../../../server/bpf/btf-types.ts';
+import { formatCDeclaration, formatCTypeName, resolveBtfValueType } from '../../../server/bpf/btf-resolve.ts';
 import { btf } from './btf-sample.ts';
 import { elfSection } from './elf-section.ts';
 

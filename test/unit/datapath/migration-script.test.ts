@@ -10,10 +10,10 @@ import { programHooks } from '../../../server/datapath/device/hooks.ts';
 import type { MigrationPlanInput } from '../../../server/datapath/migration/plan.ts';
 import { formatPlanScript } from '../../../server/datapath/migration/script.ts';
 import { planMigrationSteps } from '../../../server/datapath/migration/step-list.ts';
-import type { Route } from '../../../server/netlink/route-message.ts';
-import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
+import type { KernelRoute } from '../../../server/netlink/route-message.ts';
+import { createEmptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 
-const route = (more: Partial<Route>): Route => ({
+const route = (more: Partial<KernelRoute>): KernelRoute => ({
   family: 'ipv4',
   type: 'unicast',
   destination: 'default',
@@ -24,7 +24,7 @@ const route = (more: Partial<Route>): Route => ({
   preferredSource: null,
   metric: null,
   mtu: null,
-  metrics: emptyRouteMetrics(),
+  metrics: createEmptyRouteMetrics(),
   preference: null,
   gateway: '169.254.1.1',
   ifindex: 7,

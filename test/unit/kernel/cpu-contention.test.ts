@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cpuContention } from '../../../server/kernel/cpu-contention.ts';
+import { readCpuContention } from '../../../server/kernel/cpu-contention.ts';
 
 test.each([
   ['procs_running 12', 2, 6],
@@ -7,9 +7,9 @@ test.each([
   ['intr 5\nprocs_running 3\nprocs_blocked 9', 2, 1.5],
   ['cpu 1 2 3', 4, 1],
 ])('%j on %i CPUs: %d runnable tasks a CPU', (stat, cpus, contention) => {
-  expect(cpuContention(`${stat}\n`, cpus)).toBe(contention);
+  expect(readCpuContention(`${stat}\n`, cpus)).toBe(contention);
 });
 
 test('the running kernel says how many tasks are runnable', () => {
-  expect(cpuContention()).toBeGreaterThanOrEqual(1);
+  expect(readCpuContention()).toBeGreaterThanOrEqual(1);
 });

@@ -1,15 +1,19 @@
 import { closeSync, openSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { openDescriptors, openedDescriptor, trackDescriptors } from '../../../server/ffi/descriptors.ts';
+import {
+  listOpenDescriptors,
+  recordOpenedDescriptor,
+  startTrackingDescriptors,
+} from '../../../server/ffi/descriptors.ts';
 
-trackDescriptors();
+startTrackingDescriptors();
 
-const openNull = (): number => openedDescriptor(openSync('/dev/null', 'r'), 'the null device');
-const numbers = () => openDescriptors().map(({ fd }) => fd);
+const openNull = (): number => recordOpenedDescriptor(openSync('/dev/null', 'r'), 'the null device');
+const numbers = () => listOpenDescriptors().map(({ fd }) => fd);
 
 test('an open descriptor is listed with the object and the stack that opened it', () => {
   const fd = openNull();
-  const [listed] = openDescriptors().filter((each) => each.fd === fd);
+  const [listed] = listOpenDescriptors().filter((each) => each.fd === fd);
   expect(listed?.opened).toBe('the null device');
   expect(listed?.stack).toContain('openNull');
   closeSync(fd);
@@ -28,6 +32,6 @@ test('a closed one is not listed, nor is one whose number was used again for som
 });
 
 test('the number of a failed call is not recorded', () => {
-  expect(openedDescriptor(-1, 'nothing')).toBe(-1);
+  expect(recordOpenedDescriptor(-1, 'nothing')).toBe(-1);
   expect(numbers()).not.toContain(-1);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Btf } from '../../../server/bpf/btf.ts';
-import { readDropReasons } from '../../../server/kernel/drop-reasons.ts';
+import { readKernelDropReasons } from '../../../server/kernel/drop-reasons.ts';
 
 /** A kernel with these types, as `Btf` would read them. */
 const kernel = (parameters: number) =>
@@ -26,18 +26,18 @@ test.each([
   [0, null],
   [1, null],
 ])('reason %i is called %s', (reason, name) => {
-  expect(readDropReasons(kernel(4)).name(reason)).toBe(name);
+  expect(readKernelDropReasons(kernel(4)).name(reason)).toBe(name);
 });
 
 test('there is a receiving socket if the tracepoint has a fourth argument', () => {
-  expect([4, 5].map((parameters) => readDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([
+  expect([4, 5].map((parameters) => readKernelDropReasons(kernel(parameters)).hasReceiverSocket)).toEqual([
     false,
     true,
   ]);
 });
 
 test('a kernel without reasons gives numbers', () => {
-  const reasons = readDropReasons({
+  const reasons = readKernelDropReasons({
     enumNames: () => null,
     tracepointParameters: () => null,
   } satisfies Partial<Btf> as unknown as Btf);

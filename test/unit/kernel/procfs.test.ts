@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cpuShares, parseCpuTimes } from '../../../server/kernel/procfs.ts';
+import { computeCpuShares, parseProcStatCpuTimes } from '../../../server/kernel/procfs.ts';
 import { readSysctl, writeSysctl } from '../../../server/kernel/sysctl.ts';
 
 const stat = `cpu  30 0 30 200 10 0 12 0 0 0
@@ -10,7 +10,7 @@ ctxt 99
 `;
 
 test('the time of each processor: guest is part of user, waiting for I/O is idle', () => {
-  expect(parseCpuTimes(stat)).toEqual([
+  expect(parseProcStatCpuTimes(stat)).toEqual([
     { busy: 42, softirq: 6, total: 147 },
     { busy: 36, softirq: 6, total: 141 },
   ]);
@@ -18,9 +18,9 @@ test('the time of each processor: guest is part of user, waiting for I/O is idle
 
 test('shares of an interval are between 0 and 1, even when the kernel’s counters step back', () => {
   const at = (busy: number, softirq: number, total: number) => ({ busy, softirq, total });
-  expect(cpuShares(at(10, 0, 100), at(60, 10, 200))).toEqual({ busy: 0.5, softirq: 0.1 });
-  expect(cpuShares(at(10, 0, 100), at(10, 0, 100))).toEqual({ busy: 0, softirq: 0 });
-  expect(cpuShares(at(10, 5, 100), at(8, 4, 110))).toEqual({ busy: 0, softirq: 0 });
+  expect(computeCpuShares(at(10, 0, 100), at(60, 10, 200))).toEqual({ busy: 0.5, softirq: 0.1 });
+  expect(computeCpuShares(at(10, 0, 100), at(10, 0, 100))).toEqual({ busy: 0, softirq: 0 });
+  expect(computeCpuShares(at(10, 5, 100), at(8, 4, 110))).toEqual({ busy: 0, softirq: 0 });
 });
 
 test.each(['../../etc/passwd', 'net/../../../etc/passwd', '/etc/passwd', '', 'net//ipv4', 'net/ipv4/'])(

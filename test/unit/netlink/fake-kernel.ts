@@ -1,5 +1,5 @@
-import { MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
-import type { NetlinkTransport, Received } from '../../../server/netlink/transport.ts';
+import { NetlinkMessageReader, NetlinkMessageWriter } from '../../../server/netlink/message.ts';
+import type { NetlinkTransport, ReceiveResult } from '../../../server/netlink/transport.ts';
 
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
@@ -23,7 +23,7 @@ export function fakeKernel(reply: (requests: FakeRequest[]) => FakeReply[]) {
   const queue: FakeReply[] = [];
   const sends: FakeRequest[][] = [];
   let closed = false;
-  const receiveNow = (into: Buffer): Received => {
+  const receiveNow = (into: Buffer): ReceiveResult => {
     const next = queue.shift();
     if (next === undefined) return { length: -1, errno: EAGAIN };
     if ('errno' in next) return { length: -1, errno: next.errno };
@@ -56,7 +56,7 @@ export function fakeKernel(reply: (requests: FakeRequest[]) => FakeReply[]) {
 }
 
 function requestsIn(data: Buffer): FakeRequest[] {
-  const messages = new MessageReader(data);
+  const messages = new NetlinkMessageReader(data);
   const requests: FakeRequest[] = [];
   while (messages.next()) {
     const { type, flags, sequence, start, end } = messages;
@@ -73,7 +73,7 @@ interface Message {
 
 /** Encodes a datagram of messages, whose bodies are words of 32 bits. */
 export function datagram(sequence: number, ...messages: Message[]): Buffer {
-  const writer = new MessageWriter();
+  const writer = new NetlinkMessageWriter();
   for (const { type, flags = 0, body } of messages) {
     writer.begin(type, flags, sequence);
     for (const word of body) writer.i32(word);

@@ -2,21 +2,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Btf, vmlinuxBtfPath } from '../../../server/bpf/btf.ts';
-import { parseIgmp, parseIgmp6 } from '../../../server/kernel/multicast-groups.ts';
+import { parseProcNetIgmp, parseProcNetIgmp6 } from '../../../server/kernel/multicast-groups.ts';
 import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
-import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
+import { encodeAddressMessage, parseAddressMessage } from '../../../server/netlink/address.ts';
 import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
-import { parseLink } from '../../../server/netlink/link-message.ts';
-import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
+import { parseLinkMessage } from '../../../server/netlink/link-message.ts';
+import {
+  MalformedNetlinkMessage,
+  NetlinkMessageReader,
+  NetlinkMessageWriter,
+} from '../../../server/netlink/message.ts';
 import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
 import { parseNamespaceId } from '../../../server/netlink/namespace-id.ts';
-import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
-import { encodeNetkit } from '../../../server/netlink/netkit.ts';
-import { nsidOfControlMessage } from '../../../server/netlink/nsid-receiver.ts';
-import { encodeRoute, parseRoute } from '../../../server/netlink/route-message.ts';
-import { parseSocket } from '../../../server/netlink/socket-diag.ts';
-import { parseFilter } from '../../../server/netlink/tc-filter.ts';
-import { encodeVeth } from '../../../server/netlink/veth.ts';
+import { encodeNeighborMessage, parseNeighborMessage } from '../../../server/netlink/neighbor.ts';
+import { encodeNewNetkit } from '../../../server/netlink/netkit.ts';
+import { parseControlMessageNsid } from '../../../server/netlink/nsid-receiver.ts';
+import { encodeRouteMessage, parseRouteMessage } from '../../../server/netlink/route-message.ts';
+import { parseSocketMessage } from '../../../server/netlink/socket-diag.ts';
+import { parseTcFilter } from '../../../server/netlink/tc-filter.ts';
+import { encodeNewVeth } from '../../../server/netlink/veth.ts';
 import { btfSample } from '../bpf/btf-sample.ts';
 
 const seed = Number(process.env.PODLANE_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
@@ -25,8 +29,8 @@ beforeAll(() => console.log(`fuzz: seed ${seed}; PODLANE_SEED=${seed} repeats it
 afterAll(() => console.log(`fuzz: ${inputs} inputs, seed ${seed}`));
 
 /** Bytes of a message of a real object, as our encoders write it; the body of a request is that of an answer. */
-const message = (write: (writer: MessageWriter) => void): Buffer => {
-  const writer = new MessageWriter();
+const message = (write: (writer: NetlinkMessageWriter) => void): Buffer => {
+  const writer = new NetlinkMessageWriter();
   writer.begin(16, 0x300, 1);
   write(writer);
   writer.end();
@@ -34,9 +38,9 @@ const message = (write: (writer: MessageWriter) => void): Buffer => {
 };
 const mac = '02:50:4c:10:00:01';
 const end = { name: 'pl0', ifindex: 1_048_576, mtu: 1500, mac };
-const link = message((w) => encodeVeth(w, { primary: end, peer: end }));
+const link = message((w) => encodeNewVeth(w, { primary: end, peer: end }));
 const netkit = message((w) =>
-  encodeNetkit(w, {
+  encodeNewNetkit(w, {
     mode: 'l2',
     policy: { primary: 'forward', peer: 'blackhole' },
     scrub: { primary: 'none', peer: 'default' },
@@ -53,10 +57,15 @@ const named = message((w) => {
   w.attributeBytes(23, Buffer.alloc(200, 7));
 });
 const address = message((w) =>
-  encodeAddress(w, 7, 'fd00::33/64', { peer: 'fd00::44', validSeconds: 1000, flags: 0x200, metric: 7 }),
+  encodeAddressMessage(w, 7, 'fd00::33/64', {
+    peer: 'fd00::44',
+    validSeconds: 1000,
+    flags: 0x200,
+    metric: 7,
+  }),
 );
 const route = message((w) =>
-  encodeRoute(w, {
+  encodeRouteMessage(w, {
     destination: '10.0.0.0/8',
     ifindex: 7,
     gateway: 'fe80::1',
@@ -64,7 +73,7 @@ const route = message((w) =>
   }),
 );
 const multipath = message((w) =>
-  encodeRoute(w, {
+  encodeRouteMessage(w, {
     destination: 'fd00::/16',
     preference: 'high',
     nextHops: [
@@ -73,7 +82,9 @@ const multipath = message((w) =>
     ],
   }),
 );
-const neighbor = message((w) => encodeNeighbor(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }));
+const neighbor = message((w) =>
+  encodeNeighborMessage(w, { ifindex: 7, address: 'fd00::33', mac, protocol: 4 }),
+);
 const filter = message((w) => {
   w.u32(0).i32(7).u32(1).u32(0xffff_fff2).u32(0x1_0300);
   w.attributeString(1, 'bpf');
@@ -100,24 +111,24 @@ const packet = message((w) => {
 const namespace = message((w) => w.u32(0).attributeI32(1, 3));
 
 /** Every decoder, with the bytes of what it decodes. */
-const decoders: Record<string, { valid: Buffer[]; decode(reader: MessageReader): unknown }> = {
-  link: { valid: [link, netkit, named], decode: (m) => parseLink(m, true) },
-  address: { valid: [address], decode: parseAddress },
-  route: { valid: [route, multipath], decode: (m) => spoken(parseRoute(m)) },
+const decoders: Record<string, { valid: Buffer[]; decode(reader: NetlinkMessageReader): unknown }> = {
+  link: { valid: [link, netkit, named], decode: (m) => parseLinkMessage(m, true) },
+  address: { valid: [address], decode: parseAddressMessage },
+  route: { valid: [route, multipath], decode: (m) => spoken(parseRouteMessage(m)) },
   neighbor: {
     valid: [neighbor],
     decode: (m) => {
-      const found = parseNeighbor(m);
+      const found = parseNeighborMessage(m);
       return found && formatNeighbor(found, () => undefined);
     },
   },
-  filter: { valid: [filter], decode: parseFilter },
+  filter: { valid: [filter], decode: parseTcFilter },
   acknowledgement: { valid: [refusal], decode: (m) => parseAcknowledgement(m, 'try') },
-  'inet socket': { valid: [inet], decode: (m) => parseSocket(m, 'tcp') },
-  'packet socket': { valid: [packet], decode: (m) => parseSocket(m, 'packet') },
+  'inet socket': { valid: [inet], decode: (m) => parseSocketMessage(m, 'tcp') },
+  'packet socket': { valid: [packet], decode: (m) => parseSocketMessage(m, 'packet') },
   'namespace id': { valid: [namespace], decode: parseNamespaceId },
 };
-const spoken = (found: ReturnType<typeof parseRoute>) => found && formatRoute(found, () => undefined);
+const spoken = (found: ReturnType<typeof parseRouteMessage>) => found && formatRoute(found, () => undefined);
 const eventTypes = [16, 17, 20, 21, 24, 25];
 
 /** Surrounds the bytes with others, so that what is read beyond them shows: the answer must not depend on those. */
@@ -128,22 +139,22 @@ function guarded(bytes: Buffer, around: number): Buffer {
 }
 
 /** What decoding ends in: a value, or the codec's own error; everything else is thrown on. */
-function outcome(bytes: Buffer, around: number, decode: (reader: MessageReader) => unknown): string {
+function outcome(bytes: Buffer, around: number, decode: (reader: NetlinkMessageReader) => unknown): string {
   const found: unknown[] = [];
   try {
     // The receive buffer is larger than what was received.
     const room = guarded(bytes, around);
     const whole = Buffer.from(room.buffer, room.byteOffset, bytes.length + 200);
-    const messages = new MessageReader(whole, bytes.length);
+    const messages = new NetlinkMessageReader(whole, bytes.length);
     while (messages.next()) found.push(decode(messages));
   } catch (error) {
-    if (!(error instanceof MalformedMessage)) throw error;
+    if (!(error instanceof MalformedNetlinkMessage)) throw error;
     found.push(error.message);
   }
   return JSON.stringify(found);
 }
 
-function attempt(bytes: Buffer, decode: (reader: MessageReader) => unknown): void {
+function attempt(bytes: Buffer, decode: (reader: NetlinkMessageReader) => unknown): void {
   inputs++;
   const [zeros, ones] = [outcome(bytes, 0, decode), outcome(bytes, 0xff, decode)];
   if (zeros !== ones) throw new Error(`reads beyond the end: ${zeros} or ${ones}`);
@@ -226,7 +237,7 @@ describe('whatever comes, a decoder answers, or refuses with MalformedMessage, a
           control.writeInt32LE(270, 8);
           control.writeInt32LE(8, 12);
         }
-        const id = nsidOfControlMessage(control);
+        const id = parseControlMessageNsid(control);
         expect(id === null || Number.isInteger(id)).toBe(true);
       }),
       { seed, numRuns: 5000 },
@@ -235,8 +246,8 @@ describe('whatever comes, a decoder answers, or refuses with MalformedMessage, a
     fc.assert(
       fc.property(text, fc.nat(9), (table, ifindex) => {
         inputs++;
-        parseIgmp(table, ifindex);
-        parseIgmp6(table, ifindex);
+        parseProcNetIgmp(table, ifindex);
+        parseProcNetIgmp6(table, ifindex);
       }),
       { seed, numRuns: 3000 },
     );

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
-import type { Neighbor } from '../../../server/netlink/neighbor.ts';
+import type { KernelNeighbor } from '../../../server/netlink/neighbor.ts';
 import type { NextHop } from '../../../server/netlink/next-hop.ts';
-import type { Route } from '../../../server/netlink/route-message.ts';
-import { emptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
+import type { KernelRoute } from '../../../server/netlink/route-message.ts';
+import { createEmptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
 
 const names = (ifindex: number) => ({ 2: 'eth0', 3: 'pl64' })[ifindex];
 const hop = (more: Partial<NextHop>): NextHop => ({
@@ -15,7 +15,7 @@ const hop = (more: Partial<NextHop>): NextHop => ({
   weight: 1,
   ...more,
 });
-const route = (more: Partial<Route>): Route => ({
+const route = (more: Partial<KernelRoute>): KernelRoute => ({
   family: 'ipv4',
   type: 'unicast',
   destination: 'default',
@@ -26,7 +26,7 @@ const route = (more: Partial<Route>): Route => ({
   preferredSource: null,
   metric: null,
   mtu: null,
-  metrics: emptyRouteMetrics(),
+  metrics: createEmptyRouteMetrics(),
   preference: null,
   gateway: null,
   ifindex: 2,
@@ -35,7 +35,7 @@ const route = (more: Partial<Route>): Route => ({
   ...more,
 });
 
-test.each<[string, Partial<Route>]>([
+test.each<[string, Partial<KernelRoute>]>([
   ['default via 169.254.1.1 dev eth0 onlink', { nextHops: [hop({ gateway: '169.254.1.1', onlink: true })] }],
   [
     '10.42.0.33 dev pl64 scope link',
@@ -80,12 +80,12 @@ test.each<[string, Partial<Route>]>([
   expect(formatRoute(route(more), names)).toBe(text);
 });
 
-test.each<[string, Partial<Neighbor>]>([
+test.each<[string, Partial<KernelNeighbor>]>([
   ['10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 PERMANENT', {}],
   ['10.42.0.33 dev pl64 FAILED', { mac: null, state: 'failed' }],
   ['10.42.0.33 dev pl64 lladdr 02:50:4c:10:00:41 router STALE', { router: true, state: 'stale' }],
 ])('%s', (text, more) => {
-  const neighbor: Neighbor = {
+  const neighbor: KernelNeighbor = {
     family: 'ipv4',
     ifindex: 3,
     address: '10.42.0.33',

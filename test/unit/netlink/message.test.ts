@@ -1,21 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  AttributeReader,
-  MalformedMessage,
-  MessageReader,
-  MessageWriter,
+  MalformedNetlinkMessage,
+  NetlinkAttributeReader,
+  NetlinkMessageReader,
+  NetlinkMessageWriter,
 } from '../../../server/netlink/message.ts';
 
-const written = (write: (message: MessageWriter) => void): Buffer => {
-  const message = new MessageWriter(16);
+const written = (write: (message: NetlinkMessageWriter) => void): Buffer => {
+  const message = new NetlinkMessageWriter(16);
   message.begin(0x10, 0x5, 7);
   write(message);
   message.end();
   return message.buffer.subarray(0, message.length);
 };
-const only = (bytes: Buffer): MessageReader => {
-  const messages = new MessageReader(bytes);
+const only = (bytes: Buffer): NetlinkMessageReader => {
+  const messages = new NetlinkMessageReader(bytes);
   expect(messages.next()).toBe(true);
   return messages;
 };
@@ -27,7 +27,7 @@ describe('writing', () => {
     expect(hex(written(() => {}))).toBe(header('10'));
   });
 
-  test.each<[string, (message: MessageWriter) => void, string]>([
+  test.each<[string, (message: NetlinkMessageWriter) => void, string]>([
     ['u8, padded to 4', (m) => m.attributeU8(16, 6), `${header('18')}0500100006000000`],
     ['u32', (m) => m.attributeU32(4, 1500), `${header('18')}08000400dc050000`],
     ['string with its NUL', (m) => m.attributeString(3, 'eth0'), `${header('1c')}090003006574683000000000`],
@@ -50,7 +50,7 @@ describe('writing', () => {
   });
 
   test('room that was used before is zeroed', () => {
-    const message = new MessageWriter(64);
+    const message = new NetlinkMessageWriter(64);
     message.begin(1, 1, 1);
     message.attributeBytes(1, Buffer.alloc(40, 0xff));
     message.end();
@@ -83,7 +83,7 @@ const tree = fc.letrec<{ tree: Tree; leaf: Tree; branch: Tree }>((tie) => ({
   }),
   tree: fc.oneof({ maxDepth: 4 }, tie('leaf'), tie('branch')),
 })).tree;
-const writeTree = (message: MessageWriter, { type, value }: Tree): void => {
+const writeTree = (message: NetlinkMessageWriter, { type, value }: Tree): void => {
   if (value instanceof Uint8Array) {
     message.attributeBytes(type, value);
     return;
@@ -92,7 +92,7 @@ const writeTree = (message: MessageWriter, { type, value }: Tree): void => {
   for (const child of value) writeTree(message, child);
   message.closeNest(nest);
 };
-const readTree = (attributes: AttributeReader, { type, value }: Tree): void => {
+const readTree = (attributes: NetlinkAttributeReader, { type, value }: Tree): void => {
   expect(attributes.next()).toBe(true);
   expect(attributes.type).toBe(type);
   if (value instanceof Uint8Array) {
@@ -108,13 +108,13 @@ describe('reading', () => {
   test('what was written comes back, however it is nested', () => {
     fc.assert(
       fc.property(fc.array(fc.array(tree, { maxLength: 4 }), { maxLength: 3 }), (trees) => {
-        const writer = new MessageWriter(8);
+        const writer = new NetlinkMessageWriter(8);
         trees.forEach((attributes, index) => {
           writer.begin(20 + index, 2, index);
           for (const one of attributes) writeTree(writer, one);
           writer.end();
         });
-        const messages = new MessageReader(writer.buffer, writer.length);
+        const messages = new NetlinkMessageReader(writer.buffer, writer.length);
         trees.forEach((attributes, index) => {
           expect(messages.next()).toBe(true);
           expect([messages.type, messages.flags, messages.sequence]).toEqual([20 + index, 2, index]);
@@ -143,7 +143,7 @@ describe('reading', () => {
     ['a length beyond the end', Buffer.from('11000000100005000700000000000000', 'hex')],
     ['the largest length', Buffer.from('ffffffff100005000700000000000000', 'hex')],
   ])('%s is refused', (_, bytes) => {
-    expect(() => new MessageReader(bytes).next()).toThrow(MalformedMessage);
+    expect(() => new NetlinkMessageReader(bytes).next()).toThrow(MalformedNetlinkMessage);
   });
 
   test.each([
@@ -152,26 +152,26 @@ describe('reading', () => {
     ['length beyond the message', '0900010000000000'],
   ])('an attribute of %s is refused', (_, attribute) => {
     const bytes = Buffer.from(attribute, 'hex');
-    expect(() => new AttributeReader(bytes, 0, bytes.length).next()).toThrow(MalformedMessage);
+    expect(() => new NetlinkAttributeReader(bytes, 0, bytes.length).next()).toThrow(MalformedNetlinkMessage);
   });
 
   test('a value shorter than its type is refused, whatever follows it', () => {
-    const attributes = new AttributeReader(Buffer.from('0600010001020304ffffffff', 'hex'), 0, 12);
+    const attributes = new NetlinkAttributeReader(Buffer.from('0600010001020304ffffffff', 'hex'), 0, 12);
     attributes.next();
-    expect(() => attributes.u32()).toThrow(MalformedMessage);
-    expect(() => attributes.u64()).toThrow(MalformedMessage);
-    expect(() => attributes.nested(16)).toThrow(MalformedMessage);
+    expect(() => attributes.u32()).toThrow(MalformedNetlinkMessage);
+    expect(() => attributes.u64()).toThrow(MalformedNetlinkMessage);
+    expect(() => attributes.nested(16)).toThrow(MalformedNetlinkMessage);
     expect(attributes.bytes()).toHaveLength(2);
   });
 
   test('a body shorter than its struct is refused', () => {
     const message = only(written((m) => m.u32(1)));
-    expect(() => message.attributes(16)).toThrow(MalformedMessage);
+    expect(() => message.attributes(16)).toThrow(MalformedNetlinkMessage);
   });
 
   test('a message length that points beyond the received bytes is refused, although the buffer is larger', () => {
     const buffer = Buffer.alloc(1024);
     written((m) => m.attributeU32(1, 1)).copy(buffer);
-    expect(() => new MessageReader(buffer, 20).next()).toThrow(MalformedMessage);
+    expect(() => new NetlinkMessageReader(buffer, 20).next()).toThrow(MalformedNetlinkMessage);
   });
 });

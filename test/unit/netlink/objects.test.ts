@@ -1,26 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
-import { encodeAddress, parseAddress } from '../../../server/netlink/address.ts';
-import { rtm } from '../../../server/netlink/constants.ts';
+import { encodeAddressMessage, parseAddressMessage } from '../../../server/netlink/address.ts';
 import { encodeLinkChange } from '../../../server/netlink/link.ts';
-import { parseLink } from '../../../server/netlink/link-message.ts';
-import { MalformedMessage, MessageReader, MessageWriter } from '../../../server/netlink/message.ts';
+import { parseLinkMessage } from '../../../server/netlink/link-message.ts';
+import {
+  MalformedNetlinkMessage,
+  NetlinkMessageReader,
+  NetlinkMessageWriter,
+} from '../../../server/netlink/message.ts';
+import { rtmTypes } from '../../../server/netlink/message-constants.ts';
 import { parseNetworkEvent } from '../../../server/netlink/monitor.ts';
-import { encodeNeighbor, parseNeighbor } from '../../../server/netlink/neighbor.ts';
-import { encodeNetkit } from '../../../server/netlink/netkit.ts';
-import { encodeRoute, parseRoute } from '../../../server/netlink/route-message.ts';
-import { encodeVeth } from '../../../server/netlink/veth.ts';
+import { encodeNeighborMessage, parseNeighborMessage } from '../../../server/netlink/neighbor.ts';
+import { encodeNewNetkit } from '../../../server/netlink/netkit.ts';
+import { encodeRouteMessage, parseRouteMessage } from '../../../server/netlink/route-message.ts';
+import { encodeNewVeth } from '../../../server/netlink/veth.ts';
 
-const written = (type: number, write: (message: MessageWriter) => void): Buffer => {
-  const message = new MessageWriter();
+const written = (type: number, write: (message: NetlinkMessageWriter) => void): Buffer => {
+  const message = new NetlinkMessageWriter();
   message.begin(type, 0, 1);
   write(message);
   message.end();
   return Buffer.from(message.buffer.subarray(0, message.length));
 };
-const read = <T>(bytes: Buffer, parse: (message: MessageReader) => T): T => {
-  const messages = new MessageReader(bytes);
+const read = <T>(bytes: Buffer, parse: (message: NetlinkMessageReader) => T): T => {
+  const messages = new NetlinkMessageReader(bytes);
   messages.next();
   return parse(messages);
 };
@@ -53,10 +57,10 @@ describe('a request reads as the object it makes', () => {
         fc.boolean(),
         (n, index, mtu, m, up) => {
           const primary = { name: n, ifindex: index, mtu, mac: m, up };
-          const bytes = written(rtm.newLink, (w) =>
-            encodeVeth(w, { primary, peer: { name: 'eth0', ifindex: 5, netnsFd: 9 } }),
+          const bytes = written(rtmTypes.newLink, (w) =>
+            encodeNewVeth(w, { primary, peer: { name: 'eth0', ifindex: 5, netnsFd: 9 } }),
           );
-          expect(read(bytes, parseLink)).toMatchObject({
+          expect(read(bytes, parseLinkMessage)).toMatchObject({
             name: n,
             ifindex: index,
             mtu,
@@ -81,8 +85,8 @@ describe('a request reads as the object it makes', () => {
         scrub,
         scrub,
         (mode, own, other, ownScrub, otherScrub) => {
-          const bytes = written(rtm.newLink, (w) =>
-            encodeNetkit(w, {
+          const bytes = written(rtmTypes.newLink, (w) =>
+            encodeNewNetkit(w, {
               mode,
               policy: { primary: own, peer: other },
               scrub: { primary: ownScrub, peer: otherScrub },
@@ -90,7 +94,7 @@ describe('a request reads as the object it makes', () => {
               peer: { name: 'eth0', ifindex: 1_048_577, mtu: 1500 },
             }),
           );
-          expect(read(bytes, parseLink)).toMatchObject({
+          expect(read(bytes, parseLinkMessage)).toMatchObject({
             kind: 'netkit',
             netkit: { mode, policy: own, peerPolicy: other, scrub: ownScrub, peerScrub: otherScrub },
           });
@@ -100,14 +104,20 @@ describe('a request reads as the object it makes', () => {
   });
 
   test('link change', () => {
-    const bytes = written(rtm.setLink, (w) =>
+    const bytes = written(rtmTypes.setLink, (w) =>
       encodeLinkChange(w, 7, { up: true, mtu: 1400, name: 'eth0', group: 3 }),
     );
-    expect(read(bytes, parseLink)).toMatchObject({ ifindex: 7, up: true, mtu: 1400, name: 'eth0', group: 3 });
+    expect(read(bytes, parseLinkMessage)).toMatchObject({
+      ifindex: 7,
+      up: true,
+      mtu: 1400,
+      name: 'eth0',
+      group: 3,
+    });
     // Down is the flag's absence, with the flag in the mask of what changes.
-    const down = written(rtm.setLink, (w) => encodeLinkChange(w, 7, { up: false }));
+    const down = written(rtmTypes.setLink, (w) => encodeLinkChange(w, 7, { up: false }));
     expect([down.readUInt32LE(24), down.readUInt32LE(28)]).toEqual([0, 1]);
-    const neither = written(rtm.setLink, (w) => encodeLinkChange(w, 7, { mtu: 1400 }));
+    const neither = written(rtmTypes.setLink, (w) => encodeLinkChange(w, 7, { mtu: 1400 }));
     expect([neither.readUInt32LE(24), neither.readUInt32LE(28)]).toEqual([0, 0]);
   });
 
@@ -115,8 +125,8 @@ describe('a request reads as the object it makes', () => {
     fc.assert(
       fc.property(ifindex, address, (index, ip) => {
         const cidr = `${ip}/${bits(ip)}`;
-        const bytes = written(rtm.newAddress, (w) => encodeAddress(w, index, cidr));
-        expect(read(bytes, parseAddress)).toMatchObject({
+        const bytes = written(rtmTypes.newAddress, (w) => encodeAddressMessage(w, index, cidr));
+        expect(read(bytes, parseAddressMessage)).toMatchObject({
           ifindex: index,
           address: cidr,
           peer: null,
@@ -136,8 +146,8 @@ describe('a request reads as the object it makes', () => {
         fc.option(fc.nat(), { nil: undefined }),
         (index, ip, onlink, table, metric) => {
           const gateway = ip.includes(':') ? 'fe80::1' : '169.254.1.1';
-          const bytes = written(rtm.newRoute, (w) =>
-            encodeRoute(w, {
+          const bytes = written(rtmTypes.newRoute, (w) =>
+            encodeRouteMessage(w, {
               destination: ip,
               ifindex: index,
               gateway,
@@ -146,7 +156,7 @@ describe('a request reads as the object it makes', () => {
               ...(metric === undefined ? {} : { metric }),
             }),
           );
-          expect(read(bytes, parseRoute)).toMatchObject({
+          expect(read(bytes, parseRouteMessage)).toMatchObject({
             destination: ip,
             type: 'unicast',
             table,
@@ -179,8 +189,8 @@ describe('a request reads as the object it makes', () => {
       'global',
     ],
   ] as const)('route: %s', (_, route, family, destination, scope) => {
-    const bytes = written(rtm.newRoute, (w) => encodeRoute(w, { ifindex: 3, ...route }));
-    expect(read(bytes, parseRoute)).toMatchObject({
+    const bytes = written(rtmTypes.newRoute, (w) => encodeRouteMessage(w, { ifindex: 3, ...route }));
+    expect(read(bytes, parseRouteMessage)).toMatchObject({
       family,
       destination,
       scope,
@@ -191,10 +201,10 @@ describe('a request reads as the object it makes', () => {
   test('neighbor', () => {
     fc.assert(
       fc.property(ifindex, address, mac, (index, ip, m) => {
-        const bytes = written(rtm.newNeighbor, (w) =>
-          encodeNeighbor(w, { ifindex: index, address: ip, mac: m }),
+        const bytes = written(rtmTypes.newNeighbor, (w) =>
+          encodeNeighborMessage(w, { ifindex: index, address: ip, mac: m }),
         );
-        expect(read(bytes, parseNeighbor)).toMatchObject({
+        expect(read(bytes, parseNeighborMessage)).toMatchObject({
           ifindex: index,
           address: ip,
           mac: m,
@@ -249,41 +259,41 @@ describe('acknowledgements', () => {
   test('lengths that point outside are refused', () => {
     const uncapped = error(-95, 0x200, tlv);
     uncapped.writeUInt32LE(0xffff_fff0, 20);
-    expect(() => read(uncapped, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedMessage);
+    expect(() => read(uncapped, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedNetlinkMessage);
     const short = Buffer.from('12000000020000000100000000000000ffff', 'hex');
-    expect(() => read(short, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedMessage);
+    expect(() => read(short, (m) => parseAcknowledgement(m, 'try'))).toThrow(MalformedNetlinkMessage);
   });
 });
 
 describe('hostile bytes end in MalformedMessage or a value, never in a hang or a read beyond', () => {
-  const types = [rtm.newLink, rtm.newAddress, rtm.newRoute, rtm.newNeighbor, 2, 3];
+  const types = [rtmTypes.newLink, rtmTypes.newAddress, rtmTypes.newRoute, rtmTypes.newNeighbor, 2, 3];
   const valid = [
-    written(rtm.newLink, (w) =>
-      encodeNetkit(w, {
+    written(rtmTypes.newLink, (w) =>
+      encodeNewNetkit(w, {
         mode: 'l3',
         policy: { primary: 'forward', peer: 'blackhole' },
         primary: { name: 'pl0', mac: '02:00:00:00:00:01', mtu: 1500 },
         peer: { name: 'eth0' },
       }),
     ),
-    written(rtm.newAddress, (w) => encodeAddress(w, 3, 'fd00::1/64')),
-    written(rtm.newRoute, (w) =>
-      encodeRoute(w, { destination: '10.0.0.0/8', gateway: '10.1.1.1', ifindex: 4 }),
+    written(rtmTypes.newAddress, (w) => encodeAddressMessage(w, 3, 'fd00::1/64')),
+    written(rtmTypes.newRoute, (w) =>
+      encodeRouteMessage(w, { destination: '10.0.0.0/8', gateway: '10.1.1.1', ifindex: 4 }),
     ),
-    written(rtm.newNeighbor, (w) =>
-      encodeNeighbor(w, { ifindex: 4, address: '10.1.1.1', mac: '02:00:00:00:00:01' }),
+    written(rtmTypes.newNeighbor, (w) =>
+      encodeNeighborMessage(w, { ifindex: 4, address: '10.1.1.1', mac: '02:00:00:00:00:01' }),
     ),
   ];
   const swallow = (bytes: Buffer): void => {
     try {
-      const messages = new MessageReader(bytes);
+      const messages = new NetlinkMessageReader(bytes);
       while (messages.next()) {
         parseNetworkEvent(messages);
-        if (messages.type === rtm.newNeighbor) parseNeighbor(messages);
+        if (messages.type === rtmTypes.newNeighbor) parseNeighborMessage(messages);
         if (messages.type === 2 || messages.type === 3) parseAcknowledgement(messages, 'try');
       }
     } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+      if (!(error instanceof MalformedNetlinkMessage)) throw error;
     }
   };
   // A generator of our own: 100,000 cases in about a second, the same ones every time.

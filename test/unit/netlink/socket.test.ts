@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { MalformedMessage, type MessageReader } from '../../../server/netlink/message.ts';
+import { MalformedNetlinkMessage, type NetlinkMessageReader } from '../../../server/netlink/message.ts';
 import { type NetlinkRequest, NetlinkSocket } from '../../../server/netlink/socket.ts';
 import {
   acknowledgement,
@@ -23,7 +23,7 @@ const request = (operation: string, word = 0): NetlinkRequest => ({
   },
 });
 const dump = request('dump links');
-const wordOf = (message: MessageReader): number => message.buffer.readInt32LE(message.start);
+const wordOf = (message: NetlinkMessageReader): number => message.buffer.readInt32LE(message.start);
 
 /** A kernel that replies with each of `replies` in turn. */
 const inTurn = (...replies: ((request: FakeRequest) => FakeReply[])[]) => {
@@ -145,7 +145,7 @@ describe('receiving', () => {
       ({ sequence }) => [datagram(sequence, object(3), done())],
     );
     const socket = new NetlinkSocket(kernel.transport);
-    await expect(socket.dump(dump, wordOf)).rejects.toThrow(MalformedMessage);
+    await expect(socket.dump(dump, wordOf)).rejects.toThrow(MalformedNetlinkMessage);
     expect(await socket.dump(dump, wordOf)).toEqual([3]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findImportCycles, groupGraphByFolder } from '../../../scripts/check/circles.ts';
+import { findImportCycles, groupGraphByFolder } from '../../../scripts/check/import-cycles.ts';
 
 const graph = (edges: Record<string, string[]>) => new Map(Object.entries(edges));
 

@@ -3,7 +3,7 @@ import { addPeerAddresses, orderForAssignment } from '../../device/device.ts';
 import { netnsCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
-/** Gives the new peer the pod's addresses. The old peer keeps them until it is removed. */
+/** Adds the pod's addresses to the new peer. The old peer keeps the addresses until it is removed. */
 export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {
   name: 'addressed',
   describe: ({ addresses }) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Hook } from '../../../../contract/device.ts';
 import type { StepRequest } from '../../../../contract/migration.ts';
-import { encodeSlot } from '../../../bpf/slot-layout.ts';
+import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import {
   attachForeignPrograms,
   type ForeignProgram,
@@ -19,7 +19,7 @@ import type { MigrationPlanInput } from '../plan.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
-/** Attaches our programs to the new device, then foreign and user programs in their order around ours. */
+/** Attaches Podlane's programs to the new device, then foreign and user programs in their order around Podlane's. */
 export const attachedStepDefinition: MigrationStepDefinition<'attached'> = {
   name: 'attached',
   describe({ device, foreignPrograms: { length } }) {
@@ -53,7 +53,7 @@ function slotEntry({ to, pins, slotEntry: entry }: MigrationPlanInput): StepRequ
   slot.writeUInt32LE(to.slot);
   return {
     words: `BPF_MAP_UPDATE_ELEM slots: addresses that slot ${to.slot} may send from`,
-    command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlot(entry)),
+    command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlotEntry(entry)),
   };
 }
 
@@ -64,7 +64,7 @@ const clsact = ({ to }: MigrationPlanInput): StepRequest => ({
 
 const isTcHook = (hook: Hook): boolean => hook === 'tc/ingress' || hook === 'tc/egress';
 
-/** Where the agent pins our program of a hook. */
+/** Returns the pin path of Podlane's program on a hook. */
 const ourPin = ({ pins, device }: MigrationPlanInput, direction: 'egress' | 'ingress'): string =>
   quoteShellWord(`${pins}/programs/${podlaneProgramNames[direction]}_${device.hooks}`);
 
@@ -138,7 +138,7 @@ const filterCommand = (
 ): string =>
   `tc filter replace dev ${to.primary.name} ${hook.slice('tc/'.length)} pref ${priority} handle 0x${handle.toString(16)} protocol all bpf direct-action object-pinned ${pin}`;
 
-/** Names of enum bpf_attach_type (linux/bpf.h). */
+/** Names of enum bpf_attach_type (<linux/bpf.h>) by hook. */
 const attachType: Partial<Record<Hook, string>> = {
   'netkit/peer': 'BPF_NETKIT_PEER',
   'netkit/primary': 'BPF_NETKIT_PRIMARY',

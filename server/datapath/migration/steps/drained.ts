@@ -11,7 +11,7 @@ const equalReadings = 20;
 const limitMs = 2000;
 const pauseMs = 5;
 
-/** Waits until the old device carries no packet any more. */
+/** Waits until the old device carries no more packets. */
 export const drainedStepDefinition: MigrationStepDefinition<'drained'> = {
   name: 'drained',
   describe: () => 'Wait until the old device has carried nothing for 100 ms, at most 2 s',

@@ -1,13 +1,13 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
-import { encodeEndpoint, encodeEndpointKey } from '../../../bpf/slot-layout.ts';
+import { encodeEndpointEntry, encodeEndpointKey } from '../../../bpf/datapath-structs.ts';
 import { moveDeviceRoutes } from '../../device/network-state.ts';
 import { stripPrefixLength } from '../../device/next-hops.ts';
 import { setRedirectEndpoints } from '../../device/podlane-programs.ts';
+import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 import { updateMapEntryCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 
-/** Moves the host's routes and the redirect endpoints to the new primary: the last step that can be undone. */
+/** Moves the host routes and the redirect endpoints to the new primary; this is the last step that can be undone. */
 export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = {
   name: 'routed-host',
   describe: () => "Replace the host's routes to the pod: it receives through the new device",
@@ -21,7 +21,7 @@ export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = 
         command: updateMapEntryCommand(
           `${pins}/maps/${map}`,
           encodeEndpointKey(address),
-          encodeEndpoint({ slot: to.slot, owner: slotEntry.owner }),
+          encodeEndpointEntry({ slot: to.slot, owner: slotEntry.owner }),
         ),
       };
     }),

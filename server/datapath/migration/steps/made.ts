@@ -13,10 +13,10 @@ import type { MigrationPlanInput } from '../plan.ts';
 import { formatNetnsArgument, netnsCommand, waitUntilCommand } from '../shell-commands.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
 
-/** Seconds that the kernel has to bring both ends up. */
+/** Seconds that the kernel has to bring up both ends of the new device. */
 const carrierSeconds = 5;
 
-/** Creates the new pair beside the old one, both ends up. */
+/** Creates the new device beside the old one and sets both ends up. */
 export const madeStepDefinition: MigrationStepDefinition<'made'> = {
   name: 'made',
   describe: ({ from, to }) =>
@@ -88,7 +88,7 @@ const bothUp = ({ to, netns }: MigrationPlanInput): StepRequest[] => [
   },
 ];
 
-/** The host has the IPv6 gateway's address; nobody has the IPv4 one. */
+/** Lists the request that adds the IPv6 gateway address to the host. No interface has the IPv4 gateway address. */
 const gatewayAddress = ({ to, network }: MigrationPlanInput): StepRequest[] =>
   hasIpv6Address(network)
     ? [
@@ -99,7 +99,10 @@ const gatewayAddress = ({ to, network }: MigrationPlanInput): StepRequest[] =>
       ]
     : [];
 
-/** Permanent neighbors on a device with MACs: the pod's addresses on the host, the gateways in the pod. */
+/**
+ * Lists the requests for permanent neighbors of a device with MACs: the pod's addresses on the host, the gateways in
+ * the pod.
+ */
 function neighbors({ to, netns, network, device, addresses }: MigrationPlanInput): StepRequest[] {
   const { primaryMac, peerMac } = device;
   if (!primaryMac || !peerMac) return [];
@@ -118,7 +121,10 @@ function neighbors({ to, netns, network, device, addresses }: MigrationPlanInput
   ];
 }
 
-/** A device that is up still drops packets until the kernel's link watch has replaced its `noop` queue. */
+/**
+ * Waits for carrier: a device that is up still drops packets until the kernel's link watch has replaced its `noop`
+ * qdisc.
+ */
 function carrier({ to, netns }: MigrationPlanInput): StepRequest[] {
   const wait = (name: string): string =>
     waitUntilCommand(carrierSeconds, `ip link show ${name} | grep -v 'qdisc noop ' | grep -q 'state UP'`);

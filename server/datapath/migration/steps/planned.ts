@@ -1,7 +1,7 @@
 import { releaseSlotPrograms } from '../../device/podlane-programs.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
-/** Starts the journal. Its undo comes last, and frees the new device's slot. */
+/** Starts the migration's journal. This step is undone last, which frees the new device's slot. */
 export const plannedStepDefinition: MigrationStepDefinition<'planned'> = {
   name: 'planned',
   describe: () => 'Write the plan to the journal before anything is changed',

@@ -3,7 +3,7 @@ import { netnsCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 
-/** Moves the pod's routes to the new peer: what the pod sends leaves over the new device. */
+/** Moves the pod's routes to the new peer, so that packets from the pod leave through the new device. */
 export const routedPodStepDefinition: MigrationStepDefinition<'routed-pod'> = {
   name: 'routed-pod',
   describe: () => 'Replace the routes in the pod: it sends through the new device',

@@ -1,13 +1,13 @@
 import { ProblemError } from '../../../../contract/problem.ts';
-import { encodeSlot } from '../../../bpf/slot-layout.ts';
+import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import { getLink } from '../../../netlink/link.ts';
 import { deleteDevicePair } from '../../device/device.ts';
 import { countPackets } from '../packet-count.ts';
+import { moveRoutesBack } from '../route-requests.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
-import { moveRoutesBack } from '../route-requests.ts';
 
-/** Deletes the old pair, then the pins and the map entry of its slot. */
+/** Deletes the old device, then the pins and the map entry of its slot. */
 export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
   name: 'removed',
   describe: ({ from }) => `Delete the old ${from.kind} pair; its programs go with it`,
@@ -27,7 +27,7 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
       },
       {
         words: `BPF_MAP_UPDATE_ELEM slots: slot ${from.slot} is free`,
-        command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlot(null)),
+        command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlotEntry(null)),
       },
     ];
   },
@@ -43,7 +43,9 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
   },
 };
 
-/** Moves traffic back where somebody deleted the new device while the old one exists. @throws ProblemError always */
+/**
+ * Moves traffic back to the old device if the new device was deleted by another process. @throws ProblemError always
+ */
 async function returnToOldDevice(context: MigrationStepContext): Promise<never> {
   const { kernel, from, to, newPrimary } = context;
   await moveRoutesBack(context);

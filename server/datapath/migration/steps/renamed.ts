@@ -1,12 +1,15 @@
 import { ProblemError } from '../../../../contract/problem.ts';
 import { retry } from '../../../async/retry.ts';
-import { isNetlinkError } from '../../../netlink/error.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
+import { isNetlinkError } from '../../../netlink/netlink-error.ts';
 import { hasCapability } from '../../kernel-context.ts';
 import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
-/** The old device's name may stay taken for a moment after the kernel has acknowledged its deletion. */
+/**
+ * Retry options: the old device's name can remain in use for a moment after the kernel has acknowledged the
+ * deletion.
+ */
 const whileTaken = {
   attempts: 2,
   pauseMs: 5,

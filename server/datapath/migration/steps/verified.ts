@@ -3,10 +3,10 @@ import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 import { verifyNewDevice } from '../verify-device.ts';
 
-/** Packets of a direction on the old device from which on the new one must carry some; fewer may have been the last. */
+/** Minimum number of packets on the old device in a direction for which the new device must also carry packets. */
 const busyPackets = 5n;
 
-/** Compares the kernel with what the steps before were to leave behind, and awaits traffic on the new device. */
+/** Compares the kernel with the expected results of the previous steps, and waits for traffic on the new device. */
 export const createVerifiedStepDefinition = (
   before: readonly MigrationStepDefinition[],
 ): MigrationStepDefinition<'verified'> => ({

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AddressOptions } from '../../../../server/netlink/address.ts';
+import type { NewAddressOptions } from '../../../../server/netlink/address.ts';
 import type { NewNeighbor } from '../../../../server/netlink/neighbor.ts';
 import type { NewNetkit } from '../../../../server/netlink/netkit.ts';
 import type { NewNextHop } from '../../../../server/netlink/next-hop.ts';
@@ -20,7 +20,7 @@ export interface End {
   group: number;
   alias: string | undefined;
   alternativeNames: string[];
-  addresses: { address: string; options: AddressOptions }[];
+  addresses: { address: string; options: NewAddressOptions }[];
   routes: NewRoute[];
   neighbors: NewNeighbor[];
 }

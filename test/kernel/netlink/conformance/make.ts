@@ -1,13 +1,13 @@
-import { addressRequest } from '../../../../server/netlink/address.ts';
-import { alternativeNamesRequest, linkChangeRequest } from '../../../../server/netlink/link.ts';
-import { type NewNeighbor, neighborRequest } from '../../../../server/netlink/neighbor.ts';
-import { addNetkitRequest } from '../../../../server/netlink/netkit.ts';
+import { buildAddressRequest } from '../../../../server/netlink/address.ts';
+import { buildAlternativeNamesRequest, buildLinkChangeRequest } from '../../../../server/netlink/link.ts';
+import { buildNeighborRequest, type NewNeighbor } from '../../../../server/netlink/neighbor.ts';
+import { buildAddNetkitRequest } from '../../../../server/netlink/netkit.ts';
 import type { NewNextHop } from '../../../../server/netlink/next-hop.ts';
-import { routeRequest } from '../../../../server/netlink/route.ts';
+import { buildRouteRequest } from '../../../../server/netlink/route.ts';
 import type { NewRoute } from '../../../../server/netlink/route-message.ts';
 import { routeScopeNumber } from '../../../../server/netlink/route-scope.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../../../../server/netlink/socket.ts';
-import { addVethRequest } from '../../../../server/netlink/veth.ts';
+import { buildAddVethRequest } from '../../../../server/netlink/veth.ts';
 import type { TestNamespace } from '../namespaces.ts';
 import { type Device, type End, endsOf, type Place, type World } from './generate.ts';
 
@@ -38,18 +38,24 @@ function linkRequest({ kind, netkit, primary, peer }: Device, podFd: number): Ne
     primary: end(primary),
     peer: { ...end(peer), ...(peer.place === 'pod' ? { netnsFd: podFd } : {}) },
   };
-  return kind === 'veth' || !netkit ? addVethRequest(ends) : addNetkitRequest({ ...netkit, ...ends });
+  return kind === 'veth' || !netkit
+    ? buildAddVethRequest(ends)
+    : buildAddNetkitRequest({ ...netkit, ...ends });
 }
 
 const settings = ({ ifindex, up, group, alias, alternativeNames }: End): NetlinkRequest[] => [
-  linkChangeRequest(ifindex, { group, ...(up ? { up } : {}), ...(alias === undefined ? {} : { alias }) }),
-  ...(alternativeNames.length > 0 ? [alternativeNamesRequest('add', ifindex, alternativeNames)] : []),
+  buildLinkChangeRequest(ifindex, {
+    group,
+    ...(up ? { up } : {}),
+    ...(alias === undefined ? {} : { alias }),
+  }),
+  ...(alternativeNames.length > 0 ? [buildAlternativeNamesRequest('add', ifindex, alternativeNames)] : []),
 ];
 
 const standings = ({ ifindex, addresses, routes, neighbors }: End): NetlinkRequest[] => [
-  ...addresses.map(({ address, options }) => addressRequest('add', ifindex, address, options)),
-  ...routes.map((route) => routeRequest('add', route)),
-  ...neighbors.map(neighborRequest),
+  ...addresses.map(({ address, options }) => buildAddressRequest('add', ifindex, address, options)),
+  ...routes.map((route) => buildRouteRequest('add', route)),
+  ...neighbors.map(buildNeighborRequest),
 ];
 
 /** Makes the world by `ip -batch`. @throws Error with what it printed */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { addressFlag, listAddresses } from '../../../../server/netlink/address.ts';
+import { interfaceAddressFlags, listAddresses } from '../../../../server/netlink/address.ts';
 import { listLinks } from '../../../../server/netlink/link.ts';
 import { listNeighbors } from '../../../../server/netlink/neighbor.ts';
 import { listRoutes } from '../../../../server/netlink/route.ts';
@@ -18,11 +18,11 @@ export async function readByCodec({ socket }: TestNamespace): Promise<Told[]> {
       ...address,
       validSeconds: thousands(address.validSeconds),
       preferredSeconds: thousands(address.preferredSeconds),
-      flags: Object.entries(addressFlag)
+      flags: Object.entries(interfaceAddressFlags)
         .filter(([name, bit]) => flags & bit && name !== 'permanent')
         .map(([name]) => name)
         .sort(),
-      permanent: (flags & addressFlag.permanent) !== 0,
+      permanent: (flags & interfaceAddressFlags.permanent) !== 0,
     })),
     ...(await listRoutes(socket, { table: 'all' })).map((route) => ({ object: 'route' as const, ...route })),
     ...[...(await listNeighbors(socket)), ...(await listNeighbors(socket, { proxy: true }))].map(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { addressBytes, formatAddress } from '../../../../server/netlink/ip-address.ts';
+import { formatIpAddressBytes, ipAddressToBytes } from '../../../../server/netlink/ip-address.ts';
 import type { NewRoute, RouteType } from '../../../../server/netlink/route-message.ts';
 import type { RouteMetrics } from '../../../../server/netlink/route-metrics.ts';
 
@@ -33,15 +33,15 @@ const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: 
 const within = (length: 4 | 16, ...first: number[]): fc.Arbitrary<string> =>
   fc
     .tuple(bytes(length - first.length), fc.nat(length - first.length))
-    .map(([rest, zeros]) => formatAddress(Uint8Array.of(...first, ...rest.fill(0, 0, zeros))));
+    .map(([rest, zeros]) => formatIpAddressBytes(Uint8Array.of(...first, ...rest.fill(0, 0, zeros))));
 
 /** Interfaces' own are in 10.0.0.0/8 and fd00::/8, gateways and destinations elsewhere, so that none is another's. */
 const own4 = within(4, 10).filter((address) => !/\.(0|255)$/.test(address));
 /** Odd, so that none is the anycast address of its subnet's routers. */
 const own6 = within(16, 0xfd).map((address) => {
-  const odd = Uint8Array.from(addressBytes(address));
+  const odd = Uint8Array.from(ipAddressToBytes(address));
   odd[15]! |= 1;
-  return formatAddress(odd);
+  return formatIpAddressBytes(odd);
 });
 const gateway4 = fc
   .oneof(within(4, 169, 254), within(4, 192, 0, 2))
@@ -106,7 +106,7 @@ const prefix = (length: 4 | 16, first: fc.Arbitrary<number>) =>
       const keep = Math.min(8, Math.max(0, bits - index * 8));
       return byte & (0xff << (8 - keep));
     });
-    const text = formatAddress(masked);
+    const text = formatIpAddressBytes(masked);
     return bits === length * 8 ? text : `${text}/${bits}`;
   });
 const destination4 = prefix(

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { errno, errnoName, mapFailed, mmap, munmap, viewOf } from '../ffi/libc.ts';
+import { errno, errnoName, MAP_FAILED, mmap, munmap, viewMemory } from '../ffi/libc.ts';
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -13,9 +13,9 @@ export class MemoryMapping {
   /** Maps the memory of a BPF map into this process. @throws ProblemError `kernel_refused` */
   constructor(what: string, fd: number, bytes: number, { offset = 0, readOnly = false } = {}) {
     this.#address = mmap(null, bytes, readOnly ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
-    if (this.#address === mapFailed)
+    if (this.#address === MAP_FAILED)
       throw new ProblemError('kernel_refused', `map ${what} (${bytes} bytes): ${errnoName(errno())}`);
-    this.buffer = viewOf(this.#address, bytes);
+    this.buffer = viewMemory(this.#address, bytes);
   }
 
   /** Unmaps the memory. Using `buffer` or a view of it afterwards crashes the process. */

@@ -181,7 +181,9 @@ function declared(btf: Btf, id: number, indent: string, depth: number, left: { m
     const inner = resolveBtfValueType(btf, of);
     const written =
       (inner.kind === 'struct' || inner.kind === 'union') && (inner.name === '' || depth < writtenDepth);
-    const text = written ? declared(btf, of, `${indent}  `, deeper(depth, of), left) : formatCTypeName(btf, of);
+    const text = written
+      ? declared(btf, of, `${indent}  `, deeper(depth, of), left)
+      : formatCTypeName(btf, of);
     const [, base, length] = /^(.*?)((?:\[\d+\])+)$/.exec(text) ?? ['', text, ''];
     return `${indent}  ${base}${name && ` ${name}`}${length}${bits ? `:${bits}` : ''};\n`;
   });

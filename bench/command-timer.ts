@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { compileBenchProgram, startInNamespace } from './traffic.ts';
 
-/** A running `bench/timed.c`, which executes commands and measures them. */
+/** A running `bench/command-timer.c`, which executes commands and measures them. */
 export class CommandTimer implements Disposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
   constructor() {
-    this.#child = startInNamespace({}, [compileBenchProgram('timed')]);
+    this.#child = startInNamespace({}, [compileBenchProgram('command-timer')]);
     this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 

@@ -37,7 +37,7 @@ export const isNetlinkError = (error: unknown, ...codes: string[]): error is Net
   error instanceof NetlinkError && codes.includes(error.code);
 
 /** Turns ENODEV into an empty list when the objects of one interface are listed, since it may have been removed. */
-export const emptyWhenDeviceGone = <T>(error: unknown): T[] => {
+export const emptyListIfDeviceGone = <T>(error: unknown): T[] => {
   if (isNetlinkError(error, 'ENODEV')) return [];
   throw error;
 };

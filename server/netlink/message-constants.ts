@@ -1,8 +1,8 @@
 /** Netlink message types, <linux/netlink.h>. */
-export const nlmsg = { error: 2, done: 3 } as const;
+export const nlmsgTypes = { error: 2, done: 3 } as const;
 
 /** Netlink message flags NLM_F_*, <linux/netlink.h>. */
-export const nlmFlag = {
+export const nlmsgFlags = {
   request: 0x1,
   ack: 0x4,
   echo: 0x8,
@@ -20,7 +20,7 @@ export const nlmFlag = {
 } as const;
 
 /** Message types RTM_*, <linux/rtnetlink.h>. */
-export const rtm = {
+export const rtmTypes = {
   newLink: 16,
   delLink: 17,
   getLink: 18,

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isIpv6Text } from '../contract/cidr.ts';
 import { programNameByHook } from '../server/bpf/datapath-programs.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
-import { peerIfindex, primaryIfindex } from '../server/bpf/slot-layout.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
 import { programHooks } from '../server/datapath/device/hooks.ts';
 import { listPodGateways } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
-import type { BenchPod, BenchHooks } from './fixture.ts';
+import type { BenchHooks, BenchPod } from './fixture.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** A command line: the program followed by its arguments. */
@@ -21,7 +21,11 @@ const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
  * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
  * iproute2 cannot, and does not wait for the device to carry.
  */
-export function iproute2AttachCommands({ pod, device }: BenchPod, hooks: BenchHooks, pins: string): CommandLine[] {
+export function iproute2AttachCommands(
+  { pod, device }: BenchPod,
+  hooks: BenchHooks,
+  pins: string,
+): CommandLine[] {
   const { primaryName: primary, primaryMac, peerMac, slot, kind } = device;
   const { addresses, mtu, interface: peer, netkit } = pod.network;
   const { policy, mode } = netkit;
@@ -31,7 +35,7 @@ export function iproute2AttachCommands({ pod, device }: BenchPod, hooks: BenchHo
   const bare = (cidr: string): string => cidr.split('/')[0]!;
   const both = primaryMac && peerMac;
   const host = [
-    `link add ${primary} index ${primaryIfindex(slot)} mtu ${mtu}${address(primaryMac)} type ${pair} name ${peer} index ${peerIfindex(slot)} mtu ${mtu}${address(peerMac)} netns ${netns}`,
+    `link add ${primary} index ${slotToPrimaryIfindex(slot)} mtu ${mtu}${address(primaryMac)} type ${pair} name ${peer} index ${slotToPeerIfindex(slot)} mtu ${mtu}${address(peerMac)} netns ${netns}`,
     `link set ${primary} addrgenmode none`,
     `link set ${primary} up`,
     ...(both
@@ -59,7 +63,8 @@ export function iproute2AttachCommands({ pod, device }: BenchPod, hooks: BenchHo
 
 function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: BenchHooks, pins: string): CommandLine[] {
   if (hooks === 'none') return [];
-  const pinned = (hook: keyof typeof programNameByHook): string => join(pins, 'programs', programNameByHook[hook]);
+  const pinned = (hook: keyof typeof programNameByHook): string =>
+    join(pins, 'programs', programNameByHook[hook]);
   if (hooks === 'tc')
     return [
       [
@@ -77,7 +82,7 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: BenchHooks, 
     pinned(hook),
     linkPin(pins, slot, hook),
   ]);
-  return [[compileBenchProgram('attach', ['-lbpf']), String(primaryIfindex(slot)), ...links]];
+  return [[compileBenchProgram('attach', ['-lbpf']), String(slotToPrimaryIfindex(slot)), ...links]];
 }
 
 /** Returns the commands that delete a device; the kernel then removes its addresses, routes, neighbors and programs. */

@@ -1,25 +1,31 @@
-import { encodeIpv4Address, encodeIpv6Address, decodeIpAddress, encodeMacAddress, decodeMacAddress } from './ip-address.ts';
+import {
+  decodeIpAddress,
+  decodeMacAddress,
+  encodeIpv4Address,
+  encodeIpv6Address,
+  encodeMacAddress,
+} from './address-encoding.ts';
 
 // Keep this in step with bpf/slot-layout.h.
 
 /** Interface index of the primary in slot 0. */
-export const ifindexBase = 1_048_576;
-export const primaryIfindex = (slot: number): number => ifindexBase + 2 * slot;
-export const peerIfindex = (slot: number): number => primaryIfindex(slot) + 1;
+export const firstPrimaryIfindex = 1_048_576;
+export const slotToPrimaryIfindex = (slot: number): number => firstPrimaryIfindex + 2 * slot;
+export const slotToPeerIfindex = (slot: number): number => slotToPrimaryIfindex(slot) + 1;
 /** Returns the slot of a primary or peer by its ifindex; null for a device that is not Podlane's. */
-export const slotOf = (ifindex: number): number | null =>
-  ifindex < ifindexBase ? null : (ifindex - ifindexBase) >>> 1;
+export const ifindexToSlot = (ifindex: number): number | null =>
+  ifindex < firstPrimaryIfindex ? null : (ifindex - firstPrimaryIfindex) >>> 1;
 
 /** Sizes of struct podlane_counters (8 u64) and struct podlane_drops (16 u64) in bytes. */
-export const counterBytes = 64;
-export const dropBytes = 128;
+export const slotCountersSize = 64;
+export const dropCountersSize = 128;
 
 /** Size of struct podlane_config, the only content of .rodata. */
-export const configBytes = 36;
+export const datapathConfigSize = 36;
 export const configBuildOffset = 4;
 
 /** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
-export const slotBytes = 48;
+export const slotEntrySize = 48;
 const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
 
 /** Configuration of a slot, which the programs of its device read. */
@@ -47,8 +53,8 @@ export interface SlotEntry {
  * Encodes struct podlane_slot; null gives zeros, which disable all checks.
  * @throws RangeError for an invalid address
  */
-export function encodeSlot(entry: SlotEntry | null): Buffer {
-  const value = Buffer.alloc(slotBytes);
+export function encodeSlotEntry(entry: SlotEntry | null): Buffer {
+  const value = Buffer.alloc(slotEntrySize);
   if (entry === null) return value;
   const { owner, address4, address6, hooks, redirect, macs, check = true } = entry;
   value.writeUInt32LE(
@@ -67,13 +73,13 @@ export function encodeSlot(entry: SlotEntry | null): Buffer {
 }
 
 /** Configuration of a slot as read from the map, with every field present. */
-export interface DecodedSlot extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
+export interface DecodedSlotEntry extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
   address4: string | undefined;
   address6: string | undefined;
 }
 
 /** Decodes struct podlane_slot; null if it is all zeros. */
-export function decodeSlot(value: Buffer): DecodedSlot | null {
+export function decodeSlotEntry(value: Buffer): DecodedSlotEntry | null {
   if (value.every((byte) => byte === 0)) return null;
   const flags = value.readUInt32LE(0);
   const macs = { toPod: value.subarray(32, 38), fromPod: value.subarray(38, 44) };
@@ -91,17 +97,17 @@ export function decodeSlot(value: Buffer): DecodedSlot | null {
 }
 
 /** Sizes of struct podlane_address4 and struct podlane_address6, the keys of the endpoint maps, by IP version. */
-export const endpointKeyBytes = { 4: 8, 6: 16 } as const;
+export const endpointKeySizes = { 4: 8, 6: 16 } as const;
 /** Size of struct podlane_endpoint: slot 0, owner 4. */
-export const endpointBytes = 8;
+export const endpointEntrySize = 8;
 /** Maximum number of addresses per slot and address family in the endpoint maps. */
-export const endpointsPerSlot = 8;
+export const maxEndpointsPerSlot = 8;
 
 /**
  * Endpoint of an IP address: the slot that packets are redirected to, and the number of the pod that owns the
  * address.
  */
-export interface Endpoint {
+export interface EndpointEntry {
   slot: number;
   owner: number;
 }
@@ -115,21 +121,23 @@ const mappedPrefix = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 export function encodeEndpointKey(address: string): Buffer {
   if (!address.includes(':')) return Buffer.from([...encodeIpv4Address(address), 0, 0, 0, 0]);
   const key = Buffer.from(encodeIpv6Address(address));
-  return key.subarray(0, 12).equals(mappedPrefix) ? encodeEndpointKey(decodeIpAddress(key.subarray(12))) : key;
+  return key.subarray(0, 12).equals(mappedPrefix)
+    ? encodeEndpointKey(decodeIpAddress(key.subarray(12)))
+    : key;
 }
 
 /** Decodes the IP address that is the key of an endpoint map. */
 export const decodeEndpointKey = (key: Buffer): string =>
-  decodeIpAddress(key.length === endpointKeyBytes[4] ? key.subarray(0, 4) : key);
+  decodeIpAddress(key.length === endpointKeySizes[4] ? key.subarray(0, 4) : key);
 
-export function encodeEndpoint({ slot, owner }: Endpoint): Buffer {
-  const value = Buffer.alloc(endpointBytes);
+export function encodeEndpointEntry({ slot, owner }: EndpointEntry): Buffer {
+  const value = Buffer.alloc(endpointEntrySize);
   value.writeUInt32LE(slot, 0);
   value.writeUInt32LE(owner, 4);
   return value;
 }
 
-export const decodeEndpoint = (value: Buffer): Endpoint => ({
+export const decodeEndpointEntry = (value: Buffer): EndpointEntry => ({
   slot: value.readUInt32LE(0),
   owner: value.readUInt32LE(4),
 });

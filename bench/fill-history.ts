@@ -27,7 +27,11 @@ export function fillHistoryDatabase(file: string): void {
       });
       fill('Device', defaultRetentionLimits.devicesPerPod, oneOf('Device', '"removedAt" IS NOT NULL'));
     }
-    fill('Event', defaultRetentionLimits.events, `id = (SELECT max(id) FROM "Event" WHERE type = 'migration.done')`);
+    fill(
+      'Event',
+      defaultRetentionLimits.events,
+      `id = (SELECT max(id) FROM "Event" WHERE type = 'migration.done')`,
+    );
   } finally {
     database.close();
   }
