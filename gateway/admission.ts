@@ -6,7 +6,7 @@ import { SignInLinks } from './sign-in-links.ts';
 
 const maxTokenLength = 128;
 
-/** Decides which requests are admitted: the same rules for pages, assets, API calls and WebSocket upgrades. */
+/** Admits or rejects requests; pages, assets, API calls and WebSocket upgrades follow the same rules. */
 export class RequestAdmission {
   readonly signInLinks = new SignInLinks();
   readonly sessions = new BrowserSessions();
@@ -18,14 +18,17 @@ export class RequestAdmission {
     this.#allowHosts = allowHosts;
   }
 
-  /** Sets the port, before the first request is admitted. */
+  /** Sets the gateway's TCP port; must be called before the first request. */
   setPort(port: number): void {
     this.#hosts = listGatewayHosts(port, this.#allowHosts);
     // Cookies are not separated by port, so two gateways of one machine need different names.
     this.#cookie = `podlane-${port}`;
   }
 
-  /** @throws ProblemError foreign_host, foreign_origin, bad_request */
+  /**
+   * Checks the Host and Origin headers of a request. @throws ProblemError `foreign_host`, `foreign_origin` or
+   * `bad_request`
+   */
   checkOrigin(request: IncomingMessage): void {
     const { host, origin } = request.headers;
     if (!isGatewayHost(host, this.#hosts))
@@ -38,14 +41,17 @@ export class RequestAdmission {
       throw new ProblemError('bad_request', 'The request target is not a path');
   }
 
-  /** Returns the session whose cookie the request carries. */
+  /** Returns the session that the request's cookie belongs to, or undefined if there is none. */
   session(request: IncomingMessage): BrowserSession | undefined {
     const wanted = `${this.#cookie}=`;
     const pair = request.headers.cookie?.split('; ').find((text) => text.startsWith(wanted));
     return this.sessions.use(pair?.slice(wanted.length));
   }
 
-  /** Returns the session of an admitted request. @throws ProblemError foreign_host, foreign_origin, bad_request, unauthorized */
+  /**
+   * Admits a request and returns its session. @throws ProblemError `foreign_host`, `foreign_origin`, `bad_request`
+   * or `unauthorized`
+   */
   admit(request: IncomingMessage): BrowserSession {
     this.checkOrigin(request);
     const session = this.session(request);

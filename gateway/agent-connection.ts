@@ -4,7 +4,7 @@ import { ProblemError } from '../contract/problem.ts';
 
 export type AgentAddress = { kind: 'unix'; path: string } | { kind: 'tcp'; origin: string };
 
-/** Parses `unix:/path` or `http://host:port`. @throws Error that names both forms */
+/** Parses an agent address, `unix:/path` or `http://host:port`. @throws Error if the text has neither form */
 export function parseAgentAddress(text: string): AgentAddress {
   if (text.startsWith('unix:/')) return { kind: 'unix', path: text.slice('unix:'.length) };
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -13,19 +13,19 @@ export function parseAgentAddress(text: string): AgentAddress {
   throw new Error(`--agent ${text}: expected unix:/path or http://host:port`);
 }
 
-/** Connection to one agent: HTTP over kept-alive connections, and WebSockets. */
+/** Connection to one agent: HTTP requests over kept-alive connections, and WebSockets. */
 export interface AgentConnection {
   name: string;
-  /** @throws ProblemError agent_unreachable */
+  /** Sends an HTTP request to the agent. @throws ProblemError `agent_unreachable` */
   request(options: Omit<Dispatcher.RequestOptions, 'origin'>): Promise<Dispatcher.ResponseData>;
-  /** Opens a WebSocket to `path`; it is still connecting when this returns. */
+  /** Opens a WebSocket to `path` on the agent, and returns it before the connection is established. */
   connect(path: string, headers: Record<string, string>): WebSocket;
   close(): Promise<void>;
 }
 
 const responseTimeoutMs = 30_000;
 
-/** Largest message of the agent's stream: a sample of 100,000 pods is 12 MB. */
+/** Maximum size of a message of the agent's stream in bytes; a sample of 100,000 pods has 12 MB. */
 const maxStreamMessageSize = 32 << 20;
 
 export function openAgentConnection(address: AgentAddress, token: string | undefined): AgentConnection {

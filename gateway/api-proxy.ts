@@ -3,10 +3,13 @@ import type { Dispatcher } from 'undici';
 import type { AgentConnection } from './agent-connection.ts';
 import type { BrowserSession } from './sessions.ts';
 
-/** Request headers that reach the agent: no cookies, and no `x-podlane-` headers of the browser. */
+/**
+ * Request headers that the gateway forwards to the agent; cookies and `x-podlane-` headers from the browser are
+ * dropped.
+ */
 const forwardedRequestHeaders = ['accept', 'content-type', 'if-match', 'if-none-match'];
 
-/** Hop-by-hop headers of RFC 9110, 7.6.1, and cookies, which only the gateway sets. */
+/** Response headers that the gateway drops: hop-by-hop headers (RFC 9110, section 7.6.1) and cookies. */
 const droppedResponseHeaders = new Set([
   'connection',
   'keep-alive',
@@ -19,13 +22,16 @@ const droppedResponseHeaders = new Set([
   'upgrade',
 ]);
 
-/** Headers that identify the caller. The agent trusts them, because only the gateway can reach it. */
+/**
+ * Returns headers that tell the agent who the caller is. The agent trusts them because only the gateway can reach
+ * it.
+ */
 export const toActorHeaders = ({ actor, role }: BrowserSession) => ({
   'x-podlane-actor': actor,
   'x-podlane-role': role,
 });
 
-/** Forwards an API call to the agent and streams the response back. @throws ProblemError agent_unreachable */
+/** Forwards an API request to the agent and streams the response back. @throws ProblemError `agent_unreachable` */
 export async function forwardToAgent(
   agent: AgentConnection,
   session: BrowserSession,

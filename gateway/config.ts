@@ -3,14 +3,14 @@ import { parseArgs } from 'node:util';
 import { type AgentAddress, parseAgentAddress } from './agent-connection.ts';
 
 export interface GatewayConfig {
-  /** TCP port on 127.0.0.1; 0 selects a free one. */
+  /** TCP port to listen on at 127.0.0.1; 0 selects a free port. */
   port: number;
   agent: AgentAddress;
-  /** Bearer token for an agent on TCP. */
+  /** Bearer token for an agent that is reached over TCP. */
   agentToken: string | undefined;
-  /** Accepted `host[:port]` values of the Host header besides 127.0.0.1, localhost and [::1]. */
+  /** Additional `host[:port]` values that the gateway accepts in the Host header. */
   allowHosts: string[];
-  /** Folder that contains `app/` and `.next/`. */
+  /** Directory that contains `app/` and `.next/`. */
   dir: string;
   dev: boolean;
 }

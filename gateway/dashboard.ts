@@ -7,14 +7,14 @@ import { createCspNonce, formatPageContentPolicy } from './security-headers.ts';
 // Next is CommonJS and exports the function itself; its types describe a default export.
 const createNext = next as unknown as typeof next.default;
 
-/** The Next.js app of the dashboard. */
+/** Next.js app of the dashboard. */
 export interface DashboardApp {
   answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): Promise<void>;
 }
 
-/** Opens the dashboard that `next build` built; with `dev`, pages are compiled on request. */
+/** Opens the dashboard that `next build` produced; with `dev`, Next.js compiles pages on request. */
 export async function openDashboardApp(dir: string, dev: boolean): Promise<DashboardApp> {
   // Without a server of its own, Next would handle upgrades of the gateway's server, including those for the agent.
   const unusedServer = new EventEmitter() as unknown as Server;

@@ -5,7 +5,7 @@ import { ProblemError } from '../contract/problem.ts';
 import { renderNoticePage } from './notice-page.ts';
 import { createCspNonce, nonPageContentPolicy } from './security-headers.ts';
 
-/** Returns an error as a ProblemError: an unexpected error becomes `internal`. */
+/** Converts any error to a ProblemError; unexpected errors become `internal`. */
 export function toProblemError(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   const { statusCode, message } = error as { statusCode?: number; message?: string };
@@ -18,7 +18,7 @@ export function toProblemError(error: unknown): ProblemError {
   });
 }
 
-/** Sends an error: as a page to a browser that navigates, as problem details otherwise. */
+/** Sends an error as an HTML page if the browser is navigating, and as problem details (RFC 9457) otherwise. */
 export function sendErrorResponse(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -31,7 +31,7 @@ export function sendErrorResponse(
   return sendNoticePage(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
 }
 
-/** Sends a page with a short notice. */
+/** Sends an HTML page with a short notice. */
 export function sendNoticePage(
   reply: FastifyReply,
   notice: Parameters<typeof renderNoticePage>[0],
@@ -43,7 +43,7 @@ export function sendNoticePage(
     .send(renderNoticePage(notice, nonce));
 }
 
-/** Answers an upgrade request with problem details instead of upgrading. */
+/** Rejects a WebSocket upgrade with a problem details response. */
 export function rejectWebSocketUpgrade(socket: Duplex, error: unknown): void {
   const problem = toProblemError(error).toProblem();
   const body = JSON.stringify(problem);

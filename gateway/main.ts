@@ -3,7 +3,7 @@ import { readGatewayConfig } from './config.ts';
 import { openDashboardApp } from './dashboard.ts';
 import { type Gateway, openGateway } from './server.ts';
 
-/** Prints the sign-in links as one line of JSON for the parent process; `link` is an admin's. */
+/** Prints the sign-in links as one line of JSON for the parent process; `link` is the link of the admin role. */
 const printLinks = (gateway: Gateway, more: { ready: true; port: number } | Record<string, never>) => {
   const links = { operator: gateway.newLink('operator'), viewer: gateway.newLink('viewer') };
   process.stdout.write(`${JSON.stringify({ ...more, link: gateway.newLink('admin'), links })}\n`);

@@ -1,4 +1,4 @@
-/** Colors, sizes and logo of `app/tokens.css`, inlined because assets are served only to signed-in browsers. */
+/** Style sheet of the notice page, inlined because the gateway serves assets only to signed-in browsers. */
 const style = `
 :root { color-scheme: dark light; --page: #0d1012; --line: #343d43; --name: #edf1f2; --text: #b9c2c7; --accent: #66dca6 }
 @media (prefers-color-scheme: light) {
@@ -17,7 +17,7 @@ const mark =
   '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
   '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
 
-/** The icon inline: without one, the browser asks for /favicon.ico, which takes a session. */
+/** Icon as a data URL; without one, the browser would request /favicon.ico, which requires a session. */
 const icon = `data:image/svg+xml,${encodeURIComponent(
   mark
     .replace('<svg', '<svg xmlns="http://www.w3.org/2000/svg"')
@@ -35,7 +35,7 @@ export interface NoticePageContent {
   next?: string;
 }
 
-/** Returns the HTML of a page that needs no assets. */
+/** Renders a notice as an HTML page that needs no other assets. */
 export function renderNoticePage({ title, detail, hint, next }: NoticePageContent, nonce: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

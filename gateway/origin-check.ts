@@ -1,11 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Returns the values of the Host header that name this gateway. */
+/** Lists the values of the Host header that address this gateway. */
 export function listGatewayHosts(port: number, more: readonly string[]): ReadonlySet<string> {
   return new Set([...['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`), ...more]);
 }
 
-/** Checks Host against DNS rebinding: a page of evil.example that resolves to 127.0.0.1 sends `Host: evil.example`. */
+/**
+ * Checks the Host header against DNS rebinding: a page of evil.example that resolves to 127.0.0.1 sends `Host:
+ * evil.example`.
+ */
 export function isGatewayHost(host: string | undefined, own: ReadonlySet<string>): boolean {
   return host !== undefined && own.has(host.toLowerCase());
 }

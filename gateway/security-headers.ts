@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
-/** Creates a nonce for one response. */
+/** Creates a Content-Security-Policy nonce for one response. */
 export const createCspNonce = () => randomBytes(16).toString('base64');
 
 /**
@@ -22,10 +22,10 @@ export function formatPageContentPolicy(nonce: string, dev: boolean): string {
   ].join('; ');
 }
 
-/** Content-Security-Policy of every response that is not a page. */
+/** Content-Security-Policy of every response that is not an HTML page. */
 export const nonPageContentPolicy = "default-src 'none'; frame-ancestors 'none'";
 
-/** Sets the security headers of a response, including those that Next writes. */
+/** Sets the security headers of a response, including responses that Next.js writes. */
 export function setSecurityHeaders(response: ServerResponse): void {
   response.setHeader('Content-Security-Policy', nonPageContentPolicy);
   response.setHeader('X-Content-Type-Options', 'nosniff');

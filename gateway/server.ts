@@ -19,14 +19,14 @@ import type { BrowserSession } from './sessions.ts';
 import { openStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
-/** Largest request body, the agent's own limit for access rules. */
+/** Maximum size of a request body in bytes; equal to the agent's limit for access rules. */
 const maxBodySize = 8 << 20;
-/** Milliseconds that requests in progress have to finish when the gateway stops. */
+/** Milliseconds that running requests have to finish when the gateway stops. */
 const stopGraceMs = 300;
 
 export interface Gateway {
   port: number;
-  /** Returns a new sign-in link; the previous link of this role becomes invalid. */
+  /** Creates a new sign-in link for a role and invalidates the previous link of that role. */
   newLink(role?: Role): string;
   stop(): Promise<void>;
 }
@@ -39,7 +39,10 @@ export interface GatewayOptions {
   dev: boolean;
 }
 
-/** Serves the dashboard and the agent's API on 127.0.0.1 to signed-in browsers. @throws Error EADDRINUSE */
+/**
+ * Starts the gateway on 127.0.0.1, which serves the dashboard and the agent's API to signed-in browsers. @throws
+ * Error EADDRINUSE
+ */
 export async function openGateway({
   port,
   allowHosts,
@@ -125,13 +128,13 @@ export async function openGateway({
   };
 }
 
-/** Returns the token of a sign-in link, `GET /?token=…`. */
+/** Returns the token of a sign-in link (`GET /?token=…`), or undefined if the request has no token. */
 function readSignInToken(request: FastifyRequest): string | undefined {
   if (request.method !== 'GET' || !request.url.startsWith('/?')) return undefined;
   return new URLSearchParams(request.url.slice(2)).get('token') ?? undefined;
 }
 
-/** Opens a session for a sign-in link and redirects to the dashboard without the token. */
+/** Starts a session for a sign-in link and redirects the browser to the dashboard URL without the token. */
 function handleSignIn(
   admission: RequestAdmission,
   token: string,

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Role } from '../contract/roles.ts';
 
-/** Milliseconds without use after which a session ends. An open stream counts as use. */
+/** Milliseconds of inactivity after which a session expires; an open stream counts as activity. */
 export const sessionIdleTimeoutMs = 12 * 3600_000;
 
 export interface BrowserSession {
-  /** Name of the caller in the agent's events and journals. */
+  /** Name of the caller in the agent's events and migration journals. */
   actor: string;
   role: Role;
   lastUsed: number;
@@ -13,7 +13,7 @@ export interface BrowserSession {
 
 const key = (id: string) => createHash('sha256').update(id).digest('base64');
 
-/** Sessions of signed-in browsers. They are held in memory: after a restart a new sign-in link is required. */
+/** Sessions of signed-in browsers, held in memory: after a restart, users need a new sign-in link. */
 export class BrowserSessions {
   readonly #sessions = new Map<string, BrowserSession>();
   readonly #now: () => number;
@@ -22,7 +22,7 @@ export class BrowserSessions {
     this.#now = now;
   }
 
-  /** Opens a session. @returns its id, the value of the cookie */
+  /** Starts a session. @returns the session id, which is the value of the cookie */
   open(actor: string, role: Role): string {
     for (const [key, session] of this.#sessions) if (!this.isLive(session)) this.#sessions.delete(key);
     const id = randomBytes(32).toString('base64url');
@@ -30,7 +30,7 @@ export class BrowserSessions {
     return id;
   }
 
-  /** Returns the live session of this id and extends it. */
+  /** Returns the session with this id and renews its expiry; undefined if the session is unknown or expired. */
   use(id: string | undefined): BrowserSession | undefined {
     const session = id === undefined ? undefined : this.#sessions.get(key(id));
     if (session === undefined || !this.isLive(session)) return undefined;

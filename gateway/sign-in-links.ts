@@ -9,7 +9,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest();
 
 export type SignInTokenResult = { role: Role } | 'wrong' | 'too_many';
 
-/** One-time tokens of sign-in links. Each role has one valid token at a time: a new one replaces it. */
+/** One-time tokens of sign-in links. Each role has at most one valid token; a new token replaces the previous one. */
 export class SignInLinks {
   readonly #open = new Map<Role, { hash: Buffer; expires: number }>();
   #wrong: number[] = [];
@@ -19,14 +19,14 @@ export class SignInLinks {
     this.#now = now;
   }
 
-  /** Issues a token that grants `role`: 256 random bits, base64url. */
+  /** Issues a one-time token for `role`: 256 random bits in base64url. */
   issue(role: Role): string {
     const token = randomBytes(32).toString('base64url');
     this.#open.set(role, { hash: sha256(token), expires: this.#now() + signInLinkLifetimeMs });
     return token;
   }
 
-  /** Consumes a token. After ten wrong tokens in a minute, all are rejected until the minute is over. */
+  /** Redeems a token. After ten wrong tokens within a minute, all tokens are rejected for the rest of the minute. */
   redeem(token: string): SignInTokenResult {
     const now = this.#now();
     this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);

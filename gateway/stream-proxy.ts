@@ -5,18 +5,18 @@ import type { AgentConnection } from './agent-connection.ts';
 import { toActorHeaders } from './api-proxy.ts';
 import type { BrowserSession } from './sessions.ts';
 
-/** Unsent bytes above which the sender is paused; the agent then skips samples by itself. */
+/** Number of unsent bytes above which the gateway pauses the sender; a paused agent skips samples. */
 const unsentLimitSize = 64 * 1024;
 const maxClientMessageBytes = 64 * 1024;
 const heartbeatMs = 15_000;
 
-/** Close codes of RFC 6455 and Podlane: the dashboard reconnects after 1001, 1006 and 1013; 4401 means signed out. */
+/** WebSocket close codes (RFC 6455, and 4401 for signed out). The dashboard reconnects after 1001, 1006 and 1013. */
 export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
 
 export interface StreamProxy {
   /** Upgrades an admitted request and connects it to a stream of the agent. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, session: BrowserSession): void;
-  /** Closes every browser's stream with 1001, because the gateway stops. */
+  /** Closes the streams of all browsers with code 1001 when the gateway stops. */
   close(): void;
 }
 
@@ -52,7 +52,7 @@ export function openStreamProxy(
   };
 }
 
-/** Forwards messages in both directions until either side closes. */
+/** Forwards messages in both directions until either WebSocket closes. */
 function connectSockets(browser: WebSocket, upstream: WebSocket): void {
   browser.pause();
   upstream.on('open', () => browser.resume());
@@ -72,7 +72,10 @@ function connectSockets(browser: WebSocket, upstream: WebSocket): void {
   browser.on('close', () => upstream.terminate());
 }
 
-/** Forwards messages, and pauses `from` while `to` has too much unsent, so that a slow reader uses no memory here. */
+/**
+ * Forwards messages and pauses `from` while `to` has too many unsent bytes, so that a slow reader does not fill
+ * memory.
+ */
 function forwardMessages(from: WebSocket, to: WebSocket): void {
   from.on('message', (data, isBinary) => {
     if (to.readyState !== WebSocket.OPEN) return;
@@ -83,7 +86,7 @@ function forwardMessages(from: WebSocket, to: WebSocket): void {
   });
 }
 
-/** Closes the stream of a browser that no longer answers pings, or whose session has ended. */
+/** Closes a browser's stream if the browser stops answering pings or its session ends. */
 function watchBrowser(browser: WebSocket, isSessionLive: () => boolean): void {
   let answered = true;
   browser.on('pong', () => {

@@ -2,8 +2,6 @@ import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../../contract/device.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { type AgentEndpoint, parseAgentEndpoint, waitForAgent } from './agent-client.ts';
-import { lockLabName } from './name-lock.ts';
-import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './pod-list.ts';
 import {
   type AttachedLabPod,
   attachLabPods,
@@ -11,6 +9,8 @@ import {
   detachLabPods,
   removeLabPods,
 } from './attach-pods.ts';
+import { lockLabName } from './name-lock.ts';
+import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './pod-list.ts';
 import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
 import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 

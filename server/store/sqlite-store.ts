@@ -10,7 +10,6 @@ import * as events from './events.ts';
 import * as journal from './migration-journal.ts';
 import { openDatabase } from './open-database.ts';
 import * as pods from './pods.ts';
-import type { DatapathStore, HistoryStore, RuleStore } from './store-interfaces.ts';
 import type {
   CarriedCounters,
   DeviceRecord,
@@ -27,6 +26,7 @@ import { pruneHistory, type RetentionLimits } from './retention.ts';
 import * as ruleVersions from './rule-versions.ts';
 import * as settings from './settings.ts';
 import { describeSqliteError } from './sqlite-error.ts';
+import type { DatapathStore, HistoryStore, RuleStore } from './store-interfaces.ts';
 
 /** Number of added history rows after which old history is pruned. */
 export const rowsBetweenPrunings = 500;

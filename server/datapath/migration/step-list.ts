@@ -11,12 +11,12 @@ import { createStepContext, type DeviceMove, type MigrationStepDefinition } from
 import { addressedStepDefinition } from './steps/addressed.ts';
 import { attachedStepDefinition } from './steps/attached.ts';
 import { drainedStepDefinition } from './steps/drained.ts';
+import { routedHostStepDefinition } from './steps/host-routes.ts';
 import { madeStepDefinition } from './steps/made.ts';
 import { plannedStepDefinition } from './steps/planned.ts';
+import { routedPodStepDefinition } from './steps/pod-routes.ts';
 import { removedStepDefinition } from './steps/removed.ts';
 import { renamedStepDefinition } from './steps/renamed.ts';
-import { routedHostStepDefinition } from './steps/host-routes.ts';
-import { routedPodStepDefinition } from './steps/pod-routes.ts';
 import { createVerifiedStepDefinition } from './steps/verified.ts';
 
 /** Tuple with one step definition for each step name, in the order of the names. */

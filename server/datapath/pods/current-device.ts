@@ -1,5 +1,5 @@
-import type { DatapathStore } from '../../store/store-interfaces.ts';
 import type { DeviceRecord } from '../../store/records.ts';
+import type { DatapathStore } from '../../store/store-interfaces.ts';
 import { addCarriedCounters } from '../device/carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';

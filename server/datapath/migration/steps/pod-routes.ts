@@ -1,7 +1,7 @@
 import { moveDeviceRoutes } from '../../device/network-state.ts';
+import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 import { netnsCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
 
 /** Moves the pod's routes to the new peer, so that packets from the pod leave through the new device. */
 export const routedPodStepDefinition: MigrationStepDefinition<'routed-pod'> = {
