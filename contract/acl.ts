@@ -4,12 +4,12 @@ import { directionSchema } from './direction.ts';
 
 /** Maximum number of rules in one set. */
 export const maxRules = 10_000;
-/** Label that selects by a pod's namespace; Kubernetes sets it on every namespace. */
+/** Label with the name of a pod's namespace, which Kubernetes sets on every namespace. */
 export const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
 const mapped = parseCidr('::ffff:0.0.0.0/96');
 
-/** Explains why a text is not a CIDR that rules accept; null where it is one. */
+/** Returns why a text is not a CIDR that rules accept; null if it is one. */
 function cidrProblem(text: string): string | null {
   if (!text.includes('/'))
     return `has no prefix length; write ${text}/${text.includes(':') ? 128 : 32} for a single address`;
@@ -62,7 +62,7 @@ export type LabelSelector = z.infer<typeof labelSelectorSchema>;
 
 const namespace = z.string().min(1).max(63);
 
-/** Pods that a rule applies to. */
+/** Selector of the pods that a rule applies to. */
 export const ruleSubjectSchema = z.union([
   z.strictObject({ pod: z.string().min(1).max(320).describe('pod id or namespace.name') }),
   z.strictObject({ selector: labelSelectorSchema, namespace: namespace.optional() }),
@@ -90,7 +90,7 @@ export const cidrPeerSchema = z
 const podPeer = z.strictObject({ pods: labelSelectorSchema, namespace: namespace.optional() });
 export type PodPeer = z.infer<typeof podPeer>;
 
-/** Addresses or pods at the other end of the connection. */
+/** Peer term of a rule: addresses or pods at the other end of the connection. */
 export const rulePeerSchema = z.union([cidrPeerSchema, podPeer]);
 export type RulePeer = z.infer<typeof rulePeerSchema>;
 
@@ -142,7 +142,7 @@ export type Rule = z.infer<typeof ruleSchema>;
 
 const defaultAction = z.enum(['allow', 'deny']);
 
-/** Rules for new connections of the node's pods. Replies of allowed connections always pass. */
+/** A set of rules for new connections of the node's pods. Replies of allowed connections always pass. */
 export const ruleSetSchema = z
   .strictObject({
     name: z
@@ -176,5 +176,5 @@ export const ruleSetSchema = z
     });
   });
 export type RuleSet = z.infer<typeof ruleSetSchema>;
-/** Input of the `ruleSetSchema` schema, before defaults are filled in. */
+/** A rule set as the client sends it, before defaults are filled in. */
 export type RuleSetInput = z.input<typeof ruleSetSchema>;

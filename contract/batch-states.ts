@@ -1,4 +1,4 @@
-/** States of a pod in a batch, in the order in which a migrated pod passes the first four. */
+/** States of a pod in a batch. A pod that migrates successfully passes through the first four in order. */
 export const batchPodStates = [
   'waiting',
   'running',
@@ -10,10 +10,10 @@ export const batchPodStates = [
 ] as const;
 export type BatchPodState = (typeof batchPodStates)[number];
 
-/** Number of pods of a batch in each state. */
+/** Number of a batch's pods in each state. */
 export type BatchCounts = Record<BatchPodState, number>;
 
-/** Counts the pods of a batch by state. */
+/** Counts a batch's pods by state. */
 export function countPods(pods: readonly { state: BatchPodState }[]): BatchCounts {
   const counted: BatchCounts = {
     waiting: 0,

@@ -4,9 +4,9 @@ import { deviceKindSchema } from './device.ts';
 import { maxBatchParallelism } from './limits.ts';
 import { problemSchema } from './problem.ts';
 
-/** Most concurrent migrations of one batch. */
+/** Maximum number of concurrent migrations of a batch. */
 
-/** Request for a batch: which pods to migrate to which kind, and what happens at the first unhealthy one. */
+/** Request to migrate a batch of pods: the pods, the target device kind, and the reaction to an unhealthy pod. */
 export const newBatchSchema = z
   .strictObject({
     pods: z.array(z.string().min(1).max(320)).min(1).max(10_000).optional().describe('Ids or namespace.name'),
@@ -37,7 +37,7 @@ export const newBatchSchema = z
       context.addIssue({ code: 'custom', path: ['selector'], message: 'the selector is empty; use all' });
   });
 export type NewBatch = z.infer<typeof newBatchSchema>;
-/** Input of `newBatchSchema`, with defaults left out. */
+/** A batch request as the client sends it, before defaults are filled in. */
 export type NewBatchInput = z.input<typeof newBatchSchema>;
 
 export const resumeBatchSchema = z.strictObject({
@@ -61,7 +61,7 @@ export const batchPodStateSchema = z
     'watched: migrated, its health is being checked; skipped: already on the kind; refused: cannot be migrated, or gone',
   );
 
-/** Progress of one pod in a batch. */
+/** Progress of one pod of a batch. */
 export const batchPodSchema = z.object({
   podId: z.string(),
   namespace: z.string(),
@@ -87,7 +87,7 @@ const request = {
   settleMs: z.int(),
 };
 
-/** Response to a dry run, which changes nothing. */
+/** Response to the dry run of a batch, which changes nothing. */
 export const batchPlanSchema = z.object({
   ...request,
   allowed: z.boolean().describe('True if at least one pod can be migrated and enough slots are free'),
@@ -103,7 +103,7 @@ export const batchPlanSchema = z.object({
 });
 export type BatchPlan = z.infer<typeof batchPlanSchema>;
 
-/** A batch as lists and the stream report it, without its pods. */
+/** A batch without its pods, as in lists and in the stream. */
 export const batchSummarySchema = z.object({
   id: z.string(),
   number: z.int().describe('Number in the journal, ascending'),

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { hookSchema } from './device.ts';
 import { maxObjectFileSize, maxUserPrograms } from './limits.ts';
 
-/** SHA-256 of an object file in lower-case hex, which names a build. */
+/** SHA-256 of an object file in lower-case hex, which identifies a build. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 in lower-case hex');
 
 const base64 = (bytes: number) => z.base64().max(Math.ceil(bytes / 3) * 4);
 
-/** A key whose builds this node trusts. */
+/** A public key whose signatures on builds this node trusts. */
 export const buildSignerSchema = z.object({
   name: z.string().describe('file name of the key without .pem'),
   fingerprint: sha256Schema.describe('SHA-256 of the public key (SubjectPublicKeyInfo, DER)'),
@@ -28,7 +28,7 @@ export const buildSchema = z.object({
 });
 export type Build = z.infer<typeof buildSchema>;
 
-/** Progress or result of an activation. */
+/** Progress or result of the activation of a build. */
 export const buildActivationSchema = z.object({
   build: sha256Schema,
   from: sha256Schema,
@@ -66,7 +66,10 @@ export const newBuildSchema = z.strictObject({
 });
 export type NewBuild = z.infer<typeof newBuildSchema>;
 
-/** Order of a user program relative to Podlane's on the hook. Redirected packets do not reach a program after Podlane's. */
+/**
+ * Position of a user program before or after Podlane's program on the hook. Redirected packets do not reach a program
+ * after it.
+ */
 export const userProgramOrderSchema = z.enum(['before', 'after']);
 export type UserProgramOrder = z.infer<typeof userProgramOrderSchema>;
 
@@ -90,7 +93,7 @@ export const newUserProgramSchema = z.strictObject({
 });
 export type NewUserProgram = z.infer<typeof newUserProgramSchema>;
 
-/** A user's program on a pod. It follows the pod through migrations, and keeps running without the agent. */
+/** A user's BPF program on a pod. It stays attached through migrations, and keeps running without the agent. */
 export const userProgramSchema = z.object({
   number: z.number().int().min(1).max(maxUserPrograms).describe('number among the user programs of the pod'),
   podId: z.string(),

@@ -1,10 +1,10 @@
-/** An IP address; `value` has 32 or 128 bits in network order. */
+/** An IP address as a number; `value` has 32 or 128 bits, the first byte of the address highest. */
 export interface Address {
   family: 4 | 6;
   value: bigint;
 }
 
-/** A CIDR; `address` is its first address, so the bits after `length` are zero. */
+/** A CIDR; `address` is the first address, so all bits after the prefix length are zero. */
 export interface Cidr {
   family: 4 | 6;
   address: bigint;
@@ -13,12 +13,12 @@ export interface Cidr {
 
 export const addressBitLength = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 : 128);
 
-/** Returns true for the text of an IPv6 address or prefix, false for IPv4. */
+/** Returns true if the text is an IPv6 address or CIDR rather than an IPv4 one. */
 export const isIpv6Text = (text: string): boolean => text.includes(':');
 
 const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 
-/** Parses an IPv4 or IPv6 address without zone or port. @throws RangeError */
+/** Parses an IPv4 or IPv6 address without zone and port. @throws RangeError if the text is not an address */
 export function parseAddress(text: string): Address {
   if (decimal.test(text)) {
     const bytes = text.split('.').map(Number);
@@ -31,7 +31,7 @@ export function parseAddress(text: string): Address {
   throw new RangeError(`not an IP address: ${JSON.stringify(text)}`);
 }
 
-/** Decodes IPv6 text in the canonical form of URLs: hexadecimal groups, `::` at most once. */
+/** Decodes a canonical IPv6 address of hexadecimal groups with at most one `::`. */
 function groupsValue(host: string): bigint {
   const [head = '', tail] = host.split('::');
   const groups = (part: string): string[] => (part === '' ? [] : part.split(':'));
@@ -41,7 +41,7 @@ function groupsValue(host: string): bigint {
   return BigInt(`0x${[...before, ...zeros, ...after].map((group) => group.padStart(4, '0')).join('')}`);
 }
 
-/** Formats an address as RFC 5952 and `ip` do. */
+/** Formats an IP address as `ip` does; IPv6 follows RFC 5952. */
 export function formatIpAddress({ family, value }: Address): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
   const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
@@ -68,13 +68,13 @@ export function parseCidr(text: string): Cidr {
 export const formatCidr = ({ family, address, length }: Cidr): string =>
   `${formatIpAddress({ family, value: address })}/${length}`;
 
-/** Returns whether every address of `inner` is in `outer`. */
+/** Returns true if all addresses of `inner` are in `outer`. */
 export function cidrContainsCidr(outer: Cidr, inner: Cidr): boolean {
   if (outer.family !== inner.family || outer.length > inner.length) return false;
   return (outer.address ^ inner.address) >> BigInt(addressBitLength(outer.family) - outer.length) === 0n;
 }
 
-/** Returns whether the address is in the range. */
+/** Returns true if the CIDR contains the address. */
 export function cidrContainsAddress(cidr: Cidr, { family, value }: Address): boolean {
   return cidrContainsCidr(cidr, { family, address: value, length: addressBitLength(family) });
 }

@@ -9,11 +9,13 @@
  */
 import type { Direction } from './direction.ts';
 
-/** Reasons that Podlane's programs drop a packet for, in the order of enum podlane_drop_reason (`bpf/slot-layout.h`). */
+/**
+ * Reasons for which Podlane's programs drop packets, in the order of enum podlane_drop_reason (`bpf/slot-layout.h`).
+ */
 export const dropReasons = ['malformed', 'unknown_protocol', 'spoofed_source', 'denied', 'fragment'] as const;
 export type DropReason = (typeof dropReasons)[number];
 
-/** Texts of the drop reasons, for people. */
+/** Display labels of the drop reasons. */
 export const dropReasonLabels: Readonly<Record<DropReason, string>> = {
   malformed: 'malformed',
   unknown_protocol: 'unknown protocol',
@@ -23,26 +25,32 @@ export const dropReasonLabels: Readonly<Record<DropReason, string>> = {
 };
 
 interface CounterRow {
-  /** Name of the frame's column and of the counter in the agent and the dashboard. */
+  /** Name of the counter, also as column of sample frames. */
   name: string;
-  /** Packets and bytes are of the network layer: without Ethernet headers, and a GSO packet counts once. */
+  /**
+   * Unit of the counter. Packets and bytes are counted at the network layer, without Ethernet headers; a GSO packet
+   * counts once.
+   */
   unit: 'packets' | 'bytes' | 'requests';
   direction?: Direction;
-  /** Counts only packets that were dropped for this reason. */
+  /** Drop reason, if the counter counts only packets dropped for this reason. */
   reason?: DropReason;
-  /** Counts only requests with this result. */
+  /** Request result, if the counter counts only requests with this result. */
   result?: 'ok' | 'failed';
   /**
    * Rate per second that the dashboard derives, in bits for a counter of bytes; rates of one name are added up.
    * Without one, the dashboard shows the total.
    */
   rate?: string;
-  /** Prometheus counter; its labels are direction, reason and result. Without one, it is the sum of other counters. */
+  /**
+   * Prometheus metric with the labels direction, reason and result; missing if the counter is the sum of other
+   * counters.
+   */
   metric?: MetricName;
   label: string;
 }
 
-/** Help texts of the Prometheus counters, by name. */
+/** Help texts of the Prometheus metrics, by metric name. */
 export const metricHelpTexts = {
   podlane_pod_packets_total: 'Packets of the pod that Podlane’s programs accepted.',
   podlane_pod_bytes_total: 'Bytes of the pod’s accepted packets, without Ethernet headers.',
@@ -118,7 +126,7 @@ const datapathRows = [
   },
 ] as const satisfies readonly CounterRow[];
 
-/** Fields of struct podlane_drops: a counter for each reason and direction. */
+/** Fields of struct podlane_drops: a counter for each drop reason and direction. */
 const reasonRows = dropReasons.flatMap((reason) =>
   (['egress', 'ingress'] as const).map((direction) => ({
     name: toDropCounterName(direction, reason),
@@ -131,7 +139,7 @@ const reasonRows = dropReasons.flatMap((reason) =>
   })),
 );
 
-/** Reported by the generator of a pod's test traffic; other pods have no value. */
+/** Counters of the requests of a pod's test traffic; pods without test traffic have no values. */
 const requestRows = [
   {
     name: 'requestsOk',
@@ -151,9 +159,9 @@ const requestRows = [
 
 type Row = (typeof datapathRows | typeof reasonRows | typeof requestRows)[number];
 export type CounterName = Row['name'];
-/** Counters that BPF programs write. */
+/** Names of the counters that Podlane's BPF programs write. */
 export type DatapathCounterName = (typeof datapathRows | typeof reasonRows)[number]['name'];
-/** Names of the rates per second that the dashboard derives. */
+/** Names of the rates per second that the dashboard computes from counters. */
 export type CounterRateName = Extract<Row, { rate: string }>['rate'];
 
 export interface CounterDefinition<Name extends CounterName = CounterName> extends CounterRow {
@@ -161,14 +169,14 @@ export interface CounterDefinition<Name extends CounterName = CounterName> exten
   rate?: CounterRateName;
 }
 
-/** Counts of the BPF programs over all packets, in the order of struct podlane_counters. */
+/** Counters of all packets by Podlane's BPF programs, in the order of struct podlane_counters. */
 export const datapathCounters: readonly CounterDefinition<DatapathCounterName>[] = datapathRows;
-/** Counts of the BPF programs by direction and drop reason. */
+/** Counters of dropped packets by direction and drop reason. */
 export const dropCounters: readonly (CounterDefinition<DatapathCounterName> & {
   direction: Direction;
   reason: DropReason;
 })[] = reasonRows;
-/** Counts of the pod's own test traffic. */
+/** Counters of the requests of a pod's test traffic. */
 export const requestCounters: readonly CounterDefinition<(typeof requestRows)[number]['name']>[] =
   requestRows;
 /**
@@ -181,12 +189,12 @@ export const counterDefinitions: readonly CounterDefinition[] = [
   ...reasonRows,
 ];
 
-/** Name of the rate of packets, in both directions, that were dropped for `reason`. */
+/** Returns the name of the rate of packets dropped for a reason, in both directions. */
 export function toDropRateName<R extends DropReason>(reason: R): `droppedPackets.${R}` {
   return `droppedPackets.${reason}`;
 }
 
-/** Name of the counter of packets that were dropped for `reason`. */
+/** Returns the name of the counter of packets dropped for a reason in one direction. */
 export function toDropCounterName<D extends Direction, R extends DropReason>(
   direction: D,
   reason: R,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const deviceKindSchema = z.enum(['netkit', 'veth']);
 export type DeviceKind = z.infer<typeof deviceKindSchema>;
 
-/** Attachment point of a program, named as bpftool does. */
+/** Hook of a BPF program, with the name that bpftool uses. */
 export const hookSchema = z.enum([
   'netkit/primary',
   'netkit/peer',
@@ -15,7 +15,7 @@ export const hookSchema = z.enum([
 ]);
 export type Hook = z.infer<typeof hookSchema>;
 
-/** One end of a device. `mac` is null for kinds without one (netkit L3). */
+/** One end of a pod's device. `mac` is null for device kinds without a MAC address (netkit L3). */
 export const deviceEndSchema = z.object({
   name: z.string(),
   ifindex: z.number().int(),
@@ -36,7 +36,7 @@ export const netkitScrubSchema = z.enum(['default', 'none']);
 export const hookFamilySchema = z.enum(['netkit', 'tcx', 'tc']);
 export type HookFamily = z.infer<typeof hookFamilySchema>;
 
-/** A program on a hook of a device, from bpf_prog_info. */
+/** A BPF program on a hook of a pod's device, described by bpf_prog_info. */
 export const attachedProgramSchema = z.object({
   hook: hookSchema,
   position: z.number().int().describe('Order of execution on the hook, from 0'),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Directions are seen from the pod, in the order of enum podlane_direction (`bpf/rule-layout.h`). */
+/** Directions of packets as seen from the pod, in the order of enum podlane_direction (`bpf/rule-layout.h`). */
 export const directions = ['ingress', 'egress'] as const;
 export type Direction = (typeof directions)[number];
 export const directionSchema = z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { dropReasons } from './counters.ts';
 import { directionSchema } from './direction.ts';
 
-/** Packets that Podlane's programs dropped, by reason and direction. */
+/** Number of packets that Podlane's programs dropped for a reason in a direction. */
 export const programDropsSchema = z.object({
   reason: z.enum(dropReasons),
   direction: directionSchema,
@@ -10,7 +10,10 @@ export const programDropsSchema = z.object({
 });
 export type ProgramDrops = z.infer<typeof programDropsSchema>;
 
-/** Packets that the kernel dropped at the pod's device, in its namespace or at its sockets, by reason. */
+/**
+ * Number of packets that the kernel dropped for a reason at the pod's device, in its network namespace or at its
+ * sockets.
+ */
 export const kernelDropsSchema = z.object({
   reason: z
     .string()
@@ -23,7 +26,7 @@ export const kernelDropsSchema = z.object({
 });
 export type KernelDrops = z.infer<typeof kernelDropsSchema>;
 
-/** A pod's dropped packets by reason, over all its devices; reasons that never occurred are omitted. */
+/** Dropped packets of a pod by reason, over all its devices. Reasons without drops are omitted. */
 export const podDropsSchema = z.object({
   since: z.iso.datetime().describe('when the pod was attached, from which `ours` counts'),
   ours: z.array(programDropsSchema),

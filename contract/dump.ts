@@ -33,10 +33,10 @@ export const newDumpSchema = z.strictObject({
   parts: z.array(dumpPartNameSchema).min(1).optional().describe('parts to include; by default all'),
 });
 export type NewDump = z.infer<typeof newDumpSchema>;
-/** Input of `newDumpSchema`, without defaults. */
+/** A dump request as the client sends it, before defaults are filled in. */
 export type NewDumpInput = z.input<typeof newDumpSchema>;
 
-/** A file that is missing or incomplete. */
+/** A file of a dump that is missing or incomplete. */
 export const dumpProblemSchema = z.object({
   path: z.string().describe('path below the archive’s folder'),
   problem: z.string(),
@@ -54,7 +54,7 @@ export const dumpPartSchema = z.object({
 });
 export type DumpPart = z.infer<typeof dumpPartSchema>;
 
-/** A debug dump: an archive of the state of kernel and agent. A DELETE while it runs cancels it and leaves no file. */
+/** A debug dump, an archive of the state of the kernel and the agent. Deleting a running dump cancels it. */
 export const dumpSchema = z.object({
   id: z.string(),
   name: z.string().describe('name of the archive’s folder; the file is `<name>.tar.gz`'),
@@ -72,7 +72,7 @@ export const dumpSchema = z.object({
 });
 export type Dump = z.infer<typeof dumpSchema>;
 
-/** A file in the archive's `manifest.json`. */
+/** A file of the dump, as listed in the archive's `manifest.json`. */
 export const dumpFileSchema = z.object({
   path: z.string().describe('path below the archive’s folder'),
   part: dumpPartNameSchema,
@@ -87,7 +87,7 @@ export const dumpFileSchema = z.object({
 });
 export type DumpFile = z.infer<typeof dumpFileSchema>;
 
-/** Content of an archive's `manifest.json`. */
+/** Content of the `manifest.json` of a dump archive. */
 export const dumpManifestSchema = z.object({
   format: z.literal(1),
   name: z.string(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Types of events. */
+/** Types of the events that the agent publishes. */
 export const eventTypeSchema = z.enum([
   'agent.started',
   'pod.attached',

@@ -1,4 +1,4 @@
-/** Defaults of the guard's thresholds. */
+/** Default values of the guard's thresholds. */
 export const guardDefaults = {
   on: true,
   dropShare: 0.5,
@@ -22,7 +22,7 @@ interface NumberRange {
   integer: boolean;
 }
 
-/** Ranges of the thresholds that are numbers. */
+/** Allowed ranges of the guard's numeric thresholds. */
 export const guardThresholdRanges = {
   dropShare: { min: 0.001, max: 1, integer: false },
   dropsPerSecond: { min: 1, max: 1e9, integer: false },

@@ -34,9 +34,9 @@ export const guardThresholdsSchema = z.strictObject({
 });
 export type GuardThresholds = z.infer<typeof guardThresholdsSchema>;
 
-/** The thresholds that a user chose; those left out are the node's, or the defaults. */
+/** Thresholds that a user chose; missing ones fall back to the node's thresholds or the defaults. */
 export type GuardThresholdOverrides = Partial<GuardThresholds>;
-/** JSON has no `undefined`: a key that is present has a value, which `partial()` does not say. */
+/** Schema of chosen thresholds. The cast is needed because `partial()` allows `undefined`, which JSON does not have. */
 export const guardThresholdOverridesSchema =
   guardThresholdsSchema.partial() as unknown as z.ZodType<GuardThresholdOverrides>;
 

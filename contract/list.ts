@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
-/** Returns the schema of a page of a list. Items that have a time are sorted newest first. */
+/** Creates the schema of a page of list items. Items with a time are sorted newest first. */
 export const createPageSchema = <T extends z.ZodType>(item: T) =>
   z.object({
     items: z.array(item),
     next: z.string().nullable().describe('Value of `before` for the next page; null on the last page'),
   });
 
-/** Query of a list. */
+/** Query parameters of a list. */
 export const listQuerySchema = z.object({
   before: z.string().max(64).optional().describe('`next` of the previous page'),
   limit: z.coerce.number().int().min(1).max(500).default(100).describe('Items per page'),

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { bpfObjectHolderSchema, bpfOwnerSchema } from './program.ts';
 
-/** A BTF type of a map's keys or values. */
+/** BTF type of a map's keys or values. */
 export const btfTypeTextSchema = z.object({
   name: z.string().describe('struct podlane_slot, __u32, …'),
   declaration: z.string().describe('in C, with nested types expanded'),
 });
 
-/** An eBPF map of the node, from bpf_map_info. */
+/** A BPF map of the node, described by bpf_map_info. */
 export const bpfMapSchema = z.object({
   id: z.number().int(),
   type: z.string().describe('bpftool’s name: hash, lru_hash, lpm_trie, percpu_array, ringbuf, …'),

@@ -17,13 +17,13 @@ export const migrationSteps = [
 export const migrationStepSchema = z.enum(migrationSteps);
 export type MigrationStep = z.infer<typeof migrationStepSchema>;
 
-/** The last step that can be undone; after it a migration only goes forward. */
+/** The last migration step that can be undone; after it, a migration can only be completed. */
 export const lastUndoableStep: MigrationStep = 'routed-host';
 
 export const isUndoableStep = (step: MigrationStep): boolean =>
   migrationSteps.indexOf(step) <= migrationSteps.indexOf(lastUndoableStep);
 
-/** A request that a step makes to the kernel, and the shell command that makes the same request. */
+/** A request that a migration step makes to the kernel, with an equivalent shell command. */
 export const stepRequestSchema = z.object({
   words: z.string().describe('The request by the kernel’s name: `RTM_NEWADDR …`'),
   command: z.string().describe('Shell command that makes the same request'),
@@ -58,7 +58,7 @@ export const migrationDirectionSchema = z
   .enum(['fallback', 'promotion', 'recreation'])
   .describe('To veth, to netkit, or to a new device of the same kind');
 
-/** Result of a dry run, which changes nothing. */
+/** Result of a dry run of a migration, which changes nothing. */
 export const migrationPlanSchema = z.object({
   podId: z.string(),
   direction: migrationDirectionSchema,
@@ -84,7 +84,7 @@ export type ExecutedStep = z.infer<typeof executedStepSchema>;
 
 export const migrationStateSchema = z.enum(['running', 'done', 'undone', 'failed']);
 
-/** Packets and requests counted while a migration ran. */
+/** Numbers of packets and requests counted during a migration. */
 export const migrationResultSchema = z.object({
   egressPackets: z.number().describe('Packets from the pod on the new device, until it is verified'),
   ingressPackets: z.number().describe('Packets to the pod on the new device, until it is verified'),

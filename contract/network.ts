@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isIpv6Text } from './cidr.ts';
 import { netkitPolicySchema, netkitScrubSchema } from './device.ts';
 
-/** Formats an IPv6 address as RFC 5952 does, like the kernel's tools. */
+/** Formats an IPv6 address in the canonical form of RFC 5952. */
 const canonical6 = (address: string): string => {
   try {
     return new URL(`http://[${address}]/`).hostname.slice(1, -1);
@@ -11,13 +11,13 @@ const canonical6 = (address: string): string => {
   }
 };
 
-/** Formats `2001:DB8::0:1/64` as `2001:db8::1/64`; returns IPv4 as it is. */
+/** Returns an IPv6 CIDR with its address in canonical form, e.g. `2001:db8::1/64`, and an IPv4 CIDR unchanged. */
 const canonicalCidr = (cidr: string): string => {
   const [address = '', length = ''] = cidr.split('/');
   return address.includes(':') ? `${canonical6(address)}/${length}` : cidr;
 };
 
-/** Returns true for an address that a pod can have: not loopback, multicast, link-local or unspecified. */
+/** Returns true if a pod can have the address: it is not loopback, multicast, link-local or unspecified. */
 const unicast = (cidr: string): boolean =>
   isIpv6Text(cidr)
     ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/', 1).join(''))
@@ -40,7 +40,7 @@ const mac = z
   })
   .refine((text) => text !== '00:00:00:00:00:00', { error: 'all zero is no address' });
 
-/** A route in the pod in addition to its default routes, through its device and the host. */
+/** A route of the pod through its device, in addition to its default routes. */
 export const extraRouteSchema = z.strictObject({
   destination: z.union([z.cidrv4(), z.cidrv6()]).overwrite(canonicalCidr),
   metric: z.number().int().min(1).max(4294967295).optional(),
@@ -48,7 +48,7 @@ export const extraRouteSchema = z.strictObject({
 });
 export type ExtraRoute = z.infer<typeof extraRouteSchema>;
 
-/** Options of the pod's device while it is netkit; kept through fallbacks. */
+/** Options of a pod's netkit device, which are kept while a fallback uses veth. */
 export const netkitOptionsSchema = z.strictObject({
   mode: z.enum(['l3', 'l2']).default('l3'),
   policy: z
@@ -68,7 +68,7 @@ export const netkitOptionsSchema = z.strictObject({
 });
 export type NetkitOptions = z.infer<typeof netkitOptionsSchema>;
 
-/** Network configuration of a pod, the same on either kind of device. */
+/** Network configuration of a pod, which is the same for netkit and veth. */
 export const podNetworkSchema = z.object({
   addresses: z
     .array(podAddress)
@@ -94,7 +94,9 @@ export const podNetworkSchema = z.object({
 });
 export type PodNetwork = z.infer<typeof podNetworkSchema>;
 
-/** Checks that IPv6 has links of 1280 bytes (RFC 8200, section 5) and that each route has an address of its family. */
+/**
+ * Checks that the MTU is at least 1280 for IPv6 (RFC 8200, section 5) and that each route has an address of its family.
+ */
 export function checkNetwork(
   network: Pick<PodNetwork, 'addresses' | 'routes' | 'mtu' | 'macs'>,
   context: z.RefinementCtx,

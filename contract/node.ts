@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Kernel features that the agent probes. */
+/** Names of the kernel features that the agent probes. */
 export const kernelCapabilityNameSchema = z.enum([
   'netkit',
   'tcx',
@@ -12,7 +12,7 @@ export const kernelCapabilityNameSchema = z.enum([
 ]);
 export type KernelCapabilityName = z.infer<typeof kernelCapabilityNameSchema>;
 
-/** A feature of the kernel, found by trying it rather than by the kernel's version. */
+/** A kernel feature, detected by trying to use it rather than by the kernel version. */
 export const kernelCapabilitySchema = z.object({
   name: kernelCapabilityNameSchema,
   available: z.boolean(),
@@ -39,7 +39,9 @@ export const nodeSchema = z.object({
 });
 export type Node = z.infer<typeof nodeSchema>;
 
-/** A sample of the node, sent over the stream once a second. Shares are of the last interval. */
+/**
+ * A sample of the node's CPU and memory use, sent over the stream once a second. CPU shares cover the last interval.
+ */
 export const nodeSampleSchema = z.object({
   time: z.number().describe('Milliseconds since the epoch'),
   sequence: z.number().int(),

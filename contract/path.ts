@@ -8,7 +8,9 @@ import {
 } from './device.ts';
 import { directionSchema } from './direction.ts';
 
-/** A hook of the pod's device with its programs in the order they run. `end` is the device end that it belongs to. */
+/**
+ * A hook of the pod's device with its programs in execution order. `end` is the end of the device at which the hook is.
+ */
 export const pathHookSchema = z.object({
   hook: hookSchema,
   direction: directionSchema,
@@ -65,7 +67,7 @@ export const pathHopSchema = z.discriminatedUnion('type', [
 ]);
 export type PathHop = z.infer<typeof pathHopSchema>;
 
-/** Egress packets of the pod by what happened to them, counted over an interval. */
+/** Numbers of the pod's egress packets by path over an interval. */
 export const pathTrafficSchema = z.object({
   seconds: z.number().describe('Length of the interval in seconds'),
   redirected: z.number().describe('Packets redirected to another pod of the node'),
@@ -74,7 +76,10 @@ export const pathTrafficSchema = z.object({
 });
 export type PathTraffic = z.infer<typeof pathTrafficSchema>;
 
-/** Path of an egress packet, from the container outwards. A host without a default route has no `uplink` hop. */
+/**
+ * Path of an egress packet from the container to the uplink. Without a default route of the host there is no `uplink`
+ * hop.
+ */
 export const podPathSchema = z.object({
   pod: z.string(),
   hops: z.array(pathHopSchema),

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { deviceKindSchema, deviceSchema, hookFamilySchema } from './device.ts';
 import { checkNetwork, podNetworkSchema } from './network.ts';
 
-/** Requests of a pod's test traffic since it started. */
+/** Numbers of requests of a pod's test traffic since it started. */
 export const requestCountsSchema = z.object({ ok: z.number().int(), failed: z.number().int() });
 
-/** `gone`: the pod's network namespace no longer exists. */
+/** State of a pod; `gone` means that its network namespace no longer exists. */
 export const podStateSchema = z.enum(['running', 'migrating', 'gone']);
 
-/** A pod as lists and the stream report it. `id` is opaque; the API also accepts `namespace.name`. */
+/** Summary of a pod, as in lists and in the stream. `id` is opaque; the API also accepts `namespace.name`. */
 export const podSummarySchema = z.object({
   id: z.string(),
   number: z.number().int().describe('Identifies the pod in binary sample frames; never reused'),
@@ -30,7 +30,7 @@ export const podSummarySchema = z.object({
 });
 export type PodSummary = z.infer<typeof podSummarySchema>;
 
-/** A route of the kernel. */
+/** A route in the kernel's routing table. */
 export const routeSchema = z.object({
   destination: z.string(),
   gateway: z.string().nullable(),
@@ -39,7 +39,7 @@ export const routeSchema = z.object({
 });
 export type Route = z.infer<typeof routeSchema>;
 
-/** A neighbor entry of the kernel (ARP or NDP). */
+/** An entry of the kernel's neighbor table (ARP or NDP). */
 export const neighborSchema = z.object({
   address: z.string(),
   mac: z.string().nullable(),
@@ -48,7 +48,7 @@ export const neighborSchema = z.object({
 });
 export type Neighbor = z.infer<typeof neighborSchema>;
 
-/** A pod with its device and network state. */
+/** A pod with the state of its device and network. */
 export const podSchema = podSummarySchema.extend({
   netns: z.object({ path: z.string(), inode: z.number() }),
   network: podNetworkSchema.describe(
@@ -72,7 +72,7 @@ const namespace = z
   .max(63)
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be lowercase letters, digits and - (RFC 1123 label)');
 
-/** A request to attach a pod: its network namespace receives a device. */
+/** Request to attach a pod, which creates a device in its network namespace. */
 export const newPodSchema = z
   .strictObject({
     namespace,
@@ -84,10 +84,10 @@ export const newPodSchema = z
   })
   .superRefine(checkNetwork);
 export type NewPod = z.infer<typeof newPodSchema>;
-/** `newPodSchema` before defaults are applied. */
+/** A pod request as the client sends it, before defaults are filled in. */
 export type NewPodInput = z.input<typeof newPodSchema>;
 
-/** Requests of the lab's traffic since it started, by pod id. */
+/** Numbers of requests of the lab's traffic since it started, by pod id. */
 export const trafficReportSchema = z.strictObject({
   pods: z.record(z.string(), requestCountsSchema),
 });

@@ -68,7 +68,7 @@ export const problemDefinitions = {
 } as const satisfies Record<string, { status: number; title: string }>;
 export type ProblemCode = keyof typeof problemDefinitions;
 
-/** The parts of the verifier's log of a program that it rejected. */
+/** Summary of the verifier's log for a rejected program. */
 export const verifierRefusalSchema = z.object({
   program: z.string(),
   message: z.string().describe('The verifier’s error message'),
@@ -87,7 +87,7 @@ export const verifierRefusalSchema = z.object({
 });
 export type VerifierRefusal = z.infer<typeof verifierRefusalSchema>;
 
-/** RFC 9457 problem details with a stable `code`. */
+/** RFC 9457 problem details of an error, with a stable `code`. */
 export const problemSchema = z.object({
   type: z.string(),
   title: z.string(),
@@ -110,7 +110,7 @@ export const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
-/** An error that the API returns as problem details. */
+/** Error that the API returns as problem details. */
 export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly hint: string | undefined;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** A process that holds a program, map or link open. */
+/** A process that holds a BPF program, map or link open. */
 export const bpfObjectHolderSchema = z.object({ pid: z.number().int(), name: z.string() });
 export type BpfObjectHolder = z.infer<typeof bpfObjectHolderSchema>;
 
-/** Owner of a program, map or link, as far as the kernel reveals it. */
+/** Owner of a BPF program, map or link, as far as the agent can determine it. */
 export const bpfOwnerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('podlane'), what: z.string().describe('E.g. “datapath”, “drop reasons”') }),
   z.object({ kind: z.literal('process'), pid: z.number().int(), name: z.string() }),
@@ -13,7 +13,7 @@ export const bpfOwnerSchema = z.discriminatedUnion('kind', [
 ]);
 export type BpfOwner = z.infer<typeof bpfOwnerSchema>;
 
-/** A network namespace. */
+/** A network namespace on the node. */
 export const namespaceReferenceSchema = z.object({
   inode: z.string().describe('Inode as in /proc/PID/ns/net, decimal'),
   host: z.boolean().describe('true for the agent’s own namespace'),
@@ -29,7 +29,7 @@ export const bpfDeviceSchema = z.object({
 });
 export type BpfDevice = z.infer<typeof bpfDeviceSchema>;
 
-/** An attachment of a program. `position` is its order among the programs of the hook. */
+/** An attachment of a BPF program. `position` is its position among the programs on the hook. */
 export const attachmentSchema = z.object({
   kind: z.enum([
     'netkit',
@@ -56,17 +56,17 @@ export const attachmentSchema = z.object({
 });
 export type Attachment = z.infer<typeof attachmentSchema>;
 
-/** Runs and cost of a program over the last second. */
+/** Runs per second and time per run of a BPF program over the last second. */
 export const programRunStatsSchema = z.object({
   runsPerSecond: z.number(),
   nsPerRun: z.number().nullable().describe('null if it did not run'),
   cpu: z.number().describe('share of one CPU; above 1 if it runs on several at once'),
 });
 
-/** Limit of attachments per program in lists. */
+/** Maximum number of attachments per program in lists. */
 export const maxListedAttachments = 8;
 
-/** An eBPF program of the node, from bpf_prog_info. */
+/** A BPF program of the node, described by bpf_prog_info. */
 export const bpfProgramSchema = z.object({
   id: z.number().int(),
   type: z.string().describe('bpftool’s name: sched_cls, xdp, cgroup_skb, tracing, …'),
@@ -121,7 +121,7 @@ export const programListSchema = z.object({
 });
 export type ProgramList = z.infer<typeof programListSchema>;
 
-/** One translated instruction; a 16-byte one is listed once. */
+/** One translated BPF instruction. A 16-byte instruction is listed once. */
 export const bpfInstructionSchema = z.object({
   index: z.number().int().describe('In units of 8 bytes, as jump offsets'),
   hex: z.string().describe('8 or 16 bytes in hex, separated by spaces'),
@@ -146,7 +146,7 @@ export const programInstructionsSchema = z.object({
 });
 export type ProgramInstructions = z.infer<typeof programInstructionsSchema>;
 
-/** A BPF link: it holds a program attached to a target. */
+/** A BPF link, which keeps a program attached to a target. */
 export const bpfLinkSchema = z.object({
   id: z.number().int(),
   type: z.string().describe('bpftool’s name: tcx, netkit, xdp, cgroup, raw_tracepoint, tracing, …'),

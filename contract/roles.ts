@@ -1,6 +1,6 @@
-/** Roles of a session, the one with the fewest rights first: each may do what those before it may do. */
+/** Roles of a session in ascending order of rights; each role includes the rights of the roles before it. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
-/** Returns true if a session of role `has` may do what requires role `needed`. */
+/** Returns true if the role `has` includes the rights of the role `needed`. */
 export const roleIncludes = (has: Role, needed: Role): boolean => roles.indexOf(has) >= roles.indexOf(needed);

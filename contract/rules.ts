@@ -3,7 +3,7 @@ import { ruleProtocolSchema, ruleSchema, ruleSetSchema } from './acl.ts';
 import { directionSchema } from './direction.ts';
 import { problemSchema } from './problem.ts';
 
-/** The rule sets in the kernel: the active one is enforced, the staged one is evaluated beside it and only reports. */
+/** Names of the rule sets: the active one is enforced; the staged one is evaluated and reported, but not enforced. */
 export const ruleSetNameSchema = z
   .enum(['active', 'staged'])
   .describe('active: enforced; staged: evaluated beside the active rules and only reported');
@@ -11,7 +11,7 @@ export type RuleSetName = z.infer<typeof ruleSetNameSchema>;
 
 const count = z.number().int();
 
-/** Sizes of a rule set and of the kernel tables that it is compiled to. */
+/** Sizes of a rule set and of its compiled kernel tables. */
 const ruleSizes = z.object({
   rules: count,
   prefixes: count.describe('ipcache prefixes: address ranges of the peers, after overlaps are resolved'),
@@ -23,7 +23,7 @@ const ruleSizes = z.object({
 });
 export type RuleSizes = z.infer<typeof ruleSizes>;
 
-/** A rule that no packet of the pods on this node can reach. */
+/** Warning about a rule that no packet of this node's pods can reach. */
 const ruleWarning = z.object({
   rule: z.string(),
   index: count.describe('position in the rule set, from 0'),
@@ -41,7 +41,7 @@ const ruleLoad = z.object({
 });
 export type RuleLoad = z.infer<typeof ruleLoad>;
 
-/** Names of the rules that differ between two rule sets. */
+/** Names of the rules that were added, removed or changed between two rule sets. */
 const ruleChanges = z.object({
   added: z.array(z.string()),
   removed: z.array(z.string()),
@@ -99,7 +99,7 @@ export const stagedRulesSchema = z.object({
 export type StagedRules = z.infer<typeof stagedRulesSchema>;
 export const stagedRulesResponseSchema = z.object({ staged: stagedRulesSchema.nullable() });
 
-/** Rules parsed from a text; nothing is applied. */
+/** Result of parsing a rule text, which applies nothing. */
 export const importedRulesSchema = z.object({
   source: z.enum(['rules', 'network-policy']),
   rules: ruleSetSchema,
@@ -109,7 +109,7 @@ export const importedRulesSchema = z.object({
 });
 export type ImportedRules = z.infer<typeof importedRulesSchema>;
 
-/** An entry of the version history: rules that were applied or removed. */
+/** An entry of the version history, created when rules were applied or removed. */
 export const ruleVersionSchema = z.object({
   number: count,
   time: z.iso.datetime(),
@@ -129,7 +129,7 @@ export type RuleVersionText = z.infer<typeof ruleVersionTextSchema>;
 
 const podName = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 
-/** Pods and peers whose packets are evaluated by a list of entries. */
+/** Pods and peers whose packets a list of policy table entries evaluates. */
 export const ruleEntryUseSchema = z.object({
   direction: directionSchema,
   pods: z.array(podName).describe('up to 20'),
@@ -142,7 +142,7 @@ export const ruleEntryUseSchema = z.object({
 });
 export type RuleEntryUse = z.infer<typeof ruleEntryUseSchema>;
 
-/** An entry of the kernel's policy tables: the verdict on packets of a protocol and port prefix. */
+/** An entry of the kernel's policy tables: the verdict on packets with a protocol and port prefix. */
 export const ruleEntrySchema = z.object({
   entryList: count.describe('number of the list that the entry belongs to'),
   protocol: ruleProtocolSchema,
@@ -167,7 +167,7 @@ export const ruleEntriesSchema = z.object({
 });
 export type RuleEntries = z.infer<typeof ruleEntriesSchema>;
 
-/** Entries, pods and packets of each rule, in the order of the rule set. */
+/** Numbers of entries, pods and packets of each rule, in the order of the rule set. */
 export const ruleStatisticsSchema = z.object({
   generation: count,
   items: z.array(
@@ -183,7 +183,7 @@ export const ruleStatisticsSchema = z.object({
 });
 export type RuleStatistics = z.infer<typeof ruleStatisticsSchema>;
 
-/** One rule with the pods it applies to, its peers and its entries. */
+/** A rule with the pods that it applies to, its peers and its policy table entries. */
 export const ruleViewSchema = z.object({
   set: ruleSetNameSchema,
   rule: ruleSchema,
@@ -200,7 +200,7 @@ export const ruleViewSchema = z.object({
 });
 export type RuleView = z.infer<typeof ruleViewSchema>;
 
-/** Result of a dry run; nothing is written. */
+/** Result of a dry run of a rule change, which applies nothing. */
 export const rulesPlanSchema = z.object({
   rules: ruleSetSchema,
   sizes: ruleSizes,
@@ -222,7 +222,7 @@ const port = z.int().min(0).max(65_535);
 const byte = z.int().min(0).max(255);
 const end = z.string().min(1).max(320).describe('an address, or a pod by id or `namespace.name`');
 
-/** The first packet of a connection, to be evaluated by a rule set. */
+/** Request to explain how a rule set decides the first packet of a connection. */
 export const explainRequestSchema = z
   .strictObject({
     set: ruleSetNameSchema.default('active'),
@@ -258,7 +258,7 @@ export type ExplainRequest = z.infer<typeof explainRequestSchema>;
 
 const verdict = z.enum(['allow', 'deny']);
 
-/** Decision of one endpoint's rules, with the kernel look-ups that lead to it. */
+/** Decision of one pod's rules on a packet, with the kernel map lookups. */
 const endpointExplanation = z.object({
   pod: podName,
   direction: directionSchema,
@@ -279,7 +279,10 @@ const endpointExplanation = z.object({
   ),
 });
 
-/** Decision on a flow: egress rules of the sending pod, ingress rules of the receiving pod, where it is on this node. */
+/**
+ * Decision on a flow: by the egress rules of the source pod and the ingress rules of the destination pod, if they are
+ * on this node.
+ */
 export const explanationSchema = z.object({
   set: ruleSetNameSchema,
   source: z.string(),

@@ -23,16 +23,16 @@ export const sampleFrameVersion = 2;
 export const sampleFrameHeaderSize = 40;
 export const sampleFrameKinds = { all: 1, watched: 2 } as const;
 
-/** Number of the pod, slot of its device, and the device's kind: 0 netkit, 1 veth. */
+/** Columns of a pod in a sample frame: pod number, slot of its device, and device kind (0 netkit, 1 veth). */
 export const podFrameColumns = ['pod', 'slot', 'kind'] as const;
-/** Columns of a frame: those of the pod, then its counters (`counters.ts`). */
+/** Columns of a sample frame: the pod's columns, then the counters (`counters.ts`). */
 export const sampleFrameColumns: readonly SampleFrameColumn[] = [
   ...podFrameColumns,
   ...counterDefinitions.map(({ name }) => name),
 ];
 export type SampleFrameColumn = (typeof podFrameColumns)[number] | CounterName;
 
-/** Value of a counter that nobody counts for the pod. */
+/** Value in a sample frame for a counter that does not exist for the pod. */
 export const missingFrameValue = 2n ** 64n - 1n;
 
 export interface SampleFrameHeader {
@@ -44,7 +44,7 @@ export interface SampleFrameHeader {
   columns: number;
 }
 
-/** Encodes the header into the first 40 bytes of `view`. */
+/** Encodes a sample frame header into the first 40 bytes of `view`. */
 export function encodeSampleFrameHeader(view: DataView, header: SampleFrameHeader): void {
   view.setUint16(0, sampleFrameMagic, true);
   view.setUint8(2, sampleFrameVersion);
@@ -58,7 +58,7 @@ export function encodeSampleFrameHeader(view: DataView, header: SampleFrameHeade
 }
 
 export interface SampleFrame extends SampleFrameHeader {
-  /** Returns a column, `rows` values long: a view of the frame, not a copy. */
+  /** Returns a column of `rows` values as a view of the frame, not a copy. */
   column(name: SampleFrameColumn): BigUint64Array;
 }
 

@@ -7,7 +7,7 @@ import { roles } from './roles.ts';
  */
 export const roleSchema = z.enum(roles);
 
-/** The caller as the agent identifies it. */
+/** The caller of the API as the agent identifies it. */
 export const sessionSchema = z.object({
   actor: z.string().describe('Name of the caller in events and journals'),
   role: roleSchema,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Settings of the whole node. They persist over restarts of the agent. */
+/** Settings of the whole node, which persist across restarts of the agent. */
 export const nodeSettingsSchema = z.strictObject({
   redirect: z
     .boolean()

@@ -44,7 +44,7 @@ export const clientMessageSchema = z.discriminatedUnion('topic', [
 ]);
 export type ClientMessage = z.input<typeof clientMessageSchema>;
 
-/** JSON messages of the stream. Samples are binary frames (`sample-frame.ts`). */
+/** JSON messages that the agent sends on the stream. Samples are binary frames (`sample-frame.ts`). */
 export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),

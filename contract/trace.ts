@@ -3,7 +3,7 @@ import { parseAddress } from './cidr.ts';
 import { deviceKindSchema, type HookFamily, hookSchema } from './device.ts';
 import { packetHeadersSchema, podReferenceSchema } from './verdict.ts';
 
-/** Time without an observation after which a packet's trace is complete, in ms. */
+/** Time in ms without an observation after which a packet's trace is complete. */
 export const traceQuietMs = 200;
 
 const address = z
@@ -23,7 +23,7 @@ export const traceProtocolSchema = z
   .describe('icmp: ICMP for IPv4, ICMPv6 for IPv6');
 export type TraceProtocol = z.infer<typeof traceProtocolSchema>;
 
-/** Filter of the pod's packets; all given fields must match. */
+/** Filter of a pod's packets for a trace; a packet must match all given fields. */
 const traceFilter = {
   address: address.optional().describe('source or destination'),
   port: port.optional().describe('source or destination; TCP, UDP and SCTP only'),
@@ -50,10 +50,10 @@ export const newTraceSchema = z
   })
   .superRefine(checkFilter);
 export type NewTrace = z.infer<typeof newTraceSchema>;
-/** Input of `newTraceSchema`, without defaults. */
+/** A trace request as the client sends it, before defaults are filled in. */
 export type NewTraceInput = z.input<typeof newTraceSchema>;
 
-/** One observation of a packet. */
+/** One observation of a traced packet. */
 export const tracePointSchema = z.object({
   time: z.string().describe('ISO 8601 with microseconds'),
   sinceUs: z.number().describe('µs since the packet’s first observation'),
@@ -92,7 +92,7 @@ export const traceOutcomeSchema = z
   );
 export type TraceOutcome = z.infer<typeof traceOutcomeSchema>;
 
-/** A packet with its observations in order of time. */
+/** A traced packet with its observations in order of time. */
 export const tracePacketSchema = packetHeadersSchema.extend({
   number: z.int().describe('from 1, in order of the first observation'),
   time: z.string().describe('ISO 8601 with microseconds'),
@@ -103,7 +103,7 @@ export const tracePacketSchema = packetHeadersSchema.extend({
 });
 export type TracePacket = z.infer<typeof tracePacketSchema>;
 
-/** A node of the path graph; edges refer to its `id`. */
+/** A node of the path graph of a trace; edges refer to its `id`. */
 export const traceNodeSchema = z.object({
   id: z.string(),
   where: z
@@ -114,7 +114,7 @@ export const traceNodeSchema = z.object({
 });
 export type TraceNode = z.infer<typeof traceNodeSchema>;
 
-/** Packets that went from one node of the path graph to another. */
+/** An edge of the path graph of a trace: packets that went from one node of the graph to another. */
 export const traceEdgeSchema = z.object({
   from: z.string(),
   to: z.string(),
@@ -154,7 +154,7 @@ export const traceSchema = traceSummarySchema.extend({
 });
 export type Trace = z.infer<typeof traceSchema>;
 
-/** A number in a query string. */
+/** An integer in a query string. */
 const number = z.coerce.number();
 
 /**
@@ -180,7 +180,10 @@ export const captureQuerySchema = z
   .superRefine(checkFilter);
 export type CaptureQuery = z.infer<typeof captureQuerySchema>;
 
-/** Which dropped and redirected packets a capture at the primary shows, by the hooks of Podlane's programs. */
+/**
+ * Descriptions of the dropped and redirected packets that a capture at the primary shows, by the hook family of
+ * Podlane's programs.
+ */
 export const captureVisibility: Record<HookFamily, string> = {
   netkit:
     'egress packets after Podlane’s program and ingress packets before it: egress packets that it drops or redirects are missing, ingress packets that it drops are shown',

@@ -5,7 +5,7 @@ import { directionSchema } from './direction.ts';
 import { createPageSchema, listQuerySchema } from './list.ts';
 import { ruleSetNameSchema } from './rules.ts';
 
-/** A pod by its name at the time of the packet; it may have been removed since. */
+/** A pod with its name at the time of the packet; the pod may have been removed since. */
 export const podReferenceSchema = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 export type PodReference = z.infer<typeof podReferenceSchema>;
 
@@ -17,7 +17,7 @@ export const packetEndSchema = z.object({
 });
 export type PacketEnd = z.infer<typeof packetEndSchema>;
 
-/** Headers of a packet. */
+/** Network and transport headers of a packet. */
 export const packetHeadersSchema = z.object({
   family: z.literal([4, 6]),
   protocol: z.int().describe('IP protocol number; for IPv6 the last next header'),
@@ -40,7 +40,10 @@ export const verdictKindSchema = z
   );
 export type VerdictKind = z.infer<typeof verdictKindSchema>;
 
-/** A packet that was dropped or logged, or that the staged rules would decide otherwise. A sample: see `losses`. */
+/**
+ * A verdict on a packet that was dropped or logged, or that the staged rules would decide differently. The log may be
+ * incomplete, see `losses`.
+ */
 export const verdictSchema = packetHeadersSchema.extend({
   id: z.int().describe('ascending since the agent started; missing ids were evicted from the log'),
   time: z.iso.datetime(),
@@ -57,7 +60,7 @@ export const verdictSchema = packetHeadersSchema.extend({
 });
 export type Verdict = z.infer<typeof verdictSchema>;
 
-/** Numbers of verdicts missing from the log, since the agent started. */
+/** Numbers of verdicts missing from the verdict log since the agent started. */
 export const verdictLossesSchema = z.object({
   rateLimited: z.int().describe('above the pod’s rate limit'),
   bufferFull: z.int().describe('lost because the ring buffer was full'),
@@ -90,10 +93,10 @@ const filter = {
 };
 const port = z.int().min(0).max(65_535).optional().describe('source or destination');
 
-/** Filter of verdicts; all given fields must match. */
+/** Filter of verdicts; a verdict must match all given fields. */
 export const verdictFilterSchema = z.strictObject({ ...filter, port });
 export type VerdictFilter = z.infer<typeof verdictFilterSchema>;
-/** `verdictFilterSchema` in a query string. */
+/** Filter of verdicts in a query string. */
 export const verdictQuerySchema = z.object({
   ...filter,
   port: z.coerce.number().int().min(0).max(65_535).optional().describe('source or destination'),
@@ -109,7 +112,7 @@ export const verdictListQuerySchema = verdictQuerySchema.extend({
 
 export type VerdictListQuery = z.infer<typeof verdictListQuerySchema>;
 
-/** A page of the log, newest first. */
+/** A page of the verdict log, newest first. */
 export const verdictListSchema = createPageSchema(verdictSchema).extend({
   size: z.int().describe('verdicts in the log, regardless of the filter'),
   capacity: z.int().describe('capacity of the log'),

@@ -7,7 +7,7 @@ import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 
-/** A pod whose kernel drops are counted: in its namespace, and at the primaries of its slots. */
+/** A pod whose kernel drops are counted, in its network namespace and at the primaries of its slots. */
 export interface DropTrackedPod {
   number: number;
   netnsInode: bigint;
@@ -21,7 +21,7 @@ interface Tracked extends DropTrackedPod {
 // Offset of CLOCK_BOOTTIME from wall time, read once, so that the time of a drop never changes.
 const bootedAtMs = Date.now() - uptime() * 1000;
 
-/** Room for counts per slot: a pod has few drop reasons, and the per-CPU map is preallocated. */
+/** Number of map elements per slot for drop counts. Pods have few drop reasons, and the per-CPU map is preallocated. */
 const countsPerSlot = 4;
 
 /**
@@ -34,7 +34,7 @@ export class KernelDropCounters {
   readonly #detail: string;
   readonly #hint: string | null;
   readonly #pods = new Map<number, Tracked>();
-  /** Number of the pod by slot, as written to the BPF map. */
+  /** Pod number of each slot, as written to the BPF map. */
   readonly #slots = new Map<number, number>();
 
   private constructor(
@@ -78,7 +78,7 @@ export class KernelDropCounters {
     return this.#program !== null;
   }
 
-  /** Starts counting for a pod, or updates its slots and namespace. */
+  /** Starts counting the kernel drops of a pod, or updates its slots and network namespace. */
   track({ number, netnsInode, slots }: DropTrackedPod): void {
     if (this.#program === null) return;
     const before = this.#pods.get(number);
@@ -96,7 +96,7 @@ export class KernelDropCounters {
     this.#pods.set(number, { number, netnsInode, slots: [...slots], since });
   }
 
-  /** Stops counting for a pod and deletes its counts. */
+  /** Stops counting the kernel drops of a pod and deletes its counts. */
   untrack(number: number): void {
     const pod = this.#pods.get(number);
     if (this.#program === null || pod === undefined) return;
@@ -107,7 +107,7 @@ export class KernelDropCounters {
     for (const count of this.#program.counts()) if (!this.#pods.has(count.pod)) this.#program.forget(count);
   }
 
-  /** Returns the kernel drops of one pod; an untracked pod has no reasons. */
+  /** Returns the kernel drops of a pod by reason; the list is empty for an untracked pod. */
   read(number: number): PodDrops['kernel'] {
     return {
       available: this.available,
@@ -119,7 +119,7 @@ export class KernelDropCounters {
     };
   }
 
-  /** Returns the kernel drops by number of the pod, most frequent reason first, without pods that have none. */
+  /** Returns the kernel drops of each pod by pod number, most frequent reason first, without pods that have none. */
   readAll(): Map<number, Reason[]> {
     const pods = new Map<number, Reason[]>();
     for (const count of this.#program?.counts() ?? []) {
@@ -137,7 +137,7 @@ export class KernelDropCounters {
     this.#program?.close();
   }
 
-  /** Clears a slot, unless another pod uses it now. */
+  /** Clears the pod number of a slot unless another pod now uses the slot. */
   #release(slot: number, number: number): void {
     if (this.#slots.get(slot) !== number) return;
     this.#program?.setSlot(slot, 0);

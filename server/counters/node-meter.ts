@@ -2,13 +2,16 @@ import type { NodeSample } from '../../contract/node.ts';
 import { readProgramInfoById } from '../bpf/program-info.ts';
 import { computeCpuShares, readCpuTimes, readOwnResourceUsage } from '../kernel/procfs.ts';
 
-/** Measures CPU and memory use of the node and of this process. Shares are over the time since the last reading. */
+/** Measures CPU and memory use of the node and of this process. CPU shares cover the time since the last reading. */
 export class NodeMeter {
   #cpus = readCpuTimes();
   #own = readOwnResourceUsage();
   #at = performance.now();
 
-  /** @param readMs duration of the counter sweep of the same sample */
+  /**
+   * Returns a sample of the node's CPU and memory use.
+   * @param readMs duration in ms of reading the counters of all slots
+   */
   read(sequence: number, readMs: number, programIds: readonly number[]): NodeSample {
     const [cpus, own, at] = [readCpuTimes(), readOwnResourceUsage(), performance.now()];
     const seconds = (at - this.#at) / 1000;

@@ -1,7 +1,7 @@
 import type { PathTraffic } from '../../contract/path.ts';
 import { type CounterSample, counterGrowth } from './sample.ts';
 
-/** Returns how the egress packets of pod `number` left it between two samples; null if it is missing from one of them. */
+/** Returns a pod's egress packets by path between two samples; null if one of the samples lacks the pod. */
 export function computePathTraffic(
   before: CounterSample,
   after: CounterSample,

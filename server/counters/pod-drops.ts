@@ -10,15 +10,20 @@ import type { KernelDropCounters } from './kernel-drops.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
 
-/** Dropped packets of the node's pods: Podlane's from its counters, and the kernel's while this is open. */
+/**
+ * Dropped packets of the node's pods: by Podlane's programs, from the BPF counters, and by the kernel, counted while
+ * this object is open.
+ */
 export class PodDropCounters {
   readonly #pods: Pods;
   readonly #counters: Pick<CounterMap, 'read'>;
   readonly #kernel: KernelDropCounters;
-  /** Numbers of tracked pods by id: the event of a removed pod has only its id. */
+  /** Pod numbers by pod id, because the event of a removed pod contains only the id. */
   readonly #numbers = new Map<string, number>();
   readonly #changed = ({ id }: { id: string }): void => this.#track(this.#pods.get(id));
-  /** A migration adds the pod's second device before the event `pod`. */
+  /**
+   * Updates the slots of a tracked pod. A migration adds the pod's second device before it publishes the event `pod`.
+   */
   readonly #migrated = ({ podId }: { podId: string }): void => this.#track(this.#pods.get(podId));
   readonly #removed = (id: string): void => {
     const number = this.#numbers.get(id);
@@ -34,7 +39,7 @@ export class PodDropCounters {
     pods.on('pod', this.#changed).on('migration', this.#migrated).on('pod-removed', this.#removed);
   }
 
-  /** Returns the drops of a pod. @param id id of an existing pod */
+  /** Returns the dropped packets of a pod by reason. @param id id of an existing pod */
   of(id: string): PodDrops {
     const pod = this.#pods.get(id);
     const summary = this.#pods.summaries().find((summary) => summary.id === id);
@@ -43,7 +48,7 @@ export class PodDropCounters {
     return { since: summary.createdAt, ours: this.#ownDrops(pod), kernel: this.#kernel.read(pod.number) };
   }
 
-  /** Returns the kernel drops by number of the pod, without pods that have none. */
+  /** Returns the kernel drops of each pod by pod number, without pods that have none. */
   kernel(): ReturnType<KernelDropCounters['readAll']> {
     return this.#kernel.readAll();
   }
@@ -63,7 +68,10 @@ export class PodDropCounters {
     const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
     return dropCounters
       .map(({ name, reason, direction }) => {
-        const total = sums.reduce((total, counters) => total + (counters[counterIndexByName[name]] ?? 0n), 0n);
+        const total = sums.reduce(
+          (total, counters) => total + (counters[counterIndexByName[name]] ?? 0n),
+          0n,
+        );
         return { reason, direction, packets: Number(total) };
       })
       .filter(({ packets }) => packets > 0)

@@ -4,16 +4,16 @@ import { counterIndexByName, slotCounterCount } from '../bpf/counter-layout.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import type { SlotReader } from './slot-reader.ts';
 
-/** A pod's counters at one moment. */
+/** The counters of a pod at one moment. */
 export interface PodSample {
   /** Number of the pod in sample frames. */
   pod: number;
-  /** Slot of the pod's current device. */
+  /** Slot of the pod's current device in the BPF maps. */
   slot: number;
   kind: DeviceKind;
-  /** Totals over all devices the pod has had, at the indexes of `counterIndexByName`. */
+  /** Counter totals over all devices that the pod has had, at the indexes of `counterIndex`. */
   counters: BigUint64Array;
-  /** Requests of the pod's test traffic; null if it has none. */
+  /** Request counts of the pod's test traffic; null if it has no test traffic. */
   requests: { ok: number; failed: number } | null;
 }
 
@@ -21,14 +21,14 @@ export interface PodSample {
 export interface CounterSample {
   scope: 'all' | 'watched';
   sequence: bigint;
-  /** CLOCK_REALTIME in ns. */
+  /** Time of the sample, as CLOCK_REALTIME in ns. */
   realtimeNs: bigint;
-  /** CLOCK_MONOTONIC in ns. Rates divide by differences of this clock. */
+  /** Time of the sample, as CLOCK_MONOTONIC in ns, which rates are computed from. */
   monotonicNs: bigint;
   pods: readonly PodSample[];
 }
 
-/** Reads the counters of a pod's devices and adds those of its removed devices. */
+/** Reads the counters of a pod's current devices and adds those of its removed devices. */
 export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
   const counters = new BigUint64Array(slotCounterCount);
   for (let i = 0; i < slotCounterCount; i += 1) counters[i] = pod.carried[i] ?? 0n;
@@ -36,14 +36,14 @@ export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
   return { pod: pod.number, slot: pod.slots.at(-1) ?? 0, kind: pod.kind, counters, requests: pod.requests };
 }
 
-/** Returns one counter of a pod; null if nobody counts it for this pod. */
+/** Returns the value of a counter in a pod's sample; null if the counter does not exist for the pod. */
 export function readCounterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {
   if (counter === 'requestsOk') return requests && BigInt(requests.ok);
   if (counter === 'requestsFailed') return requests && BigInt(requests.failed);
   return counters[counterIndexByName[counter]] ?? 0n;
 }
 
-/** Returns by how much a counter of the BPF programs grew between two samples of a pod. */
+/** Returns the increase of a BPF counter between two samples of a pod. */
 export const counterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
   const index = counterIndexByName[counter];
   return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));

@@ -8,17 +8,17 @@ import { type CounterSample, samplePod } from './sample.ts';
 import { isSampleDue, SampleSchedule, sampleGridHz } from './schedule.ts';
 import { createSlotReader, createSweepReader, type SlotReader } from './slot-reader.ts';
 
-/** Source of the pods to sample. It is read on every tick, and must not read the kernel. */
+/** Source of the pods to sample. It is called on every tick and must not make system calls. */
 export interface SampledPodSource {
   all(): readonly SampledPod[];
-  /** Returns a pod by id; undefined if it is gone. */
+  /** Returns a pod by id; undefined if it was removed. */
   get(id: string): SampledPod | undefined;
 }
 
 export interface SampleEvents {
-  /** All pods, once a second. */
+  /** Emitted once a second with the counters of all pods. */
   sample: [CounterSample];
-  /** The node, with every sample of all pods. */
+  /** Emitted with the node's CPU and memory use, together with each sample of all pods. */
   node: [NodeSample];
 }
 
@@ -30,17 +30,17 @@ interface Watch {
   listener: (sample: CounterSample) => void;
 }
 
-/** Reads the counters of all pods once a second, and of watched pods up to ten times a second. */
+/** Samples the counters of all pods once a second, and those of watched pods up to ten times a second. */
 export class CounterSampler extends EventEmitter<SampleEvents> {
-  /** Last sample of all pods; null before the first. */
+  /** Latest sample of all pods; null before the first one. */
   latest: CounterSample | null = null;
-  /** The sample before `latest`. */
+  /** Sample of all pods before the latest one; null before the second one. */
   previous: CounterSample | null = null;
-  /** Last sample of the node; null before the first. */
+  /** Latest sample of the node; null before the first one. */
   node: NodeSample | null = null;
   readonly #pods: SampledPodSource;
   readonly #counters: Counters;
-  /** Buffer of `createSweepReader`, allocated once. */
+  /** Reusable buffer into which `createSweepReader` reads the counters of all slots. */
   readonly #buffer: BigUint64Array;
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
@@ -51,7 +51,10 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   );
   #sequence = 0n;
 
-  /** @param programIds returns the programs whose run count and run time belong to the node's sample */
+  /**
+   * Creates a sampler.
+   * @param programIds returns the ids of the programs whose run count and run time the node's sample contains
+   */
   constructor(pods: SampledPodSource, counters: Counters, programIds: () => readonly number[]) {
     super();
     this.#pods = pods;
@@ -60,7 +63,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     this.#programIds = programIds;
   }
 
-  /** Samples at once, then by the clock. */
+  /** Takes a sample immediately and starts the periodic sampling. */
   start(): void {
     this.#sampleAll();
     this.#schedule.start();
@@ -70,7 +73,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     this.#schedule.stop();
   }
 
-  /** Samples one pod `hz` times a second (1 to 10) until the returned function is called, and skips it while it is gone. */
+  /** Samples one pod `hz` times a second (1 to 10) until the returned function is called. A removed pod is skipped. */
   watch(pod: string, hz: number, listener: (sample: CounterSample) => void): () => void {
     if (!(hz >= 1 && hz <= sampleGridHz)) throw new RangeError(`watch at ${hz} Hz: 1 to ${sampleGridHz}`);
     const watch = { pod, hz, listener };

@@ -1,13 +1,16 @@
-/** Points per second of the grid on which all samples are taken. */
+/** Number of points per second in the time grid on which all samples are taken. */
 export const sampleGridHz = 10;
 const gridMs = 1000 / sampleGridHz;
 
-/** True if a watcher at `hz` gets a sample at grid point `index`. Whole seconds are due for every rate. */
+/**
+ * Returns true if a watcher at `hz` samples per second gets a sample at grid point `index`. Every watcher gets one at
+ * whole seconds.
+ */
 export const isSampleDue = (index: number, hz: number): boolean =>
   Math.floor((index * hz) / sampleGridHz) !== Math.floor(((index - 1) * hz) / sampleGridHz);
 
 export interface SampleScheduleClock {
-  /** Returns monotonic time in ms. */
+  /** Returns the monotonic time in ms. */
   now(): number;
   setTimer(ms: number, callback: () => void): unknown;
   clearTimer(timer: unknown): void;
@@ -53,7 +56,7 @@ export class SampleSchedule {
     this.#timer = null;
   }
 
-  /** Restarts the timer after `wanted` has changed: a point may be due earlier now. */
+  /** Restarts the timer after the wanted sample rates changed, because a grid point may now be due earlier. */
   refresh(): void {
     if (this.#timer === null) return;
     this.#clock.clearTimer(this.#timer);

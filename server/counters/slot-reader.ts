@@ -1,11 +1,11 @@
 import { counterIndexByName, slotCounterCount, sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 
-/** Adds a slot's counters to `totals`, at the indexes of `counterIndexByName`. */
+/** Function that adds the counters of a slot to `totals`, at the indexes of `counterIndex`. */
 export type SlotReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 
-/** Returns a reader for a few slots: it reads each slot when it is called. */
+/** Creates a reader that reads each slot from the kernel when it is called, for use with a few slots. */
 export function createSlotReader(counters: Counters): SlotReader {
   return (slot, totals) => addAll(totals, counters.read(slot), 0);
 }

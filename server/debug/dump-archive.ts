@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import { createTarPadding, encodeTarHeader, tarEndMarker } from './tar.ts';
 
-/** Writes a .tar.gz of one folder, file by file, with at most one file in memory. */
+/** Writes a .tar.gz archive of one folder, with at most one file in memory at a time. */
 export class DumpArchive {
   readonly #file: string;
   readonly #folder: string;
@@ -15,10 +15,10 @@ export class DumpArchive {
   readonly #hash = createHash('sha256');
   readonly #written: Promise<void>;
   #bytes = 0;
-  /** True once the file was created here, so that `abort` may delete it. */
+  /** True after this object created the archive file, so that `abort` may delete it. */
   #made = false;
 
-  /** Creates `file`, which must not exist, readable by its owner only. */
+  /** Creates the archive file, which must not exist yet, readable by its owner only. */
   constructor(file: string, folder: string) {
     this.#file = file;
     this.#folder = folder;
@@ -36,7 +36,11 @@ export class DumpArchive {
     this.#gzip.write(encodeTarHeader({ path: `${folder}/`, bytes: 0, mode: 0o755, modified: new Date() }));
   }
 
-  /** @param path path below the folder @throws Error of the file system */
+  /**
+   * Adds a file to the archive.
+   * @param path path below the archive's folder
+   * @throws Error if the archive cannot be written
+   */
   async add(path: string, content: Buffer, modified: Date): Promise<void> {
     const entry = { path: `${this.#folder}/${path}`, bytes: content.length, mode: 0o644, modified };
     for (const chunk of [encodeTarHeader(entry), content, createTarPadding(content.length)]) {
@@ -45,7 +49,7 @@ export class DumpArchive {
     }
   }
 
-  /** Completes the file. @throws Error of the file system, after deleting the file */
+  /** Completes the archive. @throws Error if the archive cannot be written; the incomplete file is deleted */
   async finish(): Promise<{ bytes: number; sha256: string }> {
     this.#gzip.end(tarEndMarker);
     try {
@@ -57,7 +61,7 @@ export class DumpArchive {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
-  /** Stops writing and deletes the file. */
+  /** Stops writing and deletes the incomplete archive. */
   async abort(): Promise<void> {
     this.#gzip.destroy();
     await this.#written.catch(() => {});

@@ -5,46 +5,46 @@ import type { DumpFileContent, DumpFileDescription, DumpFiles } from './dump-fil
 import { maxDumpFileSize } from './dump-files.ts';
 import { type ExternalToolName, type ExternalTools, runCommand } from './external-tools.ts';
 
-/** Sends a GET to the agent's API. */
+/** Function that sends a GET request to the agent's API. */
 export type AgentGetRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
 
-/** Data of the agent for a dump. */
+/** Agent data that a dump contains. */
 export interface AgentDumpSource {
   get: AgentGetRequest;
-  /** Configuration of the agent, without secrets. */
+  /** The agent's configuration without secrets. */
   configuration: object;
-  /** Returns the last log lines, and the number of older lines that are lost. */
+  /** Returns the agent's last log lines, and the number of older lines that were evicted. */
   log(): { text: string; dropped: number };
 }
 
-/** Context that all parts of a dump share. */
+/** Context shared by the collectors of a dump. */
 export interface DumpContext {
   files: DumpFiles;
   tools: ExternalTools;
-  /** Null if no agent responds. */
+  /** The running agent; null if no agent responds. */
   agent: AgentDumpSource | null;
-  /** Folder of Podlane's pins. */
+  /** Folder of Podlane's pins in the bpf file system. */
   pins: string;
   capabilities(): KernelCapability[] | Promise<KernelCapability[]>;
-  /** Ids or namespace.name; undefined for the newest pods. */
+  /** Pods to include, by id or namespace.name; undefined for the newest pods. */
   pods: readonly string[] | undefined;
 }
 
-/** A network namespace to collect data from. */
+/** A network namespace from which a dump collects data. */
 export interface DumpTarget {
-  /** Folder of its files in the archive: `host`, `pods/shop.cart`. */
+  /** Archive folder for the namespace's files, e.g. `host` or `pods/shop.cart`. */
   folder: string;
-  /** namespace.name; null for the host. */
+  /** Name of the pod as namespace.name; null for the host. */
   pod: string | null;
-  /** Open descriptor; null for the current namespace. */
+  /** File descriptor of the network namespace; null for the current namespace. */
   fd: number | null;
-  /** Prefix of the commands shown: empty, or `nsenter --net=/run/netns/cart `. */
+  /** Prefix of the shown shell commands: empty for the host, otherwise e.g. `nsenter --net=/run/netns/cart `. */
   prefix: string;
 }
 
 export const hostDumpTarget: DumpTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
 
-/** Returns the JSON of a GET. @throws Error with the agent's refusal */
+/** Sends a GET request and returns the parsed JSON. @throws Error that quotes the agent's error response */
 export async function fetchAgentJson<T>(get: AgentGetRequest, path: string): Promise<T> {
   const { status, body } = await get(path);
   const text = body.toString('utf8');
@@ -52,7 +52,7 @@ export async function fetchAgentJson<T>(get: AgentGetRequest, path: string): Pro
   return JSON.parse(text) as T;
 }
 
-/** Formats a refusal of the agent: code and detail if it is a problem document. */
+/** Formats an error response of the agent, with code and detail if the body is a problem document. */
 export function formatAgentRefusal(status: number, text: string): string {
   try {
     const { code, detail } = problemSchema.parse(JSON.parse(text));
@@ -64,7 +64,7 @@ export function formatAgentRefusal(status: number, text: string): string {
 
 const commandWithinMs = 20_000;
 
-/** Describes a file of a namespace. */
+/** Creates the description of a file in the archive folder of a network namespace. */
 export const describeNamespaceFile = (
   place: DumpTarget,
   path: string,
@@ -77,7 +77,7 @@ export const describeNamespaceFile = (
   ...(place.pod === null ? {} : { pod: place.pod }),
 });
 
-/** Adds the output of a program run in the namespace, or a note that the program is not installed. @returns the output */
+/** Adds the output of a program run in the namespace, or a note that it is not installed. @returns the output */
 export async function addCommandOutput(
   { files, tools }: Pick<DumpContext, 'files' | 'tools'>,
   place: DumpTarget,
@@ -115,14 +115,14 @@ export async function addCommandOutput(
   return printed;
 }
 
-/** Adds a value as JSON, with integers beyond 2^53 as decimal text. */
+/** Adds a value to the dump as a JSON file; integers above 2^53 become decimal text. */
 export const addJsonFile = (
   files: DumpFiles,
   wanted: DumpFileDescription,
   read: () => unknown,
 ): Promise<void> => files.add(wanted, async () => toCompleteContent(formatDumpJson(await read())));
 
-/** Wraps content without problems. */
+/** Wraps complete content that has no problem to report. */
 export const toCompleteContent = (content: Buffer | string): DumpFileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,

@@ -4,27 +4,27 @@ import { requireValue } from '../../contract/required.ts';
 import type { DumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 
-/** Path and title of a file in the archive, and the command whose output it equals. */
+/** Path and title of a file in the dump archive, and the shell command with the same output. */
 export interface DumpFileDescription {
-  /** Path below the archive's folder. */
+  /** Path of the file below the archive's top-level folder. */
   path: string;
   title: string;
   command: string;
-  /** namespace.name of the pod whose namespace the file describes. */
+  /** The pod, as namespace.name, whose network namespace the file describes. */
   pod?: string;
 }
 
 export interface DumpFileContent {
   bytes: Buffer;
-  /** Why it is incomplete; null if it is complete. */
+  /** Reason why the file is incomplete; null if it is complete. */
   problem: string | null;
 }
 
-/** Size limit of a single file. */
+/** Maximum size of a single file of a dump in bytes. */
 export const maxDumpFileSize = 16 << 20;
-/** Limit of problems reported in the progress of a part; the manifest has all. */
+/** Maximum number of problems reported in the progress of a dump part; the manifest lists all. */
 const maxReportedProblems = 50;
-/** Size reserved for manifest and index, besides their entries for files. */
+/** Size in bytes reserved for the manifest and index page, in addition to their entry for each file. */
 const reservedBytes = 128 << 10;
 
 const titles: Record<DumpPartName, string> = {
@@ -59,7 +59,7 @@ export class DumpFiles {
     archive: DumpArchive;
     parts: readonly DumpPartName[];
     maxBytes: number;
-    /** Texts that are redacted in all files. */
+    /** Secrets that are redacted in all files of the dump. */
     secrets: readonly string[];
     signal: AbortSignal;
     onProgress: () => void;
@@ -79,12 +79,12 @@ export class DumpFiles {
     }));
   }
 
-  /** True if the size limit is reached. */
+  /** True if the dump has reached its size limit. */
   get full(): boolean {
     return this.#left <= 0;
   }
 
-  /** Collects one part and records its errors. Rethrows only if the dump was canceled or the archive cannot be written. */
+  /** Collects one part of the dump and records errors. Rethrows only cancellation and errors of writing the archive. */
   async collectPart(name: DumpPartName, part: () => Promise<void>): Promise<void> {
     this.#part = requireValue(
       this.parts.find((each) => each.name === name),
@@ -116,7 +116,10 @@ export class DumpFiles {
     this.#progress();
   }
 
-  /** Reads a file's content and adds it, or records why it cannot be read. Reads nothing once the size limit is reached. */
+  /**
+   * Reads content and adds it to the dump, or records why it cannot be read. Skips reading after the size limit is
+   * reached.
+   */
   async add(
     wanted: DumpFileDescription,
     read: () => DumpFileContent | Promise<DumpFileContent>,
@@ -158,12 +161,12 @@ export class DumpFiles {
     await this.#store(file, bytes, takenAt);
   }
 
-  /** Records a missing file in the manifest. */
+  /** Records a missing file in the dump's manifest. */
   noteMissing(wanted: DumpFileDescription, problem: string): Promise<void> {
     return this.add(wanted, () => ({ bytes: Buffer.alloc(0), problem }));
   }
 
-  /** Records a missing file once per part and cause. */
+  /** Records a missing file in the manifest once per dump part and cause. */
   async noteMissingOnce(cause: string, wanted: DumpFileDescription, problem: string): Promise<void> {
     if (this.#noted.has(cause)) return;
     this.#noted.add(cause);
@@ -190,10 +193,10 @@ export class DumpFiles {
   }
 }
 
-/** Thrown if the archive itself cannot be written. */
+/** Error thrown if the dump archive itself cannot be written. */
 export class DumpArchiveError extends Error {}
 
-/** Estimates the size of a file's entries in manifest and index. */
+/** Estimates the size in bytes of a file's entries in the manifest and index page. */
 const costOf = (file: DumpFile): number => 3 * Buffer.byteLength(JSON.stringify(file)) + 200;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

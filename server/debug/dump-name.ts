@@ -1,6 +1,6 @@
 import os from 'node:os';
 
-/** Returns the name of a dump that starts now: `podlane-debug-HOST-20261122T235900Z`. */
+/** Formats the name of a dump that starts now: `podlane-debug-HOST-20261122T235900Z`. */
 export function formatDumpName(now: Date): string {
   const host = os
     .hostname()

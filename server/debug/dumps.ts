@@ -15,7 +15,7 @@ import { SavedDumpArchives } from './saved-dumps.ts';
 import { takeDump } from './take-dump.ts';
 
 const pruneEveryMs = 3_600_000;
-/** Minimum time between two progress events, in ms. */
+/** Minimum time in ms between two progress events of a dump. */
 const publishEveryMs = 200;
 
 export interface DumpEvents {
@@ -24,14 +24,14 @@ export interface DumpEvents {
 }
 
 export interface DumpsOptions {
-  /** Folder of the archives, created with the first. */
+  /** Folder of the dump archives, created with the first dump. */
   folder: string;
   pins: string;
   podlane: string;
   capabilities(): KernelCapability[];
-  /** Configuration of the agent, without secrets. */
+  /** The agent's configuration without secrets. */
   configuration: object;
-  /** Texts that are redacted in all files. */
+  /** Secrets that are redacted in all files of a dump. */
   secrets: readonly string[];
   lines: LogLineRing;
   log: Logger;
@@ -43,16 +43,16 @@ interface Running {
   ended: Promise<void>;
 }
 
-/** Debug dumps of this node: one runs at a time, and the last few are kept for a day. */
+/** Debug dumps of this node. One dump runs at a time, and the last few are kept for a day. */
 export class DebugDumps extends EventEmitter<DumpEvents> {
   readonly #options: DumpsOptions;
   readonly #saved: SavedDumpArchives;
-  /** Newest first. */
+  /** All dumps, newest first. */
   #done: Dump[];
   #running: Running | null = null;
   readonly #pruning: NodeJS.Timeout;
 
-  /** Loads the archives of an earlier agent, and deletes incomplete ones. */
+  /** Loads the dumps of an earlier agent, and deletes incomplete archives. */
   constructor(options: DumpsOptions) {
     super();
     this.#options = options;
@@ -62,12 +62,12 @@ export class DebugDumps extends EventEmitter<DumpEvents> {
     this.#pruning = setInterval(() => this.#prune(), pruneEveryMs).unref();
   }
 
-  /** Lists all dumps, newest first. */
+  /** Lists all debug dumps, newest first. */
   list(): Dump[] {
     return [...(this.#running ? [this.#running.dump] : []), ...this.#done];
   }
 
-  /** Returns a dump. @throws ProblemError `dump_not_found` */
+  /** Returns the state of a dump. @throws ProblemError `dump_not_found` */
   get(id: string): Dump {
     const found = this.list().find((each) => each.id === id);
     if (!found)
@@ -120,7 +120,7 @@ export class DebugDumps extends EventEmitter<DumpEvents> {
     return running;
   }
 
-  /** Deletes a dump. A running dump is canceled and leaves no file. @throws ProblemError `dump_not_found` */
+  /** Deletes a dump. A running dump is canceled and leaves no archive. @throws ProblemError `dump_not_found` */
   async remove(id: string): Promise<void> {
     this.get(id);
     if (this.#running?.dump.id === id) {
@@ -129,7 +129,7 @@ export class DebugDumps extends EventEmitter<DumpEvents> {
     } else this.#delete(id);
   }
 
-  /** Returns the archive of a finished dump. @throws ProblemError `dump_not_found`, `dump_not_done` */
+  /** Returns the archive file of a finished dump. @throws ProblemError `dump_not_found`, `dump_not_done` */
   archive(id: string): { file: string; name: string; bytes: number } {
     const { state, name, archiveBytes } = this.get(id);
     if (state !== 'done')
@@ -143,14 +143,14 @@ export class DebugDumps extends EventEmitter<DumpEvents> {
     };
   }
 
-  /** Cancels a running dump and waits for it. */
+  /** Cancels the running dump, if any, and waits until it has stopped. */
   async close(): Promise<void> {
     clearInterval(this.#pruning);
     this.#running?.cancel.abort(new Error('the agent is stopping'));
     await this.#running?.ended;
   }
 
-  /** Runs a dump. Never rejects: the dump's state tells how it ended. */
+  /** Runs a dump. Never rejects; the state of the dump reports failures. */
   async #run(
     running: Dump,
     { maxBytes, pods, parts }: NewDump,
@@ -215,7 +215,7 @@ function account(running: Dump, parts: readonly DumpPart[]): void {
   running.unpackedBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Throttles `publish`: `now` calls it at once, `soon` at most once per `publishEveryMs`. */
+/** Throttles `publish`: `now` calls it immediately, `soon` at most once per `publishEveryMs`. */
 function throttled(publish: () => void) {
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -3,7 +3,9 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { requireValue } from '../../contract/required.ts';
 
-/** Programs whose output a dump contains, with the arguments that print the version and the Debian package. */
+/**
+ * External programs whose output a dump contains, with their Debian package and the arguments that print the version.
+ */
 const known = {
   ip: { version: ['-V'], package: 'iproute2' },
   tc: { version: ['-V'], package: 'iproute2' },
@@ -13,7 +15,7 @@ const known = {
 export type ExternalToolName = keyof typeof known;
 
 export interface ExternalTool {
-  /** Path; null if not installed. */
+  /** Path of the program; null if it is not installed. */
   file: string | null;
   version: string | null;
   package: string;
@@ -23,7 +25,7 @@ export type ExternalTools = Record<ExternalToolName, ExternalTool>;
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const versionWithinMs = 5_000;
 
-/** Finds the programs in a search path, by default that of the environment. */
+/** Finds the external programs in a search path, by default the PATH of the environment. */
 export async function findExternalTools(
   path: string = process.env.PATH || systemPath,
 ): Promise<ExternalTools> {
@@ -54,10 +56,10 @@ function isExecutable(file: string): boolean {
 
 export interface CommandLimits {
   withinMs: number;
-  /** Size limit of the standard output. */
+  /** Maximum size of the standard output in bytes. */
   maxBytes: number;
   signal?: AbortSignal;
-  /** Descriptor that the program gets as descriptor 3. */
+  /** File descriptor that the program receives as descriptor 3. */
   descriptor?: number;
 }
 

@@ -1,7 +1,10 @@
 import type { DumpFile, DumpManifest, DumpPart } from '../../contract/dump.ts';
 import type { KernelCapability } from '../../contract/node.ts';
 
-/** Styles of the page, with the values of `app/tokens.css`: an archive is read without the dashboard. */
+/**
+ * Inline styles of the dump's index page, with the values of `app/tokens.css`, because an archive is read without the
+ * dashboard.
+ */
 const style = `
 :root { color-scheme: dark; --page: #0d1012; --raised: #14181b; --hair: #20262a; --line: #343d43; --name: #edf1f2; --text: #b9c2c7; --muted: #8c979e; --accent: #66dca6; --signal: #ff8d9d; --wash: #2b141a; --focus: #a5f3cf }
 @media (prefers-color-scheme: light) {
@@ -34,7 +37,10 @@ const mark =
   '<svg width="22" height="16" viewBox="0 0 22 16" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
   '<path d="M0 4.5h3M0 11.5h3M19 4.5h3M19 11.5h3"/><rect x="4" y="1" width="14" height="14" rx="7"/><path d="M11 4.5v7"/></svg>';
 
-/** Renders `index.html` of an archive: its contents, what is missing, and links to the files. It loads nothing else. */
+/**
+ * Renders the `index.html` of a dump archive: contents, problems and links to the files. The page loads no other
+ * resources.
+ */
 export function renderDumpIndexPage(
   manifest: DumpManifest,
   parts: readonly DumpPart[],
@@ -74,7 +80,7 @@ function missing(parts: readonly DumpPart[]): string {
   return `<section class="missing"><h2 id="missing">Missing or incomplete: ${rows.length}</h2>${table(['Part', 'File', 'Why'], rows)}</section>`;
 }
 
-/** Lists the host's files, then those of each pod in a collapsed section. */
+/** Renders the list of the host's files, and those of each pod in a collapsed section. */
 function byPod(files: readonly DumpFile[]): string {
   const pods = [...new Set(files.map(({ pod }) => pod).filter((pod) => pod !== null))];
   const own = files.filter(({ pod }) => pod === null);
@@ -99,7 +105,7 @@ const fileTable = (files: readonly DumpFile[]): string =>
         ]),
       );
 
-/** Renders a table. Cells are HTML; the column Size is right-aligned. */
+/** Renders an HTML table from cells that contain HTML; the column Size is right-aligned. */
 const table = (head: readonly string[], rows: readonly string[][]): string => {
   const kind = (column: number) => (head[column] === 'Size' ? ' class="number"' : '');
   const cells = (tag: 'th' | 'td', row: readonly string[]) =>

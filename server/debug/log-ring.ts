@@ -1,6 +1,6 @@
 import { redactLine } from './redact.ts';
 
-/** Keeps the agent's last log lines in memory, and evicts the oldest. */
+/** Buffer of the agent's last log lines; when it is full, the oldest lines are evicted. */
 export class LogLineRing {
   readonly #maxBytes: number;
   #lines: string[] = [];
@@ -11,12 +11,12 @@ export class LogLineRing {
     this.#maxBytes = maxBytes;
   }
 
-  /** Number of evicted lines. */
+  /** Number of log lines evicted from the buffer. */
   get evicted(): number {
     return this.#dropped;
   }
 
-  /** Adds a line as pino writes it, with its line feed. */
+  /** Adds a log line as pino writes it, including the line feed. */
   write(line: string): void {
     this.#lines.push(line);
     this.#bytes += line.length;
@@ -29,7 +29,7 @@ export class LogLineRing {
     this.#dropped += gone;
   }
 
-  /** Returns all lines, with likely secrets redacted. */
+  /** Returns all log lines in the buffer, with likely secrets redacted. */
   text(): string {
     return this.#lines.map((line) => `${redactLine(line.trimEnd())}\n`).join('');
   }

@@ -1,12 +1,12 @@
-/** Replacement of a secret. */
+/** Placeholder text that replaces a secret. */
 export const redactedPlaceholder = '[redacted]';
 
-/** Names of fields whose values are always redacted. */
+/** Names of log fields whose values are always redacted. */
 const secretField = /token|secret|passw|authorization|cookie|credential|private.?key/i;
-/** Secrets within a text: in an Authorization header, in a sign-in link. */
+/** Patterns of secrets within a text: an Authorization header or a sign-in link. */
 const secretTexts = [/\b((?:bearer|basic)\s+)[\w.~+/=-]+/gi, /([?&]token=)[^&\s"']+/gi];
 
-/** Replaces all occurrences of the given secrets. */
+/** Replaces all occurrences of the given secrets with a placeholder. */
 export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer {
   if (!secrets.some((secret) => bytes.includes(secret))) return bytes;
   let text = bytes.toString('utf8');
@@ -14,7 +14,7 @@ export function redactSecrets(bytes: Buffer, secrets: readonly string[]): Buffer
   return Buffer.from(text);
 }
 
-/** Redacts likely secrets in a line of the agent's log: fields by their names, texts by their form. */
+/** Redacts likely secrets in a line of the agent's log, by field name or by pattern. */
 export function redactLine(line: string): string {
   try {
     return JSON.stringify(

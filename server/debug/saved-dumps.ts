@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { type Dump, dumpSchema } from '../../contract/dump.ts';
 
-/** Folder of finished dumps: an archive and a JSON record for each. */
+/** Folder of finished dumps, with an archive and a JSON record for each dump. */
 export class SavedDumpArchives {
   readonly #folder: string;
 
@@ -11,10 +11,10 @@ export class SavedDumpArchives {
   }
 
   archive = (id: string): string => join(this.#folder, `${id}.tar.gz`);
-  /** Path of an archive that is being written. */
+  /** Returns the path of an archive while it is being written. */
   partial = (id: string): string => `${this.archive(id)}.part`;
 
-  /** Moves a complete archive into place and writes its record. @throws Error of the file system */
+  /** Moves a complete archive to its final path and writes its record. @throws Error if a file cannot be written */
   save(done: Dump): void {
     renameSync(this.partial(done.id), this.archive(done.id));
     writeFileSync(this.#record(done.id), JSON.stringify(done), { mode: 0o600 });
@@ -24,7 +24,7 @@ export class SavedDumpArchives {
     for (const file of [this.archive(id), this.partial(id), this.#record(id)]) rmSync(file, { force: true });
   }
 
-  /** Returns the dumps in the folder, newest first, and deletes incomplete and unreadable ones. */
+  /** Lists the dumps in the folder, newest first, and deletes incomplete or unreadable ones. */
   load(): Dump[] {
     let names: string[];
     try {

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { type DumpManifest, type DumpPart, type DumpPartName, dumpPartNames } from '../../contract/dump.ts';
-import { bootId } from '../kernel/procfs.ts';
+import { readKernelBootId } from '../kernel/procfs.ts';
 import { collectAgentResponses } from './collectors/agent.ts';
 import { collectKernelState, collectSysctls } from './collectors/kernel.ts';
 import { collectAgentLog } from './collectors/log.ts';
@@ -29,7 +29,7 @@ const parts: Record<DumpPartName, (context: DumpContext) => Promise<void>> = {
   log: collectAgentLog,
 };
 
-/** Data that archives never contain. */
+/** Descriptions of the data that dump archives never contain. */
 const leftOut = [
   'Packet payloads.',
   'Tokens, keys, cookies, environments of processes, the kernel command line, sysctls that hold keys.',
@@ -38,15 +38,15 @@ const leftOut = [
 ];
 
 export interface DumpOptions extends Omit<DumpContext, 'files'> {
-  /** Path of the archive, which must not exist. */
+  /** Path of the archive to create; no file may exist there. */
   file: string;
-  /** Name of the folder in the archive. */
+  /** Name of the top-level folder in the archive. */
   name: string;
   podlane: string;
   maxBytes: number;
-  /** All parts by default. */
+  /** Parts of the dump to collect; all parts by default. */
   parts?: readonly DumpPartName[] | undefined;
-  /** Texts that are redacted in all files. */
+  /** Secrets that are redacted in all files of the dump. */
   secrets: readonly string[];
   signal: AbortSignal;
   onProgress(parts: readonly DumpPart[]): void;
@@ -99,7 +99,7 @@ function manifestOf(options: DumpOptions, files: DumpFiles, takenAt: Date): Dump
     name: options.name,
     takenAt: takenAt.toISOString(),
     endedAt: new Date().toISOString(),
-    host: { name: os.hostname(), kernel: os.release(), machine: os.machine(), bootId: bootId() },
+    host: { name: os.hostname(), kernel: os.release(), machine: os.machine(), bootId: readKernelBootId() },
     podlane: options.podlane,
     agent: options.agent !== null,
     tools: (Object.keys(tools) as ExternalToolName[]).map((name) => ({ name, version: tools[name].version })),

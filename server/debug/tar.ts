@@ -3,10 +3,10 @@ const nameBytes = 100;
 const prefixBytes = 155;
 
 export interface TarEntry {
-  /** Relative path; that of a folder ends with `/`. */
+  /** Relative path of the entry; the path of a folder ends with `/`. */
   path: string;
   bytes: number;
-  /** Permission bits. */
+  /** Permission bits of the entry's mode. */
   mode: number;
   modified: Date;
 }
@@ -37,11 +37,11 @@ export function encodeTarHeader({ path, bytes, mode, modified }: TarEntry): Buff
   return header;
 }
 
-/** Returns the padding after a file's bytes, up to the next block. */
+/** Returns the zero bytes that pad a file of the given size to a full tar block. */
 export const createTarPadding = (bytes: number): Buffer =>
   Buffer.alloc((blockBytes - (bytes % blockBytes)) % blockBytes);
 
-/** End-of-archive marker: two zero blocks. */
+/** End-of-archive marker of tar: two zero blocks. */
 export const tarEndMarker: Buffer = Buffer.alloc(2 * blockBytes);
 
 function splitPath(path: string): { name: string; prefix: string } {

@@ -73,7 +73,7 @@ export interface AgentServices {
   captures: Pick<PacketCaptures, 'open'>;
   store: HistoryStore;
   node(): Node;
-  /** True if the agent runs for the lab and accepts reports of its traffic. */
+  /** True if the agent runs for the lab and accepts reports of the lab's traffic. */
   lab: boolean;
   startedAt: Date;
   bootId: string;

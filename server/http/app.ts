@@ -34,19 +34,19 @@ import { traceRoutes } from './routes/traces.ts';
 import { userProgramRoutes } from './routes/user-programs.ts';
 import { verdictRoutes } from './routes/verdicts.ts';
 
-/** Largest request body, except where a route sets its own limit. */
+/** Default size limit of a request body in bytes. */
 const maxBodyBytes = 1 << 20;
 
-/** Longest path parameter, percent-encoded. Names of access rules are the longest. */
+/** Maximum length of a percent-encoded path parameter; names of access rules are the longest. */
 const maxParamLength = 1200;
 
 export interface ApiAppOptions {
   version: string;
-  /** Called with each request before anything else; throws ProblemError to reject it. */
+  /** Called first with each request; throws ProblemError to reject it. */
   admit?: (request: FastifyRequest['raw']) => void;
 }
 
-/** Builds the REST API under `/api/v1` as a Fastify app that does not listen yet. */
+/** Builds the Fastify app of the REST API under `/api/v1`, without listening. */
 export async function buildApiApp(
   agent: AgentServices,
   { version, admit }: ApiAppOptions,
@@ -100,7 +100,7 @@ export async function buildApiApp(
   return app;
 }
 
-/** Rejects requests that arrive on kept-alive connections while the app closes. */
+/** Rejects requests on kept-alive connections while the app closes. */
 function rejectWhileStopping(app: FastifyInstance): void {
   let stopping = false;
   app.addHook('preClose', async () => {

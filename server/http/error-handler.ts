@@ -4,7 +4,7 @@ import { type Problem, ProblemError } from '../../contract/problem.ts';
 
 export const problemMediaType = 'application/problem+json';
 
-/** Answers errors as RFC 9457 problem details. An error that is not a ProblemError is logged and answered as `internal`. */
+/** Sends errors as RFC 9457 problem details. Errors that are not a ProblemError are logged and sent as `internal`. */
 export function registerErrorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>

@@ -59,7 +59,10 @@ function isListening(file: string): Promise<boolean> {
   });
 }
 
-/** @throws ProblemError `unprocessable`: the address is in use, or not an address of this machine */
+/**
+ * Listens on a TCP address.
+ * @throws ProblemError `unprocessable` if the address is in use or is not an address of this machine
+ */
 export async function listenOnTcp(app: FastifyInstance, host: string, port: number): Promise<void> {
   try {
     await app.listen({ host, port });

@@ -57,7 +57,10 @@ const components = {
   Problem: problemSchema,
 };
 
-/** Collects the routes' schemas into one OpenAPI 3.1 document. Call it before the routes are registered. */
+/**
+ * Registers a plugin that builds an OpenAPI 3.1 document from the routes' schemas. Must be called before routes are
+ * registered.
+ */
 export async function registerOpenapi(app: FastifyInstance, version: string): Promise<void> {
   const schemaRegistry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(components)) schemaRegistry.add(schema, { id });
@@ -84,7 +87,7 @@ export async function registerOpenapi(app: FastifyInstance, version: string): Pr
   });
 }
 
-/** Removes zod's default bounds of integers, the range of a double, which say nothing about the value. */
+/** Removes the default bounds that zod sets on integers (the safe integers of a double) from JSON schemas. */
 const zodToJsonConfig: NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']> = {
   override: ({ jsonSchema }) => {
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
@@ -97,7 +100,7 @@ interface ApiDocument {
   paths: Record<string, Record<string, { responses?: Record<string, { description: string }> }>>;
 }
 
-/** Removes the components' input variants, which no request uses, and describes responses by their status. */
+/** Removes the unused input variants of components from the document, and describes responses by their HTTP status. */
 function tidyDocument(api: ApiDocument): ApiDocument {
   for (const id of Object.keys(components)) delete api.components.schemas[`${id}Input`];
   const answers = Object.values(api.paths)
@@ -108,7 +111,7 @@ function tidyDocument(api: ApiDocument): ApiDocument {
   return api;
 }
 
-/** The error response of every route. */
+/** Error response that the schema of every route contains. */
 export const problemResponses = {
   default: {
     description: 'The request was rejected or failed',

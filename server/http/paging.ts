@@ -4,20 +4,20 @@ import type { PageRequest } from '../store/records.ts';
 import type { AgentServices } from './agent.ts';
 import { resolvePodId } from './pod-ref.ts';
 
-/** Lists are paged by the number of an item, which `next` of a page holds. */
+/** Query parameter `before`: the cursor of a page, which the previous page returned as `next`. */
 const before = z
   .string()
   .regex(/^\d{1,9}$/, 'not the `next` of a page')
   .optional()
   .describe('`next` of the previous page');
 
-/** Query of a list. */
+/** Schema of the query of a paginated list. */
 export const pageQuerySchema = listQuerySchema.omit({ pod: true }).extend({ before });
 
-/** Query of a list that can be limited to one pod. */
+/** Schema of the query of a paginated list that can be limited to one pod. */
 export const podPageQuerySchema = listQuerySchema.extend({ before });
 
-/** Returns the query as a page of the store, with the pod's id in place of its name. */
+/** Converts a list query to a page request of the store, and resolves the pod's name to its id. */
 export const toStorePage = (
   agent: AgentServices,
   { pod, ...page }: z.infer<typeof podPageQuerySchema>,

@@ -2,10 +2,13 @@ import { z } from 'zod';
 import { ProblemError } from '../../contract/problem.ts';
 import type { AgentServices } from './agent.ts';
 
-/** Path parameter that names a pod. */
+/** Schema of the path parameter that identifies a pod. */
 export const podParamsSchema = z.object({ id: z.string().describe('Pod id, or `namespace.name`') });
 
-/** Returns the id of a pod given by id or name. The name of a removed pod is unknown: what is given counts as its id. */
+/**
+ * Resolves a pod id or `namespace.name` to a pod id. Returns an unknown name as it is, because it may be the id of a
+ * removed pod.
+ */
 export function resolvePodId(agent: Pick<AgentServices, 'pods'>, idOrName: string): string {
   try {
     return agent.pods.find(idOrName);

@@ -6,7 +6,7 @@ import { roleSchema } from '../../contract/session.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Least role that may call the route. Default: `viewer` for GET and HEAD, `operator` for other methods. */
+    /** Minimum role for calling the route. Default: `viewer` for GET and HEAD, `operator` for other methods. */
     role?: Role;
   }
 }
@@ -20,7 +20,7 @@ export function readRole({ 'x-podlane-role': header }: IncomingHttpHeaders): Rol
   return roleSchema.safeParse(header).data ?? 'viewer';
 }
 
-/** @throws ProblemError `forbidden`: the caller's role is less than `needed` */
+/** Checks that the caller has at least the given role. @throws ProblemError `forbidden` */
 export function requireRole({ method, url, headers }: FastifyRequest, needed: Role): void {
   const has = readRole(headers);
   if (roleIncludes(has, needed)) return;
@@ -33,7 +33,9 @@ export function requireRole({ method, url, headers }: FastifyRequest, needed: Ro
   );
 }
 
-/** Checks the role of each route's caller before the body is read. Call it before the routes are registered. */
+/**
+ * Registers a hook that checks the caller's role before the body is read. Must be called before routes are registered.
+ */
 export function registerRoleChecks(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) return;

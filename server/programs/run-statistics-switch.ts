@@ -13,7 +13,7 @@ export class RunStatisticsSwitch {
   #timer: NodeJS.Timeout | null = null;
   #problem: string | null = null;
 
-  /** Creates a switch that is off. @param hold enables run statistics, and returns a function that disables them */
+  /** Creates a switch. @param hold enables run statistics, and returns a function that disables them */
   constructor(always: boolean, hold = holdRunStatistics) {
     this.#always = always;
     this.#hold = hold;

@@ -15,7 +15,7 @@ const podCells: Record<(typeof podFrameColumns)[number], (pod: PodSample) => big
   kind: ({ kind }) => (kind === 'netkit' ? 0n : 1n),
 };
 
-/** Functions that return a pod's value of each column, in the order of `sampleFrameColumns`. */
+/** Functions that return the value of each column for a pod, in the order of `sampleFrameColumns`. */
 const cells = [
   ...podFrameColumns.map((name) => podCells[name]),
   ...counterDefinitions.map(
@@ -27,7 +27,7 @@ const cells = [
 
 const frames = new WeakMap<CounterSample, Uint8Array>();
 
-/** Returns the binary frame of a sample (`contract/sample-frame.ts`). All subscribers share one buffer. */
+/** Encodes a sample as a binary frame (`contract/sample-frame.ts`). All subscribers share the returned buffer. */
 export function encodeSampleFrame(sample: CounterSample): Uint8Array {
   const known = frames.get(sample);
   if (known !== undefined) return known;

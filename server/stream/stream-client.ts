@@ -1,20 +1,20 @@
 import { WebSocket } from 'ws';
 import type { ServerMessage } from '../../contract/stream.ts';
 
-/** Unsent bytes above which samples are skipped: the client reads more slowly than they are sent. */
+/** Number of unsent bytes above which samples are skipped, because the client reads too slowly. */
 const skipAboveBytes = 1 << 20;
-/** Unsent bytes above which the client is disconnected, so that it cannot grow the agent's memory. */
+/** Number of unsent bytes above which a client is disconnected, to limit the agent's memory use. */
 const closeAboveBytes = 4 << 20;
-/** Milliseconds that a client has to answer the close frame before its socket is destroyed. */
+/** Time in ms within which a client must answer the close frame before its socket is destroyed. */
 const closeTimeoutMs = 2_000;
 
-/** Close codes of RFC 6455, and IANA's 1013, after which the client may reconnect. */
+/** WebSocket close codes: 1001 of RFC 6455, and 1013 of the IANA registry, after which the client may reconnect. */
 export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
 
-/** Sends to one WebSocket and bounds what is buffered for it. */
+/** Sends messages to one WebSocket client and limits the amount of unsent data. */
 export class StreamClient {
   readonly #socket: WebSocket;
-  /** Resolves when the socket is closed. */
+  /** Promise that resolves when the WebSocket is closed. */
   readonly closed: Promise<void>;
   #skipped = 0;
 
@@ -23,7 +23,7 @@ export class StreamClient {
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()));
   }
 
-  /** Sends a message that must not be skipped: an object, or the text of one that several clients receive. */
+  /** Sends a message that must not be skipped, as an object or as text serialized for several clients. */
   send(message: ServerMessage | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount > closeAboveBytes)
@@ -31,7 +31,10 @@ export class StreamClient {
     else this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
-  /** Sends a sample, binary or text, or skips it. The number of skipped samples is sent before the next sample. */
+  /**
+   * Sends a binary or text sample, or skips it if too much data is unsent. The next sample follows a message with the
+   * number of skipped ones.
+   */
   sendSample(sample: Uint8Array | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount > skipAboveBytes) {

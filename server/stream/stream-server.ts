@@ -11,7 +11,7 @@ import { TopicPublisher } from './topics.ts';
 const path = '/api/v1/stream';
 const maxMessageBytes = 64 << 10;
 
-/** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on any number of HTTP servers. */
+/** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on one or more HTTP servers. */
 export class StreamServer {
   readonly #agent: AgentServices;
   readonly #topics: TopicPublisher;
@@ -24,14 +24,17 @@ export class StreamServer {
 
   readonly #heartbeatMs: number;
 
-  /** @param heartbeatMs milliseconds after which a client that has not answered a ping is disconnected */
+  /**
+   * Creates a stream server.
+   * @param heartbeatMs time in ms after which a client that has not answered a ping is disconnected
+   */
   constructor(agent: AgentServices, heartbeatMs = 15_000) {
     this.#agent = agent;
     this.#heartbeatMs = heartbeatMs;
     this.#topics = new TopicPublisher(agent);
   }
 
-  /** Handles the upgrade requests of `server`. @param admit throws ProblemError to reject one */
+  /** Handles the upgrade requests of an HTTP server. @param admit throws ProblemError to reject a request */
   serve(server: Server, admit: (request: IncomingMessage) => void = () => {}): void {
     server.on('upgrade', (request, socket: Duplex, head) => {
       // ws handles socket errors only after the upgrade.
@@ -47,7 +50,7 @@ export class StreamServer {
     });
   }
 
-  /** Closes all clients with 1001, because the agent is stopping, and waits until their sockets are closed. */
+  /** Closes all client connections with code 1001 (going away) and waits until their sockets are closed. */
   async close(): Promise<void> {
     const clients = [...this.#clients];
     for (const client of clients) client.close(webSocketCloseCodes.goingAway, 'the agent is stopping');

@@ -7,19 +7,19 @@ import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 import type { TopicPublisher } from './topics.ts';
 
-/** Pods, and traces, that one client may watch at a time. */
+/** Maximum number of pods, and of traces, that one client may watch at a time. */
 const maxSubscriptions = 32;
 
-/** The topics that one client is subscribed to. */
+/** The subscriptions of one stream client. */
 export class ClientSubscriptions {
   readonly #agent: AgentServices;
   readonly #topics: TopicPublisher;
   readonly #client: StreamClient;
-  /** Functions that end the sampling of a pod, by pod id. */
+  /** Functions that stop the sampling of a watched pod, by pod id. */
   readonly #pods = new Map<string, () => void>();
-  /** Functions that end the watching of a trace, by trace id. */
+  /** Functions that stop the watching of a trace, by trace id. */
   readonly #traces = new Map<string, () => void>();
-  /** Ends the subscription to verdicts; a client has at most one. */
+  /** Function that ends the client's only subscription to verdicts. */
   #endVerdicts: (() => void) | null = null;
 
   constructor(agent: AgentServices, topics: TopicPublisher, client: StreamClient) {
@@ -35,7 +35,7 @@ export class ClientSubscriptions {
     });
   }
 
-  /** Handles a message of the client and answers `ack`, or `error` with the problem. */
+  /** Handles a client message and responds with `ack`, or with `error` and the problem. */
   handle(text: string): void {
     const message = parseJson(text);
     try {
@@ -59,7 +59,11 @@ export class ClientSubscriptions {
     this.#watchVerdicts(null);
   }
 
-  /** @returns the message @throws ProblemError when it is not valid or cannot be carried out */
+  /**
+   * Parses and executes a client message.
+   * @returns the message
+   * @throws ProblemError if it is invalid or cannot be executed
+   */
   #apply(message: unknown): { id: number } {
     const { success, data, error } = clientMessageSchema.safeParse(message);
     if (!success) throw invalidMessage(error.issues);
@@ -82,7 +86,7 @@ export class ClientSubscriptions {
     return data;
   }
 
-  /** @param filter null ends the subscription */
+  /** Replaces the subscription to verdicts. @param filter filter of the verdicts; null ends the subscription */
   #watchVerdicts(filter: VerdictFilter | null): void {
     this.#endVerdicts?.();
     this.#endVerdicts =
@@ -116,7 +120,7 @@ export class ClientSubscriptions {
     );
   }
 
-  /** Ends the sampling of a pod, which may be removed already: then only its id is known. */
+  /** Stops the sampling of a pod, which may have been removed so that only its id is known. */
   #unwatchPod(idOrName: string): void {
     const id = this.#pods.has(idOrName) ? idOrName : this.#agent.pods.find(idOrName);
     this.#pods.get(id)?.();
@@ -132,7 +136,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Returns the id of a message that may not be valid; null if it has none. */
+/** Returns the id of a message that may be invalid; null if it has no id. */
 function idOf(message: unknown): number | null {
   const id = typeof message === 'object' && message !== null && 'id' in message ? message.id : null;
   return typeof id === 'number' && Number.isInteger(id) ? id : null;

@@ -5,7 +5,7 @@ import type { StreamClient } from './stream-client.ts';
 
 export type StreamTopic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
-/** Publishes topics to their subscribers. A message is serialized once for all of them. */
+/** Publishes stream topics to their subscribers, and serializes each message once for all of them. */
 export class TopicPublisher {
   readonly #agent: AgentServices;
   readonly #clients: Record<StreamTopic, Set<StreamClient>> = {
@@ -39,7 +39,7 @@ export class TopicPublisher {
     pods.on('event', (event) => this.#publish('events', { type: 'event', event }));
   }
 
-  /** Subscribes a client and sends it the latest sample at once. */
+  /** Subscribes a client to a topic and sends it the latest sample immediately. */
   add(topic: StreamTopic, client: StreamClient): void {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);

@@ -103,7 +103,7 @@ export class StagedRules {
 const stagedRulesEtag = ({ text, base, time }: StagedRulesRecord): string =>
   `s${createHash('sha256').update(`${base} ${time} ${text}`).digest('hex').slice(0, 16)}`;
 
-/** API description of staged rules that could not be loaded; it contains little more than their text. */
+/** API description of staged rules that could not be loaded, of which only the text is known. */
 const unknownRules: RuleSet = {
   name: 'staged',
   defaults: { ingress: 'allow', egress: 'allow' },

@@ -134,7 +134,7 @@ export class RuleCompiler {
     return ruleSetText(text, this.#parse(text));
   }
 
-  /** @returns null when there is no such rule set */
+  /** Explains the decisions on a flow; returns null if the rule set is not loaded. */
   explain(set: RuleSetName, flow: Flow) {
     const current = this.#current[set];
     if (!current) return null;
@@ -142,17 +142,17 @@ export class RuleCompiler {
     return current.explainer.flow(flow);
   }
 
-  /** @returns null when there is no such rule set */
+  /** Returns a page of policy table entries; null if the rule set is not loaded. */
   entries(set: RuleSetName, filter: RuleEntryFilter, from: number, limit: number) {
     return this.#index(set)?.page(filter, from, limit) ?? null;
   }
 
-  /** @returns null when there is no such rule set */
+  /** Returns the entries and pods of each rule; null if the rule set is not loaded. */
   statistics(set: RuleSetName) {
     return this.#index(set)?.statistics() ?? null;
   }
 
-  /** @returns null when there is no such rule set, or no rule of this name */
+  /** Returns a rule with its pods, peers and entries; null if the rule set or the rule does not exist. */
   rule(set: RuleSetName, name: string) {
     const found = this.#index(set)?.rule(name);
     return found ? { ...found, line: this.#current[set]?.parsed.lines[found.index] ?? null } : null;

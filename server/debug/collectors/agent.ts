@@ -4,11 +4,11 @@ import { addJsonFile, type DumpContext, formatAgentRefusal, toCompleteContent } 
 import type { DumpFileDescription } from '../dump-files.ts';
 import { redactLine } from '../redact.ts';
 
-/** Limit of pages of one list. */
+/** Maximum number of pages to collect from one paginated list. */
 const maxPages = 4;
 const pageLength = 500;
 
-/** Responses stored unchanged: path, file and title. */
+/** API responses that the dump stores unchanged, each with request path, file name and title. */
 const single: readonly [path: string, file: string, title: string][] = [
   ['/node', 'node.json', 'Node'],
   ['/node/settings', 'settings.json', 'Node settings'],
@@ -21,7 +21,7 @@ const single: readonly [path: string, file: string, title: string][] = [
   ['/builds', 'builds.json', 'Datapath builds'],
 ];
 
-/** Paginated lists, newest first; each batch is stored in full too. */
+/** Paginated lists of the API, newest first. The dump also stores each batch in full. */
 const lists: readonly [path: string, file: string, title: string][] = [
   ['/pods', 'pods', 'Pods'],
   ['/events', 'events', 'Events'],
@@ -29,7 +29,7 @@ const lists: readonly [path: string, file: string, title: string][] = [
   ['/batches', 'batches', 'Batches'],
 ];
 
-/** Collects responses of the agent's API: settings, journals, events, metrics. */
+/** Collects responses of the agent's API: settings, journals, events and metrics. */
 export async function collectAgentResponses(context: DumpContext): Promise<void> {
   const { agent, files } = context;
   if (agent === null)
@@ -49,7 +49,7 @@ export async function collectAgentResponses(context: DumpContext): Promise<void>
   for (const [path, file, title] of lists) await addList(context, path, file, title);
 }
 
-/** Adds the active rules with the sizes of their tables, and as YAML if there are any. */
+/** Adds the active rules to the dump with the sizes of their tables, and as YAML if there are any. */
 async function addRules(context: DumpContext): Promise<void> {
   const title = 'Active access rules, with the sizes of their tables';
   const answer = await addAgentResponse(context, '/rules', { path: 'agent/rules.json', title });
@@ -60,7 +60,10 @@ async function addRules(context: DumpContext): Promise<void> {
   });
 }
 
-/** Adds the response to a GET unchanged, or records the refusal. @returns the response; null if refused */
+/**
+ * Adds the response to a GET request unchanged, or records the error.
+ * @returns the response; null if the request failed
+ */
 export async function addAgentResponse(
   { agent, files }: DumpContext,
   path: string,

@@ -12,7 +12,7 @@ import {
   toCompleteContent,
 } from '../dump-context.ts';
 
-/** Files of /proc stored unchanged. */
+/** Files in /proc that the dump stores unchanged. */
 const files: readonly [path: string, title: string][] = [
   ['/proc/version', 'Version'],
   ['/proc/uptime', 'Uptime, in seconds'],
@@ -21,7 +21,7 @@ const files: readonly [path: string, title: string][] = [
   ['/proc/modules', 'Modules'],
 ];
 
-/** Collects the kernel's version, configuration and probed capabilities. */
+/** Collects the version, configuration and probed capabilities of the kernel. */
 export async function collectKernelState({ files: into, capabilities }: DumpContext): Promise<void> {
   for (const [path, title] of files) {
     // A kernel without module support lacks /proc/modules.
@@ -44,7 +44,7 @@ export async function collectKernelState({ files: into, capabilities }: DumpCont
   });
 }
 
-/** Collects the sysctls of a namespace that affect packets. */
+/** Collects the sysctls of a network namespace that affect packets. */
 export const collectSysctls = ({ files: into }: DumpContext, target: DumpTarget): Promise<void> =>
   into.add(
     describeNamespaceFile(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'),

@@ -1,6 +1,6 @@
 import type { DumpContext } from '../dump-context.ts';
 
-/** Collects the agent's last log lines. */
+/** Collects the last lines of the agent's log. */
 export async function collectAgentLog({ files, agent }: DumpContext): Promise<void> {
   const wanted = {
     path: 'agent/log.jsonl',

@@ -4,12 +4,12 @@ import { listPinnedMapIds } from '../pinned-maps.ts';
 import { addAgentResponse } from './agent.ts';
 import { bpfDumpTarget } from './programs.ts';
 
-/** Limit of entries per map that the agent's API returns. */
+/** Maximum number of entries per map that the agent's API returns. */
 const maxEntries = 500;
-/** Size limit of maps dumped with bpftool, which prints every byte as `"0x00",` and again by type. */
+/** Maximum size in bytes of maps dumped with bpftool, whose output is many times larger than the map. */
 const maxPrintedBytes = 256 << 10;
 
-/** A map as bpftool prints it. */
+/** A BPF map in the JSON output of bpftool. */
 interface ShownMap {
   id: number;
   type: string;

@@ -17,10 +17,10 @@ import {
 } from '../dump-context.ts';
 import type { ExternalToolName } from '../external-tools.ts';
 
-/** Limit of devices per namespace whose filters are collected. */
+/** Maximum number of devices per network namespace whose tc filters are collected. */
 const maxFiltered = 256;
 
-/** Path, title, and program with its arguments. */
+/** Path and title of each file, and the program with arguments that prints its content. */
 const commands: readonly [path: string, title: string, command: [ExternalToolName, ...string[]]][] = [
   ['ip/links.json', 'Links', ['ip', '-j', '-d', 'link', 'show']],
   ['ip/addresses.json', 'Addresses', ['ip', '-j', '-d', 'address', 'show']],
@@ -41,7 +41,7 @@ const commands: readonly [path: string, title: string, command: [ExternalToolNam
   ['tc/qdiscs.json', 'Queueing disciplines', ['tc', '-j', '-s', 'qdisc', 'show']],
 ];
 
-/** Collects the network of a namespace, by iproute2 and by Podlane's own rtnetlink code. */
+/** Collects the network state of a namespace, with iproute2 and with Podlane's own rtnetlink code. */
 export async function collectNetwork(context: DumpContext, target: DumpTarget): Promise<void> {
   for (const [path, title, command] of commands)
     await addCommandOutput(context, target, path, title, command);
@@ -88,7 +88,7 @@ export async function collectNetwork(context: DumpContext, target: DumpTarget): 
     }
 }
 
-/** Returns the links with a clsact or ingress qdisc. */
+/** Returns the network links that have a clsact or ingress qdisc. */
 async function withQdisc(socket: NetlinkSocket, all: readonly NetworkLink[]): Promise<NetworkLink[]> {
   const found: NetworkLink[] = [];
   // A link may have been removed meanwhile.
@@ -97,5 +97,5 @@ async function withQdisc(socket: NetlinkSocket, all: readonly NetworkLink[]): Pr
   return found;
 }
 
-/** Retargets characters of an interface name that are unsuitable in file names. */
+/** Replaces the characters of an interface name that are not allowed in file names. */
 const fileName = (name: string): string => name.replaceAll(/[^\w.@-]/g, '_');

@@ -7,11 +7,11 @@ import { collectSysctls } from './kernel.ts';
 import { collectNetwork } from './network.ts';
 import { collectNamespaceStatistics } from './statistics.ts';
 
-/** Limit of pods if none are named. */
+/** Maximum number of pods in a dump if the request names no pods. */
 export const defaultDumpPodLimit = 64;
 const podFolderLength = 80;
 
-/** Collects each pod's namespace as for the host, and the agent's data about the pod. */
+/** Collects the same network data from each pod's namespace as from the host's, and the agent's data about the pod. */
 export async function collectPods(context: DumpContext): Promise<void> {
   const { agent, files } = context;
   if (agent === null)
@@ -83,7 +83,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
   await collectSysctls(context, target);
 }
 
-/** Opens a pod's namespace; null if it is gone or another namespace is at the pod's path. */
+/** Opens the network namespace of a pod; returns null if it no longer exists or was replaced. */
 function openPod({ netns }: Pod): NetworkNamespace | null {
   try {
     const namespace = openNetworkNamespace(netns.path);

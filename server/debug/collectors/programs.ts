@@ -2,7 +2,7 @@ import type { ProgramList } from '../../../contract/program.ts';
 import { addCommandOutput, type DumpContext, type DumpTarget, hostDumpTarget } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 
-/** Limit of programs whose instructions are collected, Podlane's first. */
+/** Maximum number of programs whose instructions are collected, Podlane's first. */
 const maxListed = 128;
 export const bpfDumpTarget: DumpTarget = { ...hostDumpTarget, folder: 'bpf' };
 
@@ -12,7 +12,7 @@ interface Listed {
   ours: boolean;
 }
 
-/** Collects the node's programs, links and attachments, and the programs' instructions. */
+/** Collects the node's BPF programs with their links, attachments and instructions. */
 export async function collectPrograms(context: DumpContext): Promise<void> {
   const { agent, tools, files } = context;
   const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/programs.json', 'Programs', [

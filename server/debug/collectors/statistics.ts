@@ -14,7 +14,7 @@ import {
   toCompleteContent,
 } from '../dump-context.ts';
 
-/** Statistics of the whole machine. */
+/** Files in /proc with statistics of the whole machine. */
 const machineFiles: readonly [file: string, title: string][] = [
   ['/proc/stat', 'CPU time, context switches, total softirqs'],
   ['/proc/softirqs', 'Softirqs by CPU'],
@@ -22,7 +22,7 @@ const machineFiles: readonly [file: string, title: string][] = [
   ['/proc/net/softnet_stat', 'Packets processed, dropped and squeezed, by CPU'],
 ];
 
-/** Statistics of one namespace, below /proc/net. */
+/** Files below /proc/net with statistics of one network namespace. */
 const namespaceFiles: readonly [file: string, title: string][] = [
   ['dev', 'Device counters'],
   ['snmp', 'Counters of IPv4, ICMP, TCP, UDP'],
@@ -32,7 +32,7 @@ const namespaceFiles: readonly [file: string, title: string][] = [
   ['sockstat6', 'IPv6 sockets in use'],
 ];
 
-/** Collects statistics of the machine and of the host's namespace. */
+/** Collects statistics of the machine and of the host's network namespace. */
 export async function collectStatistics(context: DumpContext): Promise<void> {
   for (const [file, title] of machineFiles) {
     const path = `statistics/${file.slice('/proc/'.length).replaceAll('/', '-')}`;
@@ -43,7 +43,7 @@ export async function collectStatistics(context: DumpContext): Promise<void> {
   await collectNamespaceStatistics(context, hostDumpTarget);
 }
 
-/** Collects counters of a namespace's protocols and of its devices' drivers. */
+/** Collects the counters of a network namespace's protocols and device drivers. */
 export async function collectNamespaceStatistics({ files }: DumpContext, target: DumpTarget): Promise<void> {
   using own = target.fd === null ? openCurrentNamespace() : null;
   const fd = target.fd ?? requireValue(own, 'network namespace').fd;

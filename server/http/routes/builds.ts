@@ -14,10 +14,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['builds'];
 const params = z.object({ sha256: sha256Schema });
-/** Only admins choose the code that runs in the kernel. */
+/** Route configuration for admins only, because the routes choose code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** Builds of the datapath: the objects that Podlane's BPF programs are loaded from. */
+/** Routes of the builds of the datapath's BPF programs. */
 export const buildRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

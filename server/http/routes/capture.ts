@@ -6,7 +6,7 @@ import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
-/** Media type that Wireshark and desktops use; none is registered. */
+/** Unregistered media type of pcapng files that Wireshark and desktops use. */
 const pcapng = 'application/x-pcapng';
 
 export const captureRoutes =

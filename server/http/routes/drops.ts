@@ -4,7 +4,7 @@ import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
-/** Dropped packets of a pod. */
+/** Route that returns the dropped packets of a pod. */
 export const dropRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

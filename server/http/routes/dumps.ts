@@ -11,7 +11,7 @@ const tags = ['dumps'];
 const params = z.object({ id: z.string().max(64) });
 const admin = { role: 'admin' } as const;
 
-/** Dumps: archives of the state of the kernel and the agent for debugging. */
+/** Routes of debug dumps, which are archives of the state of the kernel and the agent. */
 export const dumpRoutes =
   ({ dumps }: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
@@ -105,7 +105,7 @@ export const dumpRoutes =
     );
   };
 
-/** Returns a function that calls this API with the caller's authorization. */
+/** Creates a function that calls this API with the caller's authorization. */
 const apiCaller =
   (app: Pick<FastifyInstance, 'inject'>, authorization: string | undefined) =>
   async (path: string): Promise<{ status: number; body: Buffer }> => {

@@ -5,7 +5,7 @@ import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { podPageQuerySchema, toStorePage } from '../paging.ts';
 
-/** The node's event log. */
+/** Route that lists the node's events. */
 export const eventRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

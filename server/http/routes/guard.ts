@@ -7,7 +7,7 @@ import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['guard'];
 
-/** The guard, which detects and repairs unhealthy pods. */
+/** Routes of the guard, which detects and repairs unhealthy pods. */
 export const guardRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -9,7 +9,7 @@ const health = z.object({
   pods: z.number().int(),
 });
 
-/** Liveness of the agent. */
+/** Route that reports whether the agent is alive. */
 export const healthRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

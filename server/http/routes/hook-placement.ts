@@ -6,7 +6,7 @@ import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
-/** The hooks that a pod's programs are attached to. */
+/** Route that moves Podlane's programs of a pod to netkit or tcx hooks. */
 export const hookPlacementRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

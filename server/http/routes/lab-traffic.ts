@@ -4,7 +4,7 @@ import { trafficReportSchema } from '../../../contract/pod.ts';
 import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
-/** Reports of the lab's traffic; registered only with --lab. */
+/** Route that receives reports of the lab's traffic; registered only with --lab. */
 export const labTrafficRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -51,10 +51,10 @@ function addPods(register: Registry, { pods }: AgentServices): void {
   });
 }
 
-/** Labels that distinguish the counters of one metric. */
+/** Returns the labels that distinguish the counters of one metric. */
 const counterLabels = ['direction', 'reason', 'result'] as const;
 
-/** Adds the metrics of the table of counters. */
+/** Adds the Prometheus metrics defined by the counter table of the contract. */
 function addPodCounters(register: Registry, agent: AgentServices): void {
   for (const [name, help] of Object.entries(metricHelpTexts)) {
     const own = counterDefinitions.filter(({ metric }) => metric === name);
@@ -88,7 +88,7 @@ const labelsOf = (
     counterLabels.flatMap((label) => (counter[label] === undefined ? [] : [[label, counter[label]]])),
   );
 
-/** Returns the pods of the last sample with their names; none before the first sample. */
+/** Returns the pods of the last sample with their names; the list is empty before the first sample. */
 function sampledPods({ sampler, pods }: AgentServices) {
   const byNumber = new Map(sampler.latest?.pods.map((sample) => [sample.pod, sample]));
   return pods.summaries().flatMap(({ number, namespace, name }) => {
@@ -97,7 +97,7 @@ function sampledPods({ sampler, pods }: AgentServices) {
   });
 }
 
-/** Kernel drops are counted since the agent started. There are none where the kernel does not report reasons. */
+/** Adds the metrics of kernel drops since the agent started, if the kernel reports drop reasons. */
 function addKernelDrops(register: Registry, { pods, drops }: AgentServices): void {
   new Counter({
     name: 'podlane_pod_kernel_dropped_packets_total',
@@ -169,7 +169,7 @@ function addMigrations(register: Registry, { pods }: AgentServices): void {
   });
 }
 
-/** Verdicts are counted since the agent started. The lost count shows how complete the verdict log is. */
+/** Adds the metrics of verdicts since the agent started, including the number missing from the verdict log. */
 function addVerdicts(register: Registry, { verdicts }: AgentServices): void {
   new Counter({
     name: 'podlane_verdicts_total',

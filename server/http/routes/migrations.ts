@@ -11,7 +11,7 @@ import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['migrations'];
 
-/** Migrations of single pods. */
+/** Routes of the migrations of single pods. */
 export const migrationRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -5,7 +5,7 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['node'];
 
-/** Settings of the node. */
+/** Routes of the node's settings. */
 export const nodeSettingRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -3,7 +3,7 @@ import { nodeSchema } from '../../../contract/node.ts';
 import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
-/** The node that the agent runs on. */
+/** Route that describes the node that the agent runs on. */
 export const nodeRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -11,7 +11,7 @@ import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['pods'];
 
-/** The pods of the node. */
+/** Routes of the pods of the node. */
 export const podRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -13,7 +13,7 @@ import { problemResponses } from '../openapi.ts';
 import { parseIfMatch } from '../precondition.ts';
 
 const tags = ['rules'];
-/** Enough for 10,000 rules of a few lines each. */
+/** Size limit of a rule text in bytes, enough for 10,000 rules of a few lines each. */
 const maxRulesBytes = 8 << 20;
 const textTypes = ['application/yaml', 'application/json'];
 const textHint =
@@ -25,7 +25,7 @@ export const ruleCommentSchema = z
   .optional()
   .describe('reason for the change, stored with the version');
 
-/** Routes whose body is the text of rules. */
+/** Routes that receive rules as text in the request body. */
 export const ruleTextRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
@@ -93,7 +93,7 @@ export const ruleTextRoutes =
 
 type App = Parameters<FastifyPluginAsyncZod>[0];
 
-/** Passes bodies on as text, so that errors in them have lines. */
+/** Registers a parser that passes rule bodies on as text, so that errors can be reported with line numbers. */
 function acceptText(app: App): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser(
@@ -103,14 +103,17 @@ function acceptText(app: App): void {
   );
 }
 
-/** Reads author, reason and precondition of a change of the rules. */
+/** Reads the actor, comment and If-Match precondition of a rule change from a request. */
 export const readChangeMetadata = ({ headers }: FastifyRequest, comment?: string) => ({
   actor: readActor(headers),
   comment,
   precondition: parseIfMatch(headers['if-match']),
 });
 
-/** Sends a response with its ETag, without validating it: the agent built it from validated rules, which may be many. */
+/**
+ * Sends a response with an ETag header, without validating the body, which was built from validated rules and may be
+ * large.
+ */
 export function sendWithEtag<T extends object>(reply: FastifyReply, answer: T): T {
   if ('etag' in answer) reply.header('etag', `"${String(answer.etag)}"`);
   reply.type('application/json; charset=utf-8').serializer((payload: unknown) => JSON.stringify(payload));

@@ -4,7 +4,7 @@ import { readActor } from '../actor.ts';
 import { problemResponses } from '../openapi.ts';
 import { readRole } from '../role.ts';
 
-/** The caller's session. */
+/** Route that returns the caller's session. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/session',

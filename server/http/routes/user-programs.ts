@@ -7,10 +7,10 @@ import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['programs'];
-/** Only admins choose the code that runs in the kernel. */
+/** Route configuration for admins only, because the routes choose code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** User programs: BPF programs that users attach to pods, next to Podlane's. */
+/** Routes of user programs: BPF programs that users attach to pods in addition to Podlane's. */
 export const userProgramRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -8,10 +8,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['verdicts'];
 const jsonLines = 'application/x-ndjson';
-/** Lines encoded per chunk: few enough not to block the event loop. */
+/** Number of verdicts encoded per chunk, small enough not to block the event loop. */
 const linesAtOnce = 500;
 
-/** Verdicts on packets that the BPF programs dropped or logged. */
+/** Routes of the verdicts on packets that BPF programs dropped or logged. */
 export const verdictRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

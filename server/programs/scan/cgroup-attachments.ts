@@ -62,7 +62,12 @@ export function scanCgroupAttachments(
   return { attachments, paths };
 }
 
-function programsOf(fd: number, id: bigint, name: string, links: readonly BpfLinkInfo[]): ProgramAttachment[] {
+function programsOf(
+  fd: number,
+  id: bigint,
+  name: string,
+  links: readonly BpfLinkInfo[],
+): ProgramAttachment[] {
   return cgroupAttachTypes.flatMap(({ type, name: hook }) => {
     const entries = queryHookProgramsSync(fd, type);
     return entries.map(({ programId, linkId }, position) =>
