@@ -3,7 +3,7 @@
 import { ErrorState } from './_components/error-state.tsx';
 import { sharedText } from './_text/shared.ts';
 
-/** Error boundary of the pages. The frame and its live connection stay. */
+/** Error boundary around each page; the page frame and its live connection keep working. */
 export default function PageError({ error, reset }: { error: Error; reset: () => void }) {
   return (
     <div className="px-(--gutter) py-6">

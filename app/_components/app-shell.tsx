@@ -26,7 +26,9 @@ const newClient = () =>
     },
   });
 
-/** The frame around every page. Owns the query cache and the subscriptions that fill it from the stream. */
+/**
+ * Renders the frame around every page, and owns the query cache with the live connection's subscriptions that fill it.
+ */
 export function AppShell({ children }: { children: ReactNode }) {
   const [client] = useState(newClient);
   const chrome = useRef<HTMLDivElement>(null);

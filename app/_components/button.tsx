@@ -15,11 +15,11 @@ const size = { small: 'h-6', normal: 'h-(--control)', large: 'h-8 px-3.5' } as c
 interface ButtonProps extends ComponentProps<'button'> {
   look?: keyof typeof look;
   size?: keyof typeof size;
-  /** Renders the child with the button's styles, e.g. a link. */
+  /** True to apply the button's styles to the child element, e.g. a link, instead of rendering a button. */
   asChild?: boolean;
 }
 
-/** A button. Each view has at most one primary button; a disabled button has its reason beside it. */
+/** Renders a text button. Each view has at most one primary button, and states the reason beside a disabled one. */
 export function Button({
   look: chosen = 'default',
   size: chosenSize = 'normal',
@@ -37,7 +37,7 @@ export function Button({
   );
 }
 
-/** A square button with only an icon; `label` is its accessible name. */
+/** Renders a square button that has only an icon; `label` is its accessible name. */
 export function IconButton({ label, className = '', ...rest }: ComponentProps<'button'> & { label: string }) {
   return (
     <button
@@ -50,7 +50,7 @@ export function IconButton({ label, className = '', ...rest }: ComponentProps<'b
   );
 }
 
-/** A key of the keyboard. */
+/** Shows the name of a keyboard key. */
 export function KeyboardKey({ children }: { children: string }) {
   return (
     <kbd className="min-w-[18px] rounded-1 border border-line-2 px-1 text-center font-medium font-mono text-11 text-muted">

@@ -12,7 +12,7 @@ import { Button } from './button.tsx';
 
 const connecting: LiveConnectionStatus = { state: 'connecting', since: 0, nextTryAt: null, reason: null };
 
-/** State of the live connection, and the time of the next attempt to reconnect. */
+/** Returns the state of the live connection, including the time of the next reconnection attempt. */
 export const useConnectionStatus = (): LiveConnectionStatus =>
   useSyncExternalStore(
     (listener) => getLiveConnection().onStatus(listener),
@@ -20,7 +20,7 @@ export const useConnectionStatus = (): LiveConnectionStatus =>
     () => connecting,
   );
 
-/** Shows that no new data arrives, and why. Interruptions under two seconds show nothing. */
+/** Shows that no new data is arriving, and why. Interruptions shorter than two seconds show nothing. */
 export function ConnectionBanner() {
   const status = useConnectionStatus();
   const now = useCurrentTime();

@@ -6,7 +6,10 @@ import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 import { showToast } from './toast.tsx';
 
-/** Copies `text` to the clipboard and confirms with a check mark for two seconds. The label is `Copy` followed by `what`. */
+/**
+ * Renders a button that copies `text` to the clipboard and shows a check mark for two seconds. Its label is `Copy`
+ * followed by `what`.
+ */
 export function CopyButton({
   text,
   what,

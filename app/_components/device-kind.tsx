@@ -2,17 +2,20 @@ import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../contract/device.ts';
 import { sharedText } from '../_text/shared.ts';
 
-/** `observed`: a device that Podlane did not create and only counts. */
+/** Device kinds that the dashboard shows; `observed` is a device that Podlane only counts and did not create. */
 export type ShownDeviceKind = DeviceKind | 'observed';
 
 const scope = { netkit: 'kind-netkit', veth: 'kind-veth', observed: 'kind-observed' } as const;
 
-/** Sets the colors of a kind for its children: `bg-kind`, `text-kind-text`, `stroke-kind`. */
+/**
+ * Returns the CSS class that sets the colors of a device kind for the child classes `bg-kind`, `text-kind-text` and
+ * `stroke-kind`.
+ */
 export const deviceKindColorClass = (kind: ShownDeviceKind): string => scope[kind];
 
 /**
- * The shape of a device kind: a lane with a slit (netkit), two boxes on a cable (veth), a dashed ring
- * (observed). Always has its word nearby.
+ * Draws the shape of a device kind: a lane with a slit (netkit), two boxes on a cable (veth), or a dashed ring
+ * (observed). The kind's name is always shown nearby.
  */
 export function DeviceKindIcon({
   kind,
@@ -51,7 +54,10 @@ export function DeviceKindIcon({
   );
 }
 
-/** Shape and word of a kind in a row. `hideWord` leaves the word to screen readers where a legend or neighbor names the kind. */
+/**
+ * Shows the shape and name of a device kind. `hideWord` leaves the name to screen readers where a legend or neighbor
+ * shows it.
+ */
 export function DeviceKindLabel({
   kind,
   hideWord = false,
@@ -69,7 +75,7 @@ export function DeviceKindLabel({
   );
 }
 
-/** Shape and word of a kind as a badge. */
+/** Shows the shape and name of a device kind as a badge. */
 export function DeviceKindBadge({ kind }: { kind: ShownDeviceKind }) {
   return (
     <span
@@ -81,7 +87,7 @@ export function DeviceKindBadge({ kind }: { kind: ShownDeviceKind }) {
   );
 }
 
-/** A change of kind: both shapes, with hidden words. */
+/** Shows a change of device kind as two shapes; only screen readers get the names. */
 export function DeviceKindChangeLabel({ from, to }: { from: DeviceKind; to: DeviceKind }) {
   return (
     <span className="inline-flex items-center gap-1.5">

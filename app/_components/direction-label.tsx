@@ -1,7 +1,7 @@
 import { ArrowDownLeft, ArrowUpRight } from 'lucide-react';
 import type { Direction } from '../../contract/direction.ts';
 
-/** Shows a direction as an arrow into or out of the pod, with the word. */
+/** Shows a packet direction as a word with an arrow into or out of the pod. */
 export function DirectionLabel({ direction }: { direction: Direction }) {
   const Arrow = direction === 'ingress' ? ArrowDownLeft : ArrowUpRight;
   return (

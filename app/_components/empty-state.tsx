@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Takes the place of an empty list: says what is missing, why, and how to fill it. */
+/** Shown in place of an empty list: says what is missing, why, and how to add it. */
 export function EmptyState({
   title,
   children,

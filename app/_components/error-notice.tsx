@@ -2,7 +2,7 @@ import { ApiError } from '../_lib/api.ts';
 import { VerifierErrorDetails } from './verifier-error.tsx';
 import { WarningIcon } from './warning-icon.tsx';
 
-/** Shows an API error with its detail, hint and verifier output. `title` is the fallback if the error has none. */
+/** Shows an API error with its detail, hint and verifier output; `title` is used if the error has no title. */
 export function ErrorNotice({ error, title }: { error: Error; title: string }) {
   const api = error instanceof ApiError ? error : null;
   return (

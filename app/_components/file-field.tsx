@@ -3,7 +3,7 @@ import { formatByteSize } from '../_lib/format.ts';
 
 interface Props {
   label: string;
-  /** File types that the browser offers first, e.g. `.o`. */
+  /** File types that the browser's file picker prefers, e.g. `.o`. */
   accept: string;
   file: File | null;
   choose: (file: File | null) => void;
@@ -11,7 +11,7 @@ interface Props {
   disabled?: boolean;
 }
 
-/** Selects a local file and shows its size. */
+/** Lets the user choose a local file, and shows the file's size. */
 export function FileField({ label, accept, file, choose, hint, disabled = false }: Props) {
   const id = useId();
   return (

@@ -2,7 +2,10 @@
 
 import { type ReactNode, useEffect, useRef } from 'react';
 
-/** The bar with a list's filters, sticky above the list. Publishes its height as `--bar` for sticky elements below it. */
+/**
+ * Renders the sticky bar of filters above a list. Publishes the bar's height as the CSS variable `--bar` for sticky
+ * elements below it.
+ */
 export function FilterBar({ className = 'gap-1', children }: { className?: string; children: ReactNode }) {
   const bar = useRef<HTMLElement>(null);
   useEffect(() => {

@@ -7,16 +7,16 @@ import { KeyboardKey } from './button.tsx';
 interface FilterFieldProps {
   text: string;
   change: (text: string) => void;
-  /** Accessible name, e.g. `Filter pods`. */
+  /** Accessible name of the field, e.g. `Filter pods`. */
   label: string;
   placeholder: string;
-  /** Suggestions. */
+  /** Suggestions that the browser offers while the user types. */
   options?: readonly string[];
-  /** Width class from 720 px on. */
+  /** CSS class for the field's width in windows of 720 px or more. */
   width?: string;
 }
 
-/** The text field of a filter bar; `/` focuses it. */
+/** Renders the text field of a filter bar; the `/` key focuses it. */
 export function FilterTextField({
   text,
   change,
@@ -82,7 +82,7 @@ interface FacetProps {
   children: ReactNode;
 }
 
-/** A toggle that filters by a property; `count` is the number of items that have it. */
+/** Renders a toggle button that filters a list by a property; `count` is the number of items with that property. */
 export function FacetButton({ count, on, toggle, children }: FacetProps) {
   return (
     <button
@@ -97,10 +97,10 @@ export function FacetButton({ count, on, toggle, children }: FacetProps) {
   );
 }
 
-/** Divider between groups of facets. */
+/** Renders the divider between groups of filter buttons. */
 export const FacetDivider = () => <span className="mx-2 h-5 w-px bg-line-2 max-md:hidden" />;
 
-/** Returns the list with `item` added, or removed if it was present. */
+/** Returns a copy of the list with `item` added, or removed if the list contains it. */
 export function toggleListItem<T>(list: readonly T[], item: T): T[] {
   return list.includes(item) ? list.filter((other) => other !== item) : [...list, item];
 }

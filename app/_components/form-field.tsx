@@ -1,21 +1,21 @@
 import { type ComponentProps, type ReactNode, useId } from 'react';
 import { WarningIcon } from './warning-icon.tsx';
 
-/** Styles that inputs, selects and text areas share. */
+/** CSS classes shared by inputs, selects and text areas. */
 export const inputClasses =
   'h-(--control) min-w-0 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal disabled:border-line-2 disabled:text-muted';
 
 interface FieldProps {
   label: string;
-  /** Text below the control. */
+  /** Help text below the form control. */
   hint?: ReactNode;
   problem?: string | undefined;
   className?: string;
-  /** Renders the control; `tied` connects it to its label, hint and error message. */
+  /** Renders the form control; the props in `tied` connect it to its label, hint and error message. */
   children: (tied: Pick<ComponentProps<'input'>, 'id' | 'aria-describedby' | 'aria-invalid'>) => ReactNode;
 }
 
-/** A form control with its label above it, and its hint or error message below. */
+/** Renders a form control with its label above, and its hint or error message below. */
 export function FormField({ label, hint, problem, className = '', children }: FieldProps) {
   const id = useId();
   const said = problem !== undefined || hint !== undefined;

@@ -17,12 +17,12 @@ import { WarningIcon } from './warning-icon.tsx';
 
 interface Props {
   chosen: GuardThresholdOverrides | null;
-  /** Values that apply to empty fields, and their origin: `default` or `node`. */
+  /** Thresholds that apply where a field is empty. `from` says whether they are the node's or the defaults. */
   inherited: GuardThresholds;
   from: string;
   save: (choice: GuardThresholdOverrides) => void;
   saving: boolean;
-  /** Error of the last attempt to save. */
+  /** Error of the last attempt to save the thresholds; null if there was none. */
   error: Error | null;
   saved: boolean;
 }
@@ -30,7 +30,7 @@ interface Props {
 const control =
   'h-(--control) rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal';
 
-/** Form for the guard's thresholds. An empty field inherits the node's value or the default. */
+/** Renders the form for the guard's thresholds. An empty field inherits the node's value or the default. */
 export function GuardThresholdForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
   const [texts, setTexts] = useState<GuardFieldTexts>(() => toGuardFieldTexts(chosen));
   const [tried, setTried] = useState(false);

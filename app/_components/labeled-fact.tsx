@@ -1,11 +1,11 @@
 import type { ReactNode } from 'react';
 
-/** A row of labeled facts below a title. */
+/** Lays out labeled facts in a row below a title. */
 export const LabeledFactList = ({ children }: { children: ReactNode }) => (
   <dl className="flex flex-wrap gap-x-4 gap-y-0.5 text-12 text-ink-2 tabular-nums">{children}</dl>
 );
 
-/** A fact: a muted label and its value. */
+/** Shows a value with its muted label. */
 export function LabeledFact({
   label,
   title,

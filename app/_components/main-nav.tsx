@@ -21,7 +21,7 @@ const useCurrentPage = () => {
   return pages.find(({ href }) => path === href || path.startsWith(`${href}/`));
 };
 
-/** The main navigation: links side by side, and a menu with the current page's name on narrow screens. */
+/** Renders the main navigation: links side by side, or, on narrow screens, a menu labeled with the current page. */
 export function MainNav() {
   const current = useCurrentPage();
   return (

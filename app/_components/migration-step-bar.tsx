@@ -1,6 +1,6 @@
 import type { ExecutedStep } from '../../contract/migration.ts';
 
-/** Shows the steps of a migration as small bars, colored by state. The words stand beside it. */
+/** Shows the steps of a migration as small bars colored by state; the text beside them says the same. */
 export function MigrationStepBar({ steps }: { steps: readonly ExecutedStep[] }) {
   return (
     <svg

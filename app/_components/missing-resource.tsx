@@ -6,14 +6,14 @@ import { ErrorState } from './error-state.tsx';
 
 interface MissingResourceProps {
   error: Error;
-  /** Title if the resource does not exist; null if loading it failed for another reason. */
+  /** Title to show if the resource does not exist; null if loading failed for another reason. */
   gone: string | null;
-  /** The list that contains such resources. */
+  /** Link to the list of resources of this type. */
   list: { href: string; words: string };
   retry: () => void;
 }
 
-/** Takes the place of a page whose resource does not exist or cannot be loaded. */
+/** Shown in place of a page whose resource does not exist or could not be loaded. */
 export function MissingResourceNotice({ error, gone, list, retry }: MissingResourceProps) {
   if (gone === null) return <ErrorState error={error} retry={retry} />;
   return (

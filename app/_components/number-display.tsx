@@ -2,8 +2,8 @@ import { scaleNumber } from '../_lib/format.ts';
 import { sharedText } from '../_text/shared.ts';
 
 /**
- * Shows a number with three significant digits. Its SI prefix has a slot of its own so that digits align in a
- * column. NaN is shown as `n/a` with the reason in its title; 0 is muted.
+ * Shows a number with three significant digits. The SI prefix has a fixed-width slot, so that digits align in a
+ * column. NaN is shown as `n/a` with the reason in the title; 0 is muted.
  */
 export function SiNumber({
   value,
@@ -32,14 +32,14 @@ export function SiNumber({
   );
 }
 
-/** Shows a drop rate: muted at 0, bold red above 100 per second. */
+/** Shows a rate of dropped packets: muted at 0, bold red above 100 per second. */
 export function DropRateNumber({ value }: { value: number }) {
   if (Number.isNaN(value)) return <NotAvailableNumber reason={sharedText.noData} slot={false} />;
   const tone = value === 0 ? 'text-muted' : value > 100 ? 'font-semibold text-signal-text' : '';
   return <SiNumber value={value} slot={false} className={tone} />;
 }
 
-/** Takes the place of an unknown number; the title gives the reason. */
+/** Shows `n/a` in place of an unknown number, with the reason as its title. */
 export function NotAvailableNumber({ reason, slot }: { reason: string; slot: boolean }) {
   return (
     <span className={`text-muted ${slot ? 'pr-[13px]' : ''}`} title={reason}>
@@ -49,8 +49,8 @@ export function NotAvailableNumber({ reason, slot }: { reason: string; slot: boo
 }
 
 /**
- * Shows a large number with its unit in a summary, e.g. `1.84 M packets/s`. `format` replaces the SI prefix,
- * e.g. for percentages.
+ * Shows a large number with its unit in a summary, e.g. `1.84 M packets/s`. `format` replaces the SI prefix, e.g. for
+ * percentages.
  */
 export function LargeNumber({
   value,

@@ -7,11 +7,11 @@ import { useEffect, useRef } from 'react';
 export interface PageTab {
   href: string;
   label: string;
-  /** Muted text beside the label: a count or a state. */
+  /** Muted text beside a tab's label: a count or a state. */
   count?: number | string | undefined;
 }
 
-/** Links to the pages of a section. The row scrolls if it does not fit. */
+/** Renders tabs that link to the pages of a section. The row of tabs scrolls if it is wider than the window. */
 export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTab[] }) {
   const path = usePathname();
   const current = tabs

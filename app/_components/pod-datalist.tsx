@@ -1,7 +1,7 @@
 import { formatPodName } from '../_lib/packet-labels.ts';
 import { stripPrefixLength, usePods } from '../_lib/pod-queries.ts';
 
-/** Suggests the node's pods to text fields whose `list` is `id`. */
+/** Renders a datalist of the node's pods, as suggestions for text fields whose `list` attribute is `id`. */
 export function PodDatalist({ id }: { id: string }) {
   const { data: pods = [] } = usePods();
   return (

@@ -7,7 +7,7 @@ const marks = {
   default: { Icon: CornerDownRight, tone: 'text-ink-2', icon: 'text-muted' },
 } as const;
 
-/** Shows the action of a rule or an entry as an icon and a word. `default`: the default entries decide. */
+/** Shows the action of a rule or entry as an icon and a word; `default` means that the default entries decide. */
 export function RuleActionLabel({ action }: { action: keyof typeof marks }) {
   const { Icon, tone, icon } = marks[action];
   return (

@@ -8,7 +8,7 @@ import { sharedText } from '../_text/shared.ts';
 
 const ticks = 60;
 
-/** Shows a tick for each second of the last minute, a red stub for a missing sample, and the age of the last sample. */
+/** Shows the age of the last sample and a tick for each second of the last minute; a missing sample is a red stub. */
 export function SampleArrivalTimeline() {
   const sample = useLastFrameTiming();
   useCurrentTime();

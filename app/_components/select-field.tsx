@@ -9,7 +9,7 @@ interface SelectFieldProps {
   disabled?: boolean;
 }
 
-/** A select field with its label. */
+/** Renders a drop-down list with its label. */
 export const SelectField = ({ label, problem, value, change, options, disabled }: SelectFieldProps) => (
   <FormField label={label} problem={problem}>
     {(tied) => (

@@ -5,7 +5,7 @@ import { Popover } from 'radix-ui';
 import { roleDescriptions, useSession } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 
-/** Shows the signed-in user, their role and the permissions of each role. */
+/** Renders the menu with the signed-in user, the user's role and the permissions of each role. */
 export function SessionMenu() {
   const { data: session } = useSession();
   if (session === undefined) return <span className="w-20 max-sm:w-7" />;

@@ -1,7 +1,7 @@
 import { sharedText } from '../_text/shared.ts';
 import { ValueSkeleton } from './skeleton.tsx';
 
-/** Placeholder for the content of a sheet while it loads. */
+/** Renders a placeholder for the content of a sheet while it is loading. */
 export function SheetSkeleton({ lines }: { lines: number }) {
   return (
     <div className="grid gap-4 p-6" aria-busy="true">

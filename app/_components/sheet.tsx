@@ -10,15 +10,18 @@ interface SheetProps {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   title: string;
-  /** Accessible description, not visible. */
+  /** Description of the sheet for screen readers; not visible. */
   description: string;
-  /** Content beside the title. */
+  /** Content beside the sheet's title. */
   head?: ReactNode;
   footer?: ReactNode;
   children: ReactNode;
 }
 
-/** A dialog that slides in from the right and leaves the page visible. Takes the full width under 720 px. */
+/**
+ * Renders a dialog that slides in from the right and leaves the page visible. In windows narrower than 720 px it takes
+ * the full width.
+ */
 export function Sheet({ open, onOpenChange, title, description, head, footer, children }: SheetProps) {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>

@@ -1,13 +1,13 @@
 export interface SparklineSegment {
   kind: 'netkit' | 'veth' | null;
   path: string;
-  /** End point; null if the segment does not reach the last value. */
+  /** End point of the segment; null if the segment does not reach the last value. */
   end: { x: number; y: number } | null;
 }
 
 /**
- * Splits values into segments of one device kind without gaps. Segments of different kinds share the value at
- * which they meet.
+ * Splits the values of a sparkline into gapless segments of one device kind. Two segments of different kinds share the
+ * value at which they meet.
  */
 export function sparklineSegments(
   values: ArrayLike<number>,

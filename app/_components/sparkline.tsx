@@ -2,16 +2,19 @@ import { deviceKindColorClass } from './device-kind.tsx';
 import { sparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {
-  /** Values, oldest first; NaN is a gap. */
+  /** Values of the line, oldest first; NaN is a gap. */
   values: ArrayLike<number>;
-  /** Device kind that carried each value: 0 netkit, 1 veth. Sets the color of the line. */
+  /** Device kind that carried each value, which sets the line's color: 0 netkit, 1 veth. */
   kinds?: ArrayLike<number>;
   width: number;
   height: number;
   tone?: 'muted' | 'signal';
 }
 
-/** Draws the last values on a scale from their minimum to their maximum. Decorative: the numbers stand beside it. */
+/**
+ * Draws a line of the last values on a scale from their minimum to their maximum. The line is decorative: the numbers
+ * are shown beside it.
+ */
 export function Sparkline({ values, kinds, width, height, tone = 'muted' }: SparklineProps) {
   const traces = sparklineSegments(values, kinds, width - 4, height);
   const last = traces.at(-1);

@@ -13,7 +13,7 @@ interface TextFieldProps
   change: (value: string) => void;
 }
 
-/** A single-line text field without autofill. */
+/** Renders a single-line text field without autofill. */
 export const TextField = ({ label, hint, problem, change, ...input }: TextFieldProps) => (
   <FormField label={label} hint={hint} problem={problem}>
     {(tied) => (

@@ -12,7 +12,7 @@ interface ToastListProps {
   close: (id: number) => void;
 }
 
-/** Toasts at the lower right of the window. Failures stay until they are closed. */
+/** Renders toasts at the lower right of the window. Failures remain until they are closed. */
 export function ToastList({ notices, close }: ToastListProps) {
   return (
     <Toast.Provider duration={8000} swipeDirection="right">

@@ -8,7 +8,7 @@ export interface ToastMessage {
   action?: { label: string; run: () => void };
 }
 
-/** A notice with the id under which it is closed. */
+/** Toast message on screen, with the id by which it is closed. */
 export interface OpenToast extends ToastMessage {
   id: number;
 }

@@ -12,7 +12,7 @@ function set(next: typeof notices): void {
   for (const listener of listeners) listener();
 }
 
-/** Shows a toast with the result of an action. Not for changes that the page already shows. */
+/** Shows a toast with the result of an action. Not needed for changes that the page itself shows. */
 export function showToast(notice: ToastMessage): void {
   set([...notices.slice(-2), { ...notice, id: nextId++ }]);
 }
@@ -22,7 +22,7 @@ const none: typeof notices = [];
 // Loaded with the first toast: most visits show none.
 const ToastList = lazy(async () => ({ default: (await import('./toast-list.tsx')).ToastList }));
 
-/** Renders the toasts; mounted once in the frame. */
+/** Renders all open toasts; mounted once, in the frame around the pages. */
 export function ToastContainer() {
   const shown = useSyncExternalStore(
     (listener) => {

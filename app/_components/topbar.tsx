@@ -8,7 +8,7 @@ import { SampleArrivalTimeline } from './sample-arrival-timeline.tsx';
 import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
-/** Top bar: brand, node name, navigation and age of the data. */
+/** Renders the bar at the top of every page: brand, node name, navigation and age of the data. */
 export function Topbar() {
   return (
     <header className="flex h-(--topbar) items-center gap-4 border-line-1 border-b px-(--gutter) max-md:gap-2">

@@ -16,7 +16,7 @@ const marks = {
   'staged-allow': { Icon: Check, tone: 'text-ink-2', icon: 'text-muted' },
 } as const;
 
-/** Shows a verdict as an icon and a word. */
+/** Shows the kind of a verdict as an icon and a word. */
 export function VerdictLabel({ kind }: { kind: VerdictKind }) {
   const { Icon, tone, icon } = marks[kind];
   return (

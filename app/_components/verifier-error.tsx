@@ -5,7 +5,7 @@ import { CopyButton } from './copy-button.tsx';
 
 const head = 'text-12 text-muted';
 
-/** Shows a verifier error: message, source line, instructions, register state and the end of the log. */
+/** Shows an error of the BPF verifier: message, source line, instructions, register state and the end of the log. */
 export function VerifierErrorDetails({ refusal }: { refusal: Refusal }) {
   const { program, message, meaning, source, instruction, before, registers, log } = refusal;
   return (

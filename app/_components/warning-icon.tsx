@@ -1,4 +1,4 @@
-/** Warning triangle beside text in the signal color, because color alone carries no meaning. */
+/** Draws a warning triangle beside text in the signal color, because color alone must not carry meaning. */
 export function WarningIcon({ className = 'size-3.5' }: { className?: string }) {
   return (
     <svg viewBox="0 0 24 24" aria-hidden="true" className={className}>

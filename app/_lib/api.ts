@@ -1,15 +1,18 @@
 import type { Problem } from '../../contract/problem.ts';
 
-/** Error of an API request that was refused, or that got no response. */
+/** Error of an API request that was refused or got no response. */
 export class ApiError extends Error {
-  /** Code of `contract/problem.ts`; `network` for no response, `invalid` for one without problem details. */
+  /**
+   * Error code of `contract/problem.ts`, `network` for no response, or `invalid` for a response without problem
+   * details.
+   */
   readonly code: Problem['code'] | 'network' | 'invalid';
   readonly status: number;
   readonly title: string;
   readonly hint: string | undefined;
-  /** Errors of parts of the request: fields, or lines of a text. */
+  /** Errors in parts of the request: in fields, or in lines of a text. */
   readonly errors: NonNullable<Problem['errors']>;
-  /** Message of the verifier about a program that it refused. */
+  /** The BPF verifier's message about a program that it refused. */
   readonly verifier: Problem['verifier'];
   constructor(
     code: ApiError['code'],
@@ -31,11 +34,11 @@ export class ApiError extends Error {
 }
 
 interface ApiRequest {
-  /** Default: POST with a body, else GET. */
+  /** HTTP method; the default is POST for a request with a body, else GET. */
   method?: 'POST' | 'PUT' | 'DELETE';
-  /** Body that is sent as JSON. */
+  /** Request body that is sent as JSON. */
   body?: unknown;
-  /** Body that is sent as text instead. */
+  /** Request body that is sent as text instead of JSON. */
   text?: { type: string; content: string };
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
@@ -44,9 +47,9 @@ interface ApiRequest {
 const root = '/api/v1';
 
 /**
- * Requests the node's API and returns the response's JSON body; null for a response without one.
- * @param path under `/api/v1`, e.g. `/pods`
- * @throws ApiError
+ * Sends a request to the node's API and returns the JSON body of the response, or null if the body is empty.
+ * @param path path under `/api/v1`, e.g. `/pods`
+ * @throws ApiError if the request is refused or gets no response
  */
 export async function requestApi<T>(path: string, init: ApiRequest = {}): Promise<T> {
   const response = await fetchApiResponse(path, init);
@@ -54,8 +57,8 @@ export async function requestApi<T>(path: string, init: ApiRequest = {}): Promis
 }
 
 /**
- * Requests the node's API and returns the response, for bodies other than JSON and for headers.
- * @throws ApiError
+ * Sends a request to the node's API and returns the response itself, for headers and for bodies other than JSON.
+ * @throws ApiError if the request is refused or gets no response
  */
 export async function fetchApiResponse(path: string, init: ApiRequest = {}): Promise<Response> {
   const { body, text, headers, signal } = init;
@@ -84,7 +87,7 @@ export async function fetchApiResponse(path: string, init: ApiRequest = {}): Pro
   return response;
 }
 
-/** Requests all pages of a list and returns their items. */
+/** Requests all pages of an API list and returns their items. */
 export async function requestAllApiPages<T>(path: string, signal?: AbortSignal): Promise<T[]> {
   const items: T[] = [];
   let before: string | null = null;

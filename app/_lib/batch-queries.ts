@@ -17,7 +17,7 @@ import { useLiveTopic } from './pod-queries.ts';
 const list = ['batches'] as const;
 const one = (id: string) => ['batch', id] as const;
 
-/** Latest batches without their pods, newest first. */
+/** Returns the latest batches without their pods, newest first. */
 export function useBatches() {
   useLiveTopic('batches');
   return useQuery({
@@ -27,7 +27,7 @@ export function useBatches() {
   });
 }
 
-/** A batch with its pods, updated as they migrate. */
+/** Returns a batch with its pods, updated as the pods migrate. */
 export function useBatch(id: string | null) {
   useLiveTopic('batches');
   return useQuery({
@@ -37,7 +37,7 @@ export function useBatch(id: string | null) {
   });
 }
 
-/** Plan of a batch (dry run), read again whenever the request changes. */
+/** Returns the plan of a batch (dry run), read again whenever the request changes. */
 export const useBatchPlan = (wanted: NewBatchInput | null) =>
   useQuery({
     queryKey: ['batch-plan', wanted],
@@ -49,7 +49,7 @@ export const useBatchPlan = (wanted: NewBatchInput | null) =>
     retry: false,
   });
 
-/** Starts a batch; `useBatch` returns its progress. */
+/** Returns the mutation that starts a batch; `useBatch` follows the batch's progress. */
 export const useStartBatch = () =>
   useMutation({ mutationFn: (wanted: NewBatchInput) => requestApi<Batch>('/batches', { body: wanted }) });
 
@@ -61,7 +61,10 @@ export const useBatchCommand = (id: string) =>
       requestApi<Batch>(`/batches/${encodeURIComponent(id)}/${act}`, { body }),
   });
 
-/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
+/**
+ * Keeps the cached batches current with messages from the live connection; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startBatchCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type === 'batch-pod') {
@@ -84,7 +87,7 @@ export function startBatchCacheSync(client: QueryClient): () => void {
   });
 }
 
-/** Replaces a pod of a batch by id, and counts the pods again. */
+/** Returns the batch with one pod replaced by id and its pod counts updated. */
 export function replaceBatchPod(batch: Batch, pod: BatchPod): Batch {
   const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
   return { ...batch, pods, counts: countPods(pods) };

@@ -8,7 +8,7 @@ import { useLiveTopic } from './pod-queries.ts';
 
 const list = ['dumps'] as const;
 
-/** Stored dumps and the one in progress, newest first. */
+/** Returns the stored dumps and the one in progress, newest first. */
 export function useDumps() {
   useLiveTopic('dumps');
   return useQuery({
@@ -25,7 +25,7 @@ export function useCreateDump() {
   });
 }
 
-/** Cancels a running dump or deletes a completed one. */
+/** Returns the mutation that cancels a running dump or deletes a completed one. */
 export function useDeleteDump() {
   const client = useQueryClient();
   return useMutation({
@@ -35,17 +35,20 @@ export function useDeleteDump() {
   });
 }
 
-/** Returns the URL path of a dump's archive. */
+/** Returns the URL path from which a dump's archive is downloaded. */
 export const dumpArchivePath = (id: string): string => `/api/v1/dumps/${encodeURIComponent(id)}/archive`;
 
-/** Replaces a dump in a list by id unless the known state is newer, or adds it at the front. */
+/** Replaces a dump in a list by id unless the list has a newer state of it, or adds it at the front. */
 export function upsertDump(dumps: readonly Dump[], dump: Dump): Dump[] {
   const index = dumps.findIndex(({ id }) => id === dump.id);
   if (index === -1) return [dump, ...dumps];
   return dumps[index]?.endedAt !== null && dump.endedAt === null ? [...dumps] : dumps.with(index, dump);
 }
 
-/** Updates the query from the live connection's messages; called once per tab. @returns a function that stops it */
+/**
+ * Keeps the cached dumps current with messages from the live connection; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startDumpCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type === 'dump')

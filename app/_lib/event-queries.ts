@@ -9,7 +9,7 @@ import { useLiveTopic } from './pod-queries.ts';
 const ofPod = (pod: string) => ['events', pod] as const;
 const maxEvents = 50;
 
-/** Latest events of a pod, newest first, updated by the live connection. */
+/** Returns the latest events of a pod, newest first, updated by the live connection. */
 export function usePodEvents(podId: string) {
   useLiveTopic('events');
   return useQuery({
@@ -23,11 +23,14 @@ export function usePodEvents(podId: string) {
   });
 }
 
-/** Adds an event to a list, newest first, or replaces the one with its id. */
+/** Adds an event at the front of a list, newest first, and removes an older copy with the same id. */
 export const prependEvent = (list: readonly Event[], event: Event): Event[] =>
   [event, ...list.filter(({ id }) => id !== event.id)].sort((a, b) => b.id - a.id).slice(0, maxEvents);
 
-/** Adds events of the live connection to the queries; called once per tab. @returns a function that stops it */
+/**
+ * Adds events from the live connection to the cached lists; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startEventCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type !== 'event' || message.event.podId === null) return;

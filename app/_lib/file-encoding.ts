@@ -1,4 +1,4 @@
-/** Encodes the bytes of a file in base64, as API requests contain them. */
+/** Encodes a file in base64, the form in which API requests carry files. */
 export async function fileToBase64(file: Blob): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   let text = '';

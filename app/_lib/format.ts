@@ -1,21 +1,21 @@
-/** Formats of numbers and times. Components add `n/a` and muted zeros. */
+/** A number split into scaled digits and SI prefix. */
 
 export interface ScaledNumber {
   digits: string;
   prefix: '' | 'k' | 'M' | 'G' | 'T' | 'P';
 }
 
-/** Narrow no-break space, between a number and its unit in prose. */
+/** Narrow no-break space (U+202F), used between a number and its unit. */
 export const narrowNoBreakSpace = '\u202f';
 
-/** Replaces thin spaces by full ones, for a live value beside a label, whose digits change every second. */
+/** Replaces narrow no-break spaces by full ones, for live values whose digits change every second. */
 export const widenNarrowSpaces = (text: string): string => text.replaceAll(narrowNoBreakSpace, '\u00a0');
 
 const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
 
 /**
- * Three significant digits with a decimal SI prefix: 842, 9.64 k, 24.1 k, 1.02 M.
- * Below a thousand whole numbers, below ten one decimal where there is one.
+ * Scales a number to three significant digits with a decimal SI prefix: 842, 9.64 k, 24.1 k, 1.02 M. Numbers from 10 to
+ * 999 are rounded to whole numbers; smaller fractions have one decimal.
  */
 export function scaleNumber(value: number): ScaledNumber {
   const magnitude = Math.abs(value);
@@ -32,19 +32,19 @@ export function scaleNumber(value: number): ScaledNumber {
   return { digits: sign + threeDigits(rest), prefix: prefixes[exponent] ?? 'P' };
 }
 
-/** A scaled number with its unit in one string: `1.84 M pps`, `842 bit/s`, `24.1 k`. */
+/** Formats a number with SI prefix and unit: `1.84 M pps`, `842 bit/s`, `24.1 k`. */
 export function formatQuantity(value: number, unit = ''): string {
   const { digits, prefix } = scaleNumber(value);
   if (unit.length > 0 && unit !== 'pps') return `${digits}${narrowNoBreakSpace}${prefix}${unit}`;
   return [digits, prefix, unit].filter((part) => part !== '').join(narrowNoBreakSpace);
 }
 
-/** A whole number with thousands commas: `4,012`. */
+/** Formats a whole number with thousands separators: `4,012`. */
 export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** A share between 0 and 1 as three significant digits of per cent, without the sign: `11.4`. */
+/** Formats a share from 0 to 1 as a percentage with three significant digits, without the percent sign: `11.4`. */
 export function formatPercent(share: number): string {
   const value = share * 100;
   if (value >= 9.995) return value >= 99.95 ? Math.round(value).toString() : value.toFixed(1);
@@ -52,7 +52,7 @@ export function formatPercent(share: number): string {
   return value < 0.01 ? '<0.01' : value.toFixed(2);
 }
 
-/** Bytes with a decimal prefix: `148 MB`. */
+/** Formats a number of bytes with a decimal prefix: `148 MB`. */
 export function formatByteSize(value: number): string {
   return formatQuantity(value, 'B');
 }
@@ -62,7 +62,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** A duration with its two largest units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
+/** Formats a duration in ms with its two largest units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   const t = Math.max(0, ms);
   if (t < 0.995) return `${t.toFixed(2)}${narrowNoBreakSpace}ms`;
@@ -71,20 +71,22 @@ export function formatDuration(ms: number): string {
   return coarse(t);
 }
 
-/** Formats an elapsed time in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
+/** Formats an elapsed time in ms in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
 export function formatElapsedTime(ms: number): string {
   const t = Math.max(0, ms);
   return t < minute ? `${Math.floor(t / second)}${narrowNoBreakSpace}s` : coarse(t);
 }
 
-/** Formats a time of day with seconds, after its date unless `ms` is on the day of `now`: `19 Nov 14:06:32`. */
+/**
+ * Formats a time of day with seconds, preceded by the date unless `ms` is on the same day as `now`: `19 Nov 14:06:32`.
+ */
 export function formatClockTime(ms: number, now = Date.now()): string {
   const date = new Date(ms);
   const time = date.toLocaleTimeString('en-GB', { hour12: false });
   return date.toDateString() === new Date(now).toDateString() ? time : `${formatDay(ms)} ${time}`;
 }
 
-/** The day alone: `19 Nov`. */
+/** Formats a time as day and month: `19 Nov`. */
 export function formatDay(ms: number): string {
   const date = new Date(ms);
   return `${date.getDate()} ${date.toLocaleString('en-US', { month: 'short' })}`;

@@ -7,7 +7,7 @@ export interface GuardField {
   name: Name;
   label: string;
   unit: string;
-  /** Factor from the threshold to the number in the form: 100 where the form shows per cent. */
+  /** Factor from a threshold to the number in its form field: 100 for fields in percent. */
   scale: number;
 }
 
@@ -24,7 +24,7 @@ const field = (name: Name, label: string, unit: string, scale = 1): GuardField =
   scale,
 });
 
-/** All thresholds of the guard, grouped by subject, in the order of the form. */
+/** Thresholds of the guard, grouped by subject, in the order of the form. */
 export const guardFieldGroups: GuardFieldGroup[] = [
   {
     title: 'Guard',
@@ -68,10 +68,10 @@ export const guardFieldGroups: GuardFieldGroup[] = [
   },
 ];
 
-/** Text of each field of the form; a field that is absent or empty inherits its threshold. */
+/** Text of each field in the guard's form. An absent or empty field inherits its threshold. */
 export type GuardFieldTexts = Partial<Record<Name, string>>;
 
-/** Returns the texts of the form for chosen thresholds. */
+/** Converts chosen thresholds to the texts of the guard's form fields. */
 export const toGuardFieldTexts = (choice: GuardThresholdOverrides | null): GuardFieldTexts =>
   Object.fromEntries(
     allFields().flatMap((each) => {
@@ -80,7 +80,7 @@ export const toGuardFieldTexts = (choice: GuardThresholdOverrides | null): Guard
     }),
   );
 
-/** Formats a threshold as it is typed into its field. */
+/** Formats a guard threshold as the user would type it into its field. */
 export function formatGuardThreshold(
   { scale }: Pick<GuardField, 'scale'>,
   value: GuardThresholds[Name],
@@ -90,7 +90,9 @@ export function formatGuardThreshold(
   return String(withoutBinaryNoise(value * scale));
 }
 
-/** Parses the texts of the form. A field whose text is invalid is left out of the choice and has a problem. */
+/**
+ * Parses the texts of the guard's form. A field with invalid text is left out of the choice and listed in `problems`.
+ */
 export function parseGuardFields(texts: GuardFieldTexts): {
   choice: GuardThresholdOverrides;
   problems: Partial<Record<Name, string>>;
@@ -115,7 +117,7 @@ export function parseGuardFields(texts: GuardFieldTexts): {
   return { choice: choice as GuardThresholdOverrides, problems };
 }
 
-/** Returns why a value is not valid for a threshold, or null. */
+/** Returns why a value is invalid for a guard threshold, or null if it is valid. */
 function thresholdProblem(name: Name, value: boolean | number | null, scale: number): string | null {
   if (name === 'on' || name === 'icmp') return typeof value === 'boolean' ? null : 'Must be on or off';
   if (name === 'tcpPort' && value === null) return null;
@@ -127,5 +129,5 @@ function thresholdProblem(name: Name, value: boolean | number | null, scale: num
 
 const allFields = (): GuardField[] => guardFieldGroups.flatMap((group) => group.fields);
 
-/** Rounds to 12 digits: 90.1 % becomes 0.901, not 0.9009999999999999. */
+/** Rounds a number to 12 digits, so that 90.1 % becomes 0.901 and not 0.9009999999999999. */
 const withoutBinaryNoise = (value: number): number => Number(value.toPrecision(12));

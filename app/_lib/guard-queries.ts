@@ -9,7 +9,7 @@ const ofPod = (id: string) => ['pod', id, 'guard'] as const;
 const ofNode = ['guard'] as const;
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/guard`;
 
-/** Guard of a pod with its signals and actions, read every two seconds. */
+/** Returns a pod's guard with its signals and actions, read every two seconds. */
 export const usePodGuard = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ofPod(id),
@@ -22,7 +22,7 @@ export const usePodGuard = (id: string, enabled: boolean) =>
 export const useNodeGuard = () =>
   useQuery({ queryKey: ofNode, queryFn: ({ signal }) => requestApi<NodeGuard>('/node/guard', { signal }) });
 
-/** Sets the pod's thresholds; null removes them, so that the node's apply. */
+/** Returns the mutation that sets a pod's guard thresholds; null removes them, so that the node's apply. */
 export function useSetPodGuard(id: string) {
   const client = useQueryClient();
   return useMutation({

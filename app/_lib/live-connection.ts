@@ -5,15 +5,15 @@ import { createSubscriptionRegistry, type SubscriptionTopic } from './subscripti
 
 export interface LiveConnectionStatus {
   state: 'connecting' | 'connected' | 'lost';
-  /** Time at which the state began, ms since the epoch. */
+  /** Time at which the connection entered this state, ms since the epoch. */
   since: number;
-  /** Time of the next attempt, ms since the epoch; null unless lost. */
+  /** Time of the next reconnection attempt, ms since the epoch; null unless the connection is lost. */
   nextTryAt: number | null;
-  /** Process that does not respond, or `signed-out`; null until it is known. */
+  /** The process that does not respond, or `signed-out`; null until the reason is known. */
   reason: 'agent' | 'gateway' | 'signed-out' | null;
 }
 
-/** Part of the WebSocket interface that the connection uses. */
+/** Part of the WebSocket interface that the live connection uses. */
 export interface MinimalWebSocket {
   binaryType: string;
   onopen: (() => void) | null;
@@ -26,7 +26,7 @@ export interface MinimalWebSocket {
 
 export interface LiveConnectionOptions {
   open: () => MinimalWebSocket;
-  /** Finds the process that does not respond. */
+  /** Finds out which process does not respond. */
   probe: () => Promise<LiveConnectionStatus['reason']>;
   random?: () => number;
 }
@@ -35,14 +35,15 @@ const firstDelayMs = 500;
 const longestDelayMs = 5000;
 const openWithinMs = 8000;
 const ackWithinMs = 5000;
-/** Samples come once a second: a socket without messages for this long is dead. */
+/** Time without messages after which a WebSocket counts as dead, ms; samples arrive once a second. */
 const silentAfterMs = 10_000;
 
 export type LiveConnection = ReturnType<typeof createLiveConnection>;
 
 /**
- * Creates the WebSocket connection of a tab. It opens with the first subscription and subscribes again after each
- * reconnect. The delay of reconnects is 0.5 s, 1 s, 2 s, 4 s, then 5 s, each reduced by up to a quarter at random.
+ * Creates the tab's WebSocket connection to the agent. It opens with the first subscription and renews all
+ * subscriptions after a reconnect. Reconnection delays are 0.5 s, 1 s, 2 s, 4 s, then 5 s, each reduced by a random
+ * share of up to a quarter.
  */
 export function createLiveConnection({ open, probe, random = Math.random }: LiveConnectionOptions) {
   let socket: MinimalWebSocket | null = null;
@@ -100,7 +101,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Live
     for (const listener of messageListeners) listener(message);
   }
 
-  /** Closes the socket if no message arrives for `ms` although samples are subscribed to. */
+  /** Closes the WebSocket if samples are subscribed to and no message arrives for `ms`. */
   function watch(ms: number): void {
     clearTimeout(watchTimer);
     watchTimer = setTimeout(() => {
@@ -133,7 +134,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Live
     get status(): LiveConnectionStatus {
       return status;
     },
-    /** Reconnects at once instead of after the delay; does nothing while connected or connecting. */
+    /** Reconnects immediately instead of after the delay; does nothing while connected or connecting. */
     retryNow(): void {
       if (status.state !== 'lost' || socket !== null) return;
       attempt = 0;
@@ -141,8 +142,8 @@ export function createLiveConnection({ open, probe, random = Math.random }: Live
       connect();
     },
     /**
-     * Subscribes to a topic until the returned function is called. The agent gets one subscription for all subscribers
-     * of a topic. `onProblem` is called if the agent refuses it.
+     * Subscribes to a topic until the returned function is called. All subscribers of a topic share one subscription
+     * at the agent. `onProblem` is called if the agent refuses the subscription.
      */
     subscribe(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const release = subscriptions.add(topic, onProblem);
@@ -165,7 +166,10 @@ function listen<T>(listeners: Set<T>, listener: T): () => void {
   };
 }
 
-/** Requests the API to find the silent process: a 502 means the agent, no response the gateway. */
+/**
+ * Finds the process that does not respond by a request to the API: status 502 means the agent, no response means the
+ * gateway.
+ */
 async function findSilentProcess(): Promise<LiveConnectionStatus['reason']> {
   try {
     await requestApi('/node', { signal: AbortSignal.timeout(4000) });
@@ -179,7 +183,7 @@ async function findSilentProcess(): Promise<LiveConnectionStatus['reason']> {
 
 let tabConnection: LiveConnection | undefined;
 
-/** Returns the tab's connection; only in the browser. */
+/** Returns the tab's live connection; works only in the browser. */
 export function getLiveConnection(): LiveConnection {
   if (tabConnection !== undefined) return tabConnection;
   const created = createLiveConnection({

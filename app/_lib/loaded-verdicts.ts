@@ -1,14 +1,14 @@
 import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
 
-/** Most verdicts that the page stores; earlier ones are in the agent's log and in the export. */
+/** Maximum number of verdicts that the page holds; earlier ones are in the agent's log and its export. */
 export const maxLoadedVerdicts = 5000;
 
 export interface LoadedVerdicts {
-  /** Verdicts, newest first; null before the first page. */
+  /** Verdicts, newest first; null before the first page is loaded. */
   items: readonly Verdict[] | null;
-  /** Cursor of the next older page (`before`); null at the end. */
+  /** Cursor of the next older page; null if there is none. */
   next: string | null;
-  /** Number of verdicts in the agent's log, regardless of the filter, and its capacity. */
+  /** Number of verdicts in the agent's log, regardless of the filter. */
   size: number;
   capacity: number;
   losses: VerdictLosses | null;
@@ -22,7 +22,7 @@ export const noLoadedVerdicts: LoadedVerdicts = {
   losses: null,
 };
 
-/** Merges two lists, newest first, without duplicates. */
+/** Merges two lists of verdicts, newest first, without duplicates. */
 export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Verdict[] {
   const items: Verdict[] = [];
   let [i, j] = [0, 0];
@@ -37,7 +37,10 @@ export function mergeVerdicts(a: readonly Verdict[], b: readonly Verdict[]): Ver
   return items;
 }
 
-/** Adds a page of the agent's log. @param older true if it is the next older page */
+/**
+ * Adds a page of the agent's log to the loaded verdicts.
+ * @param older true if the page continues the list at its old end
+ */
 export function addVerdictPage(log: LoadedVerdicts, page: VerdictList, older: boolean): LoadedVerdicts {
   const { next, size, capacity, losses } = page;
   const known = log.items ?? [];
@@ -54,7 +57,7 @@ export function addVerdictPage(log: LoadedVerdicts, page: VerdictList, older: bo
   };
 }
 
-/** Adds verdicts of the live connection, oldest first; the oldest of the log are removed. */
+/** Adds verdicts from the live connection, oldest first, and drops the oldest beyond the maximum. */
 export function addLiveVerdicts(
   log: LoadedVerdicts,
   arrived: readonly Verdict[],
@@ -68,7 +71,7 @@ export function addLiveVerdicts(
   return { ...log, items, next, size, losses };
 }
 
-/** Returns a filter as a URL query without its empty fields. */
+/** Converts a verdict filter to a URL query without empty fields. */
 export function buildVerdictApiQuery(filter: VerdictFilter): URLSearchParams {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(filter))

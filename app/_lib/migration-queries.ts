@@ -10,7 +10,7 @@ import { useLiveTopic } from './pod-queries.ts';
 const one = (id: string) => ['migration', id] as const;
 const of = (pod: string) => ['migrations', pod] as const;
 
-/** A migration, updated with each step. */
+/** Returns a migration, updated with each of its steps. */
 export function useMigration(id: string | null) {
   useLiveTopic('migrations');
   return useQuery({
@@ -20,7 +20,7 @@ export function useMigration(id: string | null) {
   });
 }
 
-/** Latest migrations of a pod, newest first. */
+/** Returns the latest migrations of a pod, newest first. */
 export function usePodMigrations(podId: string) {
   useLiveTopic('migrations');
   return useQuery({
@@ -34,7 +34,7 @@ export function usePodMigrations(podId: string) {
   });
 }
 
-/** Plan of a migration (dry run), read again each time it is shown. */
+/** Returns the plan of a migration (dry run), read again each time the plan is shown. */
 export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean) =>
   useQuery({
     queryKey: ['plan', podId, to],
@@ -49,14 +49,14 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
     retry: false,
   });
 
-/** Starts a migration; `useMigration` returns its steps. */
+/** Returns the mutation that starts a migration of a pod; `useMigration` follows its steps. */
 export const useStartMigration = (podId: string) =>
   useMutation({
     mutationFn: (to: DeviceKind) =>
       requestApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
   });
 
-/** Returns the newer of two states of one migration, since messages and responses may arrive out of order. */
+/** Returns the newer of two states of a migration, because messages and responses may arrive out of order. */
 export function pickNewerMigration(known: Migration | undefined, next: Migration): Migration {
   if (known === undefined) return next;
   if (known.endedAt !== null && next.endedAt === null) return known;
@@ -64,7 +64,10 @@ export function pickNewerMigration(known: Migration | undefined, next: Migration
   return next.endedAt === null && settled(next) < settled(known) ? known : next;
 }
 
-/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
+/**
+ * Keeps the cached migrations current with messages from the live connection; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startMigrationCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type !== 'migration') return;

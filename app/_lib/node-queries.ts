@@ -4,6 +4,6 @@ import { useQuery } from '@tanstack/react-query';
 import type { Node } from '../../contract/node.ts';
 import { requestApi } from './api.ts';
 
-/** The node's name, kernel, capabilities and versions. */
+/** Returns the node's name, kernel, capabilities and versions. */
 export const useNodeInfo = () =>
   useQuery({ queryKey: ['node'], queryFn: ({ signal }) => requestApi<Node>('/node', { signal }) });

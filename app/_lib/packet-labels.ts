@@ -1,16 +1,19 @@
 import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verdict.ts';
 
-/** `shop.cart`. */
+/** Formats a pod's namespace and name: `shop.cart`. */
 export const formatPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
   `${namespace}.${name}`;
 
-/** `10.42.0.33:8080`, `[fd00::1]:53`, without a port the address alone. */
+/**
+ * Formats a packet's source or destination: `10.42.0.33:8080` or `[fd00::1]:53`, or only the address if there is no
+ * port.
+ */
 export function formatPacketEndpoint({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
   if (port === null) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** `tcp S.`, `icmp 8/0`, `udp`. */
+/** Formats a packet's protocol with TCP flags, or ICMP type and code: `tcp S.`, `icmp 8/0`, `udp`. */
 export function formatPacketProtocol({
   protocolName,
   tcpFlags,
@@ -41,7 +44,7 @@ export function formatClockTimeWithMilliseconds(time: string): string {
   return `${date.toLocaleTimeString('en-GB', { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** Returns the URL of a policy lookup for a packet. */
+/** Returns the URL of the policy lookup for a packet. */
 export function buildPolicyLookupHref(
   { source, destination, protocol, protocolName, icmp }: PacketHeaders,
   set: 'active' | 'staged',
@@ -61,7 +64,7 @@ export function buildPolicyLookupHref(
   return `/rules/explain?${query}`;
 }
 
-/** Returns the URL of the form that traces the packet's flow between the pod and its peer. */
+/** Returns the URL of a form that traces a packet's flow between a pod and its peer. */
 export function buildNewTraceHref(
   pod: PodReference,
   { source, destination, protocolName }: PacketHeaders,

@@ -9,7 +9,7 @@ import { getLiveConnection } from './live-connection.ts';
 const list = ['pods'] as const;
 const one = (id: string) => ['pod', id] as const;
 
-/** All pods of the node, updated by the live connection. */
+/** Returns all pods of the node, updated by the live connection. */
 export function usePods() {
   useLiveTopic('pods');
   return useQuery({
@@ -18,7 +18,7 @@ export function usePods() {
   });
 }
 
-/** A pod with its device, read again whenever it changes. */
+/** Returns a pod with its device, read again whenever the pod changes. */
 export function usePod(id: string) {
   useLiveTopic('pods');
   return useQuery({
@@ -38,7 +38,10 @@ export function upsertPod(pods: readonly PodSummary[], pod: PodSummary): PodSumm
   return index === -1 ? [...pods, pod] : pods.with(index, pod);
 }
 
-/** Updates the queries from the live connection's messages; called once per tab. @returns a function that stops it */
+/**
+ * Keeps the cached pods current with messages from the live connection; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startPodCacheSync(client: QueryClient): () => void {
   const stream = getLiveConnection();
   const stops = [
@@ -61,7 +64,7 @@ export function startPodCacheSync(client: QueryClient): () => void {
   };
 }
 
-/** Splits a pod's name before the suffix that its owner generated: `cart`, `-7c9d8b6f4-x2kqp`. */
+/** Splits a pod's name before the suffix that Kubernetes generated: `cart` and `-7c9d8b6f4-x2kqp`. */
 export function splitPodName(name: string): [own: string, generated: string] {
   const match =
     /^(.+?)(-[0-9a-f]{6,10}-[0-9a-z]{5}|-\d{8,}-[0-9a-z]{4,5}|-[0-9bcdfghjklmnpqrstvwxz2456789]{5})$/.exec(
@@ -70,5 +73,5 @@ export function splitPodName(name: string): [own: string, generated: string] {
   return match?.[1] === undefined || match[2] === undefined ? [name, ''] : [match[1], match[2]];
 }
 
-/** Returns an address without its prefix length; empty for none. */
+/** Removes the prefix length from an address; returns an empty string for undefined. */
 export const stripPrefixLength = (cidr: string | undefined): string => cidr?.split('/')[0] ?? '';

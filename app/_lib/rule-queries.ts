@@ -26,7 +26,7 @@ const named = (path: string, query: Record<string, string | undefined>): string 
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 };
 
-/** Active rules, read again when an event reports a change. */
+/** Returns the active rules, read again when an event reports a change. */
 export function useActiveRules() {
   useLiveTopic('events');
   return useQuery({
@@ -35,7 +35,7 @@ export function useActiveRules() {
   });
 }
 
-/** Staged rules; null if there are none. */
+/** Returns the staged rules; null if there are none. */
 export function useStagedRules() {
   useLiveTopic('events');
   return useQuery({
@@ -45,7 +45,7 @@ export function useStagedRules() {
   });
 }
 
-/** Versions that were active, newest first. */
+/** Returns all versions of the rules that have been active, newest first. */
 export function useRuleVersions() {
   useLiveTopic('events');
   return useQuery({
@@ -63,7 +63,7 @@ export const useRuleVersion = (number: number | null) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-/** Counts of each rule at a time, ms since the epoch. */
+/** Packet counts of all rules at a time given in ms since the epoch. */
 export interface RuleStatisticsReading {
   at: number;
   statistics: RuleStatistics;
@@ -71,7 +71,7 @@ export interface RuleStatisticsReading {
 
 const keptReadings = 16;
 
-/** Readings of the rules' counts every two seconds, since the rules were loaded. */
+/** Returns the last 16 readings of the rules' packet counts, taken every two seconds since the rules were loaded. */
 export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'statistics', set],
@@ -88,7 +88,7 @@ export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active')
     enabled,
   });
 
-/** A rule with its pods, entries and counts, read every two seconds. */
+/** Returns a rule with its pods, entries and counts, read every two seconds. */
 export const useRuleDetails = (name: string | null, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'view', set, name],
@@ -98,7 +98,7 @@ export const useRuleDetails = (name: string | null, set: RuleSetName = 'active')
     enabled: name !== null,
   });
 
-/** Changes that applying a text would make (dry run), and the entries of one of its rules. */
+/** Returns the changes that applying a rule text would make (dry run), and the entries of one of its rules. */
 export const useRulesDryRun = (text: string | null, rule: string | null) =>
   useQuery({
     queryKey: [...root, 'plan', text, rule],
@@ -115,7 +115,7 @@ export const useRulesDryRun = (text: string | null, rule: string | null) =>
     retry: false,
   });
 
-/** Result of a policy lookup; none without a query. */
+/** Returns the result of a policy lookup; idle while the request is null. */
 export const usePolicyLookup = (question: ExplainRequest | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
@@ -125,7 +125,7 @@ export const usePolicyLookup = (question: ExplainRequest | null) =>
     retry: false,
   });
 
-/** A change of the rules, after which everything about the rules is read again. */
+/** Returns a mutation that changes the rules and then invalidates everything cached about rules. */
 function useChange<Input, Answer>(change: (input: Input) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({
@@ -134,7 +134,7 @@ function useChange<Input, Answer>(change: (input: Input) => Promise<Answer>) {
   });
 }
 
-/** A write of rules; the agent refuses it with 412 or 409 if they were changed since `etag`. */
+/** A write of rules. The agent refuses it with status 412 or 409 if the rules have changed since `etag`. */
 interface Write {
   text: string;
   etag: string | null;
@@ -154,7 +154,7 @@ export const useApplyRules = () =>
     }),
   );
 
-/** Removes all rules, after which all traffic is allowed. */
+/** Returns the mutation that removes all rules; all traffic is allowed afterwards. */
 export const useRemoveRules = () =>
   useChange(({ etag, comment }: Omit<Write, 'text'>) =>
     requestApi<ActiveRules>(named('/rules', { comment: trimmed(comment) }), {
@@ -193,17 +193,20 @@ export const useApplyRuleVersion = () =>
     }),
   );
 
-/** Converts a text of rules or Kubernetes NetworkPolicies to rules, without applying them. */
+/** Returns the mutation that converts rules or Kubernetes NetworkPolicies to rules without applying them. */
 export const useImportRules = () =>
   useMutation({
     mutationFn: (text: string) => requestApi<ImportedRules>('/rules/import', { text: yaml(text) }),
   });
 
-/** Returns true if a write was refused because the rules were changed meanwhile. */
+/** Returns true if a write was refused because the rules had changed in the meantime. */
 export const isRuleWriteConflict = (error: Error | null): boolean =>
   error instanceof ApiError && (error.status === 409 || error.status === 412);
 
-/** Reads the rules again after a change; called once per tab. @returns a function that stops it */
+/**
+ * Reads cached rules again after each reported change; called once per tab.
+ * @returns a function that stops the updates
+ */
 export function startRuleCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type === 'event' && message.event.type.startsWith('rules.'))

@@ -5,14 +5,17 @@ import { type Role, roleIncludes } from '../../contract/roles.ts';
 import type { Session } from '../../contract/session.ts';
 import { requestApi } from './api.ts';
 
-/** Descriptions of the roles, the one with the fewest rights first; each includes those before it. */
+/**
+ * User roles and their descriptions, the role with the fewest rights first. Each role includes the rights of the roles
+ * before it.
+ */
 export const roleDescriptions: readonly { role: Role; description: string }[] = [
   { role: 'viewer', description: 'reads everything, changes nothing' },
   { role: 'operator', description: 'migrates pods, sets rules and the guard, traces packets' },
   { role: 'admin', description: 'loads programs, edits maps, creates debug dumps' },
 ];
 
-/** Session of this browser. */
+/** Returns the session of this browser. */
 export const useSession = () =>
   useQuery({
     queryKey: ['session'],
@@ -21,8 +24,8 @@ export const useSession = () =>
   });
 
 /**
- * Returns why a control that requires `role` is disabled, or null. While the session is loading no control is disabled:
- * the agent checks each request anyway.
+ * Returns why a control that requires `role` is disabled, or null if it is enabled. While the session is loading every
+ * control is enabled, because the agent checks each request anyway.
  */
 export function useMissingRoleReason(role: Role): string | null {
   const { data: session } = useSession();

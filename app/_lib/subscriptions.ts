@@ -3,8 +3,8 @@ import type { ClientMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 
 /**
- * Topics of the live connection. Two subscribers of one pod share the first one's `hz`; the tab has one filter of
- * verdicts, the last that was subscribed to.
+ * Topics of the live connection. Several subscribers of one pod share the `hz` of the first; a tab has one verdict
+ * filter, the one subscribed to last.
  */
 export type SubscriptionTopic =
   | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
@@ -12,7 +12,7 @@ export type SubscriptionTopic =
   | { topic: 'verdicts'; filter: VerdictFilter }
   | { topic: 'trace'; trace: string };
 
-/** Returns a topic's key: topics of one key are one subscription at the agent. */
+/** Returns the key of a topic. Topics with the same key share one subscription at the agent. */
 function keyOf(topic: SubscriptionTopic): string {
   if (topic.topic === 'pod') return `pod/${topic.pod}`;
   if (topic.topic === 'trace') return `trace/${topic.trace}`;
@@ -28,11 +28,13 @@ interface Entry {
 interface Options {
   send: (message: ClientMessage) => void;
   ackWithinMs: number;
-  /** Called when the agent did not acknowledge a call in time. */
+  /** Called if the agent does not acknowledge a call in time. */
   onSilence: () => void;
 }
 
-/** Counts the subscribers of each topic, and matches the agent's acknowledgements to the calls. */
+/**
+ * Creates a registry that counts the subscribers of each topic and matches the agent's acknowledgements to its calls.
+ */
 export function createSubscriptionRegistry({ send, ackWithinMs, onSilence }: Options) {
   const entries = new Map<string, Entry>();
   const calls = new Map<number, { key: string; timer: ReturnType<typeof setTimeout> }>();
@@ -47,7 +49,7 @@ export function createSubscriptionRegistry({ send, ackWithinMs, onSilence }: Opt
   }
 
   return {
-    /** Adds a subscriber of a topic. @returns a function that removes it; idempotent */
+    /** Adds a subscriber to a topic. @returns an idempotent function that removes the subscriber */
     add(topic: SubscriptionTopic, onProblem?: (problem: Problem) => void): () => void {
       const key = keyOf(topic);
       const subscriber = {};
@@ -66,12 +68,12 @@ export function createSubscriptionRegistry({ send, ackWithinMs, onSilence }: Opt
         ask('unsubscribe', key, entry.topic);
       };
     },
-    /** Subscribes to all topics again on a new connection. */
+    /** Sends all subscriptions again on a new connection. */
     sendAll(): void {
       live = true;
       for (const [key, { topic }] of entries) ask('subscribe', key, topic);
     },
-    /** Drops all open calls when the connection is lost. */
+    /** Drops all unacknowledged calls when the connection is lost. */
     lose(): void {
       live = false;
       for (const { timer } of calls.values()) clearTimeout(timer);
@@ -85,7 +87,7 @@ export function createSubscriptionRegistry({ send, ackWithinMs, onSilence }: Opt
       if (problem === null) return;
       for (const notify of entries.get(open.key)?.onProblem ?? []) notify(problem);
     },
-    /** Returns true if a topic is subscribed to that sends a message every second. */
+    /** Returns true if a topic with a message every second is subscribed to. */
     expectsSamples: (): boolean => entries.has('samples') || entries.has('node'),
   };
 }

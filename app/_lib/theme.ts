@@ -25,7 +25,7 @@ export function setTheme(theme: Theme): void {
   for (const listener of listeners) listener();
 }
 
-/** Returns the chosen theme, and applies changes of the system and of other tabs while mounted. */
+/** Returns the chosen theme. While mounted, follows theme changes of the system and of other tabs. */
 export function useTheme(): Theme {
   useEffect(() => {
     const system = matchMedia('(prefers-color-scheme: light)');

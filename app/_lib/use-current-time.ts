@@ -21,11 +21,11 @@ export function onHalfSecondTick(listener: () => void): () => void {
   };
 }
 
-/** Time of the last tick. It must not change between ticks: React reads it again after each render. */
+/** Returns the time of the last tick, because React requires the same value until the next tick. */
 function lastTick(): number {
   if (now === 0) now = Date.now();
   return now;
 }
 
-/** Current time, ms since the epoch, updated every half second; 0 on the server. */
+/** Returns the current time in ms since the epoch, updated every half second; 0 on the server. */
 export const useCurrentTime = (): number => useSyncExternalStore(onHalfSecondTick, lastTick, () => 0);

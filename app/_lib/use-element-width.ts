@@ -2,7 +2,7 @@
 
 import { type RefObject, useLayoutEffect, useRef, useState } from 'react';
 
-/** Returns a ref for an element and its current width in whole px; 0 before it is measured. */
+/** Returns a ref for an element, and the element's current width in whole px; 0 before it is measured. */
 export function useElementWidth<T extends HTMLElement>(): [RefObject<T | null>, number] {
   const ref = useRef<T>(null);
   const [width, setWidth] = useState(0);

@@ -13,7 +13,7 @@ import {
   noLoadedVerdicts,
 } from './loaded-verdicts.ts';
 
-/** Interval at which new verdicts are added to the list: adding each by itself would take too much time. */
+/** Interval in ms at which new verdicts are added to the list, because adding each one separately would be slow. */
 const flushMs = 250;
 const pageSize = 200;
 
@@ -25,8 +25,8 @@ const readPage = (filter: VerdictFilter, before: string | null, signal?: AbortSi
 };
 
 /**
- * Verdicts that match a filter: those of the agent's log, and new ones. While `held`, new ones are not added, and
- * `waiting` is their number.
+ * Returns the verdicts that match a filter: those in the agent's log and new ones. While `held` is true, new verdicts
+ * are only counted in `waiting`.
  */
 export function useVerdictLog(filter: VerdictFilter, held: boolean) {
   const key = buildVerdictApiQuery(filter).toString();

@@ -1,4 +1,4 @@
-/** Texts of the frame, of shared components and of pages without a feature. */
+/** Interface texts of the page frame and of shared components. */
 export const sharedText = {
   cancel: 'Cancel',
   close: 'Close',

@@ -15,7 +15,7 @@ import { debugText } from './text.ts';
 const mebi = 1 << 20;
 const bounds = [16, 64, 256, 1024] as const;
 
-/** Form that creates a debug dump, with the equivalent command. */
+/** Renders the form that creates a debug dump, with the equivalent command. */
 export function CreateDumpForm({ running }: { running: Dump | undefined }) {
   const make = useCreateDump();
   const lacks = useMissingRoleReason('admin');

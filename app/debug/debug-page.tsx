@@ -10,7 +10,7 @@ import { DumpCard } from './dump-card.tsx';
 import { DumpContentsList } from './dump-contents.tsx';
 import { debugText } from './text.ts';
 
-/** Page of debug dumps: archives of the state of kernel and agent. */
+/** Page of debug dumps, which are archives of the state of the kernel and the agent. */
 export function DebugPage() {
   const { data: dumps, error, refetch } = useDumps();
   const running = dumps?.find(({ state }) => state === 'running');

@@ -15,7 +15,7 @@ import { sharedText } from '../_text/shared.ts';
 import { DumpPartList } from './dump-parts.tsx';
 import { debugText } from './text.ts';
 
-/** A debug dump: progress, result and actions. */
+/** Shows a debug dump: progress, result and actions. */
 export function DumpCard({ dump }: { dump: Dump }) {
   const problems = dump.parts.reduce((sum, part) => sum + part.problems.length, 0);
   const took = dump.endedAt === null ? null : Date.parse(dump.endedAt) - Date.parse(dump.startedAt);
@@ -102,7 +102,7 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
   );
 }
 
-/** Buttons to cancel, download or delete a dump. Canceling and deleting leave no file. */
+/** Renders the buttons that cancel, download or delete a dump. Canceling and deleting leave no file behind. */
 function DumpActions({ dump }: { dump: Dump }) {
   const remove = useDeleteDump();
   const lacks = useMissingRoleReason('admin');

@@ -1,6 +1,6 @@
 import { debugText } from './text.ts';
 
-/** Lists the parts of a dump, and the data that is never included. */
+/** Lists the parts of a debug dump, and the data that a dump never includes. */
 export function DumpContentsList() {
   return (
     <>

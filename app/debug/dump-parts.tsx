@@ -4,7 +4,7 @@ import { WarningIcon } from '../_components/warning-icon.tsx';
 import { formatByteSize } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 
-/** Shows the progress and problems of each part of a dump. */
+/** Shows the progress and problems of each part of a debug dump. */
 export function DumpPartList({ parts }: { parts: readonly DumpPart[] }) {
   return (
     <ol className="mt-2 max-w-[720px] border-line-1 border-t text-13">

@@ -14,7 +14,7 @@ const parts: Record<DumpPartName, { title: string; detail: string }> = {
   log: { title: 'Agent log', detail: 'last lines of the agent’s log, without secrets' },
 };
 
-/** Texts of the debug dump page. */
+/** Interface texts of the debug dump page. */
 export const debugText = {
   dumpInProgress: 'Dump in progress.',
   maxSize: 'Max size (uncompressed)',

@@ -15,7 +15,7 @@ const everyMs = 2000;
 const list = ['programs'] as const;
 const one = (id: number) => ['program', id] as const;
 
-/** All eBPF programs on the node. Polling keeps the kernel's run stats enabled. */
+/** Returns all eBPF programs on the node. Polling keeps the kernel's run stats enabled. */
 export const usePrograms = () =>
   useQuery({
     queryKey: list,
@@ -33,7 +33,7 @@ export const useProgram = (id: number) =>
     placeholderData: keepPreviousData,
   });
 
-/** Translated instructions of a program; they never change. */
+/** Returns the translated instructions of a program, which never change. */
 export const useProgramInstructions = (id: number) =>
   useQuery({
     queryKey: [...one(id), 'instructions'],
@@ -48,7 +48,7 @@ export const useBpfLinks = () =>
     staleTime: 5000,
   });
 
-/** Sets if run stats stay enabled when no page shows them. */
+/** Returns the mutation that sets whether run stats stay enabled while no page shows them. */
 export function useKeepRunStatsEnabled() {
   const client = useQueryClient();
   return useMutation({
@@ -59,14 +59,14 @@ export function useKeepRunStatsEnabled() {
   });
 }
 
-/** Name of a program: in full if its BTF has it, or `#412` if it has no name. */
+/** Returns the name of a program, from BTF if that has the full name, or `#412` for a program without a name. */
 export const formatProgramName = ({
   fullName,
   name,
   id,
 }: Pick<BpfProgram, 'fullName' | 'name' | 'id'>): string => fullName ?? (name === '' ? `#${id}` : name);
 
-/** Labels an owner on one line. */
+/** Formats the owner of a BPF object on one line. */
 export function formatBpfOwner(owner: BpfOwner): string {
   if (owner.kind === 'podlane') return `Podlane, ${owner.what}`;
   if (owner.kind === 'process') return `${owner.name} (${owner.pid})`;

@@ -1,4 +1,4 @@
-/** Texts of the pages of eBPF programs and links. */
+/** Interface texts of the pages about eBPF programs and links. */
 export const programsText = {
   noSourceLines: ', no source lines in its BTF',
   hideSource: 'Hide source',

@@ -3,7 +3,7 @@ import { rulesText } from './text.ts';
 
 /** Short labels for the terms of rules. */
 
-/** Labels a selector, e.g. `app=cart, tier in (web, api)`; an empty one is `all pods`. */
+/** Formats a label selector, e.g. `app=cart, tier in (web, api)`; an empty selector is `all pods`. */
 export function formatSelector({ matchLabels, matchExpressions }: LabelSelector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
@@ -19,24 +19,27 @@ export function formatSelector({ matchLabels, matchExpressions }: LabelSelector)
 const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
-/** Labels the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all pods`. */
+/**
+ * Formats the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all
+ * pods`.
+ */
 export function formatRuleSubject(subject: RuleSubject): string {
   if ('pod' in subject) return subject.pod;
   if ('selector' in subject) return within(formatSelector(subject.selector), subject.namespace);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
-/** Labels a peer, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
+/** Formats a peer of a rule, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
 export function formatRulePeer(peer: RulePeer): string {
   if (!('cidr' in peer)) return within(formatSelector(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 
-/** Labels all peers of a rule; `any` if it names none. */
+/** Formats all peers of a rule; `any` if the rule names none. */
 export const formatRulePeers = (peers: readonly RulePeer[]): string =>
   peers.length === 0 ? rulesText.anyPeer : peers.map(formatRulePeer).join('; ');
 
-/** Labels protocol and ports, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */
+/** Formats the protocol and ports of a rule, e.g. `tcp 80, 8000–8100`, `icmp 8`, `udp` or `any`. */
 export function formatRulePorts({
   protocol,
   ports,
@@ -49,13 +52,13 @@ export function formatRulePorts({
   return parts.length === 0 ? protocol : `${protocol} ${parts.join(', ')}`;
 }
 
-/** Labels a range of ports, e.g. `80` or `8000–8100`. */
+/** Formats a range of ports, e.g. `80` or `8000–8100`. */
 export const formatPortRange = (from: number, to: number): string =>
   from === to ? `${from}` : `${from}–${to}`;
 
 /**
- * Labels the ports of an entry, or ICMP types and codes, which entries keep as type × 256 + code; `all` if it
- * covers every value.
+ * Formats the ports of an entry; `all` if the entry covers every port. For ICMP the ports stand for type × 256 + code,
+ * and are formatted as types and codes.
  */
 export function formatEntryPorts(protocol: Rule['protocol'], from: number, to: number): string {
   if (from === 0 && to === 65_535) return 'all';
@@ -65,15 +68,15 @@ export function formatEntryPorts(protocol: Rule['protocol'], from: number, to: n
   return `type ${first} code ${formatPortRange(from & 255, to & 255)}`;
 }
 
-/** Sorts rules by evaluation order; each keeps its index in the set. */
+/** Sorts rules by evaluation order, keeping each rule's index in the rule set. */
 export const sortByEvaluationOrder = (rules: readonly Rule[]): { rule: Rule; index: number }[] =>
   rules
     .map((rule, index) => ({ rule, index }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
 
-/** Tells if a rule's labels contain every word of a text. */
+/** Returns true if a rule's name and formatted terms contain every word of a text. */
 export function ruleMatchesSearch(rule: Rule, text: string): boolean {
-  const said = [
+  const searched = [
     rule.name,
     rule.direction,
     formatRuleSubject(rule.subject),
@@ -86,5 +89,5 @@ export function ruleMatchesSearch(rule: Rule, text: string): boolean {
   return text
     .toLowerCase()
     .split(/\s+/)
-    .every((word) => said.includes(word));
+    .every((word) => searched.includes(word));
 }

@@ -1,4 +1,4 @@
-/** Texts of the rules pages, except the editor. */
+/** Interface texts of the rules pages, except the editor. */
 export const rulesText = {
   commentHint: 'Saved with this version.',
   comment: 'Comment',

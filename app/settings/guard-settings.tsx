@@ -7,7 +7,7 @@ import { ValueSkeleton } from '../_components/skeleton.tsx';
 import { useNodeGuard, useSetNodeGuard } from '../_lib/guard-queries.ts';
 import { settingsText } from './text.ts';
 
-/** Guard thresholds of this node; pods can override them. */
+/** Form for the guard thresholds of this node; pods can override them. */
 export function GuardSettings() {
   const { data: guard, error, refetch } = useNodeGuard();
   const choose = useSetNodeGuard();

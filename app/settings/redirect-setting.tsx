@@ -12,7 +12,7 @@ import { settingsText } from './text.ts';
 
 const key = ['node', 'settings'] as const;
 
-/** Switch for the same-node redirect. */
+/** Renders the switch for the same-node redirect. */
 export function RedirectSetting() {
   const client = useQueryClient();
   const lacks = useMissingRoleReason('operator');

@@ -1,4 +1,4 @@
-/** Texts of the settings page. */
+/** Interface texts of the settings page. */
 export const settingsText = {
   podsWatched: (pods: number, noun: string) => `${pods} ${noun} watched`,
   podsFallenBack: (pods: number) => `${pods} moved to veth`,

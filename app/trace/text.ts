@@ -1,4 +1,4 @@
-/** Texts of traces and captures. */
+/** Interface texts of traces and captures. */
 export const traceText = {
   trace: 'Trace',
   fullLength: 'full',

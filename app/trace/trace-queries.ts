@@ -9,7 +9,7 @@ import { getLiveConnection } from '../_lib/live-connection.ts';
 const list = ['traces'] as const;
 const one = (id: string) => ['trace', id] as const;
 
-/** Running and recently ended traces, newest first. */
+/** Returns the running and recently ended traces, newest first. */
 export const useTraces = () =>
   useQuery({
     queryKey: list,
@@ -17,7 +17,7 @@ export const useTraces = () =>
     refetchInterval: 4000,
   });
 
-/** A trace with its packets; the stream adds packets while it runs. */
+/** Returns a trace with its packets; the live stream adds packets while the trace runs. */
 export function useTrace(id: string) {
   const client = useQueryClient();
   const query = useQuery({
@@ -45,7 +45,7 @@ export function useTrace(id: string) {
   return { ...query, refused };
 }
 
-/** Merges a stream message into a trace: new packets, and new observations of known ones. */
+/** Merges a stream message into a trace: adds new packets, and new observations of known packets. */
 export function mergeTracePackets(
   known: Trace,
   { trace, items }: { trace: TraceSummary; items: readonly TracePacket[] },

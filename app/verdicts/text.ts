@@ -1,4 +1,4 @@
-/** Texts of the verdicts page. */
+/** Interface texts of the verdicts page. */
 export const verdictsText = {
   time: 'time',
   verdict: 'verdict',

@@ -2,7 +2,7 @@ import { parseCidr } from '../../contract/cidr.ts';
 import type { VerdictFilter, VerdictKind } from '../../contract/verdict.ts';
 import { verdictsText } from './text.ts';
 
-/** Filter fields as typed; the URL keeps them. */
+/** Fields of the verdict filter as typed; the URL stores them. */
 export interface VerdictFilterValues {
   pod: string;
   rule: string;
@@ -39,7 +39,7 @@ export function buildVerdictPageQuery(view: VerdictFilterValues): string {
 export const isVerdictListFiltered = (view: VerdictFilterValues): boolean =>
   buildVerdictPageQuery(view) !== '';
 
-/** Returns the API filter, and the problems by field. */
+/** Validates the verdict filter; returns the API's filter and the problems by field. */
 export function validateVerdictFilter(view: VerdictFilterValues): {
   filter: VerdictFilter;
   problems: { address?: string; port?: string };

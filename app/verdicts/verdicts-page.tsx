@@ -9,11 +9,11 @@ import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { DataTable } from '../_components/table/data-table.tsx';
 import { showToast } from '../_components/toast.tsx';
+import { buildVerdictApiQuery } from '../_lib/loaded-verdicts.ts';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { useDebouncedValue } from '../_lib/use-debounced-value.ts';
 import { useUrlQueryState } from '../_lib/use-url-state.ts';
 import { useVerdictLog } from '../_lib/use-verdict-log.ts';
-import { buildVerdictApiQuery } from '../_lib/loaded-verdicts.ts';
 import { sharedText } from '../_text/shared.ts';
 import { usePauseWhileReading } from './_list/use-auto-pause.ts';
 import { createVerdictColumns } from './_list/verdict-columns.tsx';
@@ -31,7 +31,7 @@ import {
 
 const settleMs = 300;
 
-/** Page of dropped and logged packets and of verdicts of the staged rules, live. */
+/** Page of dropped and logged packets and of verdicts of the staged rules, updated live. */
 export function VerdictsPage() {
   const [view, change] = useUrlQueryState(parseVerdictFilterValues, buildVerdictPageQuery);
   const { filter, problems } = useMemo(() => validateVerdictFilter(view), [view]);
@@ -103,7 +103,7 @@ export function VerdictsPage() {
   );
 }
 
-/** Takes the place of an empty list: no verdicts at all, or none that match the filter. */
+/** Shown in place of an empty list: there are no verdicts, or none that match the filter. */
 function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
   const { data: active } = useActiveRules();
   const { data: staged } = useStagedRules();

@@ -3,8 +3,8 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
 import { memo, type ReactNode, useEffect, useMemo, useRef } from 'react';
 import { ValueSkeleton } from '../skeleton.tsx';
-import { sortTableRows, type TableColumn, type TableSorting } from './table-column.ts';
 import { TableRowSpacer } from './row-spacer.tsx';
+import { sortTableRows, type TableColumn, type TableSorting } from './table-column.ts';
 import { useStableRowOrder } from './use-stable-row-order.ts';
 import { useTableKeyboard } from './use-table-keys.ts';
 import { useVirtualTableRows } from './use-virtual-rows.ts';
@@ -12,29 +12,35 @@ import { useVirtualTableRows } from './use-virtual-rows.ts';
 interface DataTableProps<Row, Key extends string> {
   label: string;
   columns: readonly TableColumn<Row, Key>[];
-  /** Null while loading: skeleton rows are shown. */
+  /** Rows of the table; null while they are loading, which shows skeleton rows. */
   rows: readonly Row[] | null;
   rowKey: (row: Row) => string;
-  /** Current sort order; without it the rows keep their order and no head is a button. */
+  /**
+   * Current sort order and the function that changes it. Without it, rows keep their order and headings are not
+   * buttons.
+   */
   sorting?: TableSorting<Key> & { change: (sorting: TableSorting<Key>) => void };
-  /** Called on Escape: clears the filter. */
+  /** Clears the filter; called on Escape. */
   clear?: () => void;
   /** Called on Escape before `clear`; returns true if it handled the key, e.g. by clearing a selection. */
   onEscape?: () => boolean;
-  /** Handles further keys while no text field has the focus; `key` is the key of the focused row. Returns true if it handled the event. */
+  /**
+   * Handles further keys while no text field has the focus; `key` is the key of the focused row. Returns true if it
+   * handled the event.
+   */
   onKey?: (event: KeyboardEvent, key: string | null) => boolean;
-  /** Called with the keys of all rows in their order whenever it changes; a stable function. */
+  /** Called with the keys of all rows in order whenever the order changes. The function must be stable. */
   onOrderChange?: (keys: readonly string[]) => void;
   isSelected?: (row: Row) => boolean;
-  /** Classes of a row, e.g. `text-muted` for one that has ended. */
+  /** Returns the CSS classes of a row, e.g. `text-muted` for a process that has ended. */
   tone?: (row: Row) => string;
-  /** Dims the rows while their data is outdated. */
+  /** True to dim the rows because their data is outdated. */
   stale?: boolean;
-  /** Position class of the sticky head. */
+  /** CSS class for the vertical position of the sticky heading. */
   top?: string;
-  /** Number of skeleton rows while loading. */
+  /** Number of skeleton rows to show while the data is loading. */
   skeletonRows?: number;
-  /** Shown in place of the table when `rows` is empty: says why there is nothing and what to do. */
+  /** Content shown in place of the table if `rows` is empty: says why there are no rows and what to do. */
   empty?: ReactNode;
 }
 
@@ -44,7 +50,7 @@ const edges = 'first:pl-(--gutter) last:pr-(--gutter)';
 const alignment = { left: '', right: 'text-right', slot: 'text-right' } as const;
 const nothing = () => {};
 
-/** Gives the gutter to the first column that stays visible on narrow screens. */
+/** Adds the page margin to the first column that stays visible on narrow screens. */
 function withEdge<Row, Key extends string>(
   columns: readonly TableColumn<Row, Key>[],
 ): readonly TableColumn<Row, Key>[] {
@@ -164,7 +170,7 @@ export function DataTable<Row, Key extends string>({
 interface DataRowProps<Row, Key extends string> {
   id: string;
   row: Row;
-  /** Index over all rows, from 0. */
+  /** Index of the row among all rows, from 0. */
   index: number;
   headRows: number;
   columns: readonly TableColumn<Row, Key>[];
@@ -210,7 +216,7 @@ function Cell<Row>({ column, children }: { column: TableColumn<Row>; children: R
   return <td className={className}>{children}</td>;
 }
 
-/** Heads of groups of columns, above those of the columns. */
+/** Renders the headings of column groups, above those of the columns. */
 function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly TableColumn<Row, Key>[] }) {
   return columns.map(({ key, group, from = '' }, index) => {
     if (group === undefined) return <td key={key} className={from} />;

@@ -1,4 +1,4 @@
-/** A row that takes the place of the rows that are not rendered; `height` in px. */
+/** Renders a table row of `height` px in place of the rows outside the viewport. */
 export const TableRowSpacer = ({ height }: { height: number }) =>
   height > 0 && (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a row takes no focus

@@ -1,29 +1,38 @@
 import type { ReactNode } from 'react';
 
-/** A column of a `DataTable`. A cell with a live value subscribes to it itself, so that its row need not render. */
+/**
+ * A column of a `DataTable`. A cell that shows a live value subscribes to the value itself, so that its row need not
+ * render again.
+ */
 export interface TableColumn<Row, Key extends string = string> {
   key: Key;
   label: string;
-  /** Head that adjacent columns share, e.g. `packets/s`; columns of a group stand side by side. */
+  /** Heading shared by adjacent columns, e.g. `packets/s`. The columns of a group must be next to each other. */
   group?: string;
-  /** Tooltip of the head: explains what the label leaves open. */
+  /** Tooltip of the column's heading. */
   title?: string;
-  /** Replaces the label in the head, e.g. a checkbox that selects all rows. */
+  /** Content that replaces the label in the column's heading, e.g. a checkbox that selects all rows. */
   headContent?: ReactNode;
-  /** Width class of the column, e.g. `w-20`; without one, the column takes the remaining width. */
+  /** CSS class for the column's width, e.g. `w-20`; a column without one takes the remaining width. */
   width?: string;
-  /** Classes of every cell that hide the column on narrow screens, e.g. `max-md:hidden`; the last visible column keeps the gutter with `max-md:pr-(--gutter)`. */
+  /**
+   * CSS classes that hide the column on narrow screens, e.g. `max-md:hidden`. The last visible column keeps the page
+   * margin with `max-md:pr-(--gutter)`.
+   */
   from?: string;
-  /** `slot` aligns numbers right and leaves room for an SI prefix. */
+  /** Alignment of the column's cells; `slot` aligns numbers right and leaves room for an SI prefix. */
   align?: 'left' | 'right' | 'slot';
-  /** Sort value of a row; null and NaN sort last in both directions. Columns without it cannot be sorted. */
+  /**
+   * Returns the value by which a row is sorted; null and NaN sort last in both directions. A column without this
+   * function cannot be sorted.
+   */
   sort?: (row: Row) => string | number | null;
-  /** Marks the cell that names the row: assistive technology reads it out with every other cell. One column has it. */
+  /** True for the one column whose cell names the row: screen readers read that cell out with every other cell. */
   head?: boolean;
   cell: (row: Row) => ReactNode;
 }
 
-/** Column and direction that a table is sorted by. */
+/** Column and direction by which a table is sorted. */
 export interface TableSorting<Key extends string = string> {
   sort: Key;
   descending: boolean;

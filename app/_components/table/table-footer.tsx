@@ -3,15 +3,17 @@ import { KeyboardKey } from '../button.tsx';
 import { WarningIcon } from '../warning-icon.tsx';
 
 interface TableFooterProps {
-  /** Keys other than those that move between rows. */
+  /** Keyboard shortcuts to list, except those that move between rows. */
   keys: string;
-  /** Number of rows, and the time they were read. */
+  /** Number of rows and the time they were read. */
   text: string;
   /** Error of the last refresh; null if the data is current. */
   failed?: Error | null;
 }
 
-/** Footer of a table at the bottom of the window: keys, number of rows and refresh errors. */
+/**
+ * Renders the footer of a table at the bottom of the window: keyboard shortcuts, number of rows and refresh errors.
+ */
 export function TableFooter({ keys, text, failed = null }: TableFooterProps) {
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">

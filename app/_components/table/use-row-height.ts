@@ -4,7 +4,7 @@ import { useSyncExternalStore } from 'react';
 
 const coarse = '(pointer: coarse)';
 
-/** Height of a table row in px: 28, or 36 on touch screens. Equals `--row`. */
+/** Returns the height of a table row in px: 28, or 36 on touch screens. Equals the CSS variable `--row`. */
 export const useTableRowHeight = (): number =>
   useSyncExternalStore(
     (listener) => {

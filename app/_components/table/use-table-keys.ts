@@ -6,11 +6,11 @@ interface TableKeys {
   rows: number;
   body: RefObject<HTMLTableSectionElement | null>;
   scrollTo: (index: number) => void;
-  /** Called on Escape: clears the filter. */
+  /** Clears the filter; called on Escape. */
   clear: () => void;
   /** Called on Escape before `clear`; returns true if it handled the key, e.g. by clearing a selection. */
   onEscape?: () => boolean;
-  /** Handles keys that only this table has while no text field has the focus; returns true if it handled the key. */
+  /** Handles keys that only this table has, while no text field has the focus; returns true if it handled the key. */
   own?: (event: KeyboardEvent, row: HTMLElement | null) => boolean;
 }
 
@@ -60,7 +60,7 @@ function destination(key: string, at: number, rows: number): number | null {
 const linkOf = (body: Element | null, index: number): HTMLElement | null =>
   body?.querySelector<HTMLElement>(`tr[data-index="${index}"] [data-row-link]`) ?? null;
 
-/** Focuses a row. A row outside the viewport is not in the document: scrolls to it first and focuses it once it is rendered. */
+/** Focuses a table row. If the row is outside the viewport and therefore not rendered, scrolls to it first. */
 function focusRow(body: Element | null, index: number, scrollTo: (index: number) => void, tries = 10): void {
   const link = linkOf(body, index);
   if (link !== null) {

@@ -4,7 +4,10 @@ import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useLayoutEffect, useState } from 'react';
 import { useTableRowHeight } from './use-row-height.ts';
 
-/** Selects the rows of a table body that are near the viewport; the window scrolls. The returned heights stand in for the other rows. */
+/**
+ * Returns the table rows near the viewport, and the heights that stand in for the other rows. The window scrolls, not
+ * the table.
+ */
 export function useVirtualTableRows(body: RefObject<HTMLTableSectionElement | null>, rows: number) {
   const height = useTableRowHeight();
   const [margin, setMargin] = useState(0);
@@ -21,7 +24,7 @@ export function useVirtualTableRows(body: RefObject<HTMLTableSectionElement | nu
   return {
     /** Indexes of the rows to render. */
     visible: items.map(({ index }) => index),
-    /** Heights of the rows before and after them in px. */
+    /** Height in px of the rows before the rendered ones; `below` is that of the rows after them. */
     above: (items[0]?.start ?? margin) - margin,
     below: virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin),
     scrollTo: (index: number) => virtualizer.scrollToIndex(index),

@@ -1,13 +1,13 @@
 import type { NodeSample } from '../../../contract/node.ts';
 
-/** A node sample with the mean run time of each program since the sample before it. */
+/** A node sample with the mean run time of each program since the previous sample. */
 export interface NodeSeriesPoint {
   sample: NodeSample;
-  /** ns per run by program id; programs that did not run are left out. */
+  /** Mean run time in ns by program id; programs that did not run are left out. */
   nsPerRun: ReadonlyMap<number, number>;
 }
 
-/** Stores the last `capacity` node samples, oldest first. */
+/** Creates a store of the last `capacity` node samples, oldest first. */
 export function createNodeTimeSeries(capacity: number) {
   const points: NodeSeriesPoint[] = [];
   return {
@@ -15,7 +15,7 @@ export function createNodeTimeSeries(capacity: number) {
     get latest(): NodeSeriesPoint | null {
       return points.at(-1) ?? null;
     },
-    /** @returns false if the sample is not newer than the last one, and was ignored */
+    /** Adds a node sample. @returns false if the sample was ignored because it is not newer than the last one */
     push(sample: NodeSample): boolean {
       const last = points.at(-1);
       if (last !== undefined && sample.time <= last.sample.time) return false;
@@ -39,7 +39,7 @@ function meanRunTimes(before: NodeSample | undefined, after: NodeSample): Map<nu
   return result;
 }
 
-/** Share of all cores that softirqs took in the last second, 0 to 1; NaN without a sample. */
+/** Returns the share of all cores that softirqs used in the last second, 0 to 1; NaN without a sample. */
 export function computeSoftirqCpuShare(sample: NodeSample | null): number {
   if (sample === null || sample.cpus.length === 0) return Number.NaN;
   return sample.cpus.reduce((sum, cpu) => sum + cpu.softirq, 0) / sample.cpus.length;

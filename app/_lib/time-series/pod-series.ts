@@ -13,40 +13,40 @@ import {
   podRateSourceColumns,
 } from './rates.ts';
 
-/** Index of the ring of device kinds, behind those of the rates. */
+/** Index of the ring buffer for device kinds, after those for the rates. */
 const kindRing = podRateNames.length;
 /** Pod number under which the sums over all pods are stored. */
 const allPods = -1;
 
 interface PodTrack {
-  /** One ring for each rate and one for the device kind, each `capacity` slots long, in one array. */
+  /** Ring buffers in one array: one for each rate and one for the device kind, each with `capacity` slots. */
   rings: Float32Array;
   capacity: number;
-  /** Last slot that was written; slots after it have no sample of this pod. */
+  /** Last slot with a value; later slots have no sample of this pod. */
   slot: number;
-  /** Columns, rates and times of the last frame with this pod. */
+  /** Totals of the last frame that contained this pod. */
   lastTotals: Float64Array;
   lastRates: Float64Array;
   monotonicNs: number;
   timeMs: number;
-  /** Highest value of each column: a total never decreases. */
+  /** Highest value seen of each total, because a total never decreases. */
   highestTotals: Float64Array;
-  /** `lastRates` as an object, created on first use. */
+  /** The last rates as an object, created on first use. */
   ratesObject: PodRates | null;
 }
 
 export interface PodTimeSeriesOptions {
-  /** Samples stored for every pod. */
+  /** Number of samples stored for every pod. */
   capacity: number;
-  /** Samples stored for pods passed to `keepLonger`; default `capacity`. */
+  /** Number of samples stored for pods passed to `keepLonger`; the default is `capacity`. */
   longCapacity?: number;
-  /** Time between two samples. */
+  /** Time between two samples, ms. */
   periodMs: number;
 }
 
 /**
- * Converts frames of totals to rates and stores the latest of them for every pod. All pods share one axis of slots, one
- * per sample period; a period without a sample is a slot without values.
+ * Creates a store that converts frames of totals to rates and holds the latest rates of every pod. All pods share one
+ * time axis with a slot per sample period; a period without a sample is an empty slot.
  */
 export function createPodTimeSeries({ capacity, longCapacity = capacity, periodMs }: PodTimeSeriesOptions) {
   const tracks = new Map<number, PodTrack>();
@@ -80,7 +80,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
     lastMonotonicNs = 0;
   }
 
-  /** Opens the slot of this sample, and an empty slot for each sample that is missing before it. */
+  /** Opens the slot of a new sample, and an empty slot for each missing sample before it. */
   function advance(monotonicNs: number, timeMs: number): void {
     const periods = Math.round((monotonicNs - lastMonotonicNs) / 1e6 / periodMs);
     const missing = lastMonotonicNs === 0 ? 0 : Math.min(Math.max(periods - 1, 0), longCapacity);
@@ -92,7 +92,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
     lastMonotonicNs = monotonicNs;
   }
 
-  /** Writes a track's rates and device kind into the slot at the head; NaN if the sample is no point of a line. */
+  /** Writes a pod's rates and device kind into the latest slot, or NaN if the line should have a gap there. */
   function write(track: PodTrack, isPoint: boolean, kind: number): void {
     const { rings, lastRates } = track;
     const first = Math.max(track.slot + 1, head - track.capacity + 1);
@@ -173,7 +173,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
     return track.ratesObject;
   }
 
-  /** Copies the last `points` values of a ring, oldest first. */
+  /** Copies the last `points` values of a ring buffer, oldest first. */
   function copy(track: PodTrack | undefined, ring: number, points: number): Float32Array {
     const result = new Float32Array(points).fill(Number.NaN);
     if (track === undefined) return result;
@@ -187,20 +187,17 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
   }
 
   return {
-    /**
-     * Adds the next frame.
-     * @returns false if it is the last frame again, which is ignored
-     */
+    /** Adds a frame of totals. @returns false if the frame was ignored because it repeats the last one */
     push,
-    /** Number of frames that were added. */
+    /** Number of frames added so far. */
     get version(): number {
       return version;
     },
-    /** Number of slots on the axis, at most `longCapacity`. */
+    /** Number of slots on the time axis, at most `longCapacity`. */
     get length(): number {
       return Math.min(head + 1, longCapacity);
     },
-    /** Stores `longCapacity` samples of a pod from now on; those that are stored stay. */
+    /** Stores `longCapacity` samples of a pod from now on, and keeps the samples stored so far. */
     keepLonger(number: number): void {
       const track = trackOf(number);
       if (track.capacity === longCapacity) return;
@@ -214,25 +211,28 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
       track.rings = rings;
       track.capacity = longCapacity;
     },
-    /** Latest rates of a pod; null before its first sample. Each frame creates a new object. */
+    /** Returns the latest rates of a pod; null before its first sample. Each frame creates a new object. */
     rates: (number: number): PodRates | null => ratesOf(tracks.get(number)),
-    /** Latest value of one rate; NaN if there is none. */
+    /** Returns the latest value of one rate of a pod; NaN if there is none. */
     rate: (number: number, name: CounterRateName): number =>
       tracks.get(number)?.lastRates[podRateIndex[name]] ?? Number.NaN,
-    /** Time of the pod's last sample, ms since the epoch; 0 before the first. */
+    /** Returns the time of a pod's last sample, ms since the epoch; 0 before the first sample. */
     timeOf: (number: number): number => tracks.get(number)?.timeMs ?? 0,
-    /** Latest rates of all pods together; null before the second sample. */
+    /** Returns the latest rates summed over all pods; null before the second sample. */
     sums: (): PodRates | null => ratesOf(tracks.get(allPods)),
-    /** One total of a pod since it was attached; NaN if nobody counts it or before the first sample. */
+    /**
+     * Returns one total of a pod since the pod was attached; NaN if the total is not counted or before the first
+     * sample.
+     */
     total: (number: number, column: SampleFrameColumn): number =>
       tracks.get(number)?.highestTotals[frameColumnIndex[column]] ?? Number.NaN,
-    /** The last `points` values of one rate, or of the device kind (0 netkit, 1 veth), oldest first. */
+    /** Returns the last `points` values of one rate or of the device kind (0 netkit, 1 veth), oldest first. */
     values: (number: number, name: CounterRateName | 'kind', points: number): Float32Array =>
       copy(tracks.get(number), name === 'kind' ? kindRing : podRateIndex[name], points),
-    /** The last `points` values of one rate, summed over all pods, oldest first. */
+    /** Returns the last `points` values of one rate summed over all pods, oldest first. */
     sumValues: (name: CounterRateName, points: number): Float32Array =>
       copy(tracks.get(allPods), podRateIndex[name], points),
-    /** The last `points` values of all rates of a pod. */
+    /** Returns the last `points` values of all rates of a pod. */
     history(number: number, points: number): PodRateHistory {
       const track = tracks.get(number);
       const axis = new Float64Array(points).fill(Number.NaN);
@@ -244,7 +244,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
       ) as Record<CounterRateName, Float32Array>;
       return { ...rates, times: axis, kinds: copy(track, kindRing, points) };
     },
-    /** For each of the last `points` slots, oldest first: true if it has a sample. */
+    /** Returns for each of the last `points` slots, oldest first, whether it has a sample. */
     presence(points: number): boolean[] {
       const length = Math.min(points, head + 1, longCapacity);
       return Array.from({ length }, (_, i) => present[(head - length + 1 + i) % longCapacity] === 1);
@@ -254,7 +254,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
 
 const valueAt = (values: Float32Array | Float64Array, index: number): number => values[index] ?? Number.NaN;
 
-/** Reads a u64 of the frame as a number, exact below 2^53; NaN for a value that nobody counts. */
+/** Reads a u64 of a frame as a number, exact below 2^53; NaN if the counter does not exist. */
 function u64(words: Uint32Array, row: number): number {
   const low = words[row * 2] ?? 0;
   const high = words[row * 2 + 1] ?? 0;

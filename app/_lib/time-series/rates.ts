@@ -2,12 +2,12 @@ import { type CounterRateName, counterDefinitions } from '../../../contract/coun
 import type { DeviceKind } from '../../../contract/device.ts';
 import { type SampleFrameColumn, sampleFrameColumns } from '../../../contract/sample-frame.ts';
 
-/** Rates per second that are derived from a pod's counters. */
+/** Names of the per-second rates that are derived from a pod's counters. */
 export const podRateNames: readonly CounterRateName[] = [
   ...new Set(counterDefinitions.flatMap(({ rate }) => (rate === undefined ? [] : [rate]))),
 ];
 
-/** Index of each rate in `rateNames`. */
+/** Index of each rate in `podRateNames`. */
 export const podRateIndex = Object.fromEntries(podRateNames.map((name, index) => [name, index])) as Record<
   CounterRateName,
   number
@@ -18,7 +18,10 @@ export const frameColumnIndex = Object.fromEntries(
   sampleFrameColumns.map((name, index) => [name, index]),
 ) as Record<SampleFrameColumn, number>;
 
-/** For each rate, the columns whose increase it is, summed, and the factor it is multiplied by: 8 bits a byte. */
+/**
+ * For each rate, the frame columns whose increases are summed, and the factor applied to the sum, e.g. 8 bits per
+ * byte.
+ */
 export const podRateSourceColumns: readonly { columns: readonly number[]; factor: number }[] =
   podRateNames.map((name) => {
     const sources = counterDefinitions.filter(({ rate }) => rate === name);

@@ -3,29 +3,29 @@ import { getLiveConnection } from '../live-connection.ts';
 import { createNodeTimeSeries } from './node-series.ts';
 import { createPodTimeSeries } from './pod-series.ts';
 
-/** Half an hour and one minute of reserve, at one sample a second. */
+/** Number of samples that cover 31 minutes at one sample a second. */
 const longSeconds = 1860;
 
-/** Rates of all pods at 1 Hz: seven minutes, of pods whose page was opened 31 minutes. */
+/** Rates of all pods at 1 Hz: the last 7 minutes, or 31 minutes for pods whose page has been opened. */
 export const podTimeSeries = createPodTimeSeries({
   capacity: 420,
   longCapacity: longSeconds,
   periodMs: 1000,
 });
-/** Samples of the node at 1 Hz, 31 minutes. */
+/** Samples of the node at 1 Hz over the last 31 minutes. */
 export const nodeTimeSeries = createNodeTimeSeries(longSeconds);
 
-/** The last frame: when it was read and received, and how many frames were left out for this client. */
+/** Sequence number and times of the last frame, and the number of frames skipped for this client. */
 export interface LastFrameTiming {
   sequence: number;
-  /** Time on the node, ms since the epoch. */
+  /** Time on the node at which the frame was read, ms since the epoch. */
   time: number;
-  /** Time in the browser, ms since the epoch. */
+  /** Time in the browser at which the frame was received, ms since the epoch. */
   receivedAt: number;
   skipped: number;
 }
 
-/** Age from which the last sample counts as stale. */
+/** Age in ms from which the last sample counts as stale. */
 export const sampleStaleAfterMs = 3000;
 
 let clock: LastFrameTiming | null = null;
@@ -40,15 +40,15 @@ function listen(listeners: Set<() => void>, listener: () => void): () => void {
   };
 }
 
-/** Calls `listener` after each frame of all pods. @returns a function that stops the calls */
+/** Calls `listener` after each frame with all pods. @returns a function that stops the calls */
 export const onSampleFrame = (listener: () => void): (() => void) => listen(sampleListeners, listener);
 /** Calls `listener` after each node sample. @returns a function that stops the calls */
 export const onNodeSample = (listener: () => void): (() => void) => listen(nodeListeners, listener);
 
-/** Clock of the last frame; null before the first. */
+/** Returns the sequence number and times of the last frame; null before the first frame. */
 export const getLastFrameTiming = (): LastFrameTiming | null => clock;
 
-/** Age of the last sample in ms; null before the first. */
+/** Returns the age of the last frame in ms; null before the first frame. */
 export const getLastFrameAge = (): number | null =>
   clock === null ? null : Math.max(0, Date.now() - clock.receivedAt);
 
@@ -64,7 +64,7 @@ function receiveFrame(buffer: ArrayBuffer): void {
   for (const listener of sampleListeners) listener();
 }
 
-/** Starts storing samples from the live connection; called once per tab. @returns a function that stops it */
+/** Starts to store samples from the live connection; called once per tab. @returns a function that stops it */
 export function startTimeSeries(): () => void {
   const connection = getLiveConnection();
   const stops = [

@@ -17,29 +17,29 @@ import {
   sampleStaleAfterMs,
 } from './sample-store.ts';
 
-/** Reads a value from the store after every frame; renders only when the value differs. */
+/** Returns a value that is read from the time series after every frame; renders again only if the value differs. */
 export function useTimeSeriesValue<T>(read: () => T, serverValue: T): T {
   return useSyncExternalStore(onSampleFrame, read, () => serverValue);
 }
 
-/** Number of frames received; 0 before the first. */
+/** Returns the number of frames received; 0 before the first. */
 export const useFrameCount = (): number => useTimeSeriesValue(() => podTimeSeries.version, 0);
-/** Clock of the last frame; null before the first. */
+/** Returns the sequence number and times of the last frame; null before the first frame. */
 export const useLastFrameTiming = (): LastFrameTiming | null => useTimeSeriesValue(getLastFrameTiming, null);
 
-/** Rates of a pod over the last second; null before its first sample, NaN before its second. */
+/** Returns the rates of a pod over the last second; null before its first sample, NaN before its second. */
 export const usePodRates = (number: number): PodRates | null =>
   useTimeSeriesValue(() => podTimeSeries.rates(number), null);
 
-/** One rate of a pod; NaN if there is none. */
+/** Returns one rate of a pod; NaN if there is none. */
 export const usePodRate = (number: number, name: CounterRateName): number =>
   useTimeSeriesValue(() => podTimeSeries.rate(number, name), Number.NaN);
 
-/** One total of a pod since it was attached; NaN if nobody counts it. */
+/** Returns one total of a pod since the pod was attached; NaN if it is not counted. */
 export const usePodTotal = (number: number, column: SampleFrameColumn): number =>
   useTimeSeriesValue(() => podTimeSeries.total(number, column), Number.NaN);
 
-/** The last node sample; null before the first. */
+/** Returns the last node sample; null before the first. */
 export const useNodeSample = (): NodeSample | null =>
   useSyncExternalStore(
     onNodeSample,
@@ -47,7 +47,7 @@ export const useNodeSample = (): NodeSample | null =>
     () => null,
   );
 
-/** True if no sample has come for three seconds, after there was one. */
+/** Returns true if samples have arrived, but none in the last three seconds. */
 export const useSamplesAreStale = (): boolean =>
   useSyncExternalStore(
     onHalfSecondTick,
@@ -55,7 +55,7 @@ export const useSamplesAreStale = (): boolean =>
     () => false,
   );
 
-/** Returns a function that tells if a pod is missing from the samples of the last three seconds. */
+/** Returns a function that says whether a pod is missing from the samples of the last three seconds. */
 export function usePodsAreStale(pods: readonly { number: number }[]): (number: number) => boolean {
   const stale = useTimeSeriesValue(() => {
     const now = getLastFrameTiming()?.time ?? 0;

@@ -1,5 +1,7 @@
 import type { PodSummary } from '../../../contract/pod.ts';
 
-/** Returns true if a netkit device's programs are attached to tcx or tc hooks of its primary: attach fallback. */
+/**
+ * Returns true if a netkit device is in attach fallback: its programs are attached to tcx or tc hooks of the primary.
+ */
 export const isAttachFallback = ({ kind, hooks }: Pick<PodSummary, 'kind' | 'hooks'>): boolean =>
   kind === 'netkit' && hooks !== 'netkit';

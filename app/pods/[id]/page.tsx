@@ -5,7 +5,7 @@ interface Props {
   params: Promise<{ id: string }>;
 }
 
-/** Uses the name in `namespace.name` as the title; an opaque id has none. */
+/** Uses a pod's `namespace.name` as the page title; an opaque id has no title. */
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const id = decodeURIComponent((await params).id);
   const name = /^[a-z0-9-]+\.(.+)$/.exec(id)?.[1];

@@ -25,7 +25,7 @@ const MigrationSheet = lazy(async () => ({
 }));
 const noMigrations: never[] = [];
 
-/** Page of a pod: its path, charts, programs, drops, guard, migrations, events and network. */
+/** Shows a pod's path, charts, programs, drops, guard, migrations, events and network. */
 export function PodPageContent({ pod }: { pod: Pod }) {
   const stale = useSamplesAreStale();
   const now = useChartEndTime(stale);
@@ -63,7 +63,7 @@ export function PodPageContent({ pod }: { pod: Pod }) {
   );
 }
 
-/** Path diagram; its space before it was read, or a text if the pod is gone. */
+/** Shows the path diagram, an empty space until the path has been read, or a text if the pod is gone. */
 function Path({ pod, view }: { pod: Pod; view: PathDiagramData | null }) {
   if (view !== null) return <PacketPathDiagram name={pod.name} view={view} />;
   if (pod.state === 'gone') return <p className="py-4 text-ink-2">{pathText.gone}</p>;

@@ -31,7 +31,7 @@ interface Actions {
   openMigration: (id: string) => void;
 }
 
-/** Head of a pod's page: name, device kind, facts, conditions, and the button that migrates it. */
+/** Renders the header of a pod's page: name, device kind, facts, conditions, and the button that migrates the pod. */
 export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitPodName(pod.name);
   const now = useCurrentTime();

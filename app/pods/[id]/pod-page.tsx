@@ -3,8 +3,8 @@
 import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
 import { usePod } from '../../_lib/pod-queries.ts';
-import { PodPageSkeleton } from './pod-skeleton.tsx';
 import { PodPageContent } from './pod-page-content.tsx';
+import { PodPageSkeleton } from './pod-skeleton.tsx';
 import { podText } from './text.ts';
 
 /** Page of a pod, with its loading and error states. */

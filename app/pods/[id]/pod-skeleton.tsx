@@ -3,7 +3,7 @@ import { podText } from './text.ts';
 
 const boxes = ['h-28 w-45', 'h-15 flex-1', 'h-24 w-56', 'h-18 w-75'];
 
-/** Placeholder of the page while its pod is loading. */
+/** Renders a placeholder for a pod's page while the pod is loading. */
 export function PodPageSkeleton() {
   return (
     <div aria-busy="true">

@@ -1,4 +1,4 @@
-/** Texts of a pod's page outside of its sections. */
+/** Interface texts of a pod's page outside of its sections. */
 export const podText = {
   notFound: 'No such pod',
   allPods: 'All pods of this node',

@@ -1,6 +1,6 @@
 import { stripPrefixLength } from '../../_lib/pod-queries.ts';
 
-/** First address and the number of further ones, which are in the title. */
+/** Shows a pod's first address and the number of further ones, which the title lists. */
 export function PodAddressCell({ addresses }: { addresses: readonly string[] }) {
   const more = addresses.length - 1;
   return (

@@ -13,7 +13,7 @@ import { formatPodsByKindLabel, formatSoftirqLabel, listText } from './text.ts';
 
 const seconds = 60;
 
-/** Summary of the node: its pods by kind, and the rates of all pods together. */
+/** Summarizes the node: its pods by device kind, and the rates of all pods together. */
 export function NodeSummary({ pods, kinds }: { pods: number | null; kinds: Record<DeviceKind, number> }) {
   const stale = useSamplesAreStale();
   return (

@@ -12,7 +12,7 @@ import { useFrameCount, usePodRate, usePodTotal } from '../../_lib/time-series/u
 import { PodConditionCell } from './pod-condition-cell.tsx';
 import { listText } from './text.ts';
 
-/** Name of a pod, linked to its page, with its conditions in narrow windows. */
+/** Shows a pod's name with a link to its page and, in narrow windows, its conditions. */
 export function PodNameCell({ pod }: { pod: PodSummary }) {
   const [own, generated] = splitPodName(pod.name);
   return (
@@ -33,7 +33,7 @@ export function PodNameCell({ pod }: { pod: PodSummary }) {
   );
 }
 
-/** Live value of one rate. */
+/** Shows the live value of one of a pod's rates. */
 export function PodRateCell({ number, name }: { number: number; name: CounterRateName }) {
   return (
     <span className="font-[450]">
@@ -42,7 +42,7 @@ export function PodRateCell({ number, name }: { number: number; name: CounterRat
   );
 }
 
-/** Live rate of dropped packets in both directions. */
+/** Shows the live rate of a pod's dropped packets in both directions. */
 export function PodDropRateCell({ number }: { number: number }) {
   const egress = usePodRate(number, 'egressDroppedPackets');
   const ingress = usePodRate(number, 'ingressDroppedPackets');
@@ -53,7 +53,7 @@ export function PodDropRateCell({ number }: { number: number }) {
   );
 }
 
-/** Live total of requests that the pod’s test traffic counts. */
+/** Shows the live total of requests that the pod's test traffic counts. */
 export function PodRequestCountCell({
   number,
   column,
@@ -75,7 +75,7 @@ export function PodRequestCountCell({
   );
 }
 
-/** Ingress packet rate of the last 60 seconds, in the color of the device kind. */
+/** Draws a pod's ingress packet rate of the last 60 seconds, in the color of its device kind. */
 export function PodRateSparkline({ number }: { number: number }) {
   useFrameCount();
   return (

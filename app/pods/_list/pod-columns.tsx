@@ -6,8 +6,6 @@ import { DeviceKindLabel } from '../../_components/device-kind.tsx';
 import type { TableColumn } from '../../_components/table/table-column.ts';
 import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import { PodAddressCell } from './address-cell.tsx';
-import { PodConditionCell } from './pod-condition-cell.tsx';
-import { computeAddressSortKey, type PodSortKey } from './pod-list-view.ts';
 import {
   PodDropRateCell,
   PodNameCell,
@@ -15,6 +13,8 @@ import {
   PodRateSparkline,
   PodRequestCountCell,
 } from './pod-cells.tsx';
+import { PodConditionCell } from './pod-condition-cell.tsx';
+import { computeAddressSortKey, type PodSortKey } from './pod-list-view.ts';
 import { RowSelectCheckbox } from './row-select-checkbox.tsx';
 import { formatSelectPodLabel, listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';
@@ -27,7 +27,7 @@ const fromLarge = 'max-lg:hidden';
 const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
-/** Columns that describe a pod. Each cell with a live value subscribes to it itself. */
+/** Columns that describe a pod. A cell with a live value subscribes to the value itself. */
 export const podColumns: readonly PodColumn[] = [
   {
     key: 'kind',
@@ -98,7 +98,7 @@ export const podColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Columns of the requests that a pod's own traffic counts. */
+/** Columns for the requests that a pod's own traffic counts. */
 export const podRequestColumns: readonly PodColumn[] = [
   {
     key: 'ok',
@@ -122,7 +122,7 @@ export const podRequestColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Columns at the right edge. */
+/** Columns at the right edge of the pod list. */
 export const trailingPodColumns: readonly PodColumn[] = [
   {
     key: 'sparkline',
@@ -139,7 +139,7 @@ export const trailingPodColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Column of check boxes. */
+/** Returns the column of check boxes that select pods. */
 export const createSelectColumn = (
   selection: Pick<PodSelection, 'has' | 'toggle' | 'toggleAll'>,
   shownIds: readonly string[],
@@ -184,7 +184,7 @@ function rateColumn(
   };
 }
 
-/** Seconds over which rates are averaged for the order, so that rows do not move because of small changes. */
+/** Time in seconds over which rates are averaged for sorting, so that small changes do not move rows. */
 const sortSeconds = 15;
 
 function meanRate(pod: PodSummary, ...names: CounterRateName[]): number {

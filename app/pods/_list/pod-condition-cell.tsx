@@ -6,7 +6,7 @@ import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { useMigration } from '../../_lib/migration-queries.ts';
 import { formatMigratingState, listText } from './text.ts';
 
-/** Running migration of a pod, or else the first of its conditions that need attention. */
+/** Shows a pod's running migration, or otherwise the first of its conditions that need attention. */
 export function PodConditionCell({ pod, short = false }: { pod: PodSummary; short?: boolean }) {
   if (pod.migration !== null) return <RunningMigration id={pod.migration} short={short} />;
   const conditions = pod.state === 'gone' ? [listText.netnsGone, ...pod.attention] : pod.attention;

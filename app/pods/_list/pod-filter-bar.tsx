@@ -1,6 +1,7 @@
 'use client';
 
 import { TriangleAlert } from 'lucide-react';
+import { DeviceKindIcon } from '../../_components/device-kind.tsx';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import {
   FacetButton,
@@ -8,20 +9,19 @@ import {
   FilterTextField,
   toggleListItem,
 } from '../../_components/filter-field.tsx';
-import { DeviceKindIcon } from '../../_components/device-kind.tsx';
 import type { PodFacetCounts, PodListView } from './pod-list-view.ts';
 import { listText } from './text.ts';
 
 interface FilterBarProps {
   view: PodListView;
   change: (change: Partial<PodListView>) => void;
-  /** Null while the pods are loading. */
+  /** Number of pods per filter button; null while the pods are loading. */
   facets: PodFacetCounts | null;
 }
 
 const maxNamespaces = 6;
 
-/** Filter text and facets. Facets of one group are combined by OR, groups by AND. */
+/** Renders the text and toggle filters of the pod list. Filters of one group are combined by OR, groups by AND. */
 export function PodFilterBar({ view, change, facets }: FilterBarProps) {
   const all = facets?.namespaces ?? [];
   const chosen = all.filter(([name]) => view.namespaces.includes(name));

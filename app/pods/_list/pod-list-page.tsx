@@ -8,6 +8,8 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { usePods } from '../../_lib/pod-queries.ts';
 import { RunningBatchStrip } from './_batch/batch-strip.tsx';
 import { useBatchSheet } from './_batch/use-batch-sheet.ts';
+import { NoPodsNotice } from './no-pods.tsx';
+import { NodeSummary } from './node-summary.tsx';
 import { PodFilterBar } from './pod-filter-bar.tsx';
 import {
   countPodFacets,
@@ -16,10 +18,8 @@ import {
   findClosestName,
   isPodListFiltered,
 } from './pod-list-view.ts';
-import { NoPodsNotice } from './no-pods.tsx';
 import { PodTable } from './pod-table.tsx';
 import { PodSelectionBar } from './selection-bar.tsx';
-import { NodeSummary } from './node-summary.tsx';
 import { PodTableFooter } from './table-footer.tsx';
 import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
 import { usePodListView } from './use-list-view.ts';
@@ -28,7 +28,7 @@ import { usePodSelection } from './use-selection.ts';
 const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));
 const noPods: PodSummary[] = [];
 
-/** List of the node's pods with their live rates. */
+/** Page that lists the node's pods with their live rates. */
 export function PodListPage() {
   const { data: pods, error, refetch } = usePods();
   const [view, change] = usePodListView();

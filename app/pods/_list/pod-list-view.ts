@@ -20,11 +20,11 @@ export type PodSortKey = (typeof podSortKeys)[number];
 
 export const isPodSortKey = (key: string): key is PodSortKey => podSortKeys.some((each) => each === key);
 
-/** Returns true for columns of numbers, which sort from the highest; columns of text sort from A. */
+/** Returns true for numeric columns, which sort from the highest value first; text columns sort from A. */
 export const sortsDescendingFirst = (key: PodSortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
-/** State of the page that its URL stores. */
+/** Filter and sort order of the pod list, stored in the page's URL. */
 export interface PodListView {
   text: string;
   kinds: readonly DeviceKind[];
@@ -43,7 +43,7 @@ export const defaultPodListView: PodListView = {
   descending: true,
 };
 
-/** Parses the view from a URL's query; invalid parameters are ignored. */
+/** Parses the pod list's filter and sort order from a URL query; ignores invalid parameters. */
 export function parsePodListView(query: URLSearchParams): PodListView {
   const values = (key: string) => (query.get(key) ?? '').split(',').filter((value) => value !== '');
   const sort = podSortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
@@ -58,7 +58,7 @@ export function parsePodListView(query: URLSearchParams): PodListView {
   };
 }
 
-/** Returns the URL's query of a view without defaults: `q=cart&kind=veth&sort=pod`. */
+/** Converts the pod list's filter and sort order to a URL query without defaults: `q=cart&kind=veth&sort=pod`. */
 export function buildPodListQuery(view: PodListView): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
@@ -75,8 +75,8 @@ export const isPodListFiltered = (view: PodListView): boolean =>
   view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
 
 /**
- * Returns the pods that a view shows. Every word of its text must occur in the name, namespace, address, device name or
- * a label (`app=cart` or `cart`), or equal the ifindex or slot.
+ * Returns the pods that match the filter. Every word of its text must occur in a pod's name, namespace, address,
+ * device name or label (`app=cart` or `cart`), or equal the ifindex or slot.
  */
 export function filterPods(pods: readonly PodSummary[], view: PodListView): PodSummary[] {
   const terms = view.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -97,7 +97,7 @@ function matches(pod: PodSummary, word: string): boolean {
   return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
 }
 
-/** Returns the canonical form of an IPv6 address, which pods’ addresses have: `fd00::1` for `FD00:0::1`. */
+/** Returns the canonical form of an IPv6 address, as pods' addresses are stored: `fd00::1` for `FD00:0::1`. */
 function canonical(word: string): string {
   if (!isIpv6Text(word) || !URL.canParse(`http://[${word}]/`)) return word;
   return new URL(`http://[${word}]/`).hostname.slice(1, -1);
@@ -112,7 +112,10 @@ export interface PodFacetCounts {
   attention: number;
 }
 
-/** Counts the pods of each facet on this node, regardless of the filter; the largest namespace comes first. */
+/**
+ * Counts the node's pods for each filter button, regardless of the current filter; namespaces with more pods come
+ * first.
+ */
 export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
   const kinds = { netkit: 0, veth: 0 };
   const namespaces = new Map<string, number>();
@@ -127,7 +130,7 @@ export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
   };
 }
 
-/** Returns the pod or namespace name most similar to the text; null if none is similar enough. */
+/** Returns the pod or namespace name that is most similar to a text; null if none is similar enough. */
 export function findClosestName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
   const names = new Set(pods.flatMap((pod) => [splitPodName(pod.name)[0], pod.namespace]));
@@ -140,7 +143,7 @@ export function findClosestName(pods: readonly PodSummary[], text: string): stri
   return best;
 }
 
-/** Returns the number of single-letter edits and swaps of adjacent letters between two words. */
+/** Returns the edit distance of two words: the number of single-letter edits and swaps of adjacent letters. */
 function editDistance(a: string, b: string): number {
   const at = (values: readonly number[], index: number): number => values[index] ?? Number.POSITIVE_INFINITY;
   let before: number[] = [];
@@ -159,7 +162,7 @@ function editDistance(a: string, b: string): number {
   return at(row, b.length);
 }
 
-/** Returns a sort key of the first address: IPv4 before IPv6, each by its number. */
+/** Returns a sort key for a pod's first address: IPv4 before IPv6, each in numeric order. */
 export function computeAddressSortKey(pod: PodSummary): string {
   const address = stripPrefixLength(pod.addresses[0]);
   if (!isIpv6Text(address))

@@ -9,14 +9,14 @@ import {
   useSamplesAreStale,
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
-import { isPodSortKey, type PodListView } from './pod-list-view.ts';
 import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
+import { isPodSortKey, type PodListView } from './pod-list-view.ts';
 import { listText } from './text.ts';
-import type { PodSelection } from './use-selection.ts';
 import { useResortTrigger } from './use-resort-trigger.ts';
+import type { PodSelection } from './use-selection.ts';
 
 interface PodTableProps {
-  /** Pods that the filter leaves; null while they are loading. */
+  /** Pods that match the filter; null while they are loading. */
   pods: readonly PodSummary[] | null;
   view: PodListView;
   change: (change: Partial<PodListView>) => void;
@@ -26,7 +26,7 @@ interface PodTableProps {
 
 const noPods: readonly PodSummary[] = [];
 
-/** Table of the pods with their live rates, sorted again every five seconds. */
+/** Table of pods with their live rates, sorted again every five seconds. */
 export function PodTable({ pods, view, change, clear, selection }: PodTableProps) {
   const interval = useResortTrigger();
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new array makes the table sort by the current rates
@@ -80,7 +80,10 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   );
 }
 
-/** Handles `x`, which selects a row, with shift all rows from the last selected one, and `a`, which selects all rows. */
+/**
+ * Handles the key `x`, which selects a row (with shift, all rows from the last selected one), and `a`, which selects
+ * all rows.
+ */
 function handleSelectionKey(
   { key, shiftKey }: KeyboardEvent,
   id: string | null,

@@ -4,13 +4,13 @@ import { useRef } from 'react';
 
 interface SelectBoxProps {
   label: string;
-  /** `some` if some rows are selected, but not all. */
+  /** State of the check box; `some` if some rows are selected but not all. */
   checked: boolean | 'some';
-  /** `extend` is true if shift is held. */
+  /** Called when the check box is toggled; `extend` is true if shift is held. */
   onChange: (extend: boolean) => void;
 }
 
-/** Check box that fills its cell, above the row's link. */
+/** Renders a check box that fills its table cell and is above the row's link. */
 export function RowSelectCheckbox({ label, checked, onChange }: SelectBoxProps) {
   const extend = useRef(false);
   return (

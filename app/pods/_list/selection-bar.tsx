@@ -16,7 +16,7 @@ interface SelectionBarProps {
   move: (to: DeviceKind) => void;
 }
 
-/** Bar above the footer while pods are selected: their number by kind, and the actions on them. */
+/** Shows the number of selected pods by kind and the actions on them, in a bar above the table's footer. */
 export function PodSelectionBar({ pods, unselected, selectShown, clear, move }: SelectionBarProps) {
   const missingRole = useMissingRoleReason('operator');
   if (pods.length === 0) return null;

@@ -11,7 +11,10 @@ import {
   listText,
 } from './text.ts';
 
-/** Footer of the list: keys, number of pods, and the last sample. `all` is null while the pods are loading. */
+/**
+ * Renders the footer of the pod list: keyboard shortcuts, number of pods and the last sample. `all` is null while the
+ * pods are loading.
+ */
 export function PodTableFooter({
   shown,
   all,

@@ -1,6 +1,6 @@
 import { formatCount } from '../../_lib/format.ts';
 
-/** Texts of the list of pods. */
+/** Interface texts of the pod list. */
 export const listText = {
   title: 'Pods',
   table: 'Pods',

@@ -3,5 +3,5 @@
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { buildPodListQuery, parsePodListView } from './pod-list-view.ts';
 
-/** View of the list, stored in the URL. */
+/** Returns the pod list's filter and sort order, which the URL stores, and the function that changes them. */
 export const usePodListView = () => useUrlQueryState(parsePodListView, buildPodListQuery);

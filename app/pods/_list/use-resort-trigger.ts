@@ -5,7 +5,7 @@ import { onSampleFrame, podTimeSeries } from '../../_lib/time-series/sample-stor
 
 const sortEverySamples = 5;
 
-/** Counts up with every fifth sample: the rows are to be sorted by their current rates. */
+/** Returns a number that increases with every fifth sample, when rows are to be sorted by their current rates. */
 export function useResortTrigger(): number {
   const [interval, setInterval] = useState(0);
   useEffect(() => {

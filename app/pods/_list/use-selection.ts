@@ -7,10 +7,10 @@ export type PodSelection = ReturnType<typeof usePodSelection>;
 
 const noIds: ReadonlySet<string> = new Set();
 
-/** Set of selected pods by id. Pods that are removed leave it; pods that a filter hides stay. */
+/** Returns the set of selected pods by id. Removed pods are deselected; pods hidden by a filter remain selected. */
 export function usePodSelection(pods: readonly PodSummary[]) {
   const [ids, setIds] = useState(noIds);
-  /** Ids of the shown rows in their order, and the id that was selected last: a range is between two of them. */
+  /** Ids of the shown rows in order, from which a range of rows is selected. */
   const shown = useRef<readonly string[]>([]);
   const last = useRef<string | null>(null);
   const selected = useMemo(() => pods.filter(({ id }) => ids.has(id)), [pods, ids]);
@@ -39,12 +39,12 @@ export function usePodSelection(pods: readonly PodSummary[]) {
   return {
     has: useCallback((id: string) => ids.has(id), [ids]),
     pods: selected,
-    /** Adds or removes a pod; `extend` does the same to all rows from the last one on. */
+    /** Selects or deselects a pod; if `extend` is true, does the same to all rows from the last selected one on. */
     toggle,
     clear: useCallback(() => setIds(noIds), []),
-    /** Adds these pods, or removes them if all are selected. */
+    /** Selects the given pods, or deselects them if all are selected. */
     toggleAll,
-    /** Adds all shown rows, or removes them if all are selected. */
+    /** Selects all shown pods, or deselects them if all are selected. */
     toggleShown: useCallback(() => toggleAll(shown.current), [toggleAll]),
     /** Records the order of the shown rows. */
     setOrder: useCallback((order: readonly string[]) => {

@@ -115,7 +115,7 @@ function Lines({ lines }: { lines: readonly InstructionListingLine[] }) {
   );
 }
 
-/** Clears the mark of a jump target after three seconds. */
+/** Clears the highlight of a jump target after three seconds. */
 function useFadingMark(marked: number | null, setMarked: (marked: null) => void): void {
   useEffect(() => {
     if (marked === null) return;

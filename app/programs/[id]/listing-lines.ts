@@ -5,7 +5,7 @@ export type InstructionListingLine =
   | { kind: 'source'; file: string; line: number; text: string }
   | { kind: 'instruction'; instruction: BpfInstruction };
 
-/** Builds the lines of a listing: function names, source lines and instructions. */
+/** Builds the lines of a program listing: function names, source lines and instructions. */
 export function buildListingLines(
   instructions: readonly BpfInstruction[],
   withSource: boolean,
@@ -21,7 +21,7 @@ export function buildListingLines(
   return lines;
 }
 
-/** Formats a listing like `bpftool prog dump xlated`. */
+/** Formats instructions like `bpftool prog dump xlated`. */
 export const formatInstructionListing = (instructions: readonly BpfInstruction[]): string =>
   buildListingLines(instructions, true)
     .map((line) => {

@@ -10,10 +10,10 @@ import { programsText } from '../text.ts';
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
-/** Limit of rendered rows: one of Podlane's programs can be attached to thousands of devices. */
+/** Maximum number of attach points shown, because a program of Podlane can be attached to thousands of devices. */
 const shown = 200;
 
-/** Table of the attach points of a program, with its position among the programs there. */
+/** Table of a program's attach points, with the program's position among the programs at each. */
 export function ProgramAttachments({ program }: { program: BpfProgram }) {
   const { attachments, attachmentCount, notAttached } = program;
   return (

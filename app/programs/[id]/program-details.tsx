@@ -12,7 +12,7 @@ import { programsText } from '../text.ts';
 
 const untold = programsText.notReported;
 
-/** Details of a program from the kernel, and the maps it uses. */
+/** Shows what the kernel reports about a program, and the maps that the program uses. */
 export function ProgramDetails({ program }: { program: BpfProgram }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
@@ -57,7 +57,7 @@ export function ProgramDetails({ program }: { program: BpfProgram }) {
   );
 }
 
-/** Lists pin paths. */
+/** Lists the paths at which a program is pinned. */
 function Pins({ paths }: { paths: readonly string[] }) {
   return (
     <Detail label={programsText.pinnedAt} unknown={paths.length === 0 ? programsText.notPinned : null}>

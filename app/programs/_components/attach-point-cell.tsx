@@ -1,7 +1,7 @@
 import type { Attachment, BpfDevice, BpfProgram } from '../../../contract/program.ts';
 import { programsText } from '../text.ts';
 
-/** Shows the first attach point of a program, and the number of others. */
+/** Shows the first attach point of a program and the number of further ones. */
 export function AttachPointCell({ program }: { program: BpfProgram }) {
   const [first] = program.attachments;
   if (first === undefined)
@@ -22,7 +22,7 @@ export function AttachPointCell({ program }: { program: BpfProgram }) {
   );
 }
 
-/** Shows the position among several programs at an attach point; nothing if the program is alone. */
+/** Shows the position of a program among several at an attach point; shows nothing if the program is alone. */
 export function AttachOrderLabel({ attachment: { position, of } }: { attachment: Attachment }) {
   if (position === null || of === null || of < 2) return null;
   return (
@@ -33,7 +33,7 @@ export function AttachOrderLabel({ attachment: { position, of } }: { attachment:
   );
 }
 
-/** Labels the network namespace of a device. */
+/** Formats the network namespace of a device. */
 export function formatDeviceNamespace(device: BpfDevice): string {
   const { namespace } = device;
   if (namespace === null) return programsText.unknownNamespace;

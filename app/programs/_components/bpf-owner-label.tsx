@@ -2,7 +2,7 @@ import type { BpfOwner } from '../../../contract/program.ts';
 import { formatBpfOwner } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Shows the owner of a program, map or link; the title gives details. */
+/** Shows the owner of a program, map or link, with details as the title. */
 export function BpfOwnerLabel({ owner }: { owner: BpfOwner }) {
   if (owner.kind === 'podlane')
     return (

@@ -1,7 +1,7 @@
 import { type ReactNode, useId } from 'react';
 import { NotAvailableNumber } from '../../_components/number-display.tsx';
 
-/** List of labeled details, one per line. */
+/** Lists labeled details, one per line. */
 export function DetailList({ label, children }: { label: string; children: ReactNode }) {
   const id = useId();
   return (

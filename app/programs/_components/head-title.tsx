@@ -3,11 +3,11 @@ import { WarningIcon } from '../../_components/warning-icon.tsx';
 interface HeadTitleProps {
   name: string;
   type: string;
-  /** Text if the object no longer exists, else null. */
+  /** Notice to show if the program or map no longer exists, otherwise null. */
   gone: string | null;
 }
 
-/** Title of a program's or map's page. */
+/** Renders the title of a program's or map's page. */
 export const ObjectHeaderTitle = ({ name, type, gone }: HeadTitleProps) => (
   <>
     <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">{name}</h1>

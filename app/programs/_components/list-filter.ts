@@ -1,12 +1,15 @@
 import type { TableSorting } from '../../_components/table/table-column.ts';
 
-/** Filter and sort order of a list as kept in the URL. */
+/** Text, owner and sort order of a list of maps or links, stored in the URL. */
 export interface ObjectListFilter<Key extends string> extends TableSorting<Key> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
 }
 
-/** Returns functions that parse and write such a filter; `plain` names the default order. */
+/**
+ * Creates the functions that parse a list's filter from a URL query and convert it back; `plain` is the default sort
+ * order.
+ */
 export function createObjectListFilterParser<Key extends string>(keys: readonly Key[], plain: Key) {
   return {
     plain: { text: '', owner: null, sort: plain, descending: false } satisfies ObjectListFilter<Key>,
@@ -30,7 +33,7 @@ export function createObjectListFilterParser<Key extends string>(keys: readonly 
   };
 }
 
-/** Tells if each word of `text` occurs in one of the texts. */
+/** Returns true if every word of `text` occurs in one of the texts. */
 export const matchesAllWords = (text: string, texts: readonly string[]): boolean =>
   text
     .toLowerCase()

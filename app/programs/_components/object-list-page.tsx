@@ -7,8 +7,8 @@ import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
 import { FacetButton, FilterTextField } from '../../_components/filter-field.tsx';
-import type { TableColumn } from '../../_components/table/table-column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { sharedText } from '../../_text/shared.ts';
@@ -16,7 +16,7 @@ import { programsText } from '../text.ts';
 import { matchesAllWords, type ObjectListFilter } from './list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
-  /** Plural noun, e.g. `maps`. */
+  /** Plural noun for the listed objects, e.g. `maps`. */
   what: string;
   title: string;
   placeholder: string;
@@ -24,15 +24,15 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   error: Error | null;
   retry: () => void;
   columns: readonly TableColumn<Row, Key>[];
-  /** Texts of a row that the filter searches. */
+  /** Returns the texts of a row that the filter searches. */
   texts: (row: Row) => readonly string[];
   view: ObjectListFilter<Key>;
   change: (change: Partial<ObjectListFilter<Key>>) => void;
-  /** Shown if the node has no such objects. */
+  /** Content shown if the node has no such objects. */
   none: ReactNode;
 }
 
-/** Page of the node's maps or links, filtered by text and owner. */
+/** Page that lists the node's maps or links, filtered by text and owner. */
 export function ObjectListPage<Row extends { id: number; owner: BpfOwner }, Key extends string>({
   what,
   title,

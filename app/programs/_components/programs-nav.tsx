@@ -8,5 +8,5 @@ const tabs = [
   { href: '/programs/builds', label: programsText.builds },
 ] as const;
 
-/** Tabs of the eBPF pages. A program's own page belongs to Programs. */
+/** Renders the tabs of the eBPF pages; the page of a single program belongs to the tab Programs. */
 export const ProgramsNav = () => <PageTabs label={programsText.ebpf} tabs={tabs} />;

@@ -19,14 +19,14 @@ export const programSortKeys = [
 ] as const;
 export type ProgramSortKey = (typeof programSortKeys)[number];
 
-/** Filter and sort order as kept in the URL. */
+/** Filter and sort order of the program list, stored in the URL. */
 export interface ProgramFilter extends TableSorting<ProgramSortKey> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
   types: readonly string[];
 }
 
-/** Default: Podlane's programs first, then by id. */
+/** Default filter of the program list: all programs, Podlane's first, then by id. */
 export const emptyProgramFilter: ProgramFilter = {
   text: '',
   owner: null,
@@ -35,7 +35,7 @@ export const emptyProgramFilter: ProgramFilter = {
   descending: false,
 };
 
-/** Parses the filter from a query; ignores unknown values. */
+/** Parses the program list's filter from a URL query; ignores unknown values. */
 export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   const owner = query.get('owner');
   return {
@@ -47,7 +47,10 @@ export function parseProgramFilter(query: URLSearchParams): ProgramFilter {
   };
 }
 
-/** Returns the query string of a filter without default values, e.g. `owner=foreign&type=xdp&sort=cpu&order=desc`. */
+/**
+ * Converts the program list's filter to a URL query without defaults, e.g.
+ * `owner=foreign&type=xdp&sort=cpu&order=desc`.
+ */
 export function buildProgramFilterQuery(view: ProgramFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
@@ -62,8 +65,8 @@ export const hasProgramFilter = (view: ProgramFilter): boolean =>
   view.text !== '' || view.owner !== null || view.types.length > 0;
 
 /**
- * Returns the programs that match a filter. Every word of the text must occur in the name, type, tag, owner
- * or an attach point, or equal the id.
+ * Returns the programs that match a filter. Every word of its text must occur in a program's name, type, tag, owner or
+ * attach point, or equal the id.
  */
 export function filterPrograms(programs: readonly BpfProgram[], view: ProgramFilter): BpfProgram[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -92,7 +95,9 @@ export interface ProgramFacetCounts {
   types: [type: string, programs: number][];
 }
 
-/** Counts the programs of each facet, regardless of the filter; types by descending count. */
+/**
+ * Counts the programs for each filter button, regardless of the current filter; the most frequent types come first.
+ */
 export function countProgramFacets(programs: readonly BpfProgram[]): ProgramFacetCounts {
   const types = new Map<string, number>();
   for (const { type } of programs) types.set(type, (types.get(type) ?? 0) + 1);

@@ -34,7 +34,7 @@ import { RunStatsSwitch } from './run-stats-switch.tsx';
 
 const shownTypes = 6;
 
-/** Page of all eBPF programs on the node with their current cost. */
+/** Page that lists all eBPF programs on the node with their current cost. */
 export function ProgramListPage() {
   const { data, error, refetch } = usePrograms();
   const [view, change] = useUrlQueryState(parseProgramFilter, buildProgramFilterQuery);
@@ -129,7 +129,7 @@ export function ProgramListPage() {
   );
 }
 
-/** Lists what could not be read: attachments may be missing from the list. */
+/** Lists what could not be read from the kernel, so that attachments may be missing from the list. */
 function ScanProblems({ reasons }: { reasons: readonly string[] }) {
   return (
     <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">

@@ -5,7 +5,7 @@ import { formatPercent } from '../../_lib/format.ts';
 import { programsText } from '../text.ts';
 import { countProgramFacets } from './program-filter.ts';
 
-/** Summary of all programs: count and total cost. */
+/** Shows the number of all programs on the node and their total cost. */
 export function ProgramSummary({
   programs,
   stale,

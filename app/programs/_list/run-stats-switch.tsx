@@ -7,7 +7,7 @@ import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
 import { useKeepRunStatsEnabled } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Shows if run stats are enabled, and keeps them enabled if switched on. */
+/** Shows whether run stats are enabled; if switched on, they stay enabled. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepRunStatsEnabled();
   const lacks = useMissingRoleReason('operator');

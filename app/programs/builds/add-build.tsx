@@ -15,7 +15,7 @@ import { buildsText } from './text.ts';
 
 const sign = 'node scripts/sign-build.ts --key NAME.key datapath.bpf.o';
 
-/** Form that uploads a signed build. The agent verifies and stores it; it is not activated. */
+/** Form that uploads a signed build. The agent verifies and stores the build without activating it. */
 export function AddBuildForm({ refused }: { refused: string | null }) {
   const add = useAddBuild();
   const [object, chooseObject] = useState<File | null>(null);

@@ -6,7 +6,7 @@ import { requestApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
 
-/** All builds of the node; polled quickly during an activation. */
+/** Returns all datapath builds on the node, polled more often during an activation. */
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
@@ -15,7 +15,7 @@ export const useBuilds = () =>
     staleTime: 5000,
   });
 
-/** Trusted signing keys. */
+/** Returns the trusted signing keys. */
 export const useTrustedSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],
@@ -23,7 +23,7 @@ export const useTrustedSigners = () =>
       (await requestApi<{ items: BuildSigner[] }>('/builds/signers', { signal })).items,
   });
 
-/** Mutation after which the list of builds is loaded again, also if it failed. */
+/** Returns a mutation after which the list of builds is loaded again, even if the mutation failed. */
 function useBuildCall<Wanted, Answer>(ask: (wanted: Wanted) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({ mutationFn: ask, onSettled: () => client.invalidateQueries({ queryKey: list }) });
@@ -35,7 +35,10 @@ export const useAddBuild = () =>
 export const useRemoveBuild = () =>
   useBuildCall((sha256: string) => requestApi<unknown>(`/builds/${sha256}`, { method: 'DELETE' }));
 
-/** Activates a build; resolves when every hook runs it. null: rolls back to the previous build. */
+/**
+ * Returns the mutation that activates a build and resolves when every hook runs it; null rolls back to the previous
+ * build.
+ */
 export const useActivateBuild = () =>
   useBuildCall((sha256: string | null) =>
     requestApi<BuildActivation>(sha256 === null ? '/builds/rollback' : `/builds/${sha256}/activation`, {

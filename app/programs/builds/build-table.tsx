@@ -21,12 +21,12 @@ const wide = 'max-md:hidden';
 
 interface Props {
   builds: readonly Build[];
-  /** True if the session's role may not change builds. */
+  /** True if the session's role must not change builds. */
   refused: boolean;
   activate: (build: Build) => void;
 }
 
-/** Table of the node's builds, the bundled one first. */
+/** Table of the node's datapath builds, the bundled one first. */
 export function BuildTable({ builds, refused, activate }: Props) {
   return (
     <table aria-label={buildsText.builds} className="w-full table-fixed border-separate border-spacing-0">

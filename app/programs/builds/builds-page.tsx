@@ -17,7 +17,7 @@ import { shortenBuildId } from './short-build-id.ts';
 import { SignerList } from './signer-list.tsx';
 import { buildsText } from './text.ts';
 
-/** Page of the datapath builds: running, previous and further ones, and a form to add one. */
+/** Page of the datapath builds: the running, previous and other builds, and a form to add one. */
 export function BuildsPage() {
   const { data, error, refetch } = useBuilds();
   const [chosen, choose] = useState<Build | null>(null);
@@ -74,7 +74,7 @@ interface NewerProps {
   refused: boolean;
 }
 
-/** Notice after an upgrade of the agent: its bundled build is not active, because another was activated before. */
+/** Notice after an upgrade of the agent whose bundled build is inactive because another build had been activated. */
 function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
   const installed = builds.items.find((build) => build.installed);
   if (installed === undefined) return null;

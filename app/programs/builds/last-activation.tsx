@@ -5,7 +5,7 @@ import { formatClockTime, formatCount, formatDuration } from '../../_lib/format.
 import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
-/** Shows the last activation of a build. */
+/** Shows the result or progress of the last activation of a build. */
 export function LastActivationNotice({ activation }: { activation: BuildActivation }) {
   const { build, from, actor, startedAt, state, error } = activation;
   return (
@@ -31,7 +31,7 @@ export function LastActivationNotice({ activation }: { activation: BuildActivati
   );
 }
 
-/** Progress of an activation as a bar and text. */
+/** Shows the progress of a build's activation as a bar and text. */
 export function ActivationProgressBar({
   activation: { state, attachments, milliseconds },
 }: {

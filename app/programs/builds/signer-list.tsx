@@ -6,7 +6,7 @@ import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { useTrustedSigners } from './build-queries.ts';
 import { buildsText } from './text.ts';
 
-/** List of trusted signing keys. */
+/** Lists the trusted signing keys. */
 export function SignerList() {
   const { data: signers, error, refetch } = useTrustedSigners();
   return (

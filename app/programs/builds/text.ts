@@ -1,4 +1,4 @@
-/** Texts of the builds page. */
+/** Interface texts of the page of datapath builds. */
 export const buildsText = {
   checkStep: 'Verify',
   checkDetail: 'Verifies the signature and that the maps have the same layout as the pinned ones.',

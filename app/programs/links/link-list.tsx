@@ -23,7 +23,7 @@ const texts = (link: BpfLink) => [
   ...[link.device?.name ?? '', link.device?.namespace?.name ?? ''],
 ];
 
-/** Page of all bpf_links on the node. */
+/** Page that lists all bpf_links on the node. */
 export function LinkListPage() {
   const { data, error, refetch } = useBpfLinks();
   const [view, change] = useUrlQueryState(parse, query);

@@ -6,7 +6,7 @@ import { requestApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;
 
-/** All eBPF maps on the node. */
+/** Returns all eBPF maps on the node. */
 export const useMaps = () =>
   useQuery({
     queryKey: ['maps'],
@@ -14,7 +14,7 @@ export const useMaps = () =>
     staleTime: 5000,
   });
 
-/** A map with its types and number of entries. */
+/** Returns a map with its types and number of entries. */
 export const useMap = (id: number) =>
   useQuery({
     queryKey: one(id),
@@ -24,11 +24,11 @@ export const useMap = (id: number) =>
 
 export interface MapEntryFilter {
   search: string;
-  /** Leaves out entries whose value is all zero. */
+  /** True to leave out entries whose value is all zeros. */
   filled: boolean;
 }
 
-/** Entries of a map page by page, in the kernel's order. */
+/** Returns the entries of a map page by page, in the kernel's order. */
 export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, enabled: boolean) =>
   useInfiniteQuery({
     queryKey: [...one(id), 'entries', search, filled],
@@ -46,10 +46,10 @@ export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, en
     enabled,
   });
 
-/** Path that downloads all entries as a file. */
+/** Returns the URL path that downloads all entries of a map as a file. */
 export const mapExportPath = (id: number): string => `/api/v1/maps/${id}/export`;
 
-/** Writes an entry of one of Podlane's maps. */
+/** Returns the mutation that writes an entry of one of Podlane's maps. */
 export function useWriteMapEntry(id: number) {
   const client = useQueryClient();
   return useMutation({

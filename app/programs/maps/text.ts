@@ -1,4 +1,4 @@
-/** Texts of the pages of eBPF maps. */
+/** Interface texts of the pages about eBPF maps. */
 export const mapsText = {
   asJson: (label: string) => `${label} (JSON)`,
   notListable: 'The entries cannot be listed',

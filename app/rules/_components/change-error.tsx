@@ -4,13 +4,13 @@ import { isRuleWriteConflict } from '../../_lib/rule-queries.ts';
 
 interface ChangeErrorProps {
   error: Error | null;
-  /** Message if someone else changed the rules in the meantime. */
+  /** Message to show if someone else changed the rules in the meantime. */
   conflict: string;
-  /** Shown if there is no error. */
+  /** Content to show if there is no error. */
   children?: ReactNode;
 }
 
-/** Shows why a change of the rules failed, beside the buttons of its sheet. */
+/** Shows why a change of the rules failed, beside the buttons of the change's sheet. */
 export const RuleChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
   <p role="status" className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full">
     {error === null ? (

@@ -4,13 +4,13 @@ import { rulesText } from '../text.ts';
 interface CommentFieldProps {
   value: string;
   change: (value: string) => void;
-  /** Called on Enter. */
+  /** Called when the user presses Enter. */
   enter?: () => void;
   placeholder?: string;
   hint?: string;
 }
 
-/** Comment that is saved with a version of the rules. */
+/** Renders the field for the comment that is saved with a version of the rules. */
 export const VersionCommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
   <TextField
     {...field}

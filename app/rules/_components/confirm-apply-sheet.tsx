@@ -8,14 +8,14 @@ interface ConfirmApplySheetProps {
   title: string;
   description: string;
   apply: { error: Error | null; isPending: boolean };
-  /** Message if someone else changed the rules in the meantime. */
+  /** Message to show if someone else changed the rules in the meantime. */
   conflict: string;
   go: () => void;
   close: () => void;
   children: ReactNode;
 }
 
-/** Sheet that confirms applying rules. */
+/** Sheet that asks for confirmation before rules are applied. */
 export const ConfirmApplyRulesSheet = ({
   title,
   description,

@@ -15,7 +15,7 @@ import { RuleSizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
 import { type RulesWorkingCopy, updateWorkingCopy } from './working-copy.ts';
 
-/** Confirms applying the editor's rules: shows changes, map updates and warnings, and takes a comment. */
+/** Sheet that confirms applying the editor's rules: shows changes, map updates and warnings, and takes a comment. */
 export function ApplyEditedRulesSheet({
   copy,
   plan,

@@ -8,7 +8,7 @@ import { editorText } from './text.ts';
 import { createWorkingCopy } from './use-synced-copy.ts';
 import { openWorkingCopy, updateWorkingCopy } from './working-copy.ts';
 
-/** Shows that someone else applied rules while these were being edited, and offers to discard or keep the edits. */
+/** Shows that someone else applied rules during editing, and offers to discard or keep the edits. */
 export function RulesConflictBanner({ active, staged }: { active: ActiveRules; staged: StagedRules | null }) {
   return (
     <div

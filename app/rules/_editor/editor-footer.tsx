@@ -16,12 +16,12 @@ interface EditorFooterProps {
   dirty: boolean;
   /** True if the agent accepts the current text. */
   ready: boolean;
-  /** Reason why this session may not change rules; null if it may. */
+  /** Reason why this session must not change rules; null if it may. */
   lacks: string | null;
   apply: () => void;
 }
 
-/** Footer of the editor: origin of the text, and buttons to discard, stage or apply it. */
+/** Renders the footer of the rule editor: origin of the text, and buttons to discard, stage or apply it. */
 export function RuleEditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
   const router = useRouter();
   const save = useStageRules();

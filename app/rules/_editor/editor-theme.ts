@@ -3,7 +3,7 @@ import type { Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 
-/** Editor theme from the color tokens: CSS variables, so it follows the page's theme. */
+/** Editor theme made of the page's CSS color variables, so that it follows the page's theme. */
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '12px', color: 'var(--text-1)', backgroundColor: 'var(--surface-0)' },
   '&.cm-focused': { outline: 'none' },
@@ -84,7 +84,7 @@ const look = EditorView.theme({
   '.cm-searchMatch-selected': { backgroundColor: 'var(--surface-3)' },
 });
 
-/** Mutes keys and emphasizes values; colors are left to the data. */
+/** Highlights YAML values and mutes keys; uses no further colors. */
 const words = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--text-2)' },
   {

@@ -15,8 +15,8 @@ import { editorText } from './text.ts';
 import { openWorkingCopy } from './working-copy.ts';
 
 /**
- * Imports rules from a file or pasted text, as a Podlane rule set or Kubernetes NetworkPolicies, into the
- * editor. Opened by `?import`.
+ * Sheet that imports rules into the editor from a file or pasted text: a Podlane rule set or Kubernetes
+ * NetworkPolicies. `?import` in the URL opens it.
  */
 export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
   const open = useSearchParams().has('import');

@@ -2,7 +2,7 @@ import type { RulesPlan } from '../../../contract/rules.ts';
 import { ApiError } from '../../_lib/api.ts';
 import type { LineDiagnostic } from './yaml-editor.tsx';
 
-/** Diagnostics by line: errors of an invalid text, or warnings of the plan. */
+/** Returns the editor's diagnostics by line: the errors of an invalid text, or the warnings of its plan. */
 export function buildLineDiagnostics(plan: RulesPlan | undefined, error: Error | null): LineDiagnostic[] {
   if (error instanceof ApiError)
     return error.errors.map(({ line, path, message }) => ({

@@ -9,7 +9,7 @@ const kinds = [
   { key: 'changed', sign: '~', word: 'changed' },
 ] as const;
 
-/** Summarizes changes as text, e.g. `2 added, 1 changed`. */
+/** Formats the number of changed rules, e.g. `2 added, 1 changed`. */
 export function formatRuleChanges(changes: RuleChanges): string {
   const parts: string[] = kinds
     .filter(({ key }) => changes[key].length > 0)
@@ -53,7 +53,7 @@ export function RuleChangeList({ changes }: { changes: RuleChanges }) {
   );
 }
 
-/** Section with the list of changed rules under a title that counts them. */
+/** Renders a section that lists the changed rules under a title with their number. */
 export const RuleChangesSection = ({ changes, children }: { changes: RuleChanges; children?: ReactNode }) => (
   <section>
     <h3 className="font-semibold">

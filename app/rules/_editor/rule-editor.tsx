@@ -148,7 +148,7 @@ function useGoToRule(editor: React.RefObject<YamlEditorHandle | null>, ready: bo
   }, [rule, ready, editor, router]);
 }
 
-/** Placeholder for the editor's lines. */
+/** Renders a placeholder for the lines of the editor while it is loading. */
 function Lines() {
   return (
     <div aria-busy="true" className="grid content-start gap-3 p-4">

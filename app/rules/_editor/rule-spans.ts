@@ -5,9 +5,9 @@ type SyntaxNode = Tree['topNode'];
 
 /** Position of a rule in the text of a rule set. */
 export interface RuleSpan {
-  /** Index in the rule set, from 0. */
+  /** Index of the rule in the rule set, from 0. */
   index: number;
-  /** Null if the rule has no name yet. */
+  /** Name of the rule; null if it has none yet. */
   name: string | null;
   from: number;
   to: number;
@@ -35,7 +35,7 @@ export function findRuleSpans(tree: Tree, slice: (from: number, to: number) => s
   });
 }
 
-/** Returns the rule at a position of the text: the last one that begins before it. */
+/** Returns the rule at a position in the text, which is the last one that begins before the position. */
 export const findRuleAtPosition = (spans: readonly RuleSpan[], position: number): RuleSpan | null =>
   spans.findLast(({ from }) => from <= position) ?? null;
 
@@ -56,7 +56,7 @@ function valueUnder(
   return null;
 }
 
-/** Returns the value of a scalar without quotes. */
+/** Returns the text of a YAML scalar without quotes. */
 function plainText(source: string): string {
   const text = source.trim();
   if (text.startsWith("'") && text.endsWith("'")) return text.slice(1, -1).replaceAll("''", "'");

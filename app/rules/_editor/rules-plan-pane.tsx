@@ -17,12 +17,12 @@ interface PlanPaneProps {
   notes: readonly LineDiagnostic[];
   /** True if the plan belongs to the current text. */
   current: boolean;
-  /** Name of the rule at the cursor. */
+  /** Name of the rule at the cursor; null if there is none. */
   rule: string | null;
   goToLine: (line: number) => void;
 }
 
-/** Shows the dry run of the editor's text: validity, changes and compiled sizes. Nothing is written. */
+/** Shows the dry run of the editor's text: validity, changes and compiled sizes. Nothing is applied. */
 export function RulesPlanPane({ plan, error, notes, current, rule, goToLine }: PlanPaneProps) {
   return (
     <div className="grid content-start gap-5 px-4 py-3 max-lg:px-(--gutter)">
@@ -77,7 +77,7 @@ function statusOf({
     : editorText.validWithWarnings(notes.length, notes.length === 1 ? 'warning' : 'warnings');
 }
 
-/** Lists diagnostics; each one moves the cursor to its line. */
+/** Lists the diagnostics of the editor's text; each one moves the cursor to its line. */
 function Notes({ notes, goToLine }: Pick<PlanPaneProps, 'notes' | 'goToLine'>) {
   if (notes.length === 0) return null;
   return (

@@ -12,7 +12,7 @@ const tables: readonly { key: keyof RuleSizes; label: string; title: string }[] 
   { key: 'entries', label: editorText.entries, title: editorText.entriesTitle },
 ];
 
-/** Shows the sizes of the kernel tables and their limits. */
+/** Table of the sizes and limits of the kernel's rule maps. */
 export function RuleSizesTable({ sizes, limits }: { sizes: RuleSizes; limits: RuleSizes }) {
   return (
     <dl className="grid grid-cols-2 gap-x-6 text-12">

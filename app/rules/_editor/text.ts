@@ -1,4 +1,4 @@
-/** Texts of the rule editor. */
+/** Interface texts of the rule editor. */
 export const editorText = {
   versionActive: (version: number) => `Version ${version} is active`,
   applyTitle: 'Apply rules',

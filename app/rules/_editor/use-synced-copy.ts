@@ -10,8 +10,8 @@ import {
 } from './working-copy.ts';
 
 /**
- * Keeps the editor's text in sync with the agent. Unmodified text follows the staged rules, or else the
- * active ones. Modified text stays, and `outdated` tells that other rules have been applied since it was
+ * Keeps the editor's text in sync with the agent. Unmodified text follows the staged rules or, without staged rules,
+ * the active ones. Modified text is kept, and `outdated` tells that other rules have been applied since the text was
  * opened.
  */
 export function useSyncedWorkingCopy(
@@ -37,7 +37,7 @@ export function useSyncedWorkingCopy(
   return { copy, dirty, outdated: dirty && active !== undefined && copy?.etag !== active.etag };
 }
 
-/** Returns the staged rules as a working copy, or else the active rules. */
+/** Creates a working copy of the staged rules or, without staged rules, of the active ones. */
 export function createWorkingCopy(active: ActiveRules, staged: StagedRules | null): RulesWorkingCopy {
   const text = staged?.text ?? active.text ?? '';
   const source = staged === null ? 'active' : 'staged';

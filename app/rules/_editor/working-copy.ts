@@ -2,13 +2,13 @@
 
 import { useSyncExternalStore } from 'react';
 
-/** Rules being edited. Outlives the editor page, but not the browser tab. */
+/** Rules being edited. The working copy outlives the editor page, but not the browser tab. */
 export interface RulesWorkingCopy {
   text: string;
-  /** Text when the copy was opened. */
+  /** Text of the working copy when it was opened. */
   opened: string;
   source: 'active' | 'staged' | 'import' | 'example' | 'version';
-  /** Version and ETag of the active rules that this text replaces. */
+  /** Version of the active rules that the text will replace; `etag` is their ETag. */
   version: number;
   etag: string;
 }
@@ -16,13 +16,13 @@ export interface RulesWorkingCopy {
 let copy: RulesWorkingCopy | null = null;
 const listeners = new Set<() => void>();
 
-/** Replaces the working copy; null discards it. */
+/** Replaces the editor's working copy; null discards it. */
 export function openWorkingCopy(next: RulesWorkingCopy | null): void {
   copy = next;
   for (const listener of listeners) listener();
 }
 
-/** Changes some fields of the working copy. */
+/** Updates some fields of the editor's working copy. */
 export function updateWorkingCopy(change: Partial<RulesWorkingCopy>): void {
   if (copy !== null) openWorkingCopy({ ...copy, ...change });
 }

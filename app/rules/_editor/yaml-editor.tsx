@@ -21,7 +21,7 @@ import { useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
 import { yamlEditorTheme } from './editor-theme.ts';
 import { findRuleAtPosition, findRuleSpans, type RuleSpan } from './rule-spans.ts';
 
-/** Diagnostic of a line, counted from 1. */
+/** Diagnostic of a line of the editor; lines count from 1. */
 export interface LineDiagnostic {
   line: number;
   severity: 'error' | 'warning';
@@ -38,19 +38,19 @@ export interface YamlEditorHandle {
 interface YamlEditorProps {
   text: string;
   change: (text: string) => void;
-  /** Called when the cursor enters another rule. */
+  /** Called when the cursor enters another rule; null outside all rules. */
   onRule: (rule: RuleSpan | null) => void;
-  /** Called on Ctrl-Enter. */
+  /** Called when the user presses Ctrl-Enter. */
   onSubmit: () => void;
   notes: readonly LineDiagnostic[];
   readOnly: boolean;
   label: string;
-  /** Id of the element that describes the editor. */
+  /** Id of the element that describes the editor for screen readers. */
   describedBy: string;
   handle: React.Ref<YamlEditorHandle>;
 }
 
-/** Parse time limit in ms, enough for ten thousand rules; the rest is parsed later. */
+/** Time limit for parsing in ms, enough for ten thousand rules; the rest of the text is parsed later. */
 const parseMs = 100;
 
 const spansOf = (state: EditorState): RuleSpan[] => {
@@ -58,7 +58,7 @@ const spansOf = (state: EditorState): RuleSpan[] => {
   return tree === null ? [] : findRuleSpans(tree, (from, to) => state.sliceDoc(from, to));
 };
 
-/** Marks the lines of the rule at the cursor. */
+/** State effect that highlights the lines of the rule at the cursor. */
 const markRule = StateEffect.define<RuleSpan | null>();
 const ruleMark = StateField.define<DecorationSet>({
   create: () => Decoration.none,
@@ -79,8 +79,8 @@ const ruleMark = StateField.define<DecorationSet>({
 });
 
 /**
- * Editor for YAML. Tab leaves it, as everywhere on the page; Ctrl-] and Ctrl-[ indent. Has its own search
- * (Ctrl-F), because only visible lines are in the document.
+ * Editor for YAML. Tab leaves the editor; Ctrl-] and Ctrl-[ indent. It has its own search (Ctrl-F), because only
+ * visible lines are in the document.
  */
 export default function YamlEditor(props: YamlEditorProps) {
   const { text, notes, readOnly, label, describedBy, handle } = props;

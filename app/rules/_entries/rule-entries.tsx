@@ -4,16 +4,16 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import Link from 'next/link';
 import { useMemo } from 'react';
 import type { RuleEntries, RuleEntry } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import { inputClasses } from '../../_components/form-field.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
 import { FilterTextField } from '../../_components/filter-field.tsx';
+import { inputClasses } from '../../_components/form-field.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
-import type { TableColumn } from '../../_components/table/table-column.ts';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { requestApi } from '../../_lib/api.ts';
 import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
@@ -54,7 +54,7 @@ const useRuleEntries = (query: string) =>
     refetchInterval: 4000,
   });
 
-/** Page of all compiled entries, with the rule, pods and peers of each. */
+/** Page that lists all compiled entries, with the rule, pods and peers of each. */
 export function RuleEntriesPage() {
   const [view, change] = useUrlQueryState(parseView, viewQuery);
   const query = useDebouncedValue(viewQuery(view), 300);

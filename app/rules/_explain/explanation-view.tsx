@@ -1,16 +1,16 @@
 import { ArrowRight } from 'lucide-react';
 import Link from 'next/link';
 import type { Explanation, RuleSetName } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
 type End = NonNullable<Explanation['egress']>;
 
-/** Shows the verdict on a packet, and the decision at each endpoint. */
+/** Shows the verdict on a packet and the decision at each endpoint. */
 export function PolicyExplanation({ explanation, query }: { explanation: Explanation; query: string }) {
   const { verdict, source, destination, egress, ingress, set, note } = explanation;
   const asker = egress?.pod ?? ingress?.pod;
@@ -74,7 +74,7 @@ const mapTitles = {
   rule_entries: rulesText.ruleEntriesTitle,
 } as const;
 
-/** Shows the decision of one pod's rules with the map lookups that led to it. */
+/** Shows the decision of one pod's rules, with the map lookups that led to it. */
 function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
   const { pod, direction, verdict, rule, log, shadowed, lookups } = end;
   return (
@@ -137,7 +137,7 @@ function EndpointVerdict({ end, set }: { end: End; set: RuleSetName }) {
   );
 }
 
-/** Links to the rule; rules of the staged set open in the editor. */
+/** Links to a rule; a rule of the staged set opens in the editor. */
 function RuleName({ name, set }: { name: string; set: RuleSetName }) {
   const page = set === 'active' ? '/rules' : '/rules/editor';
   return (

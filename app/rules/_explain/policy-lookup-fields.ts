@@ -1,7 +1,7 @@
 import type { ExplainRequest, RuleSetName } from '../../../contract/rules.ts';
 import { rulesText } from '../text.ts';
 
-/** Fields of the form as typed; the URL keeps them. */
+/** Fields of the policy lookup form as typed; the URL stores them. */
 export interface PolicyLookupFields {
   set: RuleSetName;
   source: string;
@@ -35,7 +35,7 @@ export function parsePolicyLookupFields(query: URLSearchParams): PolicyLookupFie
   return { ...form, set: query.get('set') === 'staged' ? 'staged' : 'active' };
 }
 
-/** Returns the query string, without fields that the protocol does not have. */
+/** Converts the policy lookup form to a URL query, without fields that the protocol does not have. */
 export function buildPolicyLookupQuery(form: PolicyLookupFields): string {
   const query = new URLSearchParams({ source: form.source, destination: form.destination });
   query.set('protocol', form.protocol);
@@ -53,7 +53,7 @@ export type PolicyLookupProblems = Partial<Record<keyof PolicyLookupFields, stri
 const whole = (text: string, most: number): number | null =>
   /^\d{1,5}$/.test(text.trim()) && Number(text) <= most ? Number(text) : null;
 
-/** Returns the API request, or the problems by field. */
+/** Validates the policy lookup form; returns the API request, or the problems by field. */
 export function validatePolicyLookup(
   form: PolicyLookupFields,
 ): { request: ExplainRequest } | { problems: PolicyLookupProblems } {

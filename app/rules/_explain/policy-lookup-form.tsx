@@ -23,7 +23,7 @@ interface PacketFormProps {
   pending: boolean;
 }
 
-/** Form for the packet to look up. */
+/** Form for the packet of a policy lookup. */
 export function PolicyLookupForm({ form, change, problems, submit, pending }: PacketFormProps) {
   const { data: staged } = useStagedRules();
   const list = useId();

@@ -7,15 +7,15 @@ import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { usePolicyLookup } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
 import { PolicyExplanation } from './explanation-view.tsx';
-import { PolicyLookupForm } from './policy-lookup-form.tsx';
 import {
   buildPolicyLookupQuery,
   type PolicyLookupFields,
   parsePolicyLookupFields,
   validatePolicyLookup,
 } from './policy-lookup-fields.ts';
+import { PolicyLookupForm } from './policy-lookup-form.tsx';
 
-/** Page that looks up the verdict on a packet: deciding rule, map lookups, and shadowed rules. */
+/** Page that looks up the verdict on a packet: deciding rule, map lookups and shadowed rules. */
 export function PolicyLookupPage() {
   const search = useSearchParams();
   const router = useRouter();

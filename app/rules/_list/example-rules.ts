@@ -1,4 +1,4 @@
-/** Example rule set for the editor. */
+/** Example rule set that the editor offers. */
 export const exampleRules = `name: first-rules
 defaults:
   ingress: allow

@@ -1,8 +1,8 @@
 import Link from 'next/link';
 import type { Rule } from '../../../contract/acl.ts';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { DropRateNumber, NotAvailableNumber, SiNumber } from '../../_components/number-display.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import type { TableColumn } from '../../_components/table/table-column.ts';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatRulePeers, formatRulePorts, formatRuleSubject } from '../rule-labels.ts';
@@ -11,11 +11,11 @@ import type { RulePacketCounts } from './rule-counts.ts';
 
 export interface RuleListRow {
   rule: Rule;
-  /** Position in the evaluation order, from 1. */
+  /** Position of the rule in the evaluation order, from 1. */
   order: number;
   counts: RulePacketCounts | undefined;
   warning: string | undefined;
-  /** Target of the row's link. */
+  /** URL that the row links to. */
   href: string;
 }
 

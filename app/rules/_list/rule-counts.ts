@@ -3,13 +3,16 @@ import type { RuleStatisticsReading } from '../../_lib/rule-queries.ts';
 export interface RulePacketCounts {
   pods: number;
   entries: number;
-  /** NaN if unknown. */
+  /** Number of packets that the rule decided; NaN if unknown. */
   packets: number;
-  /** Packets per second over the kept readings; NaN before the second reading. */
+  /** Packets per second over the readings; NaN before the second reading. */
   rate: number;
 }
 
-/** Counts per rule name from readings of one generation; key '' holds packets that the default action decided. */
+/**
+ * Computes packet counts by rule name from readings of one generation; the key '' holds packets that the default
+ * action decided.
+ */
 export function computeRuleCounts(readings: readonly RuleStatisticsReading[]): Map<string, RulePacketCounts> {
   const [first, last] = [readings[0], readings.at(-1)];
   if (first === undefined || last === undefined) return new Map();

@@ -1,4 +1,4 @@
-/** Filter of the list as kept in the URL. */
+/** Filter of the rule list, stored in the URL. */
 export interface RuleListFilter {
   text: string;
   directions: readonly string[];
@@ -12,7 +12,7 @@ export function parseRuleListFilter(query: URLSearchParams): RuleListFilter {
   return { text: query.get('q') ?? '', directions: words('direction'), actions: words('action') };
 }
 
-/** Returns the query string without default values. */
+/** Converts the rule list's filter to a URL query without defaults. */
 export function buildRuleListQuery(view: RuleListFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);

@@ -2,7 +2,6 @@
 
 import { useSearchParams } from 'next/navigation';
 import { useMemo } from 'react';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
@@ -14,6 +13,7 @@ import {
   toggleListItem,
 } from '../../_components/filter-field.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { formatCount } from '../../_lib/format.ts';
@@ -37,7 +37,7 @@ import {
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;
 
-/** Page of the active rules in evaluation order, with live counts. */
+/** Page that lists the active rules in evaluation order, with live counts. */
 export function RuleListPage() {
   const { data: active, error, refetch } = useActiveRules();
   const rules = active?.rules?.rules;

@@ -2,7 +2,7 @@ import Link from 'next/link';
 import { formatCount } from '../../_lib/format.ts';
 import { rulesText } from '../text.ts';
 
-/** Links to pods by name; `all` is the total if it exceeds the list. */
+/** Lists links to pods by name; `all` is the total number of pods if the list is shortened. */
 export function PodLinkList({
   pods,
   all = pods.length,
@@ -10,7 +10,7 @@ export function PodLinkList({
 }: {
   pods: readonly { id: string; namespace: string; name: string }[];
   all?: number;
-  /** Text if there are no pods. */
+  /** Text to show if there are no pods. */
   none: string;
 }) {
   if (pods.length === 0) return <span className="text-muted">{none}</span>;

@@ -1,6 +1,6 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
@@ -9,7 +9,7 @@ import { formatEntryUseDetails, formatEntryUses } from './entry-uses.ts';
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 
-/** Table of compiled entries; the packets column is shown only if packets are counted. */
+/** Table of compiled entries, with a column of packets if packets are counted. */
 export function RuleEntriesTable({
   entries,
   total,

@@ -3,13 +3,13 @@
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import type { RuleView } from '../../../contract/rules.ts';
-import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
+import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { Sheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
@@ -21,7 +21,7 @@ import { rulesText } from '../text.ts';
 import { PodLinkList } from './pod-links.tsx';
 import { RuleEntriesTable } from './rule-entries-table.tsx';
 
-/** Sheet of an active rule: its terms, pods, peers and entries with counts. */
+/** Sheet of an active rule: its terms, pods, peers, and entries with their counts. */
 export function RuleSheet({ name }: { name: string | null }) {
   const router = useRouter();
   const { data, error, refetch } = useRuleDetails(name);

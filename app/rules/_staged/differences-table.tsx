@@ -17,7 +17,7 @@ const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-(--gutter) last:
 const wide = 'max-lg:hidden';
 const shown = 12;
 
-/** Table of different verdicts by rule and pod, from the reported packets. */
+/** Table of the packets on which the staged and the active rules differ, grouped by rule and pod. */
 export function VerdictDifferencesTable({
   differences,
 }: {

@@ -18,7 +18,7 @@ import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
 import { formatRuleChanges, RuleChangesSection } from '../_editor/rule-changes.tsx';
 import { rulesText } from '../text.ts';
 
-/** Header of the staged rules: origin, sizes, problems and buttons. */
+/** Shows the origin, sizes and problems of the staged rules, and the buttons that act on them. */
 export function StagedRulesHeader({ staged }: { staged: StagedRules }) {
   const { data: active } = useActiveRules();
   const now = useCurrentTime();

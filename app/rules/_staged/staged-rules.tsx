@@ -19,7 +19,7 @@ import { VerdictDifferencesTable } from './differences-table.tsx';
 import { StagedRulesHeader } from './staged-header.tsx';
 import { groupVerdictDifferences } from './verdict-differences.ts';
 
-/** Page of the staged rules: verdicts on live traffic that differ from the active rules. */
+/** Page of the staged rules: verdicts on live traffic that differ from those of the active rules. */
 export function StagedRulesPage() {
   const { data: staged, error, refetch } = useStagedRules();
   if (staged === undefined)

@@ -5,16 +5,16 @@ import { rulesText } from '../text.ts';
 export interface VerdictDifference {
   key: string;
   kind: VerdictKind;
-  /** Null if the default action of the staged rules decided. */
+  /** Name of the staged rule that decided; null if the default action of the staged rules decided. */
   rule: string | null;
   pod: string;
   podHref: string | null;
   packets: number;
-  /** Newest of the packets. */
+  /** Verdict on the newest of the packets. */
   last: Verdict;
 }
 
-/** Groups verdicts of the staged rules by kind, rule and pod, the most frequent first. */
+/** Groups verdicts of the staged rules by kind, rule and pod, the largest group first. */
 export function groupVerdictDifferences(verdicts: readonly Verdict[]): VerdictDifference[] {
   const differences = new Map<string, VerdictDifference>();
   for (const verdict of verdicts) {

@@ -11,7 +11,7 @@ import { sharedText } from '../../_text/shared.ts';
 import { RuleChangeError } from '../_components/change-error.tsx';
 import { rulesText } from '../text.ts';
 
-/** Bar with a button that removes all rules, and the sheet that confirms it. */
+/** Renders the button that removes all rules, and the sheet that confirms the removal. */
 export function RemoveRulesSheet() {
   const { data: active } = useActiveRules();
   const lacks = useMissingRoleReason('operator');

@@ -5,15 +5,15 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import type { RuleVersion } from '../../../contract/rules.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
-import type { TableColumn } from '../../_components/table/table-column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { formatClockTime, formatCount } from '../../_lib/format.ts';
 import { useRuleVersions } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
 import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
 import { RuleVersionSheet } from './version-sheet.tsx';
 
-/** Page of all versions of the rules, with author and comment; each can be rolled back to. */
+/** Page that lists all versions of the rules with author and comment, and offers to roll back to one. */
 export function RuleVersionsPage() {
   const { data, error, refetch } = useRuleVersions();
   const shown = Number(useSearchParams().get('version'));

@@ -25,7 +25,7 @@ import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
 import { openWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 
-/** Sheet of a version: its text, the changes that a rollback would make, and the button to roll back. */
+/** Sheet of a version of the rules: its text, the changes that a rollback would make, and the button to roll back. */
 export function RuleVersionSheet({ version, close }: { version: RuleVersion | null; close: () => void }) {
   if (version === null) return null;
   return <VersionDetails version={version} close={close} key={version.number} />;

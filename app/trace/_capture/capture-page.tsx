@@ -30,7 +30,7 @@ const plain: PacketFilterValues = {
   seconds: '30',
 };
 const most = { packets: 100_000, seconds: 240 };
-/** Snap lengths; headers alone contain no payload. */
+/** Choices of how many bytes of each packet are captured; headers alone contain no payload. */
 const lengths: readonly [string, string][] = [
   ['65535', traceText.fullLength],
   ['256', traceText.first256],
@@ -165,7 +165,7 @@ function Command({ path }: { path: string }) {
   );
 }
 
-/** Progress of the capture, and the link to the file. */
+/** Shows the progress of a capture and the link to its file. */
 function CaptureFile({ state }: { state: PacketCaptureState }) {
   const now = useCurrentTime();
   switch (state.step) {

@@ -13,7 +13,10 @@ export type PacketCaptureState =
 const nameIn = (header: string | null): string =>
   /filename="([^"]+)"/.exec(header ?? '')?.[1] ?? 'capture.pcapng';
 
-/** Captures into memory as the data arrives. A stopped capture is kept: a pcapng file is valid after each block. */
+/**
+ * Captures packets into memory as they arrive. A stopped capture is kept, because a pcapng file is valid after each
+ * block.
+ */
 export function usePacketCapture() {
   const [state, setState] = useState<PacketCaptureState>({ step: 'idle' });
   const running = useRef<AbortController | null>(null);
@@ -56,7 +59,7 @@ export function usePacketCapture() {
   return {
     state,
     start: (path: string) => void start(path),
-    /** Stops the capture and keeps the data received so far. */
+    /** Stops the capture and keeps the packets received so far. */
     stop: () => running.current?.abort(),
   };
 }

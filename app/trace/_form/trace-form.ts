@@ -2,7 +2,7 @@ import { parseAddress } from '../../../contract/cidr.ts';
 import type { NewTraceInput, TraceProtocol } from '../../../contract/trace.ts';
 import { traceText } from '../text.ts';
 
-/** Fields of the form as typed; the URL fills them. */
+/** Fields of the trace form as typed; the URL can fill them in. */
 export interface PacketFilterValues {
   pod: string;
   address: string;
@@ -32,7 +32,7 @@ export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterVal
   return form;
 }
 
-/** Returns the query string without default values. */
+/** Converts the trace form to a URL query without defaults. */
 export function buildPacketFilterQuery(form: PacketFilterValues, plain: PacketFilterValues): string {
   const query = new URLSearchParams();
   for (const key of keys) if (form[key] !== plain[key]) query.set(key, form[key]);
@@ -46,7 +46,7 @@ interface PacketFilterLimits {
   seconds: number;
 }
 
-/** Returns the API request, or the problems by field. */
+/** Validates the trace form; returns the API request, or the problems by field. */
 export function validatePacketFilter(
   form: PacketFilterValues,
   most: PacketFilterLimits,

@@ -9,7 +9,7 @@ import { formatPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 import { useTraces } from '../trace-queries.ts';
 
-/** Lists running and recently ended traces. */
+/** Lists the running and recently ended traces. */
 export function TraceList() {
   const { data, error, refetch } = useTraces();
   return (
@@ -67,7 +67,7 @@ function Row({ trace }: { trace: TraceSummary }) {
   );
 }
 
-/** Summarizes a filter, e.g. `tcp port 80, 10.0.0.1`; an empty filter is `all packets`. */
+/** Formats a trace filter, e.g. `tcp port 80, 10.0.0.1`; an empty filter is `all packets`. */
 export function formatTraceFilter({ address, port, protocol, family }: TraceFilter): string {
   const parts = [
     [protocol, port === undefined ? undefined : traceText.portFilter(port)].filter(Boolean).join(' '),

@@ -6,8 +6,8 @@ import { useMemo, useState } from 'react';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
-import type { TableColumn } from '../../_components/table/table-column.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
+import type { TableColumn } from '../../_components/table/table-column.ts';
 import { formatCount } from '../../_lib/format.ts';
 import {
   buildPolicyLookupHref,
@@ -24,10 +24,10 @@ import {
   type TraceRow,
 } from './trace-rows.ts';
 
-/** Table of packets with a row for each observation. */
+/** Table of traced packets with a row for each observation. */
 export function TracePacketTable({ packets }: { packets: readonly TracePacket[] }) {
   const [all, setAll] = useState(true);
-  /** Packets whose state differs from `all`. */
+  /** Numbers of the packets whose open state differs from `all`. */
   const [others, setOthers] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(
     () => buildTraceRows(packets, (number) => others.has(number) !== all),

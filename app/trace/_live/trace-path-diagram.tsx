@@ -39,12 +39,12 @@ const words: Record<TraceNode['where'], string> = {
   unknown: traceText.notSeenAgain,
 };
 const byWords = { redirect: traceText.redirected, stack: traceText.hostStack } as const;
-/** Below this width in px the diagram becomes a list. */
+/** Minimum width in px for the diagram; narrower windows show a list. */
 const drawnFrom = 640;
-/** Distance of a label from its edge in px. */
+/** Distance between a label and its edge in px. */
 const above = 11;
 
-/** Draws the paths that packets took, from left to right, with the number of packets on each edge. */
+/** Draws the paths of traced packets from left to right, with the number of packets on each edge. */
 export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   const drawing = useMemo(
@@ -105,7 +105,7 @@ export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
 const labelOf = (nodes: readonly TraceNode[], id: string): string =>
   nodes.find((node) => node.id === id)?.label ?? id;
 
-/** Head and name of a node, e.g. `from pod, tcx/ingress` and the pod. */
+/** Returns the heading and name of a node, e.g. `from pod, tcx/ingress` and the pod's name. */
 function placeWords({ where, pod, label }: TraceNode): [head: string, name: string] {
   const seen = where === 'from-pod' || where === 'to-pod';
   if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, formatPodName(pod)];
@@ -137,7 +137,7 @@ function NodeBox({ node, style }: { node: TraceNode; style?: React.CSSProperties
   );
 }
 
-/** The same edges as a list, for narrow screens. */
+/** Lists the edges of the traced paths, for narrow windows. */
 function EdgeList({ path }: { path: TraceSummary['path'] }) {
   const placeOf = (id: string) => path.nodes.find((node) => node.id === id);
   return (

@@ -10,9 +10,9 @@ export interface PlacedTraceNode extends TraceNode {
 export interface PlacedTraceEdge extends TraceEdge {
   key: string;
   path: string;
-  /** Position of the label. */
+  /** Position of the edge's label. */
   at: { x: number; y: number };
-  /** Line width in px, by log10 of the packets. */
+  /** Width of the edge's line in px, which grows with the logarithm of its packets. */
   stroke: number;
   lost: boolean;
 }
@@ -22,11 +22,14 @@ const rowGap = 16;
 const shortestGap = 72;
 const widest = 260;
 
-/** Tells if packets end at a node without having been delivered. */
+/** Returns true for nodes at which packets end without having been delivered. */
 export const isPacketLossNode = (where: TraceNode['where']): boolean =>
   where === 'dropped' || where === 'kernel';
 
-/** Layer of each node: the length of the longest path that leads to it. Edges that close a cycle are ignored. */
+/**
+ * Returns the layer of each node: the length of the longest path that leads to the node. Edges that close a cycle are
+ * ignored.
+ */
 export function assignLongestPathLayers(
   nodes: readonly TraceNode[],
   edges: readonly TraceEdge[],
@@ -47,7 +50,8 @@ export function assignLongestPathLayers(
 }
 
 /**
- * Places nodes in columns from left to right, the busiest on top, and computes the edges between them.
+ * Places the nodes of traced paths in columns from left to right, the busiest on top, and computes the edges between
+ * them.
  * @param width width of the drawing in px
  */
 export function layoutTracePath(

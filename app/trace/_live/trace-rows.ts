@@ -2,12 +2,12 @@ import type { TracePacket, TracePoint } from '../../../contract/trace.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { traceText } from '../text.ts';
 
-/** A packet, or one of its observations. */
+/** Table row for a traced packet or for one of its observations. */
 export type TraceRow =
   | { kind: 'packet'; key: string; packet: TracePacket }
   | { kind: 'point'; key: string; packet: TracePacket; point: TracePoint };
 
-/** Lists packets, each followed by its observations if it is open; the newest packet is last. */
+/** Returns a row for each packet, followed by its observations if the packet is open; the newest packet is last. */
 export const buildTraceRows = (
   packets: readonly TracePacket[],
   open: (number: number) => boolean,
@@ -24,8 +24,8 @@ export const buildTraceRows = (
 const directions = { 'from-pod': traceText.fromPodPrefix, 'to-pod': traceText.toPodPrefix } as const;
 
 /**
- * Labels the location of an observation, e.g. `from shop.cart, netkit/peer`, or the network namespace for
- * drops by the kernel.
+ * Formats the location of an observation, e.g. `from shop.cart, netkit/peer`, or the network namespace for drops by
+ * the kernel.
  */
 export function formatPointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
@@ -34,7 +34,7 @@ export function formatPointLocation({ where, pod, device }: TracePoint): string 
   return `${directions[where]} ${name ?? traceText.deletedPod}${hook === null ? '' : `, ${hook}`}`;
 }
 
-/** Labels the verdict of an observation. */
+/** Formats the verdict of an observation. */
 export function formatPointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
     return to === null ? traceText.redirected : traceText.redirectedTo(formatPodName(to));
@@ -42,7 +42,7 @@ export function formatPointVerdict({ where, verdict, to }: TracePoint): string {
   return where === 'from-pod' ? traceText.toHostStack : traceText.deliveredToPod;
 }
 
-/** Formats microseconds with three digits, e.g. `3.1 µs`, `842 µs` or `1.24 ms`. */
+/** Formats a time in µs with three digits, e.g. `3.1 µs`, `842 µs` or `1.24 ms`. */
 export function formatMicroseconds(us: number): string {
   if (us < 99.95) return `${us.toFixed(1)} µs`;
   if (us < 999.5) return `${Math.round(us)} µs`;

@@ -3,8 +3,8 @@
 import { type FocusEvent, type PointerEvent, useEffect, useState } from 'react';
 
 /**
- * Tells if a live list should pause: while the pointer is over its rows, one of them has the focus, or the
- * top is scrolled out of view. Rows do not move while they are being read.
+ * Returns whether a live list should pause because it is being read: the pointer is over its rows, a row has the
+ * focus, or the top of the list is scrolled out of view.
  */
 export function usePauseWhileReading() {
   const [pointer, setPointer] = useState(false);
@@ -19,7 +19,7 @@ export function usePauseWhileReading() {
   return {
     held: pointer || focus || scrolled,
     scrolled,
-    /** Handlers for the element around the list. */
+    /** Event handlers for the element around the list. */
     hold: {
       onPointerEnter: ({ pointerType }: PointerEvent) => setPointer(pointerType === 'mouse'),
       onPointerLeave: () => setPointer(false),

@@ -12,10 +12,7 @@ import {
 } from '../../_lib/packet-labels.ts';
 import { verdictsText } from '../text.ts';
 
-/**
- * Columns of a list of verdicts.
- * @param open opens the sheet of a verdict
- */
+/** Creates the columns of a list of verdicts. @param open opens the sheet of a verdict */
 export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly TableColumn<Verdict>[] => [
   {
     key: 'time',
@@ -97,7 +94,7 @@ export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly
   },
 ];
 
-/** Shows an endpoint: the pod's name if it is one, address and port. */
+/** Shows a packet's source or destination: address, port and, if it is a pod, the pod's name. */
 function EndpointCell({ end }: { end: PacketEnd }) {
   const words = formatPacketEndpoint(end);
   return (
@@ -111,7 +108,7 @@ function EndpointCell({ end }: { end: PacketEnd }) {
   );
 }
 
-/** Shows the rule that decided, or else the default action or the drop reason. */
+/** Shows the rule that decided a verdict, or otherwise the default action or the drop reason. */
 export function VerdictReason({ verdict: { rule, reason, kind } }: { verdict: Verdict }) {
   if (rule !== null) return <span className="font-[550]">{rule}</span>;
   if (reason !== null && reason !== 'denied') return <span className="code text-ink-2">{reason}</span>;

@@ -3,9 +3,9 @@
 import { Pause, Play } from 'lucide-react';
 import type { VerdictKind } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
-import { inputClasses } from '../../_components/form-field.tsx';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { FacetDivider, FilterTextField } from '../../_components/filter-field.tsx';
+import { inputClasses } from '../../_components/form-field.tsx';
 import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
@@ -20,13 +20,13 @@ interface VerdictFilterBarProps {
   problems: { address?: string; port?: string };
   paused: boolean;
   pause: (paused: boolean) => void;
-  /** Number of verdicts that arrived since the list was paused. */
+  /** Number of verdicts that have arrived since the list was paused. */
   waiting: number;
 }
 
 const kinds = ['dropped', 'logged', 'staged-deny', 'staged-allow'] as const;
 
-/** Filter bar of the verdicts, with a pause button. */
+/** Renders the filters of the list of verdicts, and its pause button. */
 export function VerdictFilterBar({ view, change, problems, paused, pause, waiting }: VerdictFilterBarProps) {
   const pods = usePods().data ?? [];
   const rules = useActiveRules().data?.rules?.rules ?? [];

@@ -1,12 +1,12 @@
 import { KeyboardKey } from '../../_components/button.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatCount } from '../../_lib/format.ts';
-import { formatPodName } from '../../_lib/packet-labels.ts';
 import type { LoadedVerdicts } from '../../_lib/loaded-verdicts.ts';
+import { formatPodName } from '../../_lib/packet-labels.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { verdictsText } from '../text.ts';
 
-/** Footer of a list of verdicts: number shown, size of the log, and lost events. */
+/** Renders the footer of the list of verdicts: number shown, size of the log, and lost events. */
 export function VerdictLogFooter({ log, failed }: { log: LoadedVerdicts; failed: Error | null }) {
   const { items, size, capacity, losses } = log;
   const lost = losses === null ? 0 : losses.rateLimited + losses.bufferFull;

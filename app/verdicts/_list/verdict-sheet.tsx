@@ -19,7 +19,7 @@ import {
 import { verdictsText } from '../text.ts';
 import { VerdictReason } from './verdict-columns.tsx';
 
-/** Sheet of a verdict with links to the policy lookup and a trace. */
+/** Sheet of a verdict, with links to the policy lookup and to a trace. */
 export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; close: () => void }) {
   if (verdict === null) return null;
   const { kind, time, direction, pod, rule, set, generation, source, destination, length, family } = verdict;

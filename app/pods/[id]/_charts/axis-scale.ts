@@ -1,4 +1,7 @@
-/** Returns the least of 1, 2, 3, 4, 6, 8, 10, 20 … that is at least `value`; 1 for 0. Half of it is a round number too. */
+/**
+ * Returns the smallest of 1, 2, 3, 4, 6, 8, 10, 20 … that is at least `value`; 1 for 0. Half of each result is a round
+ * number too.
+ */
 export function roundUpToScaleTop(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -9,7 +12,9 @@ export function roundUpToScaleTop(value: number): number {
   return 10 * power;
 }
 
-/** Top of a scale, and the time since which a lower top would be enough, ms; null if it would not. */
+/**
+ * Top of a chart's scale, and the time in ms since which a lower top would have been enough; null if it would not be.
+ */
 export interface ChartAxisScale {
   top: number;
   lowerSince: number | null;
@@ -18,8 +23,8 @@ export interface ChartAxisScale {
 const shrinkAfterMs = 30_000;
 
 /**
- * Returns the next scale. A scale grows at once, and shrinks only after a lower top was enough for 30 s, so that it
- * does not change all the time.
+ * Returns the next scale of a chart. A scale grows at once but shrinks only after a lower top was enough for 30 s, so
+ * that it does not change all the time.
  * @param highest highest value shown
  * @param now time of the last sample, ms
  */

@@ -6,24 +6,24 @@ import { IconButton } from '../../../_components/button.tsx';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { focusableRegionProps } from '../focusable-region.ts';
 import css from './chart.module.css';
+import { ChartGrid } from './chart-grid.tsx';
 import type { ChartPoint } from './chart-points.ts';
 import { ChartTable, type ChartTableColumn } from './chart-table.tsx';
 import { ChartCrosshair, type CrosshairDot } from './crosshair.tsx';
-import type { SampleGap } from './sample-gaps.ts';
-import { ChartGrid } from './chart-grid.tsx';
 import type { MigrationMark } from './migration-flags.ts';
 import { MigrationMarkLines } from './migration-marks.tsx';
+import type { SampleGap } from './sample-gaps.ts';
 import { chartsText, formatChartLabel, formatShowAsChartLabel, formatShowAsTableLabel } from './text.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './time-window.ts';
 import { useHasBeenVisible } from './use-has-been-visible.ts';
 
-/** State that all charts share: the time window, its gaps and migrations, and the crosshair. */
+/** State that all charts of a page share: time window, gaps, migrations and crosshair. */
 export interface SharedChartState {
   window: ChartTimeWindow;
   points: ChartPoint[];
   gaps: SampleGap[];
   events: MigrationMark[];
-  /** Time under the crosshair, ms; null if there is none, and the head shows the last values. */
+  /** Time under the crosshair, ms; null while there is no crosshair, when the charts show their last values. */
   at: number | null;
   onPoint: (time: number | null) => void;
 }
@@ -31,11 +31,11 @@ export interface SharedChartState {
 export interface ChartFrameProps {
   title: string;
   unit: string;
-  /** Values at the crosshair, or the last ones, at the right end of the head. */
+  /** Values at the crosshair, or the last values, shown at the right end of the chart's header. */
   read: ReactNode;
   legend: ReactNode;
   shared: SharedChartState;
-  /** Top of the scale. If `mirrored`, the scale goes as far below zero. */
+  /** Top of the chart's scale. If `mirrored`, the scale extends equally far below zero. */
   top: number;
   mirrored: boolean;
   label: (value: number) => string;
@@ -44,7 +44,10 @@ export interface ChartFrameProps {
   children: (width: number) => ReactNode;
 }
 
-/** Frame of a chart: head, legend, graticule, crosshair, and the scale on the right, where now is; or a table instead. */
+/**
+ * Renders the frame of a chart: header, legend, grid, crosshair and the scale on the right; or a table in place of the
+ * chart.
+ */
 export function ChartFrame(props: ChartFrameProps) {
   const { title, unit, shared, top, mirrored, label, children } = props;
   const [asTable, setAsTable] = useState(false);

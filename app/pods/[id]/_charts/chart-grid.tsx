@@ -4,10 +4,10 @@ import { chartsText } from './text.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 
 const divisions = 5;
-/** Half the width of a time label and of the crosshair's time, px. */
+/** Half the width in px of a time label and of the crosshair's time. */
 const half = 27;
 
-/** Dotted divisions, three labels of the scale, and times below the plot. */
+/** Draws the grid of a chart: dotted lines, three labels of the scale, and times below the plot. */
 export function ChartGrid(props: {
   window: ChartTimeWindow;
   width: number;

@@ -1,11 +1,11 @@
 import { formatQuantity, scaleNumber, widenNarrowSpaces } from '../../../_lib/format.ts';
 import { chartsText } from './text.ts';
 
-/** Formats a value in a chart's head: `17.6 k`, or `n/a` if it is unknown. */
+/** Formats a value in a chart's header: `17.6 k`, or `n/a` if the value is unknown. */
 export const formatChartValue = (value: number | null | undefined): string =>
   value === null || value === undefined ? chartsText.unknown : widenNarrowSpaces(formatQuantity(value));
 
-/** Formats a label of a scale, whose values are round: `20 k`, not `20.0 k`. */
+/** Formats a label of a chart's scale, whose values are round: `20 k`, not `20.0 k`. */
 export function formatAxisLabel(value: number): string {
   const { digits, prefix } = scaleNumber(value);
   return prefix === '' ? `${Number(value.toPrecision(2))}` : `${Number(digits)}\u00a0${prefix}`;

@@ -12,25 +12,25 @@ export interface ChartPoint {
   ingressPackets: number;
   egressBits: number;
   ingressBits: number;
-  /** Packets per second that our programs dropped, both directions, in the order of `dropReasons`. */
+  /** Packets per second that Podlane's programs dropped in both directions, in the order of `dropReasons`. */
   drops: readonly number[];
-  /** Share of a core that the direction's program used, 0 to 1; null while run times are not counted. */
+  /** Share of a core that the egress program used for this pod, 0 to 1; null while run times are not measured. */
   egressCores: number | null;
   ingressCores: number | null;
-  /** ns per run of the direction's program, over the whole node. */
+  /** Mean run time of the egress program in ns, over all its runs on the node. */
   egressNsPerRun: number | null;
   ingressNsPerRun: number | null;
 }
 
-/** Ids of our programs that a pod's packets run, by direction; null where no program of ours is attached. */
+/** Ids of Podlane's programs on a pod's device by direction; null if no such program is attached. */
 export type ProgramIdByDirection = Record<Direction, number | null>;
 
-/** Node samples and frames are read in the same sweep: those of one second are no further apart, ms. */
+/** Maximum time in ms between a node sample and a frame of the same second, since both are read in one sweep. */
 const sameSecondMs = 1500;
 
 /**
- * Joins a pod's rates from `since` on with the cost of the programs on its device at that time. A program's run time is
- * known for the whole node; the pod's share is its own number of runs times the mean time of a run.
+ * Joins a pod's rates from `since` on with the CPU time of the programs on its device at that time. A program's run
+ * time is known only for the whole node, so the pod's share is its number of runs times the mean time of a run.
  */
 export function buildChartPoints(
   history: PodRateHistory,
@@ -75,7 +75,9 @@ export function buildChartPoints(
 const cores = (nsPerRun: number | null, runs: number): number | null =>
   nsPerRun === null ? null : (nsPerRun * runs) / 1e9;
 
-/** Returns the index of the node point nearest to a time, from `start` on; points are in order of time. */
+/**
+ * Returns the index of the node sample nearest to a time, searching from `start`; the samples are in order of time.
+ */
 function nearestNodePoint(points: readonly NodeSeriesPoint[], time: number, start: number): number {
   const distance = (index: number): number =>
     Math.abs((points[index]?.sample.time ?? Number.POSITIVE_INFINITY) - time);

@@ -4,16 +4,16 @@ import css from './chart.module.css';
 import type { ChartPoint } from './chart-points.ts';
 import { chartsText, formatChartTableLabel } from './text.ts';
 
-/** Column of the table that a chart can be replaced by. */
+/** Column of the table that can be shown in place of a chart. */
 export interface ChartTableColumn {
   label: string;
   value: (point: ChartPoint) => string;
 }
 
-/** Most rows of the table. */
+/** Maximum number of rows of the table that can be shown in place of a chart. */
 const maxRows = 120;
 
-/** Values of a chart as a table, newest first. */
+/** Shows the values of a chart as a table, newest first. */
 export function ChartTable({
   title,
   points,

@@ -5,10 +5,10 @@ import { formatCount, formatPercent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import type { ChartPoint } from './chart-points.ts';
+import { AreaTraces } from './lazy-traces.tsx';
 import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';
-import { AreaTraces } from './lazy-traces.tsx';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const share = (value: number | null): string =>
@@ -20,7 +20,7 @@ const totalCores = (point: ChartPoint): number | null =>
     ? null
     : (point.egressCores ?? 0) + (point.ingressCores ?? 0);
 
-/** Chart of the share of a core that Podlane's programs use for this pod: egress, and ingress stacked on it. */
+/** Chart of the share of a core that Podlane's programs use for this pod: egress, with ingress stacked on top. */
 export function CpuChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;

@@ -6,13 +6,13 @@ import type { ChartPoint } from './chart-points.ts';
 import { findNearestPoint } from './nearest-point.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 
-/** Ring on a trace, at the value under the crosshair. */
+/** Ring drawn on a trace at the value under the crosshair. */
 export interface CrosshairDot {
   value: number;
   kind: DeviceKind;
 }
 
-/** Line through all charts at the crosshair's time, with rings on the traces and the time below. */
+/** Draws the crosshair: a line through the chart, rings on its traces, and the time below. */
 export function ChartCrosshair(props: {
   at: number;
   window: ChartTimeWindow;
@@ -50,6 +50,9 @@ export function ChartCrosshair(props: {
   );
 }
 
-/** Largest distance in ms at which the crosshair snaps to a point: the mean distance of two points, at least 1 s. */
+/**
+ * Returns the maximum distance in ms at which the crosshair snaps to a point: the mean distance between points, at
+ * least 1 s.
+ */
 export const computeCrosshairSnapDistance = (window: ChartTimeWindow, points: ChartPoint[]): number =>
   Math.max(1000, (window.to - window.from) / Math.max(1, points.length));

@@ -1,8 +1,8 @@
 import type { ChartPoint } from './chart-points.ts';
 
 /**
- * Reduces points to at most `maxPoints` per range: means over stretches of equal length that start at fixed times, so
- * that they do not change from one second to the next. A stretch never spans two device kinds.
+ * Reduces points to at most `maxPoints` per time range by averaging over intervals of equal length. The intervals
+ * start at fixed times, so that their means do not change from second to second, and never span two device kinds.
  */
 export function downsampleChartPoints(
   points: readonly ChartPoint[],
@@ -42,7 +42,7 @@ function meanPoint(stretch: readonly [ChartPoint, ...ChartPoint[]]): ChartPoint 
   };
 }
 
-/** Returns the mean of the values that are known; null if none is. */
+/** Returns the mean of the known values; null if all are null. */
 function mean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;

@@ -7,14 +7,14 @@ import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './chart-points.ts';
+import { BarTraces } from './lazy-traces.tsx';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';
-import { BarTraces } from './lazy-traces.tsx';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** Chart of the packets that Podlane's programs dropped, by reason, the most frequent at the bottom. */
+/** Chart of the packets that Podlane's programs dropped, by reason, with the most frequent reason at the bottom. */
 export function DropsChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
@@ -75,13 +75,16 @@ const reasonLabel = (reason: number): string => {
   return name === undefined ? '' : dropReasonLabels[name];
 };
 
-/** Returns the indexes of the drop reasons by frequency in the window, ties in the contract's order. */
+/** Returns the indexes of the drop reasons sorted by frequency in the time window; ties keep the contract's order. */
 export function rankDropReasons(points: readonly ChartPoint[]): number[] {
   const totals = dropReasons.map((_, reason) => sum(points.map(({ drops }) => drops[reason] ?? 0)));
   return dropReasons.map((_, reason) => reason).sort((a, b) => (totals[b] ?? 0) - (totals[a] ?? 0) || a - b);
 }
 
-/** Divides the window into sixty bars, each the mean of its stretch: a bar per second would be thinner than a pixel. */
+/**
+ * Divides the time window into sixty bars with the mean of each interval, because a bar per second would be thinner
+ * than a pixel.
+ */
 function barsOf(
   points: readonly ChartPoint[],
   range: number,

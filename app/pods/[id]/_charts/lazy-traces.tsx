@@ -7,14 +7,14 @@ const rechartsTraces = () => import('./recharts-traces.tsx');
 const LazyAreaTraces = lazy(async () => ({ default: (await rechartsTraces()).RechartsAreaTraces }));
 const LazyBarTraces = lazy(async () => ({ default: (await rechartsTraces()).RechartsBarTraces }));
 
-/** Traces of two values per device kind; see `RechartsAreaTraces`. */
+/** Loads and draws the traces of an area chart with two values per device kind. */
 export const AreaTraces = (props: ComponentProps<typeof LazyAreaTraces>) => (
   <Suspense fallback={null}>
     <LazyAreaTraces {...props} />
   </Suspense>
 );
 
-/** Stacked bars; see `RechartsBarTraces`. */
+/** Loads and draws the traces of a stacked bar chart. */
 export const BarTraces = (props: ComponentProps<typeof LazyBarTraces>) => (
   <Suspense fallback={null}>
     <LazyBarTraces {...props} />

@@ -13,22 +13,22 @@ import { CpuChart } from './cpu-chart.tsx';
 import { computeCrosshairSnapDistance } from './crosshair.tsx';
 import { downsampleChartPoints } from './downsample.ts';
 import { DropsChart } from './drops-chart.tsx';
-import { findSampleGaps } from './sample-gaps.ts';
 import { findMigrationMarks } from './migration-flags.ts';
 import { findNearestPoint } from './nearest-point.ts';
 import { RateChart } from './rate-chart.tsx';
+import { findSampleGaps } from './sample-gaps.ts';
 import { chartsText } from './text.ts';
 import { type ChartTimeWindow, chartTimeRanges } from './time-window.ts';
 import { useChartPoints } from './use-chart-points.ts';
 
-/** Most points of a trace: more would be less than a pixel apart. */
+/** Maximum number of points of a chart trace; more would be less than a pixel apart. */
 const maxPoints = 300;
 
-/** Live charts of a pod's counters, in the color of the device that carried the packets. */
+/** Shows live charts of a pod's counters, in the color of the device kind that carried the packets. */
 export function LiveCharts(props: {
   pod: Pod;
   migrations: readonly Migration[];
-  /** Time of the last sample of the node, ms; null before the first. */
+  /** Time of the node's last sample, ms; null before the first sample. */
   now: number | null;
 }) {
   const { pod, migrations, now } = props;

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 
-/** Migration of a pod in a chart: when its packets moved from one device kind to the other. */
+/** Marks in a chart the time at which a migration moved a pod's packets from one device kind to the other. */
 export interface MigrationMark {
   id: string;
   time: number;
@@ -9,7 +9,9 @@ export interface MigrationMark {
   to: DeviceKind;
 }
 
-/** Returns the times at which a pod's packets moved: the ends of the steps that changed the host's route. */
+/**
+ * Returns when a pod's packets moved between devices: the end of each migration step that changed the host's route.
+ */
 export function findMigrationMarks(migrations: readonly Migration[]): MigrationMark[] {
   return migrations.flatMap(({ id, startedAt, steps, from, to, state }) => {
     const moved = steps.find(({ step }) => step === 'routed-host');
@@ -19,10 +21,13 @@ export function findMigrationMarks(migrations: readonly Migration[]): MigrationM
   });
 }
 
-/** Size of a flag, which stands to the right of its line, px. */
+/** Size in px of the flag to the right of a migration's line in a chart. */
 export const migrationFlagSize = { width: 42, height: 14 };
 
-/** Returns the left edges of the flags of lines at `xs`, oldest first; null where a flag would cover a newer one. */
+/**
+ * Returns the left edges of migration flags for lines at `xs`, oldest first; null for a flag that would cover a newer
+ * one.
+ */
 export function placeMigrationFlags(xs: readonly number[], width: number): (number | null)[] {
   const taken: number[] = [];
   return xs

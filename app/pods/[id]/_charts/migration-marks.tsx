@@ -4,7 +4,7 @@ import css from './chart.module.css';
 import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 
-/** Draws a dashed line for each migration, with a flag of the two device kinds. */
+/** Draws a dashed line for each migration in a chart, with a flag that shows both device kinds. */
 export function MigrationMarkLines({
   events,
   window,

@@ -1,6 +1,8 @@
 import type { ChartPoint } from './chart-points.ts';
 
-/** Returns the point nearest to a time; null if none is within `maxDistance` ms. Points are in order of time. */
+/**
+ * Returns the chart point nearest to a time; null if none is within `maxDistance` ms. The points are in order of time.
+ */
 export function findNearestPoint(
   points: readonly ChartPoint[],
   time: number,

@@ -5,10 +5,10 @@ import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './chart-points.ts';
+import { AreaTraces } from './lazy-traces.tsx';
 import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';
-import { AreaTraces } from './lazy-traces.tsx';
 import { useAxisTop } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';

@@ -22,8 +22,8 @@ interface Size {
 }
 
 /**
- * Draws two values per device kind in the color of the kind: one above and one below zero or, if `stacked`, one on top
- * of the other, where the lower one is filled more strongly.
+ * Draws two values per device kind in the color of the kind. The values are above and below zero, or, if `stacked`, on
+ * top of each other with the lower one filled more strongly.
  */
 export const RechartsAreaTraces = memo(function RechartsAreaTraces(
   props: Size & { rows: ChartRowByKind[]; bottom: number; top: number; stacked: boolean },
@@ -54,7 +54,7 @@ export const RechartsAreaTraces = memo(function RechartsAreaTraces(
   );
 });
 
-/** Draws stacked bars, one series per key; the series from the fourth on share a color. */
+/** Draws stacked bars with one series per key; all series from the fourth on share a color. */
 export const RechartsBarTraces = memo(function RechartsBarTraces(
   props: Size & { rows: Record<string, number>[]; keys: readonly string[]; top: number; barWidth: number },
 ) {

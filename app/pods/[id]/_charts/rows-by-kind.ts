@@ -1,7 +1,10 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { ChartPoint } from './chart-points.ts';
 
-/** A row of a chart's data. The values of the kind that carried the packets are set, those of the other kind null. */
+/**
+ * Row of chart data with the values of the device kind that carried the packets; the values of the other kind are
+ * null.
+ */
 export interface ChartRowByKind {
   time: number;
   netkitUp: number | null;
@@ -11,9 +14,10 @@ export interface ChartRowByKind {
 }
 
 /**
- * Splits values by device kind, so that a trace has the color of the device that carried the packets. Both kinds share
- * the point of a migration; in a gap both are null, so that no line crosses it.
- * @param up value above zero; @param down value stacked on it or, negative, below zero
+ * Splits chart values by device kind, so that a trace has the color of the device that carried the packets. Both kinds
+ * share the point of a migration; in a gap both are null, so that no line crosses the gap.
+ * @param up returns the value above zero
+ * @param down returns the value stacked on top or, if negative, below zero
  */
 export function buildRowsByKind(
   points: readonly ChartPoint[],
@@ -47,6 +51,6 @@ export function buildRowsByKind(
   return rows;
 }
 
-/** Largest distance of two points of a range that a line connects, ms; further apart is a gap. */
+/** Returns the maximum time in ms between two points that a chart line connects; a larger distance is a gap. */
 export const computeMaxConnectedDistance = (range: number): number =>
   Math.max(1750, Math.ceil(range / 300_000) * 1750);

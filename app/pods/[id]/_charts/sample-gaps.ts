@@ -1,15 +1,21 @@
 import type { ChartPoint } from './chart-points.ts';
 
-/** A stretch of time without samples, ms since the epoch. */
+/** Time interval without samples, ms since the epoch. */
 export interface SampleGap {
   from: number;
   to: number;
 }
 
-/** Samples come once a second; if two are further apart, one is missing between them. */
+/**
+ * Largest distance in ms between two consecutive samples; a larger one means that a sample is missing, because samples
+ * arrive once a second.
+ */
 const maxSampleDistanceMs = 1750;
 
-/** Returns where samples are missing between `from` and `to`, including the time after the last one. */
+/**
+ * Returns the intervals between `from` and `to` in which samples are missing, including the time after the last
+ * sample.
+ */
 export function findSampleGaps(points: readonly ChartPoint[], from: number, to: number): SampleGap[] {
   const gaps: SampleGap[] = [];
   let last: number | null = null;

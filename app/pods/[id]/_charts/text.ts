@@ -1,4 +1,4 @@
-/** Texts of the live charts. */
+/** Interface texts of the live charts. */
 export const chartsText = {
   section: 'Live charts',
   title: 'Live',
@@ -33,7 +33,7 @@ export const chartsText = {
     'This pod’s share of the run time of Podlane’s programs: its runs × mean time per run on the node. Other kernel work per packet is not included.',
 } as const;
 
-/** Names of a chart's parts for screen readers, and of the switch between chart and table. */
+/** Formats the name of a chart for screen readers. */
 export const formatChartLabel = (title: string): string => `${title}, chart. Arrow keys move by one second.`;
 export const formatChartTableLabel = (title: string): string => `${title}, table`;
 export const formatShowAsTableLabel = (title: string): string => `Show ${title} as a table`;

@@ -1,4 +1,7 @@
-/** Time that the charts show, ms since the epoch. If `live`, it ends at the last sample; else the charts are paused. */
+/**
+ * Time interval that the charts show, ms since the epoch. A live window ends at the last sample; otherwise the charts
+ * are paused.
+ */
 export interface ChartTimeWindow {
   from: number;
   to: number;
@@ -11,7 +14,7 @@ export const chartTimeRanges = [
   { label: '30 min', ms: 1_800_000 },
 ] as const;
 
-/** Height of a plot, width of its scale and height of its time axis, px. */
+/** Height of a chart's plot, width of its scale and height of its time axis, px. */
 export const chartPlotSize = { height: 124, scale: 38, axis: 20 };
 
 export const convertTimeToX = (window: ChartTimeWindow, time: number, width: number): number =>

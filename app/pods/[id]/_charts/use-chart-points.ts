@@ -8,7 +8,7 @@ import { useFrameCount } from '../../../_lib/time-series/use-time-series.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
 import { buildChartPoints, type ChartPoint, type ProgramIdByDirection } from './chart-points.ts';
 
-/** Points of a pod from `since` on (ms since the epoch), new with every sample. */
+/** Returns a pod's chart points from `since` (ms since the epoch) on, updated with every sample. */
 export function useChartPoints(pod: Pod, since: number): ChartPoint[] {
   const version = useFrameCount();
   const programs = useProgramIds(pod);
@@ -29,8 +29,8 @@ export function useChartPoints(pod: Pod, since: number): ChartPoint[] {
 const noPrograms: ProgramIdByDirection = { egress: null, ingress: null };
 
 /**
- * Ids of the programs that run for a pod, by device kind. All devices of a kind share them, so those of the kind that
- * the pod had before a migration stay known.
+ * Returns the ids of Podlane's programs by device kind. All devices of a kind share them, so the ids of the kind that
+ * the pod had before a migration remain known.
  */
 function useProgramIds(pod: Pod): Record<DeviceKind, ProgramIdByDirection> {
   const { device } = pod;

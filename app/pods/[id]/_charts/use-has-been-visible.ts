@@ -2,7 +2,7 @@
 
 import { type RefObject, useEffect, useState } from 'react';
 
-/** Returns true once the page has loaded and the element has been in the viewport. */
+/** Returns true once the page has loaded and the element has been inside the viewport. */
 export function useHasBeenVisible(ref: RefObject<Element | null>): boolean {
   const [seen, setSeen] = useState(false);
   useEffect(() => {

@@ -6,7 +6,7 @@ import { addDropReading, type DropReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 
-/** Readings of a pod's drops over the last minute; they stop when the pod is gone. */
+/** Returns readings of a pod's dropped packets over the last minute; stops reading when the pod is gone. */
 export const usePodDropReadings = (pod: Pod) =>
   useQuery({
     queryKey: ['pod', pod.id, 'drops'],

@@ -1,7 +1,7 @@
 import type { Direction } from '../../../../contract/direction.ts';
 import type { PodDrops } from '../../../../contract/drops.ts';
 
-/** Drops of a pod as read at a time, ms. */
+/** Dropped packets of a pod, read at a time given in ms. */
 export interface DropReading {
   at: number;
   drops: PodDrops;
@@ -12,16 +12,19 @@ export interface DropTableRow {
   reason: string;
   where: Direction | 'kernel';
   packets: number;
-  /** Packets per second over the readings; NaN before the second reading. */
+  /** Dropped packets per second over the readings; NaN before the second reading. */
   rate: number;
-  /** Time of the last drop, ms; null for Podlane's programs. */
+  /** Time of the last drop, ms; null for drops by Podlane's programs. */
   lastSeen: number | null;
 }
 
-/** Time over which rates are computed. */
+/** Time over which drop rates are computed, ms. */
 export const dropRateWindowMs = 60_000;
 
-/** Adds a reading to those of the last minute. Readings of other counters, before the pod or the agent started, are removed. */
+/**
+ * Adds a reading to those of the last minute. Removes readings from before a restart of the pod's or the agent's
+ * counters.
+ */
 export function addDropReading(readings: readonly DropReading[], reading: DropReading): DropReading[] {
   const { since, kernel } = reading.drops;
   const kept = readings.filter(
@@ -31,7 +34,9 @@ export function addDropReading(readings: readonly DropReading[], reading: DropRe
   return [...kept, reading];
 }
 
-/** Returns a row for each reason: those of Podlane's programs, then the kernel's, each the most frequent first. */
+/**
+ * Returns a table row for each drop reason: those of Podlane's programs, then the kernel's, each sorted by frequency.
+ */
 export function buildDropTableRows(readings: readonly DropReading[]): DropTableRow[] {
   const last = readings.at(-1);
   if (last === undefined) return [];

@@ -19,10 +19,10 @@ import {
   formatUnattributedDrops,
 } from './text.ts';
 
-/** Style of a text in place of the table. */
+/** CSS classes of a text shown in place of the table of drops. */
 const placeholder = 'flex h-9 items-center border-line-2 border-t text-12 text-ink-2';
 
-/** Dropped packets of a pod by reason: by Podlane's programs and by the kernel. */
+/** Shows a pod's dropped packets by reason: those dropped by Podlane's programs and by the kernel. */
 export function DropsSection({ pod }: { pod: Pod }) {
   const { data, error, refetch } = usePodDropReadings(pod);
   const last = data?.at(-1);
@@ -37,7 +37,9 @@ export function DropsSection({ pod }: { pod: Pod }) {
         <h2 id="drop-reasons" className="font-semibold">
           {dropsText.title}
         </h2>
-        {last !== undefined && <span className="truncate text-12 text-muted">{formatCountingStart(last.drops)}</span>}
+        {last !== undefined && (
+          <span className="truncate text-12 text-muted">{formatCountingStart(last.drops)}</span>
+        )}
         <Link
           href={`/verdicts?pod=${pod.namespace}.${pod.name}&verdict=dropped`}
           className="link order-last ml-auto flex-none text-12"
@@ -88,7 +90,7 @@ function Counted({ drops, rows }: { drops: PodDrops; rows: ReturnType<typeof bui
   );
 }
 
-/** Returns the time from which both are counted, ms. */
+/** Returns the time in ms since which both Podlane's and the kernel's drops are counted. */
 const countedBothSince = ({ since, kernel }: PodDrops): number =>
   Math.max(Date.parse(since), Date.parse(kernel.since ?? since));
 

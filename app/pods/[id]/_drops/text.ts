@@ -1,6 +1,6 @@
 import { formatCount } from '../../../_lib/format.ts';
 
-/** Texts of a pod's drop reasons. */
+/** Interface texts of the section about dropped packets. */
 export const dropsText = {
   title: 'Drop reasons',
   verdicts: 'Verdicts',
@@ -20,7 +20,7 @@ export const dropsText = {
   noTime: 'Podlane’s programs do not record the time of a drop',
 } as const;
 
-/** Places where packets are dropped. */
+/** Labels of the places where packets are dropped. */
 export const dropPlaceLabels = {
   egress: { label: 'ours, out', detail: 'Podlane’s egress program of the pod' },
   ingress: { label: 'ours, in', detail: 'Podlane’s ingress program of the pod' },

@@ -26,10 +26,10 @@ import {
   formatShowLatestEventsLabel,
 } from './text.ts';
 
-/** Number of events shown at first. */
+/** Number of events shown before the user asks for all. */
 const shownAtFirst = 8;
 
-/** Events of the pod, newest first, each with its time, label and message. */
+/** Shows a pod's events, newest first, each with its time, label and message. */
 export function EventsSection({ podId }: { podId: string }) {
   const { data: events, error } = usePodEvents(podId);
   const [all, setAll] = useState(false);
@@ -99,7 +99,10 @@ const icons: Partial<Record<Event['type'], LucideIcon>> = {
   drift: Wrench,
 };
 
-/** Icon of an event: a triangle for errors, else one for its type, muted unless it is a warning. */
+/**
+ * Draws the icon of an event: a triangle for errors, otherwise an icon for the event's type, muted unless it is a
+ * warning.
+ */
 function EventIcon({ event: { type, severity } }: { event: Event }) {
   if (severity === 'error') return <WarningIcon />;
   const Icon = icons[type] ?? (type.startsWith('batch.') ? Layers : Info);

@@ -1,6 +1,6 @@
 import type { EventType } from '../../../../contract/event.ts';
 
-/** Texts of a pod's events. */
+/** Interface texts of the section about a pod's events. */
 export const eventsText = {
   title: 'Events',
   none: 'No events.',
@@ -46,5 +46,5 @@ const eventLabels: Record<EventType, string> = {
   drift: 'drift',
 };
 
-/** Label of an event; that of a type that this page does not know is the type itself. */
+/** Returns the label of an event type; an unknown type is its own label. */
 export const formatEventLabel = (type: EventType): string => eventLabels[type] ?? type;

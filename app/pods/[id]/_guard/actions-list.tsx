@@ -2,7 +2,7 @@ import type { GuardAction } from '../../../../contract/guard.ts';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { guardActionLabels, guardText } from './text.ts';
 
-/** Actions of the guard on a pod with their reasons, newest first. */
+/** Lists the guard's actions on a pod with their reasons, newest first. */
 export function GuardActionList({
   actions,
   openMigration,

@@ -23,7 +23,7 @@ interface Props {
   openMigration: (id: string) => void;
 }
 
-/** Status, signals and actions of a pod's guard, and the switch that turns it off. */
+/** Shows the status, signals and actions of a pod's guard, and the switch that turns the guard off. */
 export function GuardSection({ pod, openMigration }: Props) {
   const gone = pod.state === 'gone';
   const { data: guard, error, refetch } = usePodGuard(pod.id, !gone);
@@ -81,7 +81,7 @@ export function GuardSection({ pod, openMigration }: Props) {
 interface ControlProps {
   pod: Pod;
   guard: PodGuard;
-  /** Why this session may not change the guard; null if it may. */
+  /** Reason why this session must not change the guard; null if it may. */
   missingRole: string | null;
 }
 
@@ -106,7 +106,7 @@ function Status({ pod, guard, missingRole }: ControlProps) {
   );
 }
 
-/** Turns the guard of this pod on or off; other choices for the pod stay. */
+/** Renders the switch that turns a pod's guard on or off and keeps the pod's other guard settings. */
 function Switch({ pod, guard, missingRole }: ControlProps) {
   const choose = useSetPodGuard(pod.id);
   const { on } = guard.thresholds;

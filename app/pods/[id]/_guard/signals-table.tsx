@@ -6,7 +6,7 @@ import { guardSignalLabels, guardSignalStateLabels, guardText } from './text.ts'
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
 
-/** Signals of the guard with their state and evidence. */
+/** Table of the guard's signals with their state and evidence. */
 export function GuardSignalsTable({ readings }: { readings: readonly GuardReading[] }) {
   return (
     <table className="w-full table-fixed border-separate border-spacing-0">

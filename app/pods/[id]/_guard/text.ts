@@ -1,6 +1,6 @@
 import type { GuardAction, GuardSignal, GuardStage, PodGuard } from '../../../../contract/guard.ts';
 
-/** Texts of a pod's guard. */
+/** Interface texts of the section about a pod's guard. */
 export const guardText = {
   title: 'Guard',
   thresholds: 'Thresholds',
@@ -26,7 +26,7 @@ export const guardText = {
   since: 'since',
 } as const;
 
-/** Label of what the guard does with a pod. */
+/** Returns the label of the stage that a pod's guard is in. */
 export function formatGuardStage({ stage, watched, thresholds }: PodGuard): string {
   if (stage === 'watching') return watched ? 'watching' : thresholds.on ? 'not watching' : 'off';
   return stageLabels[stage];

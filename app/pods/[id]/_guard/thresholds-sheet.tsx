@@ -14,7 +14,7 @@ interface Props {
   close: () => void;
 }
 
-/** Thresholds of a pod's guard; those that are not chosen are inherited from the node. */
+/** Sheet in which a pod's guard thresholds are edited; thresholds left empty are inherited from the node. */
 export function GuardThresholdsSheet({ pod, guard, close }: Props) {
   const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;

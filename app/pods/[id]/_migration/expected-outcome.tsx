@@ -3,7 +3,7 @@ import type { Migration, MigrationPlan } from '../../../../contract/migration.ts
 import { formatCount, formatDuration } from '../../../_lib/format.ts';
 import { formatDeviceNameChange, formatEarlierMigrations, formatSlotChange, migrationText } from './text.ts';
 
-/** Changes that a migration makes, and the results of this pod's earlier migrations to that kind. */
+/** Shows what a migration will change, and the results of the pod's earlier migrations to the same device kind. */
 export function ExpectedMigrationOutcome({
   plan,
   migrations,

@@ -6,7 +6,7 @@ import { formatClockTime, formatDay, formatDuration } from '../../../_lib/format
 import { useCurrentTime } from '../../../_lib/use-current-time.ts';
 import { formatFailedRequests, formatMigrationOutcome, migrationText } from './text.ts';
 
-/** Migrations of a pod, newest first; each opens its sheet. */
+/** Lists a pod's migrations, newest first; each opens its own sheet. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
   const { migrations, open } = props;
   return (
@@ -33,7 +33,7 @@ export function MigrationList(props: { migrations: readonly Migration[]; open: (
   );
 }
 
-/** Summarizes the failed requests of all migrations; empty if none were counted. */
+/** Summarizes the failed requests of all migrations; returns an empty string if none were counted. */
 function summary(migrations: readonly Migration[]): string {
   const counted = migrations.filter(
     ({ state, result }) => state === 'done' && result?.requestsFailed != null,
@@ -69,7 +69,7 @@ function Row({ migration, open }: { migration: Migration; open: (id: string) => 
   );
 }
 
-/** Draws both devices as levels, not to scale: the old one above, the new one below. */
+/** Draws the times during which the old and the new device were up, not to scale: the old device above the new one. */
 function Levels({ migration: { from, to, state, steps } }: { migration: Migration }) {
   const made = steps.some(({ step, state: is }) => step === 'made' && is !== 'pending');
   const stayed = state === 'undone' || state === 'failed';

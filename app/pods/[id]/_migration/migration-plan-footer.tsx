@@ -3,7 +3,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { Button, KeyboardKey } from '../../../_components/button.tsx';
 import { formatMigrateButtonLabel, migrationText } from './text.ts';
 
-/** Footer of a plan: cancel, and start the migration. */
+/** Renders the buttons that cancel a planned migration or start it. */
 export function MigrationPlanFooter(props: {
   to: DeviceKind;
   ready: boolean;

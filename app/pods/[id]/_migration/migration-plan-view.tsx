@@ -18,7 +18,7 @@ import {
   migrationText,
 } from './text.ts';
 
-/** Checks and steps of a planned migration, each step with the equivalent command. */
+/** Shows the checks and steps of a planned migration, each step with the equivalent command. */
 export function MigrationPlanView(props: {
   to: DeviceKind;
   plan: MigrationPlan | undefined;

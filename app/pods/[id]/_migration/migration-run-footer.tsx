@@ -8,7 +8,10 @@ import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { formatJournalEntry, formatUndoMigrationLabel, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 
-/** Footer of a migration: close while it runs; afterwards its actor and time, and the migration back. */
+/**
+ * Renders the footer of a migration's sheet: a close button; after the run also the actor, the time and a button that
+ * migrates back.
+ */
 export function MigrationRunFooter({
   migration,
   pod,

@@ -6,7 +6,7 @@ import { PointOfNoReturnLine } from './point-of-no-return.tsx';
 import { findLastUndoableIndex, formatDurationWithoutDrain, formatStepsDone, migrationText } from './text.ts';
 import { computeDurationWithoutDrain } from './timing.ts';
 
-/** Steps of a migration with their times. A step is ticked when the kernel has acknowledged it. */
+/** Lists the steps of a migration with their times. A step is ticked once the kernel has acknowledged it. */
 export function MigrationRunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
   const { steps } = migration;
   const done = steps.filter(({ state }) => state === 'done').length;

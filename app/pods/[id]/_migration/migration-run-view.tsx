@@ -20,7 +20,7 @@ import { MigrationTimingDiagram } from './timing-diagram.tsx';
 import { useMigrationElapsedTime } from './use-migration-elapsed-time.ts';
 import type { RequestCountTick } from './use-request-ticks.ts';
 
-/** A running or ended migration: its counters, its timing diagram and its steps. */
+/** Shows a running or ended migration: counters, timing diagram and steps. */
 export function MigrationRunView({
   migration,
   pod,

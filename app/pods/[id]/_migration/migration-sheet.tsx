@@ -23,8 +23,8 @@ interface Props {
 }
 
 /**
- * Plan, run and result of a migration in one sheet, whose state is in the URL. The pod's requests are counted from the
- * moment the plan is open, so that the first request of the run is among them.
+ * Shows the plan, run and result of a migration in one sheet, whose state is stored in the URL. The pod's requests are
+ * counted from the moment the plan is open, so that the run's first request is included.
  */
 export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { state } = sheet;
@@ -97,7 +97,10 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
   );
 }
 
-/** Starts a migration. `begun` is the one that it started, known from the live connection before the response. */
+/**
+ * Returns the function that starts a migration. `begun` is the started migration, which the live connection may report
+ * before the response arrives.
+ */
 function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSheetControl) {
   const { mutate, error, reset } = useStartMigration(pod.id);
   const [before, setBefore] = useState<ReadonlySet<string> | null>(null);

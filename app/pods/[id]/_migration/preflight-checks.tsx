@@ -3,7 +3,7 @@ import type { MigrationCheck as PlanCheck } from '../../../../contract/migration
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { migrationText, splitCheckNote } from './text.ts';
 
-/** Checks before a migration: passed, notes, and those that refuse it. */
+/** Lists the checks made before a migration: passed checks, notes, and checks that refuse the migration. */
 export function PreflightCheckList({ checks }: { checks: readonly PlanCheck[] }) {
   const of = (state: PlanCheck['state']) => checks.filter((check) => check.state === state).length;
   const counts = [

@@ -3,7 +3,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { DeviceKindBadge } from '../../../_components/device-kind.tsx';
 import { splitPodName } from '../../../_lib/pod-queries.ts';
 
-/** Head of a migration's sheet: the pod, and the device kinds before and after. */
+/** Renders the header of a migration's sheet: the pod, and the device kinds before and after. */
 export function MigrationSheetHeader({
   pod,
   from,

@@ -4,7 +4,7 @@ import type { Node } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { formatCount } from '../../../_lib/format.ts';
 
-/** Texts of a pod's migrations. */
+/** Interface texts of a pod's migrations. */
 export const migrationText = {
   list: 'Migrations',
   noMigrations: 'No migrations: the pod is on its first device.',
@@ -86,7 +86,9 @@ export const formatDeviceUpLabel = (device: string): string => `${device} up`;
 export const formatBothDevicesUpLabel = (duration: string): string => `both up for ${duration}`;
 export const formatRequestTotalLabel = (value: number): string => `${formatCount(value)} in total`;
 
-/** Confirms that the traffic moved: packets by device after both routes were changed. */
+/**
+ * Formats how many packets passed each device after both routes were changed, which confirms that the traffic moved.
+ */
 export const formatVerifiedTraffic = (
   packets: { ingress: number; egress: number; onOldDevice: number },
   from: string,
@@ -94,18 +96,18 @@ export const formatVerifiedTraffic = (
 ): string =>
   `${formatCount(packets.ingress)} in and ${formatCount(packets.egress)} out on ${to}, ${packets.onOldDevice === 0 ? 'none' : formatCount(packets.onOldDevice)} on ${from} after both routes were moved.`;
 
-/** Label of the button that migrates a pod to a device kind. */
+/** Returns the label of the button that migrates a pod to a device kind. */
 export const formatMigrateButtonLabel = (to: DeviceKind): string =>
   to === 'veth' ? 'Fall back to veth' : 'Promote to netkit';
 
-/** Title of a migration's sheet by its state. */
+/** Returns the title of a migration's sheet for the migration's state. */
 export function formatMigrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from' | 'state'>): string {
   if (state === 'running') return to.kind === 'veth' ? 'Falling back to veth' : 'Promoting to netkit';
   if (state === 'done') return `On ${to.kind}`;
   return state === 'undone' ? `Stayed on ${from.kind}` : 'Migration failed';
 }
 
-/** Label of the button that starts a migration back to the kind before. */
+/** Returns the label of the button that migrates a pod back to its previous device kind. */
 export const formatUndoMigrationLabel = (from: DeviceKind): string =>
   from === 'veth' ? 'Undo: fall back to veth' : 'Undo: promote to netkit';
 
@@ -120,21 +122,21 @@ export function findMigrationDisabledReason(pod: Pod, to: DeviceKind, node: Node
   return null;
 }
 
-/** Adds a period unless the text has a final punctuation mark. */
+/** Adds a period to a text unless it already ends with a punctuation mark. */
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** Returns the index of the last step that can be rolled back; steps after it have no undo. */
+/** Returns the index of the last migration step that can be rolled back; later steps have no undo. */
 export const findLastUndoableIndex = (steps: readonly { undoable: boolean }[]): number =>
   steps.findLastIndex(({ undoable }) => undoable);
 
-/** Splits the note of a check into lines at its semicolons. */
+/** Splits the note of a preflight check into lines at its semicolons. */
 export const splitCheckNote = (detail: string): string[] =>
   detail
     .split(/;\s+/)
     .map((line) => line.trim())
     .filter((line) => line !== '');
 
-/** Outcome of a migration in a few words. */
+/** Formats the outcome of a migration in a few words. */
 export function formatMigrationOutcome({ state, result, error, steps }: Migration): string {
   if (state === 'running') return 'running';
   if (state !== 'done')

@@ -11,13 +11,15 @@ import {
 import css from './timing.module.css';
 import type { RequestCountTick } from './use-request-ticks.ts';
 
-/** Width of the labels on the left, px. */
+/** Width of the labels on the left of a timing diagram, px. */
 export const timingLabelWidth = 112;
 
-/** Converts a time, ms since the start, to its x in the diagram, px. */
+/** Converts a time in ms since the migration's start to an x coordinate in px. */
 export type TimeToXScale = (ms: number) => number;
 
-/** Returns the path of a device that is up until it is removed; null for to the end. */
+/**
+ * Returns the SVG path of a device that is up until it is removed; if `removed` is null, the device is up to the end.
+ */
 export const buildDeviceLevelPath = (
   removed: number | null,
   end: number,
@@ -62,7 +64,7 @@ export function TimingDeviceLevel(props: {
   );
 }
 
-/** Draws a route as a bus that changes once, from the old device to the new one. */
+/** Draws a route in a timing diagram as a bus that changes once, from the old device to the new one. */
 export function TimingRouteBus(props: {
   label: string;
   y: number;
@@ -104,7 +106,7 @@ export function TimingRouteBus(props: {
   );
 }
 
-/** Draws bars of the requests counted between two frames; without frames, the totals as text. */
+/** Draws bars for the requests completed between frames; without frames, shows the totals as text. */
 export function TimingRequestBars(props: {
   migration: Migration;
   ticks: RequestCountTick[];

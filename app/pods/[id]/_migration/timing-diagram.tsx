@@ -19,7 +19,7 @@ import type { RequestCountTick } from './use-request-ticks.ts';
 
 const height = 196;
 
-/** Timing diagram of a migration: devices as levels, routes as buses, requests as bars. */
+/** Draws the timing diagram of a migration: devices as levels, routes as buses, requests as bars. */
 export function MigrationTimingDiagram(props: {
   migration: Migration;
   elapsed: number;
@@ -121,7 +121,7 @@ export function MigrationTimingDiagram(props: {
   );
 }
 
-/** Position of a label to the right of a line, or to its left near the end of the diagram. */
+/** Places a label to the right of a line, or to its left near the end of the diagram. */
 const besideOf = (x: number, outer: number) =>
   x + 50 < outer ? { x: x + 5, textAnchor: 'start' as const } : { x: x - 5, textAnchor: 'end' as const };
 

@@ -1,22 +1,22 @@
 import type { ExecutedStep, Migration, MigrationStep } from '../../../../contract/migration.ts';
 
-/** Time during which a device was up, ms since the migration's start; `to` is null while it is up. */
+/** Time during which a device was up, ms since the migration's start; `to` is null while the device is up. */
 export interface DeviceUpInterval {
   from: number;
   to: number | null;
 }
 
-/** Data of the timing diagram, in ms since the migration's start. */
+/** Data of a migration's timing diagram; all times are in ms since the migration's start. */
 export interface MigrationTiming {
-  /** End of the diagram: the end of the last step, or now. */
+  /** End of the timing diagram: the end of the migration's last step, or the current time. */
   end: number;
   old: DeviceUpInterval;
   new: DeviceUpInterval | null;
-  /** Times at which the routes in the pod and on the host were moved to the new device. */
+  /** Time at which the pod's route was moved to the new device; `hostRoute` is that of the host's route. */
   podRoute: number | null;
   hostRoute: number | null;
   verified: number | null;
-  /** Time during which both devices were up; null before the old one was removed. */
+  /** Time during which both devices were up; null until the old device is removed. */
   bothUp: number | null;
 }
 
@@ -24,7 +24,7 @@ const endOf = (step: ExecutedStep | undefined): number | null =>
   step?.startedMs == null || step.durationMs === null ? null : step.startedMs + step.durationMs;
 
 /**
- * Derives the timing from the steps. A step takes effect at its end, when the kernel has acknowledged it.
+ * Derives a migration's timing from its steps. A step takes effect at its end, when the kernel has acknowledged it.
  * @param elapsed time since the start of a running migration, ms
  */
 export function computeMigrationTiming(
@@ -53,7 +53,7 @@ export function computeMigrationTiming(
   };
 }
 
-/** Duration of a migration without the wait for packets on the old device, ms; null if unknown. */
+/** Returns the duration of a migration without the wait for packets on the old device, ms; null if unknown. */
 export function computeDurationWithoutDrain(
   migration: Pick<Migration, 'steps' | 'durationMs'>,
 ): number | null {
@@ -61,7 +61,7 @@ export function computeDurationWithoutDrain(
   return migration.durationMs === null || drain == null ? null : migration.durationMs - drain;
 }
 
-/** Ends the axis at the next step of 1, 2 or 5 after `end` and returns its labeled ticks. */
+/** Returns the labeled ticks of a time axis that ends at the next multiple of a 1-2-5 step after `end`. */
 export function computeTimeAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));

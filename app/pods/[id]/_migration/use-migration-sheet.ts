@@ -7,7 +7,10 @@ import { parseMigrationSheetState } from './sheet-state.ts';
 
 export type MigrationSheetControl = ReturnType<typeof useMigrationSheet>;
 
-/** Controls the migration sheet, whose state is in the URL: it can be linked to, and Back closes it. */
+/**
+ * Returns the state of the migration sheet with functions that change it. The state is in the URL, so that the sheet
+ * can be linked to and Back closes it.
+ */
 export function useMigrationSheet() {
   const pathname = usePathname();
   const search = useSearchParams();

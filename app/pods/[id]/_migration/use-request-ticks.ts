@@ -5,7 +5,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { decodeSampleFrame, missingFrameValue, sampleFrameKinds } from '../../../../contract/sample-frame.ts';
 import { getLiveConnection } from '../../../_lib/live-connection.ts';
 
-/** Requests that a pod's traffic completed between the times of two frames, ms since the epoch. */
+/** Number of requests that a pod's traffic completed between two frames; times in ms since the epoch. */
 export interface RequestCountTick {
   from: number;
   time: number;
@@ -14,12 +14,13 @@ export interface RequestCountTick {
 }
 
 const framesPerSecond = 10;
-/** Ticks of half a minute. */
+/** Maximum number of request counts kept: half a minute at ten a second. */
 const maxTicks = 300;
 
 /**
- * Requests that the pod's own traffic counted between frames, ten a second while `watched`; empty if nobody counts them.
- * @param pod its id and number
+ * Returns the requests that a pod's own traffic completed between frames, ten times a second while `watched`; empty if
+ * they are not counted.
+ * @param pod id and number of the pod
  */
 export function usePodRequestTicks(
   { id, number }: Pick<Pod, 'id' | 'number'>,

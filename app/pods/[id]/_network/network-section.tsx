@@ -15,11 +15,11 @@ const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-
 const cell =
   'h-6 border-line-1 border-b px-2 py-0.5 align-baseline first:pl-0 last:pr-0 [overflow-wrap:anywhere] max-md:px-1';
 
-/** The address family is hidden in narrow windows, where the address itself shows it. */
+/** CSS class that hides the address family in narrow windows, where the address itself shows it. */
 const family = 'max-md:hidden';
 const columnWidths = ['w-16 max-md:w-10', `w-16 ${family}`, '', 'w-40 max-md:w-33', 'w-24 max-md:w-20'];
 
-/** Network settings of a pod's device, and its routes and neighbors as the kernel reports them. */
+/** Shows the network settings of a pod's device, and its routes and neighbors as the kernel reports them. */
 export function NetworkSection({ pod }: { pod: Pod }) {
   const { routes, neighbors, device } = pod;
   return (
@@ -133,7 +133,7 @@ function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
   );
 }
 
-/** The kernel dumps neighbors in the order of its hash table, which changes: they are sorted by address. */
+/** Sorts neighbors by address, because the kernel dumps them in the order of a hash table that changes. */
 const byAddress = (a: Neighbor, b: Neighbor): number =>
   a.address.localeCompare(b.address, 'en', { numeric: true });
 

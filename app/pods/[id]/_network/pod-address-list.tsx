@@ -6,7 +6,7 @@ import { CopyButton } from '../../../_components/copy-button.tsx';
 import { stripPrefixLength } from '../../../_lib/pod-queries.ts';
 import { formatMoreAddressesLabel, networkText } from './text.ts';
 
-/** First address of each family, and a button that opens a list of all addresses to copy. */
+/** Shows the first address of each family, and a button that lists all addresses for copying. */
 export function PodAddressList({ addresses }: { addresses: readonly string[] }) {
   const first = [addresses.find((each) => !isIpv6Text(each)), addresses.find(isIpv6Text)].filter(
     (each) => each !== undefined,
@@ -25,7 +25,7 @@ export function PodAddressList({ addresses }: { addresses: readonly string[] }) 
   );
 }
 
-/** List that opens on hover or focus, stays while either is inside, and closes with Escape. */
+/** Shows all addresses in a popover that opens on hover or focus and closes with Escape. */
 function AllAddresses({ addresses, more }: { addresses: readonly string[]; more: number }) {
   const [open, setOpen] = useState(false);
   const id = useId();

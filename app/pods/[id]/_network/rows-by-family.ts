@@ -9,7 +9,7 @@ export interface NamespaceTableRow<T> {
 }
 
 /**
- * Orders the rows of a table over both namespaces: pod before host, IPv4 before IPv6, else in the kernel's order.
+ * Sorts table rows of both namespaces: pod before host, IPv4 before IPv6, otherwise in the kernel's order.
  * @param text returns the text that contains the row's addresses
  */
 export function sortBySideAndFamily<T>(
@@ -25,6 +25,8 @@ export function sortBySideAndFamily<T>(
   });
 }
 
-/** Returns the family of an address, or of a route as `ip route` prints it; MAC addresses in it are ignored. */
+/**
+ * Returns the address family of an address, or of a route as `ip route` prints it; ignores MAC addresses in the text.
+ */
 export const detectAddressFamily = (text: string): 'IPv4' | 'IPv6' =>
   isIpv6Text(text.split(' lladdr ')[0] ?? '') ? 'IPv6' : 'IPv4';

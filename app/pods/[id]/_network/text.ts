@@ -1,6 +1,6 @@
 import { formatCount } from '../../../_lib/format.ts';
 
-/** Texts of a pod's network. */
+/** Interface texts of the section about a pod's network. */
 export const networkText = {
   title: 'Network',
   addresses: 'addresses',
@@ -33,7 +33,7 @@ export const networkText = {
 
 export const formatNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
   `${formatCount(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
-/** Values of both ends of a device. */
+/** Formats a value for both ends of a device: `peer 1, primary 0`. */
 export const formatBothEnds = (peer: string | number, primary: string | number): string =>
   `peer ${peer}, primary ${primary}`;
 export const formatRequestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;

@@ -3,7 +3,7 @@ import type { HopFact } from './hop-boxes.tsx';
 import { isEgressHookOnHost, type PathDiagramData } from './path-diagram-data.ts';
 import { formatFallbackHooks, pathText } from './text.ts';
 
-/** Returns further facts about the device: its slot, hooks, policy, neighbors and MTUs. */
+/** Returns facts about a device for the path diagram: slot, hooks, policy, neighbors and MTUs. */
 export function listDeviceFacts({ device, container }: PathDiagramData): HopFact[] {
   if (device === null) return [];
   const mode = device.mode === null ? '' : ` ${device.mode.toUpperCase()}`;
@@ -24,13 +24,13 @@ export function listDeviceFacts({ device, container }: PathDiagramData): HopFact
   return facts;
 }
 
-/** Returns the hook family of a netkit device in attach fallback; null if its programs are on its netkit hooks. */
+/** Returns the hook family of a netkit device in attach fallback; null if the programs are on its netkit hooks. */
 export function findFallbackHookFamily(device: NonNullable<PathDiagramData['device']>): string | null {
   if (device.kind !== 'netkit' || !isEgressHookOnHost(device)) return null;
   return device.hooks[0]?.hook.split('/')[0] ?? null;
 }
 
-/** Returns the pod's and the host's route, which a migration changes. */
+/** Returns the routes in the pod and on the host that a migration changes. */
 export function listRouteFacts({ container, host }: PathDiagramData): HopFact[] {
   return [...rows(pathText.podRoute, container.routes), ...rows(pathText.hostRoute, host?.routes ?? [])];
 }
@@ -38,7 +38,7 @@ export function listRouteFacts({ container, host }: PathDiagramData): HopFact[] 
 const rows = (name: string, routes: readonly string[]): HopFact[] =>
   routes.length === 0 ? [[name, pathText.none]] : ofEachFamily(name, routes);
 
-/** Returns one fact for each address family: its first line and the number of further ones. */
+/** Returns a fact for each address family: the first line and the number of further lines. */
 function ofEachFamily(name: string, lines: readonly string[]): HopFact[] {
   const six = (line: string) => isIpv6Text(line.split(/ (?:dev|lladdr)/)[0] ?? '');
   return [lines.filter((line) => !six(line)), lines.filter(six)]

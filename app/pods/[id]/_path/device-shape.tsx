@@ -1,13 +1,13 @@
+import type { HookPosition, HorizontalPathLayout } from './horizontal-layout.ts';
 import css from './path.module.css';
 import type { DeviceHop } from './path-diagram-data.ts';
 import { buildTwistedWirePath, hookSymbolSize } from './svg-shapes.ts';
 import { pathText } from './text.ts';
 import type { VerticalPathLayout } from './vertical-layout.ts';
-import type { HookPosition, HorizontalPathLayout } from './horizontal-layout.ts';
 
 type Layout = (HorizontalPathLayout & { upright: false }) | (VerticalPathLayout & { upright: true });
 
-/** Draws the device: netkit as one round lane, veth as two square boxes on a cable. */
+/** Draws a device: netkit as one round lane, veth as two square boxes on a cable. */
 export function DeviceShape({ layout }: { layout: Layout }) {
   const { device, veth, upright } = layout;
   if (veth === null)
@@ -50,7 +50,7 @@ const box = ({ x, y, width, height }: { x: number; y: number; width: number; hei
   height,
 });
 
-/** Draws the names and indexes of both ends, beside or inside the device. */
+/** Writes the names and indexes of both device ends beside or inside the device's shape. */
 export function DeviceEndNames({ layout, device }: { layout: Layout; device: DeviceHop }) {
   const { primary, peer } = device;
   if (layout.upright) return <UprightNames layout={layout} device={device} />;
@@ -150,7 +150,7 @@ function Name(props: { x: number; y: number; anchor: 'start' | 'end'; word: stri
   );
 }
 
-/** Draws a hook on its line, its connection to its program chips, and a cross if it drops packets. */
+/** Draws a hook in the path diagram, its connection to its program chips, and a cross if its programs drop packets. */
 export function HookSymbol({ place, drops, empty }: { place: HookPosition; drops: boolean; empty: boolean }) {
   const { x, y, upright } = place;
   const [width, height] = upright

@@ -8,7 +8,7 @@ import css from './path.module.css';
 import type { ContainerHop, DeviceHop, HostHop, RatesByDirection, UplinkHop } from './path-diagram-data.ts';
 import { formatForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
 
-/** Box of the drawing that takes the focus and has a name for screen readers. */
+/** Renders a focusable box of the path diagram with a name for screen readers. */
 function Box(props: { name: string; style: CSSProperties; children: ReactNode }) {
   return (
     <div className={css.box} {...focusableRegionProps(props.name)} style={props.style}>
@@ -17,10 +17,10 @@ function Box(props: { name: string; style: CSSProperties; children: ReactNode })
   );
 }
 
-/** Label and value of a fact, and the full value where the value is shortened. */
+/** A label, its value and, if the value is shortened, the full value. */
 export type HopFact = [label: string, value: string, whole?: string];
 
-/** Facts with a label, one per line; a shortened value has the full one as its title. */
+/** Lists facts with their labels, one per line; a shortened value has the full one as its title. */
 export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
@@ -36,7 +36,7 @@ export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }
   );
 }
 
-/** Returns a line for each address family: its first address and the number of further ones. */
+/** Returns a fact for each address family: the first address and the number of further ones. */
 export function listAddressFacts({ addresses }: Pick<ContainerHop, 'addresses'>): HopFact[] {
   const families = [addresses.filter((each) => !isIpv6Text(each)), addresses.filter(isIpv6Text)];
   const lines = families
@@ -102,7 +102,7 @@ export function HostHopBox({
 const gatewayLabel = ([route]: readonly string[]): string =>
   route === undefined ? pathText.noDefaultRoute : (/via \S+/.exec(route)?.[0] ?? route);
 
-/** Returns the pod's neighbor entry on the host, with the last two bytes of its MAC: `…01:41 PERMANENT`. */
+/** Formats the pod's neighbor entry on the host with the last two bytes of its MAC address: `…01:41 PERMANENT`. */
 function neighborLabel([neighbor, ...more]: readonly string[], device: DeviceHop | null): string {
   if (neighbor === undefined) return device?.mode === 'l3' ? pathText.noNeighborL3 : pathText.none;
   const [, end, state] = /lladdr (?:[0-9a-f]{2}:){4}(\S+).*?([A-Z]+)$/.exec(neighbor) ?? [];

@@ -1,20 +1,20 @@
 import { listDeviceFacts, listRouteFacts } from './device-facts.ts';
 import { DeviceEndNames, DeviceShape, HookSymbol } from './device-shape.tsx';
+import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
+import { computeHorizontalPathLayout, type PathLayoutBox } from './horizontal-layout.ts';
 import { LiveNumber } from './live-number.tsx';
 import { PacketFlowArrows, PacketFlowLines } from './packet-flow-lines.tsx';
 import { computeFlowRates, isSharedPacketFlow } from './packet-flows.ts';
-import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
 import css from './path.module.css';
 import { formatNetnsName, isEgressHookOnHost, type PathDiagramData } from './path-diagram-data.ts';
 import { OtherPodsList } from './pods-list.tsx';
 import { countProgramsByDirection, ProgramChipStack } from './program-chips.tsx';
-import { pathText } from './text.ts';
 import { HostRouteRateLabel, RedirectRateLabel } from './rates-by-path-labels.tsx';
-import { computeHorizontalPathLayout, type PathLayoutBox } from './horizontal-layout.ts';
+import { pathText } from './text.ts';
 
 const placed = ({ x, y, width, height }: PathLayoutBox) => ({ left: x, top: y, width, height });
 
-/** Draws the path from left to right, for wide windows. */
+/** Draws a pod's network path from left to right, for wide windows. */
 export function HorizontalPathDiagram({ view, width }: { view: PathDiagramData; width: number }) {
   const { device, host, uplink, rates } = view;
   const programs = countProgramsByDirection(view);
@@ -151,7 +151,7 @@ function EdgeFigure({ x, end, top, value }: { x: number; end: number; top: numbe
   );
 }
 
-/** Key of the drawing's symbols. */
+/** Shows the legend of the path diagram's symbols. */
 function Key({ style }: { style: { left: number; top: number } }) {
   return (
     <div className={css.key} style={style}>

@@ -2,22 +2,22 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PacketFlow } from './packet-flows.ts';
 import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
 
-/** Line of a flow. Its path starts at the pod's side, whatever the direction of its packets. */
+/** Line of a packet flow. Its SVG path starts at the pod's side, whichever way the packets go. */
 export interface PacketFlowLine {
   id: PacketFlow;
   d: string;
   arrow: string | null;
-  /** Part of the path that crosses over another line. */
+  /** Part of the flow's SVG path that crosses over another line. */
   over?: string;
 }
 
-/** Properties of the device and the texts that the layout depends on. */
+/** Properties of the device and of the texts that the path diagram's layout depends on. */
 export interface PathLayoutContent {
-  /** True if both hooks are on the host: always with veth, with netkit in attach fallback. */
+  /** True if both hooks are on the host: always for veth, in attach fallback for netkit. */
   atPrimary?: boolean;
   /** Number of address lines in the container's box. */
   addresses?: number;
-  /** Number of lines of facts below the drawing, in its longer column. */
+  /** Number of lines in the longer column of facts below the path diagram. */
   facts?: number;
 }
 
@@ -28,14 +28,14 @@ export interface PathLayoutBox {
   height: number;
 }
 
-/** Position of a hook and of its program chips; `leader` connects the two. */
+/** Position of a hook and of its program chips in the path diagram; `leader` is the SVG path that connects the two. */
 export interface HookPosition {
   x: number;
   y: number;
   upright: boolean;
   chips: { x: number; y: number; width: number };
   leader: string;
-  /** Path of the cross that marks dropped packets. */
+  /** SVG path of the cross that marks dropped packets. */
   drop: string;
 }
 
@@ -44,9 +44,9 @@ export interface HorizontalPathLayout {
   height: number;
   edge: number;
   container: PathLayoutBox;
-  /** Whole device, from the outer edge of the peer to that of the primary. */
+  /** Box of the whole device, from the outer edge of the peer to that of the primary. */
   device: PathLayoutBox;
-  /** Boxes of both ends and the cable between them; veth only. */
+  /** Boxes of both ends of a veth device and the cable between them; null for netkit. */
   veth: {
     peer: PathLayoutBox;
     primary: PathLayoutBox;
@@ -54,23 +54,25 @@ export interface HorizontalPathLayout {
   } | null;
   host: PathLayoutBox;
   destinations: { x: number; width: number; podsY: number; uplink: PathLayoutBox };
-  /** Left and top edge of the redirect label, and right and top edge of the label on the host's. */
+  /**
+   * Positions of two labels: left and top edge of the redirect label, right and top edge of the host route's label.
+   */
   labels: { redirect: { x: number; y: number }; hostRoute: { right: number; y: number } };
   tracks: { egress: number; ingress: number };
   hooks: { egress: HookPosition; ingress: HookPosition };
   stretches: PacketFlowLine[];
-  /** y of the facts below the drawing. */
+  /** Y coordinate of the facts below the path diagram. */
   foot: number;
-  /** x of the routes there, to the right of the chips. */
+  /** X coordinate of the route facts, to the right of the program chips. */
   routes: number;
 }
 
-/** Width below which the upright layout is used, px: boxes would overlap. */
+/** Width in px below which the vertical layout is used, because boxes would overlap. */
 export const minHorizontalPathWidth = 1200;
 
 /**
- * Lays the path out from left to right: container, device, host stack, destinations.
- * The coordinates are for 1392 px. More width goes to the device and the gaps; less is taken from the host's box too.
+ * Lays out the path diagram from left to right: container, device, host stack, destinations. The coordinates are for a
+ * width of 1392 px. More width is added to the device and the gaps; less is also taken from the host's box.
  * @param programs number of programs per direction, whose chips are stacked
  */
 export function computeHorizontalPathLayout(

@@ -1,6 +1,9 @@
 import { scaleNumber } from '../../../_lib/format.ts';
 
-/** A live number in prose: digits, then prefix and unit muted; `n/a` with the reason if the value is unknown. */
+/**
+ * Shows a live number in a text: digits, then a muted prefix and unit; an unknown value is `n/a` with the reason as
+ * its title.
+ */
 export function LiveNumber({ value, unit, reason }: { value: number | null; unit: string; reason: string }) {
   if (value === null || Number.isNaN(value))
     return (

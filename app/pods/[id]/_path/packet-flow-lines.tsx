@@ -1,12 +1,12 @@
+import type { PacketFlowLine } from './horizontal-layout.ts';
 import { isSharedPacketFlow, type PacketFlow } from './packet-flows.ts';
 import css from './path.module.css';
-import { computeFlowDashWidth, computeFlowLineWidth } from './svg-shapes.ts';
 import type { RateBounds } from './rates-by-path.ts';
-import type { PacketFlowLine } from './horizontal-layout.ts';
+import { computeFlowDashWidth, computeFlowLineWidth } from './svg-shapes.ts';
 
 /**
- * Draws the lines of the flows with a width by their packet rate; a line without packets is dotted. A rate that is only
- * an upper bound is drawn without moving dashes.
+ * Draws packet flows as lines whose width depends on the packet rate; a line without packets is dotted. A rate known
+ * only as an upper bound is drawn without moving dashes.
  */
 export function PacketFlowLines(props: {
   stretches: PacketFlowLine[];
@@ -39,7 +39,7 @@ export function PacketFlowLines(props: {
   });
 }
 
-/** Draws the arrow heads, last, so that nothing covers them. */
+/** Draws the arrow heads of the packet flows. They come last, so that nothing covers them. */
 export function PacketFlowArrows({ stretches }: { stretches: PacketFlowLine[] }) {
   return stretches.map(
     ({ id, arrow }) =>

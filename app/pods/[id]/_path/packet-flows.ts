@@ -2,9 +2,9 @@ import { getAcceptedPacketRate, type PathDiagramData } from './path-diagram-data
 import { isExactRate, type RateBounds } from './rates-by-path.ts';
 
 /**
- * Flows of packets in the drawing. `pod-…` runs between the container and its hook; `host-…` from there to the host
- * stack; `redirect-…` past the host stack; `pods-…` and `uplink-…` between the host stack and its destinations, for all
- * pods of the node together.
+ * Packet flows in the path diagram. `pod-…` runs between the container and its hook; `host-…` from the hook to the
+ * host stack; `redirect-…` past the host stack; `pods-…` and `uplink-…` between the host stack and its destinations,
+ * summed over all pods of the node.
  */
 export const packetFlows = [
   'pod-egress',
@@ -20,11 +20,11 @@ export const packetFlows = [
 ] as const;
 export type PacketFlow = (typeof packetFlows)[number];
 
-/** Returns true for flows that carry packets of other pods too; they are gray. */
+/** Returns true for packet flows that also carry other pods' packets; these are drawn gray. */
 export const isSharedPacketFlow = (flow: PacketFlow): boolean =>
   flow.startsWith('pods-') || flow.startsWith('uplink-');
 
-/** Returns the rate of each flow in packets per second, with its bounds; null before it is counted. */
+/** Returns the bounds of each flow's rate in packets per second; null before the flow is counted. */
 export function computeFlowRates({
   rates,
   traffic,
@@ -52,7 +52,7 @@ export function computeFlowRates({
 const exactRate = (rate: number | null): RateBounds | null =>
   rate === null ? null : { atLeast: rate, atMost: rate };
 
-/** Subtracts a rate within bounds from `all`. A rest below the noise of the readings counts as 0. */
+/** Subtracts a rate known within bounds from `all`. A remainder below the measurement noise counts as 0. */
 function subtractBounds(all: number, { atLeast, atMost }: RateBounds): RateBounds {
   const left = (part: number) => (isExactRate({ atLeast: part, atMost: all }) ? 0 : Math.max(0, all - part));
   return { atLeast: left(atMost), atMost: left(atLeast) };

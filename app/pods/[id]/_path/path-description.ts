@@ -11,7 +11,7 @@ const bounded = (value: RateBounds | null, unit: string): string =>
     ? rate(value?.atMost, unit)
     : `between ${rate(value.atLeast, unit)} and ${rate(value.atMost, unit)}`;
 
-/** Describes the path in sentences, in the order of an egress packet, for screen readers. */
+/** Describes a pod's network path in sentences for screen readers, in the order of an egress packet. */
 export function describePacketPath(view: PathDiagramData): string[] {
   const { container, device, host, uplink, rates, traffic } = view;
   const lines = [

@@ -9,7 +9,7 @@ export type DeviceHop = Hop<'device'>;
 export type HostHop = Hop<'host'>;
 export type UplinkHop = Hop<'uplink'>;
 
-/** Rates of a pod over the last second. */
+/** Rates of a pod's packets and bits over the last second. */
 export interface PodPathRates {
   egressPackets: number;
   ingressPackets: number;
@@ -31,12 +31,12 @@ export interface OtherPodRates {
   namespace: string;
   name: string;
   kind: DeviceKind;
-  /** All traffic of that pod, not only what it exchanges with this one. */
+  /** Packets per second of the other pod's whole ingress traffic, not only of its traffic with this pod. */
   ingressPackets: number | null;
   egressPackets: number | null;
 }
 
-/** Data of the path diagram: the hops and the rates between them. */
+/** Data of the path diagram: the hops of a pod's path and the packet rates between them. */
 export interface PathDiagramData {
   container: ContainerHop;
   device: DeviceHop | null;
@@ -49,13 +49,13 @@ export interface PathDiagramData {
   /** True if same-node redirect is on. */
   redirect: boolean;
   rates: PodPathRates | null;
-  /** ns per run over the last second by program id, on the whole node. */
+  /** Mean run time in ns over the last second by program id, for the whole node. */
   nsPerRun: ReadonlyMap<number, number>;
-  /** True while samples arrive; else the dashes stand still. */
+  /** True while samples arrive; otherwise the dashes of the packet flows stop moving. */
   live: boolean;
 }
 
-/** Returns the hop of a type, which a path has at most once. */
+/** Returns the hop of the given type; null if the path has none. A path has at most one hop of each type. */
 export function findPathHop<T extends PathHop['type']>(path: PodPath, type: T): Hop<T> | null {
   return (path.hops.find((hop) => hop.type === type) as Hop<T> | undefined) ?? null;
 }
@@ -73,15 +73,15 @@ export function listHooksWithPrograms(
     }));
 }
 
-/** Returns true if the egress hook is on the host: always with veth, with netkit in attach fallback. */
+/** Returns true if a device's egress hook is on the host: always for veth, in attach fallback for netkit. */
 export const isEgressHookOnHost = (device: DeviceHop | null): boolean =>
   device === null ||
   (device.hooks.find(({ direction }) => direction === 'egress')?.end ?? 'primary') === 'primary';
 
-/** Returns the name of a network namespace: the last part of its path. */
+/** Returns the name of a network namespace, which is the last part of its path. */
 export const formatNetnsName = (path: string): string => path.split('/').at(-1) || path;
 
-/** Verdicts of a program on the pod's packets in the last second, as shares that add up to 1. */
+/** Verdicts of a program on a pod's packets in the last second, as shares that add up to 1. */
 export interface ProgramVerdictShares {
   pass: number;
   redirect: number;
@@ -89,7 +89,10 @@ export interface ProgramVerdictShares {
   dropsPerSecond: number;
 }
 
-/** Returns the verdicts of our program of a direction; null if it did not run or before the first rates. */
+/**
+ * Returns the verdict shares of Podlane's program for a direction; null if the program did not run or before the first
+ * rates.
+ */
 export function computeVerdictShares(
   rates: PodPathRates | null,
   direction: Direction,
@@ -107,12 +110,12 @@ export function computeVerdictShares(
   };
 }
 
-/** Returns the runs per second of our program of a direction: one for each packet, accepted or dropped. */
+/** Returns the runs per second of Podlane's program for a direction: one run per packet, accepted or dropped. */
 export const computeProgramRunRate = (rates: PodPathRates, direction: Direction): number =>
   direction === 'egress'
     ? rates.egressPackets + rates.egressDroppedPackets
     : rates.ingressPackets + rates.ingressDroppedPackets;
 
-/** Returns the packets per second that our program of a direction accepted. */
+/** Returns the packets per second that Podlane's program accepted in a direction. */
 export const getAcceptedPacketRate = (rates: PodPathRates, direction: Direction): number =>
   direction === 'egress' ? rates.egressPackets : rates.ingressPackets;

@@ -3,14 +3,14 @@
 import type { ReactNode } from 'react';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { findFallbackHookFamily } from './device-facts.ts';
+import { HorizontalPathDiagram } from './horizontal-diagram.tsx';
+import { minHorizontalPathWidth } from './horizontal-layout.ts';
 import { describePacketPath } from './path-description.ts';
 import type { PathDiagramData } from './path-diagram-data.ts';
 import { formatPathDiagramLabel } from './text.ts';
 import { VerticalPathDiagram } from './vertical-diagram.tsx';
-import { HorizontalPathDiagram } from './horizontal-diagram.tsx';
-import { minHorizontalPathWidth } from './horizontal-layout.ts';
 
-/** Path of this pod's packets, hop by hop: from left to right in a wide window, else from top to bottom. */
+/** Draws the path of a pod's packets hop by hop: from left to right in a wide window, otherwise from top to bottom. */
 export function PacketPathDiagram({ name, view }: { name: string; view: PathDiagramData }) {
   const [ref, width] = useElementWidth<HTMLDivElement>();
   return (

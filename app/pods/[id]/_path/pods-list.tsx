@@ -7,14 +7,14 @@ import css from './path.module.css';
 import type { OtherPodRates } from './path-diagram-data.ts';
 import { formatOtherPodsLabel, pathText } from './text.ts';
 
-/** Number of pods that are listed by name; one line stands for the others. */
+/** Maximum number of other pods listed by name; one more line stands for the rest. */
 const maxListed = 4;
 
-/** Returns the number of lines of the list. */
+/** Returns the number of lines in the list of other pods. */
 export const countOtherPodsRows = (pods: readonly OtherPodRates[]): number =>
   Math.max(1, Math.min(pods.length, maxListed) + (pods.length > maxListed ? 1 : 0));
 
-/** Other pods of the node, the busiest first, with the rates of their own counters. */
+/** Lists the node's other pods, the busiest first, with the rates of their own counters. */
 export function OtherPodsList({ pods, style }: { pods: readonly OtherPodRates[]; style: CSSProperties }) {
   const rest = pods.length - maxListed;
   return (

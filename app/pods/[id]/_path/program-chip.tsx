@@ -7,13 +7,13 @@ import css from './path.module.css';
 import type { ProgramVerdictShares } from './path-diagram-data.ts';
 import { formatProgramCostDetail, pathText } from './text.ts';
 
-/** A program on a hook with its runs for this pod, its cost and its verdicts. */
+/** Shows a program on a hook with its runs for this pod, its cost and its verdicts. */
 export function ProgramChip(props: {
   hook: string;
   program: AttachedProgram;
-  /** Runs per second for this pod; null if unknown. */
+  /** Runs of the program per second for this pod; null if unknown. */
   runs: number | null;
-  /** ns per run over the last second, on the whole node; null if unknown. */
+  /** Mean run time in ns over the last second, for the whole node; null if unknown. */
   ns: number | null;
   verdicts: ProgramVerdictShares | null;
   style?: CSSProperties;
@@ -51,7 +51,7 @@ export function ProgramChip(props: {
   );
 }
 
-/** Formats a share in whole per cent, or with more digits below 10 %. */
+/** Formats a share as a whole percentage, or with more digits below 10 %. */
 const shareText = (share: number): string =>
   share >= 0.1 ? `${Math.round(share * 100)}` : formatPercent(share);
 

@@ -10,7 +10,7 @@ import {
 import { ProgramChip } from './program-chip.tsx';
 import { formatEmptyHookWithPolicy, pathText } from './text.ts';
 
-/** Returns the number of programs per direction, which the layout depends on. */
+/** Returns the number of programs per direction, which the path diagram's layout depends on. */
 export function countProgramsByDirection(view: PathDiagramData): { egress: number; ingress: number } {
   const of = (direction: Direction) =>
     view.device === null
@@ -19,7 +19,7 @@ export function countProgramsByDirection(view: PathDiagramData): { egress: numbe
   return { egress: of('egress'), ingress: of('ingress') };
 }
 
-/** Programs of one direction, one below the other in order of execution. */
+/** Shows the programs of one direction below each other, in order of execution. */
 export function ProgramChipStack(props: {
   view: PathDiagramData;
   direction: Direction;
@@ -48,7 +48,7 @@ export function ProgramChipStack(props: {
   );
 }
 
-/** Hook without a program, with the netkit policy that applies instead. */
+/** Shows a hook without a program, with the netkit policy that applies instead. */
 function EmptyHook({ hook, view }: { hook: string; view: PathDiagramData }) {
   const policy = hook === 'netkit/peer' ? view.device?.policy?.peer : view.device?.policy?.primary;
   return (

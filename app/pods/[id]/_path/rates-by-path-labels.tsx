@@ -3,10 +3,10 @@ import type { CSSProperties } from 'react';
 import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
 import type { PathDiagramData } from './path-diagram-data.ts';
-import { pathText } from './text.ts';
 import { isExactRate, type RateBounds } from './rates-by-path.ts';
+import { pathText } from './text.ts';
 
-/** Rates of redirected packets in both directions, or a note that redirect is off. */
+/** Shows the rates of redirected packets in both directions, or a note that redirect is off. */
 export function RedirectRateLabel({ view, style }: { view: PathDiagramData; style: CSSProperties }) {
   const { redirect, traffic } = view;
   const hasTraffic = (traffic.redirected ?? 0) > 0 || (traffic.ingressRedirected?.atLeast ?? 0) > 0;
@@ -36,7 +36,7 @@ export function RedirectRateLabel({ view, style }: { view: PathDiagramData; styl
   );
 }
 
-/** Rates between the host stack and the other pods of the node. */
+/** Shows the packet rates between the host stack and the node's other pods. */
 export function HostRouteRateLabel({
   view: { traffic },
   style,
@@ -57,7 +57,7 @@ export function HostRouteRateLabel({
   );
 }
 
-/** A rate within bounds: its lower bound, or the upper one where the lower is 0, as its line is drawn. */
+/** Shows a rate known within bounds: the lower bound, or the upper bound if the lower one is 0. */
 export function BoundedRateNumber({ value, unit }: { value: RateBounds | null; unit: string }) {
   if (value === null || isExactRate(value))
     return <LiveNumber value={value?.atMost ?? null} unit={unit} reason={pathText.noSample} />;

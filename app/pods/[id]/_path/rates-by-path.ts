@@ -14,31 +14,34 @@ export interface RateBounds {
   atMost: number;
 }
 
-/** Packets per second by path: redirected or through the host stack; null before they are counted. */
+/** Packets per second by path, redirected or through the host stack; null before they are counted. */
 export interface RatesByPath {
-  /** Packets that this pod's program redirected to other pods. */
+  /** Packets per second that this pod's program redirected to other pods. */
   redirected: number | null;
-  /** Packets that this pod sent through the host stack. */
+  /** Packets per second that this pod sent through the host stack. */
   hostRouted: number | null;
-  /** Packets that other pods redirected to this pod. */
+  /** Packets per second that other pods redirected to this pod. */
   ingressRedirected: RateBounds | null;
-  /** Packets from the host stack to all other pods together. */
+  /** Packets per second from the host stack to all other pods together. */
   hostToPods: RateBounds | null;
-  /** Packets from all other pods together to the host stack. */
+  /** Packets per second from all other pods together to the host stack. */
   podsToHost: number | null;
 }
 
-/** Returns 0 for rates below the noise of the readings: the counters of many pods are not read at one instant. */
+/**
+ * Returns 0 for a rate below the measurement noise, which arises because the counters of many pods are not read at one
+ * instant.
+ */
 const noise = (rate: number, of: number): number => (rate < 0.5 + 0.01 * of ? 0 : rate);
 
-/** Returns true if the bounds differ by less than the noise of the readings. */
+/** Returns true if the bounds of a rate differ by less than the measurement noise. */
 export const isExactRate = ({ atLeast, atMost }: RateBounds): boolean =>
   noise(atMost - atLeast, atMost) === 0;
 
 /**
- * Splits the traffic of the last second by path. A redirect is counted at its sender only, so its receiver follows from
- * sums: packets that pods received and did not redirect to each other came from the host stack. If both paths are in
- * use, the split is known within bounds only.
+ * Splits the traffic of the last second by path. A redirect is counted at its sender only, so the receiver's share
+ * follows from sums: packets that pods received and did not redirect to each other came from the host stack. If both
+ * paths are in use, the split is known only within bounds.
  */
 export function computeRatesByPath(
   own: PodRateCounters | null,
@@ -74,7 +77,7 @@ const bounds = (atLeast: number, atMost: number): RateBounds => ({
   atMost,
 });
 
-/** Returns the split that the agent counted, which is shown until the page has two samples. */
+/** Converts the agent's traffic counts to rates, which are shown until the page has two samples. */
 export const convertToRatesByPath = ({ seconds, redirected, hostRouted }: PathTraffic): RatesByPath => ({
   ...computeRatesByPath(null, []),
   redirected: redirected / seconds,

@@ -1,4 +1,4 @@
-/** Texts of the path diagram. */
+/** Interface texts of the path diagram. */
 export const pathText = {
   section: 'Path',
   gone: 'The pod is gone, and so is its network path.',
@@ -81,11 +81,11 @@ export const formatOtherPodsLabel = (pods: number): string => (pods === 1 ? '1 o
 export const formatForwarding = (enabled: boolean, reversePathFilter: number): string =>
   `${enabled ? 'on' : 'off'}, rp_filter ${reversePathFilter}`;
 
-/** Explains a program's cost: its mean run time covers the whole node. */
+/** Explains a program's cost, and that its mean run time covers the whole node. */
 export const formatProgramCostDetail = (program: { name: string; id: number }, isLive: boolean): string =>
   `ns per run, mean ${isLive ? 'of the last second' : 'since load'}, over all runs of ${program.name} (id ${program.id}) on this node, not only this pod’s`;
 
-/** Name of the diagram for screen readers. */
+/** Returns the name of a pod's path diagram for screen readers. */
 export const formatPathDiagramLabel = (
   pod: string,
   kind: string | null,

@@ -17,14 +17,16 @@ import {
 } from './path-diagram-data.ts';
 import { computeRatesByPath, convertToRatesByPath, type PodRateCounters } from './rates-by-path.ts';
 
-/** Interval at which the path is read: the uplink's counters come with it, not with the samples. */
+/**
+ * Interval in ms at which the path is read, because the uplink's counters come with the path and not with the samples.
+ */
 const refetchMs = 2000;
-/** Time for which the order of the other pods stays, so that their lines do not move with every sample. */
+/** Time in ms for which the order of the other pods is kept, so that their lines do not move with every sample. */
 const orderMs = 10_000;
 const noPods: OtherPodRates[] = [];
 const noTimes: ReadonlyMap<number, number> = new Map();
 
-/** Returns the path with the rates of the last second; null until it was read once. */
+/** Returns a pod's path with the rates of the last second; null until the path has been read. */
 export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | null {
   const { data: path, dataUpdatedAt } = useQuery({
     queryKey: ['pod', pod.id, 'path'],
@@ -82,17 +84,17 @@ export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | n
   };
 }
 
-/** Returns null before the second sample, which gives the first rate. */
+/** Returns null instead of NaN rates before the second sample, which gives the first rates. */
 const knownRates = <T extends PodRateCounters>(rates: T | null): T | null =>
   rates === null || Number.isNaN(rates.egressPackets) ? null : rates;
 
 interface PodOrder {
-  /** Time at which the order was made, ms. */
+  /** Time at which the order was determined, ms. */
   at: number;
   ids: readonly string[];
 }
 
-/** Sorts pods by their rates, the busiest first; the order stays for ten seconds, or until the pods change. */
+/** Sorts pods by rate, the busiest first; the order is kept for ten seconds or until the set of pods changes. */
 function useBusiestFirst(pods: readonly OtherPodRates[], now: number): OtherPodRates[] {
   const [order, setOrder] = useState<PodOrder>({ at: 0, ids: [] });
   const isSame = pods.length === order.ids.length && pods.every(({ id }) => order.ids.includes(id));
@@ -116,11 +118,13 @@ const unknownRates: PathDiagramData['uplinkRates'] = {
 interface UplinkReading {
   at: number;
   uplink: UplinkHop;
-  /** Rates since the reading before it. */
+  /** Rates of the uplink since the previous reading. */
   rates: PathDiagramData['uplinkRates'];
 }
 
-/** Returns the rates between the last two readings of the uplink's counters, which were made at `at`, ms. */
+/**
+ * Returns the uplink's rates between the last two readings of its counters; `at` is the time of the last reading, ms.
+ */
 function useUplinkRates(uplink: UplinkHop | null, at: number): PathDiagramData['uplinkRates'] {
   const [last, setLast] = useState<UplinkReading | null>(null);
   if (uplink === null) return unknownRates;
@@ -133,7 +137,10 @@ function useUplinkRates(uplink: UplinkHop | null, at: number): PathDiagramData['
   return rates;
 }
 
-/** Egress leaves the node. Counters that decreased, as after a reboot, give no rate. */
+/**
+ * Returns the uplink's rates between two readings; egress leaves the node. Counters that decreased, as after a reboot,
+ * give no rate.
+ */
 function ratesBetween(before: UplinkHop, after: UplinkHop, seconds: number): PathDiagramData['uplinkRates'] {
   const rate = (first: number, last: number): number | null =>
     seconds > 0 && last >= first ? (last - first) / seconds : null;

@@ -1,21 +1,21 @@
 import { listDeviceFacts, listRouteFacts } from './device-facts.ts';
 import { DeviceEndNames, DeviceShape, HookSymbol } from './device-shape.tsx';
+import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
+import type { PathLayoutBox } from './horizontal-layout.ts';
 import { LiveNumber } from './live-number.tsx';
 import { PacketFlowArrows, PacketFlowLines } from './packet-flow-lines.tsx';
 import { computeFlowRates, isSharedPacketFlow } from './packet-flows.ts';
-import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
 import css from './path.module.css';
 import { formatNetnsName, isEgressHookOnHost, type PathDiagramData } from './path-diagram-data.ts';
 import { countOtherPodsRows, OtherPodsList } from './pods-list.tsx';
 import { countProgramsByDirection, ProgramChipStack } from './program-chips.tsx';
-import { pathText } from './text.ts';
 import { BoundedRateNumber, HostRouteRateLabel, RedirectRateLabel } from './rates-by-path-labels.tsx';
+import { pathText } from './text.ts';
 import { computeVerticalPathLayout } from './vertical-layout.ts';
-import type { PathLayoutBox } from './horizontal-layout.ts';
 
 const placed = ({ x, y, width, height }: PathLayoutBox) => ({ left: x, top: y, width, height });
 
-/** Draws the path from top to bottom, for narrow windows. */
+/** Draws a pod's network path from top to bottom, for narrow windows. */
 export function VerticalPathDiagram({ view, width: available }: { view: PathDiagramData; width: number }) {
   const { device, host, rates, uplink } = view;
   const programs = countProgramsByDirection(view);

@@ -1,11 +1,11 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
 import type { HookPosition, PacketFlowLine, PathLayoutBox, PathLayoutContent } from './horizontal-layout.ts';
+import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
 
 export interface VerticalPathLayout {
   width: number;
   height: number;
-  /** y of the namespace edge. */
+  /** Y coordinate of the edge between the two namespaces. */
   edge: number;
   container: PathLayoutBox;
   device: PathLayoutBox;
@@ -16,7 +16,7 @@ export interface VerticalPathLayout {
   } | null;
   host: PathLayoutBox;
   uplink: PathLayoutBox | null;
-  /** y of the list of pods. */
+  /** Y coordinate of the list of other pods. */
   pods: number;
   tracks: { egress: number; ingress: number };
   hooks: { egress: HookPosition; ingress: HookPosition };
@@ -24,13 +24,14 @@ export interface VerticalPathLayout {
   foot: number;
 }
 
-/** Largest width of the drawing, px. */
+/** Maximum width of the vertical path diagram, px. */
 const maxWidth = 560;
 
 /**
- * Lays the path out from top to bottom, for phones and narrow windows; the tracks run down at x = 40 and 68,
- * and rails on the right lead to the pods below, outside those of redirected packets, inside those of the host stack.
- * @param podRows number of lines of the list of pods
+ * Lays out the path diagram from top to bottom, for phones and narrow windows. The flows run down at x = 40 and 68;
+ * lines on the right lead to the pods at the bottom: the outer ones for redirected packets, the inner ones for those
+ * of the host stack.
+ * @param podRows number of lines of the list of other pods
  */
 export function computeVerticalPathLayout(
   available: number,
@@ -78,7 +79,7 @@ export function computeVerticalPathLayout(
     netkit
       ? `M${x} ${container.height}V${to}`
       : `M${x} ${container.height}V${deviceTop + 52}M${x} ${primaryTop}V${to}`;
-  /** Returns a path to the right at `y`, then down at `to` as far as `end`. */
+  /** Returns an SVG path that runs right at `y` to `to`, then down to `end`. */
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: PacketFlowLine[] = [

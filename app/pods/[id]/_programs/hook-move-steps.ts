@@ -9,17 +9,17 @@ import {
   hookMoveStepTitles,
 } from './text.ts';
 
-/** Step of a move between hooks, with the equivalent commands or system calls. */
+/** Step of moving programs to other hooks, with the equivalent commands or system calls. */
 export interface HookMoveStep {
   title: string;
   detail: string;
   commands: string[];
 }
 
-/** Properties of a device and of a move that its steps depend on. */
+/** Properties of a device and of a move between hooks that the move's steps depend on. */
 export interface HookMove {
   device: Pick<Device, 'primary' | 'peer' | 'hooks' | 'programs' | 'policy'>;
-  /** Configured policy, which applies while the programs are on the netkit hooks. */
+  /** Configured netkit policy, which applies while the programs are on the netkit hooks. */
   policy: NonNullable<Device['policy']>;
   to: HookPlacement['to'];
   /** Hook family of the primary that this kernel supports. */
@@ -32,8 +32,9 @@ const attachTypes = {
 } as const;
 
 /**
- * Returns the steps of a move. Their order ensures that no packet is lost or bypasses the checks: attach to the new hooks,
- * switch the counters, change the policy while both ends have programs, detach from the old hooks.
+ * Returns the steps of moving programs to other hooks. Their order ensures that no packet is lost or bypasses the
+ * checks: attach to the new hooks, switch the counters, change the policy while both ends have programs, detach from
+ * the old hooks.
  */
 export function planHookMove({ device, policy, to, primaryHooks }: HookMove): HookMoveStep[] {
   const family = to === 'device' ? 'netkit' : primaryHooks;

@@ -9,7 +9,10 @@ import { formatFallbackHookDetail, formatMoveHooksLabel, programsText } from './
 
 const MoveDialog = lazy(async () => ({ default: (await import('./move-hooks-dialog.tsx')).MoveHooksDialog }));
 
-/** Hooks that the pod's programs are on, and the button that moves them; a veth has one pair of hooks only. */
+/**
+ * Shows the hooks that a pod's programs are on, and the button that moves the programs; a veth device has only one
+ * pair of hooks.
+ */
 export function HookPlacementSection({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
   const { data: node } = useNodeInfo();

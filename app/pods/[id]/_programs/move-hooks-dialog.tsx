@@ -26,7 +26,9 @@ interface Props {
   close: () => void;
 }
 
-/** Dialog that shows the steps of a move with the equivalent commands, and starts it. */
+/**
+ * Dialog that shows the steps of moving programs to other hooks, with the equivalent commands, and starts the move.
+ */
 export function MoveHooksDialog({ pod, device, to, primaryHooks, close }: Props) {
   const { mutate, isPending, error } = useMoveHooks(pod);
   const confirm = useRef<HTMLButtonElement>(null);

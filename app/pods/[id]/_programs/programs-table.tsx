@@ -15,7 +15,7 @@ const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
 const wide = 'max-md:hidden';
 
-/** Programs on the pod's device with their cost for this pod. */
+/** Table of the programs on a pod's device with their cost for this pod. */
 export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramData | null }) {
   const programs = pod.device?.programs ?? [];
   const ours = programs.filter((program) => program.ours).length;

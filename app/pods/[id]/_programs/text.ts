@@ -1,7 +1,7 @@
 import type { HookFamily } from '../../../../contract/device.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
 
-/** Texts of the programs on a pod's device. */
+/** Interface texts of the section about the programs on a pod's device. */
 export const programsText = {
   title: 'Programs',
   hook: 'hook',
@@ -44,11 +44,11 @@ export const programsText = {
 export const formatProgramCount = (programs: number, foreign: number): string =>
   `${programs} attached${foreign > 0 ? `, ${foreign} not Podlane’s` : ''}`;
 
-/** Label of the button that moves the programs, and title of its dialog. */
+/** Returns the label of the button that moves programs to other hooks, which is also the title of its dialog. */
 export const formatMoveHooksLabel = (to: HookPlacement['to']): string =>
   to === 'primary' ? 'Move programs to the primary' : 'Move programs to the netkit hooks';
 
-/** Names of both hooks of a family: `netkit/peer and netkit/primary`. */
+/** Formats both hooks of a family: `netkit/peer and netkit/primary`. */
 export const formatHookNames = (family: HookFamily): string =>
   family === 'netkit' ? 'netkit/peer and netkit/primary' : `${family}/ingress and ${family}/egress`;
 
@@ -61,7 +61,7 @@ export const formatHooksMovedTitle = (pod: string): string => `Programs of ${pod
 export const formatHooksMovedDetail = (family: HookFamily): string =>
   `They are on ${formatHookNames(family)}. The device is unchanged.`;
 
-/** Titles of the steps of a move. */
+/** Titles of the steps of moving programs to other hooks. */
 export const hookMoveStepTitles = {
   attach: 'Attach new',
   count: 'Switch counters',

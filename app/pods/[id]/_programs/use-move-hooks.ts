@@ -9,7 +9,10 @@ import { formatHooksMovedDetail, formatHooksMovedTitle, programsText } from './t
 
 type To = HookPlacement['to'];
 
-/** Moves the programs of a pod's netkit device and shows a notice that can undo it. The caller shows its error. */
+/**
+ * Moves the programs of a pod's netkit device to other hooks and shows a toast that can undo the move. The caller
+ * shows the error.
+ */
 export function useMoveHooks(pod: Pod) {
   const client = useQueryClient();
   return useMutation({ mutationFn: (to: To) => move(client, pod, to) });

@@ -7,8 +7,8 @@ import { maxObjectFileSize } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
-import { FormField, inputClasses } from '../../../_components/form-field.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
+import { FormField, inputClasses } from '../../../_components/form-field.tsx';
 import { Sheet } from '../../../_components/sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
@@ -24,12 +24,12 @@ import {
 } from './text.ts';
 import { useAttachUserProgram } from './user-program-queries.ts';
 
-/** Returns the hooks of the pod's device that Podlane's programs are on. */
+/** Returns the hooks of the pod's device that Podlane's programs are attached to. */
 const hooksOf = (pod: Pod): Hook[] => [
   ...new Set((pod.device?.programs ?? []).filter(({ ours }) => ours).map(({ hook }) => hook)),
 ];
 
-/** Form that attaches a program of an object file to one of the pod's hooks. */
+/** Form that attaches a program from an object file to one of the pod's hooks. */
 export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => void }) {
   const [hooks] = useState(() => hooksOf(pod));
   const [file, choose] = useState<File | null>(null);

@@ -2,7 +2,7 @@ import type { UserProgramOrder } from '../../../../contract/build.ts';
 import type { Hook } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 
-/** Texts of a pod's user programs. */
+/** Interface texts of the section about a pod's user programs. */
 export const userProgramsText = {
   title: 'Custom programs',
   subtitle: 'run alongside Podlane’s, survive agent restarts',
@@ -51,7 +51,7 @@ export const programOrderDescriptions: Record<UserProgramOrder, string> = {
 };
 
 export const formatProgramOrder = (place: UserProgramOrder): string => `${place} Podlane’s`;
-/** Order of execution on the hook, from 0. */
+/** Formats the position at which a program runs on its hook; `position` counts from 0. */
 export const formatRunPosition = (position: number): string =>
   position === 0 ? 'runs first' : `runs as number ${position + 1}`;
 export const formatProgramAttachedTitle = (name: string): string => `${name} attached`;

@@ -8,7 +8,7 @@ import { requestApi } from '../../../_lib/api.ts';
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/programs`;
 const keyOf = (id: string) => ['pod', id, 'programs'] as const;
 
-/** User programs of a pod, read again whenever the pod is. */
+/** Returns the user programs of a pod, read again whenever the pod is. */
 export const useUserPrograms = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: keyOf(id),
@@ -16,7 +16,9 @@ export const useUserPrograms = (id: string, enabled: boolean) =>
     enabled,
   });
 
-/** A change of the programs on a pod's hooks, after which everything about the pod is read again. */
+/**
+ * Returns a mutation that changes the programs on a pod's hooks and then invalidates everything cached about the pod.
+ */
 function useChange<Wanted, Answer>(pod: Pod, ask: (wanted: Wanted) => Promise<Answer>) {
   const client = useQueryClient();
   return useMutation({

@@ -26,7 +26,7 @@ const AttachSheet = lazy(async () => ({
   default: (await import('./attach-sheet.tsx')).AttachUserProgramSheet,
 }));
 
-/** Programs that users attached to this pod, and the buttons that attach and detach them. */
+/** Shows the programs that users attached to this pod, and the buttons that attach and detach them. */
 export function UserProgramsSection({ pod }: { pod: Pod }) {
   const gone = pod.state === 'gone';
   const { data: programs, error, refetch } = useUserPrograms(pod.id, !gone);

@@ -17,12 +17,12 @@ export const defaultBatchFormOptions: BatchFormOptions = {
 interface Props {
   options: BatchFormOptions;
   change: (change: Partial<BatchFormOptions>) => void;
-  /** Kind of the batch, and the number of pods that are on it already. */
+  /** Target device kind of the batch. `skipped` is the number of pods already on it. */
   to: DeviceKind;
   skipped: number;
 }
 
-/** Form fields of a batch's options. */
+/** Renders the form fields for a batch's options. */
 export function BatchOptionFields({ options, change, to, skipped }: Props) {
   return (
     <section aria-labelledby="options" className="border-line-1 border-b px-6 py-3 max-md:px-4">

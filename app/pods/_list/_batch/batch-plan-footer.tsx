@@ -10,7 +10,7 @@ interface Props {
   onCancel: () => void;
 }
 
-/** Footer of a batch's plan: cancel, and start the batch. */
+/** Renders the buttons that cancel a planned batch or start it. */
 export function BatchPlanFooter({ plan, action, pending, onConfirm, onCancel }: Props) {
   return (
     <>

@@ -15,7 +15,7 @@ interface Props {
   change: (change: Partial<BatchFormOptions>) => void;
 }
 
-/** Plan of a batch: its options, and the pods by what would happen to them. */
+/** Shows the plan of a batch: its options, and its pods grouped by what will happen to them. */
 export function BatchPlanView({ plan, error, retry, options, change }: Props) {
   if (plan === undefined)
     return error === null ? (

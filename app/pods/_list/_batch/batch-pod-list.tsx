@@ -20,7 +20,7 @@ interface Props {
   label: (state: BatchPodState) => string;
 }
 
-/** Pods of a batch grouped by state, each with its steps, reason and notes. */
+/** Lists the pods of a batch grouped by state, each with its migration steps, reason and notes. */
 export function BatchPodList({ pods, to, order, label }: Props) {
   return order.map((state) => {
     const some = pods.filter((pod) => pod.state === state);

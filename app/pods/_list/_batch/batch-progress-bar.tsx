@@ -7,7 +7,10 @@ const segments: [BatchPodState, string][] = [
   ['unhealthy', 'fill-signal'],
 ];
 
-/** Progress bar of a batch: migrated, in progress and unhealthy pods. A text beside it says the same. */
+/**
+ * Shows the progress of a batch as a bar of migrated, in-progress and unhealthy pods; the text beside it says the
+ * same.
+ */
 export function BatchProgressBar({ counts, className }: { counts: BatchCounts; className: string }) {
   const all = counts.waiting + segments.reduce((sum, [state]) => sum + counts[state], 0);
   let before = 0;

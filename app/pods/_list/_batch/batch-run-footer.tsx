@@ -10,7 +10,7 @@ import { batchText, formatBatchStartedBy, formatRetryUnhealthyLabel } from './te
 
 const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
 
-/** Footer of a batch: the actions on it, and who started it and when. */
+/** Renders the footer of a batch's sheet: actions on the batch, and who started it and when. */
 export function BatchRunFooter({ batch, close }: { batch: Batch; close: () => void }) {
   const { mutate, isPending, error } = useBatchCommand(batch.id);
   const missingRole = useMissingRoleReason('operator');

@@ -19,7 +19,7 @@ import {
 
 const order = Object.keys(batchPodStateLabels) as BatchPodState[];
 
-/** A running or ended batch: its progress, why it waits, and its pods. */
+/** Shows a running or ended batch: its progress, the reason if it is waiting, and its pods. */
 export function BatchRunView({ batch }: { batch: Batch }) {
   const { counts, state, reason } = batch;
   const trouble = batchNeedsOperator(batch);

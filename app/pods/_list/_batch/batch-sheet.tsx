@@ -18,11 +18,11 @@ import type { BatchSheetControl } from './use-batch-sheet.ts';
 interface Props {
   sheet: BatchSheetControl;
   pods: readonly PodSummary[];
-  /** Called when the batch was started: clears the selection. */
+  /** Called when the batch has been started; clears the selection of pods. */
   started: () => void;
 }
 
-/** Plan, run and result of a batch in one sheet. */
+/** Shows the plan, run and result of a batch of migrations in one sheet. */
 export function BatchSheet({ sheet, pods, started }: Props) {
   if (sheet.planned !== null)
     return <PlanSheet to={sheet.planned} sheet={sheet} pods={pods} started={started} />;

@@ -13,7 +13,7 @@ import {
   formatBatchStripTitle,
 } from './text.ts';
 
-/** Line for each batch that has not ended, which opens its sheet. */
+/** Shows a line for each batch that has not ended; the line opens the batch's sheet. */
 export function RunningBatchStrip({ open }: { open: (id: string) => void }) {
   const { data: batches = [] } = useBatches();
   return batches

@@ -4,7 +4,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { formatCount } from '../../../_lib/format.ts';
 import { formatPodCount } from '../text.ts';
 
-/** Texts of batches of migrations. */
+/** Interface texts of batches of migrations. */
 export const batchText = {
   sheet: 'Batch',
   notFound: 'No such batch',
@@ -61,36 +61,36 @@ export const formatRetryUnhealthyLabel = (pods: number): string => `Retry ${form
 export const formatBatchStartedBy = (number: number, actor: string, time: string): string =>
   `${formatBatchNumber(number)} · by ${actor} · ${time}`;
 export const formatBatchPodCount = (pods: number): string => formatPodCount(pods);
-/** Progress in words: `3 migrated, 2 in progress, 1 unhealthy`. */
+/** Formats a batch's progress: `3 migrated, 2 in progress, 1 unhealthy`. */
 export const formatBatchProgress = ({ done, running, watched, unhealthy }: BatchCounts): string =>
   [
     `${formatCount(done)} ${batchText.migrated}`,
     ...(running + watched > 0 ? [`${formatCount(running + watched)} ${batchText.inProgress}`] : []),
     ...(unhealthy > 0 ? [`${formatCount(unhealthy)} ${batchText.unhealthy}`] : []),
   ].join(', ');
-/** Options of a batch in words, without its duration. */
+/** Formats how many pods of a batch migrate at once, and what happens at the first unhealthy pod. */
 export const formatBatchOptions = ({
   parallelism,
   onUnhealthy,
 }: Pick<Batch, 'parallelism' | 'onUnhealthy'>): string =>
   `Parallelism ${parallelism}, ${onUnhealthy === 'pause' ? 'pauses' : 'stops'} on the first unhealthy pod,`;
 
-/** Returns true if all pods are on the kind already and get new devices of it. */
+/** Returns true if all pods are already on the target kind, so that the batch recreates their devices. */
 const recreates = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boolean =>
   pods.length > 0 && pods.every(({ from }) => from === to);
 
-/** Label of the action that migrates these pods to a kind. */
+/** Returns the label of the action that migrates pods to a device kind. */
 export function formatBatchActionLabel(to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): string {
   if (recreates(to, pods)) return `Recreate the ${to} devices of ${formatPodCount(pods.length)}`;
   const many = pods.length === 0 ? '' : `${formatPodCount(pods.length)} `;
   return to === 'veth' ? `Fall back ${many}to veth` : `Promote ${many}to netkit`;
 }
 
-/** Number of pods of the batch that are or will be migrated. */
+/** Returns how many pods of a batch have been or will be migrated. */
 export const countPodsToMigrate = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
   counts.waiting + counts.running + counts.watched + counts.done + counts.unhealthy;
 
-/** Title of a batch's sheet by its state. */
+/** Returns the title of a batch's sheet for the batch's state. */
 export function formatBatchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
   const { state, to, counts, number, pods } = batch;
   if (state === 'done')
@@ -100,11 +100,11 @@ export function formatBatchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 
   return `${verb} ${formatPodCount(countPodsToMigrate(batch))}`;
 }
 
-/** Returns true if the batch waits for an operator because something failed. */
+/** Returns true if a batch needs an operator: it was interrupted, or it stopped with unhealthy pods. */
 export const batchNeedsOperator = ({ state, counts }: Pick<BatchSummary, 'state' | 'counts'>): boolean =>
   state === 'interrupted' || (state !== 'running' && state !== 'done' && counts.unhealthy > 0);
 
-/** Labels of the states of pods, in the order in which they are listed. */
+/** Labels of the states of a batch's pods, in the order in which the states are listed. */
 export const batchPodStateLabels: Record<BatchPodState, string> = {
   unhealthy: 'unhealthy',
   running: 'migrating',
@@ -115,11 +115,11 @@ export const batchPodStateLabels: Record<BatchPodState, string> = {
   skipped: 'already there',
 };
 
-/** Label of a pod's state; in an ended batch no pod is waiting. */
+/** Returns the label of a pod's state in a batch; in an ended batch, waiting pods are labeled as not started. */
 export const formatBatchPodState = (state: BatchPodState, { endedAt }: Pick<Batch, 'endedAt'>): string =>
   state === 'waiting' && endedAt !== null ? batchText.notStarted : batchPodStateLabels[state];
 
-/** Label of the pods of a plan by what would happen to them. */
+/** Returns the label for pods of a planned batch, by what will happen to them. */
 export function formatPlannedPodState(state: BatchPodState, to: DeviceKind): string {
   if (state === 'refused') return 'cannot be migrated';
   return state === 'skipped' ? formatAlreadyOnKind(to) : 'to be migrated';

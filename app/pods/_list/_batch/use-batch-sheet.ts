@@ -6,7 +6,10 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 
 export type BatchSheetControl = ReturnType<typeof useBatchSheet>;
 
-/** Controls the batch sheet. A batch is in the URL (`?batch=ID`), so that it can be linked to; a plan is not. */
+/**
+ * Returns the state of the batch sheet with functions that change it. A batch is in the URL (`?batch=ID`), so that it
+ * can be linked to; a plan is not.
+ */
 export function useBatchSheet() {
   const pathname = usePathname();
   const search = useSearchParams();
@@ -23,9 +26,9 @@ export function useBatchSheet() {
   );
   const id = search.get('batch');
   return {
-    /** Id of the batch that is shown; null if none is. */
+    /** Id of the batch that the sheet shows; null if it shows none. */
     id,
-    /** Kind that a batch is planned for; null if none is. */
+    /** Device kind that a batch is being planned for; null if no plan is shown. */
     planned,
     isOpen: planned !== null || id !== null,
     plan: setPlanned,

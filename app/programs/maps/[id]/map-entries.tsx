@@ -7,8 +7,8 @@ import { EmptyState } from '../../../_components/empty-state.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { FilterBar } from '../../../_components/filter-bar.tsx';
 import { FilterTextField } from '../../../_components/filter-field.tsx';
-import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { DataTable } from '../../../_components/table/data-table.tsx';
+import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { formatCount } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
@@ -27,10 +27,10 @@ const query = ({ search, filled }: MapEntryFilter): string =>
     ...(filled ? { filled: '1' } : {}),
   }).toString();
 
-/** Content of the sheet: an entry, or the form for a new one. */
+/** Content of the entry sheet: an existing entry or a new one; null if the sheet is closed. */
 type Opened = { entry: MapEntry } | 'new' | null;
 
-/** Entries of a map, loaded page by page and filtered by text. */
+/** Lists the entries of a map, loaded page by page and filtered by text. */
 export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
   const [filter, change] = useUrlQueryState(parse, query);
   const search = useSettled(filter.search);
@@ -155,7 +155,7 @@ function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
   ];
 }
 
-/** Button to add an entry, or the reason why the map is read-only. */
+/** Renders the button that adds an entry, or the reason why the map is read-only. */
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   const lacks = useMissingRoleReason('admin');
   if (map.notEditable !== null)
@@ -165,7 +165,7 @@ function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   return <Button onClick={add}>{mapsText.addEntry}</Button>;
 }
 
-/** Debounces a text: a search scans the whole map. */
+/** Delays a search text until typing stops, because each search scans the whole map. */
 function useSettled(text: string): string {
   const [settled, settle] = useState(text);
   useEffect(() => {

@@ -17,14 +17,14 @@ import { MapValueTree } from './value-tree.tsx';
 
 interface Props {
   map: BpfMapDetail;
-  /** Null for a new entry. */
+  /** The map entry to show; null for a new entry. */
   entry: MapEntry | null;
   close: () => void;
 }
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
-/** Sheet of an entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
+/** Sheet of a map entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
 export function MapEntrySheet({ map, entry, close }: Props) {
   const lacks = useMissingRoleReason('admin');
   const editable = map.notEditable === null && lacks === null && entry?.unread == null;
@@ -174,7 +174,7 @@ function Part({ title, note, copy, children }: PartProps) {
   );
 }
 
-/** Raw bytes in hexadecimal, collapsed. */
+/** Shows raw bytes in hexadecimal, collapsed until opened. */
 function Hex({ hex }: { hex: string }) {
   const lines = formatHexLines(hex);
   return (

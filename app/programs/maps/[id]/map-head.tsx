@@ -7,14 +7,14 @@ import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { LabeledFact, LabeledFactList } from '../../../_components/labeled-fact.tsx';
 import { formatByteSize, formatCount } from '../../../_lib/format.ts';
-import { ObjectHeaderTitle } from '../../_components/head-title.tsx';
 import { BpfOwnerLabel } from '../../_components/bpf-owner-label.tsx';
+import { ObjectHeaderTitle } from '../../_components/head-title.tsx';
 import { formatProgramName, usePrograms } from '../../program-queries.ts';
 import { formatMapName } from '../_list/map-columns.tsx';
 import { mapExportPath } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 
-/** Header of a map's page: owner, size, types and programs that use it. */
+/** Header of a map's page: owner, size, types and the programs that use the map. */
 export function MapPageHeader({ map, gone }: { map: BpfMapDetail; gone: boolean }) {
   const flags = [...map.flagNames, ...(map.frozen ? ['frozen'] : [])];
   return (
@@ -93,7 +93,7 @@ function UsedBy({ ids }: { ids: readonly number[] }) {
   );
 }
 
-/** Collapsed C declarations of key and value, or the reason why there are none. */
+/** Shows the C declarations of a map's key and value, collapsed, or the reason why there are none. */
 function Types({ map: { keyType, valueType, untyped } }: { map: BpfMapDetail }) {
   if (untyped !== null) return <p className="mt-1 text-12 text-muted">{mapsText.rawBytes(untyped)}</p>;
   if (keyType === null || valueType === null) return null;

@@ -8,7 +8,7 @@ import { mapsText } from '../text.ts';
 import { MapEntriesSection } from './map-entries.tsx';
 import { MapPageHeader } from './map-head.tsx';
 
-/** Page of a map: header and entries. */
+/** Page of a map with its header and entries. */
 export function MapPage({ id }: { id: number }) {
   const { data: map, error, refetch } = useMap(id);
   const missing = error instanceof ApiError && error.status === 404;

@@ -8,13 +8,16 @@ export function formatInlineValue(value: unknown): string {
   return formatScalarValue(value);
 }
 
-/** Formats a scalar. Strings that look like names or numbers are not quoted, so that enum constants read well. */
+/**
+ * Formats a scalar map value. Strings that look like names or numbers are not quoted, so that enum constants are
+ * readable.
+ */
 export function formatScalarValue(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** Collapses runs of equal elements with their count, e.g. `0 ×12`. */
+/** Replaces runs of equal elements by one element and its count, e.g. `0 ×12`. */
 function runs(texts: readonly string[]): string[] {
   const told: string[] = [];
   for (let i = 0, end = 0; i < texts.length; i = end) {

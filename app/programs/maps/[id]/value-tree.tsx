@@ -1,10 +1,10 @@
 import { mapsText } from '../text.ts';
 import { formatInlineValue, formatScalarValue, isCompositeValue } from './value-text.ts';
 
-/** Limit of rendered members. */
+/** Maximum number of members of a value that are rendered. */
 const shown = 256;
 
-/** Renders a typed value, one member per line; members without nested structures stand on one line. */
+/** Renders a typed map value with one member per line; members without nested structures take one line each. */
 export function MapValueTree({ value }: { value: unknown }) {
   if (!isCompositeValue(value))
     return <span className="code [overflow-wrap:anywhere]">{formatScalarValue(value)}</span>;

@@ -17,7 +17,7 @@ const texts = (map: BpfMap) => [
   ...map.holders.map(({ name, pid }) => `${name} ${pid}`),
 ];
 
-/** Page of all eBPF maps on the node. */
+/** Page that lists all eBPF maps on the node. */
 export function MapListPage() {
   const { data, error, refetch } = useMaps();
   const [view, change] = useUrlQueryState(parse, query);
