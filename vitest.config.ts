@@ -20,7 +20,15 @@ const onTheMachine = {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], setupFiles } },
+      {
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          include: ['test/unit/**/*.test.ts'],
+          setupFiles,
+        },
+      },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...onTheMachine } },
       // The emulated guest takes ten times as long.
       {
