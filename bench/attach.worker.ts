@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { DeviceKind } from '../contract/device.ts';
-import { deleteDevicePair } from '../server/datapath/device/device.ts';
+import { deleteDevicePair } from '../server/datapath/device/device-pair.ts';
 import { CommandTimer } from './command-timer.ts';
 import {
   attachBenchPod,
@@ -30,7 +30,7 @@ interface Measure {
   env: string;
   kind: DeviceKind;
   rounds: number;
-  /** Number of pods per round. */
+  /** Number of pods that are attached and detached per round. */
   pods: number;
 }
 

@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../contract/device.ts';
 import { counterIndexByName } from '../server/bpf/counter-layout.ts';
-import { deleteDevicePair } from '../server/datapath/device/device.ts';
+import { deleteDevicePair } from '../server/datapath/device/device-pair.ts';
 import { removeRedirectEndpoints } from '../server/datapath/device/podlane-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import {

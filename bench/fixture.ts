@@ -5,7 +5,7 @@ import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
 import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
-import { buildDeviceRecord, connectPod } from '../server/datapath/pods/connect-pod.ts';
+import { buildDeviceRecord, createPodDevice } from '../server/datapath/pods/create-pod-device.ts';
 import { createNamedNamespace, openNetworkNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
@@ -78,7 +78,7 @@ export function newBenchPod({ number, netns, kind, hooks, addresses }: BenchPodO
 /** Attaches a benchmark pod with the same code as the agent. */
 export async function attachBenchPod(kernel: KernelContext, { pod, device }: BenchPod): Promise<void> {
   using namespace = openPodNamespace(pod);
-  await connectPod(kernel, namespace, pod, device);
+  await createPodDevice(kernel, namespace, pod, device);
 }
 
 /** Returns a kernel context that attaches no programs, to measure the device alone. */

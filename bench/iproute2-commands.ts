@@ -6,7 +6,7 @@ import { programNameByHook } from '../server/bpf/datapath-programs.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
-import { programHooks } from '../server/datapath/device/hooks.ts';
+import { podlaneProgramHooks } from '../server/datapath/device/program-hooks.ts';
 import { listPodGateways } from '../server/datapath/device/next-hops.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
 import type { BenchHooks, BenchPod } from './fixture.ts';
@@ -77,7 +77,7 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: BenchHooks, 
         ]),
       ],
     ];
-  const links = Object.values(programHooks[hooks]).flatMap((hook) => [
+  const links = Object.values(podlaneProgramHooks[hooks]).flatMap((hook) => [
     String(attachTypes[hook]),
     pinned(hook),
     linkPin(pins, slot, hook),

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../contract/device.ts';
-import type { Node } from '../contract/node.ts';
+import type { NodeInfo } from '../contract/node.ts';
 import {
   addPods,
   countNodeObjects,
@@ -28,7 +28,7 @@ const pairs = 4;
  */
 export async function measureMigrationBatches(report: BenchReporter, { env, pods, parallelism }: BatchMeasurementOptions): Promise<void> {
   await using node = await startTestNode(['--max-slots', String(2 * pods)]);
-  const { capabilities } = await node.ask<Node>('GET', '/node');
+  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const paths = (await addPods(node, pods)).map((pod) => pod.netns.path);
   const before = await countNodeObjects(node);

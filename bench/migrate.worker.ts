@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../contract/device.ts';
 import { type Migration, migrationSteps } from '../contract/migration.ts';
-import type { Node } from '../contract/node.ts';
+import type { NodeInfo } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
@@ -42,7 +42,7 @@ type MoveOn = () => Promise<Migration>;
  */
 async function measure(report: BenchReporter, env: keyof typeof measures, measure: Measure): Promise<void> {
   await using node = await startTestNode();
-  const { capabilities } = await node.ask<Node>('GET', '/node');
+  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const pods = {
     moved: await node.addPod('moved', [`${moved.ipv4}/32`, `${moved.ipv6}/128`]),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../contract/device.ts';
-import type { Node } from '../contract/node.ts';
+import type { NodeInfo } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
@@ -26,7 +26,7 @@ const warmUp = { native: 600, guest: 40 } as const;
 async function measure(report: BenchReporter, { env, migrations, pods }: Measure): Promise<void> {
   process.env.NODE_OPTIONS = `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${snapshots}`;
   await using node = await startTestNode();
-  const { capabilities } = await node.ask<Node>('GET', '/node');
+  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const moved: Pod[] = [];
   for (let i = 0; i < pods; i++)

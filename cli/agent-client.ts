@@ -10,7 +10,8 @@ interface RequestOptions {
 }
 
 /**
- * Client of the agent's API on its Unix socket. @throws ProblemError the agent's own problem, or `agent_unreachable`
+ * Client of the agent's API on its Unix socket.
+ * @throws ProblemError the agent's own problem, or `agent_unreachable`
  */
 export class AgentClient {
   readonly socket: string;

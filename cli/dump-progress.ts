@@ -5,7 +5,7 @@ import { formatBytes } from './text-table.ts';
  * Prints the progress of a dump to standard error: one updated line on a terminal, one line per finished part
  * elsewhere.
  */
-export class DumpProgress {
+export class DumpProgressPrinter {
   readonly #terminal = process.stderr.isTTY;
   readonly #reported = new Set<string>();
   #shown = false;

@@ -26,8 +26,8 @@ export class RequestAdmission {
   }
 
   /**
-   * Checks the Host and Origin headers of a request. @throws ProblemError `foreign_host`, `foreign_origin` or
-   * `bad_request`
+   * Checks the Host and Origin headers of a request.
+   * @throws ProblemError `foreign_host`, `foreign_origin` or `bad_request`
    */
   checkOrigin(request: IncomingMessage): void {
     const { host, origin } = request.headers;
@@ -49,8 +49,8 @@ export class RequestAdmission {
   }
 
   /**
-   * Admits a request and returns its session. @throws ProblemError `foreign_host`, `foreign_origin`, `bad_request`
-   * or `unauthorized`
+   * Admits a request and returns its session.
+   * @throws ProblemError `foreign_host`, `foreign_origin`, `bad_request` or `unauthorized`
    */
   admit(request: IncomingMessage): BrowserSession {
     this.checkOrigin(request);
@@ -67,7 +67,8 @@ export class RequestAdmission {
   }
 
   /**
-   * Opens a session for a one-time token. @returns the value of its Set-Cookie header
+   * Opens a session for a one-time token.
+   * @returns the value of its Set-Cookie header
    * @throws ProblemError unauthorized, too_many
    */
   redeem(token: string): string {

@@ -40,8 +40,8 @@ export interface GatewayOptions {
 }
 
 /**
- * Starts the gateway on 127.0.0.1, which serves the dashboard and the agent's API to signed-in browsers. @throws
- * Error EADDRINUSE
+ * Starts the gateway on 127.0.0.1, which serves the dashboard and the agent's API to signed-in browsers.
+ * @throws Error EADDRINUSE
  */
 export async function openGateway({
   port,

@@ -14,13 +14,13 @@ const heartbeatMs = 15_000;
 export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
 
 export interface StreamProxy {
-  /** Upgrades an admitted request and connects it to a stream of the agent. */
+  /** Upgrades an admitted request to a WebSocket and connects the browser to a stream of the agent. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, session: BrowserSession): void;
   /** Closes the streams of all browsers with code 1001 when the gateway stops. */
   close(): void;
 }
 
-/** @param isLive returns true while the session is valid; called at every heartbeat */
+/** Creates a stream proxy. @param isLive returns true while the session is valid; called at every heartbeat */
 export function openStreamProxy(
   agent: AgentConnection,
   isLive: (session: BrowserSession) => boolean,

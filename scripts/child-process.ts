@@ -14,7 +14,7 @@ export interface ChildHandle {
 export interface ChildProcessOptions {
   /** Name of the child process in messages, such as `the agent`. */
   name: string;
-  /** The program followed by its arguments. */
+  /** Command line of the child process: the program followed by its arguments. */
   command: string[];
   /** Further arguments for setpriv(1), for example to drop capabilities. */
   privileges?: string[];
@@ -66,7 +66,7 @@ function endOf(child: ChildProcess): Promise<string> {
   });
 }
 
-/** Waits for `ready`. @throws Error if the child exits first */
+/** Waits for the promise `ready`. @throws Error if the child process exits first */
 export async function waitUntilReady<T>(child: ChildHandle, ready: Promise<T>): Promise<T> {
   const ended = child.ended.then((how) => {
     throw new Error(`${child.name} ${how} before it was ready`);

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
-import { labNamePattern } from '../server/lab/pod-list.ts';
+import { labNamePattern } from '../server/lab/lab-pods.ts';
 import { type GatewayProcess, type SignInLinksByRole, formatSignInLinks, startGatewayProcess } from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/guest.ts';
 import { labDirectory, startLabNode, type TrafficCounts } from './lab/node.ts';

@@ -12,8 +12,9 @@ import { CounterSampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
 import { DebugDumps } from './debug/dumps.ts';
 import type { LogLineRing } from './debug/log-ring.ts';
-import { describeNode, readBootId } from './describe-node.ts';
+import { describeNode } from './describe-node.ts';
 import { openCurrentNamespace } from './kernel/netns.ts';
+import { readKernelBootId } from './kernel/procfs.ts';
 import { openAgentListeners } from './listeners.ts';
 import { BuildFiles } from './programs/build-files.ts';
 import { DatapathBuilds } from './programs/builds.ts';
@@ -55,7 +56,7 @@ export async function composeAgent(
       hint: 'start it as root',
     });
   const startedAt = new Date();
-  const bootId = readBootId();
+  const bootId = readKernelBootId();
   /** Functions that close the opened parts of the agent, in the order in which the parts were opened. */
   const closers: (() => unknown)[] = [];
   const close = async () => {

@@ -105,7 +105,7 @@ export function readAgentConfig(
     const given = flags[name] ?? (env[variable(name)] || undefined);
     return typeof given === 'string' ? given : optionTexts[name].preset;
   };
-  /** @returns null if the option is not set or is invalid; an invalid option also adds to `errors` */
+  /** Parses the value of an option. @returns null if the option is not set or is invalid; an invalid option also adds to `errors` */
   const read = <T>(name: OptionName, parse: (text: string) => T): T | null => {
     const value = text(name);
     if (value === undefined) return null;

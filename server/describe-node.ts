@@ -1,16 +1,17 @@
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import type { Node } from '../contract/node.ts';
+import type { NodeInfo } from '../contract/node.ts';
 import type { AgentConfig } from './config.ts';
 import type { Datapath } from './datapath/datapath.ts';
 import { libbpf_version_string } from './ffi/libbpf.ts';
 import { podlaneVersion } from './version.ts';
 
-/** Reads the kernel's boot id, a UUID that changes at every boot. */
-export const readBootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-
 /** Returns the node as `GET /api/v1/node` reports it. */
-export function describeNode(config: AgentConfig, datapath: Datapath, startedAt: Date, bootId: string): Node {
+export function describeNode(
+  config: AgentConfig,
+  datapath: Datapath,
+  startedAt: Date,
+  bootId: string,
+): NodeInfo {
   return {
     name: os.hostname(),
     bootId,

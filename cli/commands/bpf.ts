@@ -147,8 +147,8 @@ function required(invocation: CommandInvocation, name: string): string {
 }
 
 /**
- * Opens a BPF program by id or pin path; the descriptor stays open until the process exits. @throws ProblemError
- * `bad_request`
+ * Opens a BPF program by id or pin path; the descriptor stays open until the process exits.
+ * @throws ProblemError `bad_request`
  */
 async function openProgramReference(reference: string): Promise<number> {
   const { openProgramById: programFdById, openPinnedObject: openPinned } = await loadBpf();

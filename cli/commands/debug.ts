@@ -12,7 +12,7 @@ import { formatDumpName } from '../../server/debug/dump-name.ts';
 import { podlaneVersion } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
-import { DumpProgress } from '../dump-progress.ts';
+import { DumpProgressPrinter } from '../dump-progress.ts';
 import { formatBytes } from '../text-table.ts';
 
 const pollMs = 200;
@@ -52,7 +52,7 @@ export const debugCommand: CliCommand = {
       throw new ProblemError('bad_request', `${file} exists already`, {
         hint: 'choose another name with --output',
       });
-    const progress = new DumpProgress();
+    const progress = new DumpProgressPrinter();
     let result: DumpResult;
     try {
       result = invocation.flag('no-agent')
@@ -93,7 +93,7 @@ function dumpOptions(invocation: CommandInvocation): NewDump {
 async function collectByAgent(
   invocation: CommandInvocation,
   file: string,
-  progress: DumpProgress,
+  progress: DumpProgressPrinter,
 ): Promise<DumpResult> {
   const { agent, signal } = invocation;
   let dump = await agent.request<Dump>('POST', '/dumps', { body: dumpOptions(invocation) });
@@ -152,7 +152,7 @@ async function collectWithoutAgent(
   invocation: CommandInvocation,
   file: string,
   name: string,
-  progress: DumpProgress,
+  progress: DumpProgressPrinter,
 ): Promise<DumpResult> {
   if (process.getuid?.() !== 0) progress.note('not running as root: most of the information will be missing');
   // Loaded here: they need libbpf, which the other commands do not.

@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { ProblemError } from '../../contract/problem.ts';
-import type { ActiveRules, Explanation, RuleSizes, RulesPlan, RuleWarning } from '../../contract/rules.ts';
+import type {
+  ActiveRules,
+  RuleExplanation,
+  RuleSizes,
+  RulesPlan,
+  RuleWarning,
+} from '../../contract/rules.ts';
 import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
 import { formatFieldLines } from '../text-table.ts';
 
@@ -108,7 +114,7 @@ export const rulesExplainCommand: CliCommand = {
       destination,
       ...parseProtocolAndPort(traffic),
     };
-    const explained = await invocation.agent.request<Explanation>('POST', '/rules/explain', { body });
+    const explained = await invocation.agent.request<RuleExplanation>('POST', '/rules/explain', { body });
     printResult(invocation, explained, ({ verdict, note, egress, ingress }) =>
       [
         `${verdict}: ${explained.source} → ${explained.destination} ${traffic}`,
@@ -129,8 +135,8 @@ async function readRules({ args: [file = '-'] }: CommandInvocation): Promise<str
 }
 
 /**
- * Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (protocol number). @throws ProblemError
- * `bad_request`
+ * Parses `tcp:443` (protocol and port), `icmp:3/4` (type and code) or `47` (protocol number).
+ * @throws ProblemError `bad_request`
  */
 export function parseProtocolAndPort(text: string): object {
   const [, protocol, first, second] = /^([a-z]+|\d+)(?::(\d+)(?:\/(\d+))?)?$/.exec(text) ?? [];
@@ -152,7 +158,7 @@ const formatRuleSizes = ({ rules, prefixes, identities, entries }: RuleSizes): s
 const formatRuleWarning = ({ rule, line, message }: RuleWarning): string =>
   `warning: ${rule}${line === undefined ? '' : ` (line ${line})`}: ${message}`;
 
-type ExplainedEnd = NonNullable<Explanation['egress']>;
+type ExplainedEnd = NonNullable<RuleExplanation['egress']>;
 
 function formatExplainedEnd({
   pod,

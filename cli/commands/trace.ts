@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '../../contract/problem.ts';
 import type { Trace, TracePacket } from '../../contract/trace.ts';
-import type { PacketEnd } from '../../contract/verdict.ts';
+import type { PacketEndpoint } from '../../contract/verdict.ts';
 import {
   type CliCommand,
   type CommandInvocation,
@@ -82,7 +82,7 @@ function packetText(packet: TracePacket): string {
   return [head, ...points].join('\n');
 }
 
-const endText = ({ address, port, pod }: PacketEnd): string => {
+const endText = ({ address, port, pod }: PacketEndpoint): string => {
   const place =
     port === null ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
   return pod === null ? place : `${place} (${pod.namespace}.${pod.name})`;

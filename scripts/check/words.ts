@@ -5,7 +5,7 @@ import { join } from 'node:path';
 interface Forbidden {
   word: RegExp;
   say: string;
-  /** Paths in which the word is forbidden; by default all. */
+  /** Paths in which this word is forbidden; by default all. */
   only?: RegExp;
 }
 

@@ -23,7 +23,7 @@ export interface GuestOptions {
   cpus?: number;
   /** True to let the guest's clock count executed instructions: slow and on one CPU, but with repeatable figures. */
   instructionCounted?: boolean;
-  /** Time limit from boot to exit, in seconds; default none. */
+  /** Time limit of the guest from boot to exit, in seconds; default none. */
   timeoutSeconds?: number;
   onStdout?(chunk: Buffer): void;
   onStderr?(chunk: Buffer): void;

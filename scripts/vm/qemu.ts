@@ -38,7 +38,7 @@ export function chooseQemuAccelerator(): QemuAccelerator {
 
 /**
  * Arguments of qemu-system-x86_64. Its working directory is the job's folder, with the file server's socket in it;
- * its descriptors 3 to 5 are `ports`.
+ * its descriptors 3 to 5 are `guestSerialPorts`.
  */
 export function buildQemuArguments(
   files: GuestFiles,

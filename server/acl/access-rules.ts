@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import type { Event, EventType } from '../../contract/event.ts';
+import type { AgentEvent, AgentEventType } from '../../contract/event.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ActiveRules,
@@ -37,7 +37,7 @@ export interface AccessRulesOptions {
  * The node's access rules, active and staged. The store holds the desired rules; they are compiled for the node's pods
  * and loaded into the kernel, and `problem` says when the kernel could not follow.
  */
-export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSetName] }> {
+export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [RuleSetName] }> {
   readonly #store: RuleStore;
   readonly #log: Logger;
   readonly #scope: TaskScope;
@@ -174,7 +174,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     });
   }
 
-  /** Removes the active rules: all traffic is allowed. @throws ProblemError `rules_changed` */
+  /** Removes the active rules, so that all traffic is allowed. @throws ProblemError `rules_changed` */
   remove(change: RuleChange): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       change.precondition?.('remove the access rules', formatActiveRulesEtag(this.#active));
@@ -355,7 +355,7 @@ export class AccessRules extends EventEmitter<{ event: [Event]; changed: [RuleSe
     });
   }
 
-  async #publish(type: EventType, message: string, severity: Event['severity'] = 'info'): Promise<void> {
+  async #publish(type: AgentEventType, message: string, severity: AgentEvent['severity'] = 'info'): Promise<void> {
     try {
       const event = { type, severity, podId: null, migrationId: null, message };
       this.emit('event', await this.#store.addEvent(event));

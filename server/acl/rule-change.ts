@@ -1,4 +1,4 @@
-import type { Event, EventType } from '../../contract/event.ts';
+import type { AgentEvent, AgentEventType } from '../../contract/event.ts';
 
 /** Checks that a change is based on the current rules. @throws ProblemError `rules_changed` */
 export type RulePrecondition = (operation: string, etag: string | null) => void;
@@ -12,7 +12,7 @@ export interface RuleChange {
 
 /** Stores and publishes an event; failures are logged and not thrown. */
 export type EventPublisher = (
-  type: EventType,
+  type: AgentEventType,
   message: string,
-  severity?: Event['severity'],
+  severity?: AgentEvent['severity'],
 ) => Promise<void>;

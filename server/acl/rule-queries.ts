@@ -2,7 +2,7 @@ import { formatIpAddress } from '../../contract/cidr.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ExplainRequest,
-  Explanation,
+  RuleExplanation,
   RuleEntries,
   RuleSetName,
   RuleStatistics,
@@ -89,7 +89,7 @@ export class RuleQueries {
    * Explains how a rule set decides the first packet of a connection.
    * @throws ProblemError `no_staged_rules`, `unprocessable`
    */
-  async explain(request: ExplainRequest): Promise<Explanation> {
+  async explain(request: ExplainRequest): Promise<RuleExplanation> {
     const { set } = request;
     const flow = resolveFlow(request, (name) => this.#findPod(name));
     const header = { set, ...formatFlow(flow) };
@@ -117,7 +117,7 @@ export class RuleQueries {
     };
   }
 
-  #endpoint(explanation: PodExplanation | null): Explanation['egress'] {
+  #endpoint(explanation: PodExplanation | null): RuleExplanation['egress'] {
     if (!explanation) return null;
     const { namespace, name } = this.#pods.get(explanation.pod) ?? { namespace: '', name: explanation.pod };
     return { ...explanation, pod: { id: explanation.pod, namespace, name } };

@@ -12,7 +12,7 @@ export interface RetryOptions {
 }
 
 /** Calls `work` until it succeeds or the attempts are used up. @throws the error of the last attempt */
-export async function retry<T>(
+export async function retryWithPause<T>(
   work: (attempt: number) => T | Promise<T>,
   { attempts, pauseMs, retryable = () => true, signal }: RetryOptions,
 ): Promise<T> {

@@ -16,7 +16,7 @@ export class TaskScope {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #failed: (error: unknown) => void;
 
-  /** @param failed receives the errors of tasks that no caller awaits: those of `start`, `after` and `every` */
+  /** Creates a task scope. @param failed receives the errors of tasks that no caller awaits: those of `start`, `after` and `every` */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
@@ -31,8 +31,8 @@ export class TaskScope {
   }
 
   /**
-   * Runs a task that the caller awaits, and makes `close` wait for the task. @throws the abort reason if the scope
-   * is closed
+   * Runs a task that the caller awaits, and makes `close` wait for the task.
+   * @throws the abort reason if the scope is closed
    */
   async run<T>(work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
     this.signal.throwIfAborted();

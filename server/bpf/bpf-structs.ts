@@ -17,7 +17,7 @@ export const bpf_prog_info = {
   nr_map_ids: 52,
   map_ids: 56,
   name: 64,
-  /** Bit 0 of the bitfield at this offset. */
+  /** Offset of the bitfield whose bit 0 is gpl_compatible. */
   gpl_compatible: 84,
   btf_id: 128,
   func_info_rec_size: 132,

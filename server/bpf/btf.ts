@@ -14,13 +14,13 @@ const memberBytes: Record<number, number> = { 4: 12, 5: 12, 6: 8, 13: 8, 15: 12,
 export interface BtfType {
   id: number;
   kind: number;
-  /** Number of members, parameters or enum values of the type. */
+  /** Number of members, parameters or enum values of the BTF type. */
   count: number;
-  /** The kind_flag of the type: true for a struct with bitfields, and for an enum with signed values. */
+  /** The kind_flag of the BTF type: true for a struct with bitfields and for an enum with signed values. */
   flag: boolean;
-  /** Name of the type; empty for an anonymous one. */
+  /** Name of the BTF type; empty for an anonymous type. */
   name: string;
-  /** Size of the type in bytes, or the id of the type that it refers to, depending on the kind. */
+  /** Size of the BTF type in bytes or, depending on its kind, the id of the type that it refers to. */
   sizeOrType: number;
   /** The encoded bytes that follow struct btf_type. */
   data: Buffer;

@@ -1,7 +1,7 @@
 import {
   type DatapathCounterName,
-  datapathCounters,
-  dropCounters,
+  datapathCounterDefinitions,
+  dropCounterDefinitions,
   dropReasons,
 } from '../../contract/counters.ts';
 import { dropCountersSize, slotCountersSize } from './datapath-structs.ts';
@@ -16,10 +16,10 @@ export const slotCounterCount = sweptCounterCount + dropCountersSize / 8;
 /** PODLANE_DROP_REASONS: maximum number of drop reasons per direction in struct podlane_drops. */
 const reasonRoom = dropCountersSize / 8 / 2;
 
-if (datapathCounters.length !== sweptCounterCount || dropReasons.length > reasonRoom)
+if (datapathCounterDefinitions.length !== sweptCounterCount || dropReasons.length > reasonRoom)
   throw new Error('contract/counters.ts does not match bpf/slot-layout.h');
 
-const dropIndex = dropCounters.map(({ name, direction, reason }): [DatapathCounterName, number] => [
+const dropIndex = dropCounterDefinitions.map(({ name, direction, reason }): [DatapathCounterName, number] => [
   name,
   sweptCounterCount + (direction === 'egress' ? 0 : reasonRoom) + dropReasons.indexOf(reason),
 ]);
@@ -29,7 +29,7 @@ const dropIndex = dropCounters.map(({ name, direction, reason }): [DatapathCount
  * Reasons that are not in use yet have a place whose value is 0, so an index never changes.
  */
 export const counterIndexByName = Object.fromEntries([
-  ...datapathCounters.map(({ name }, index) => [name, index] as const),
+  ...datapathCounterDefinitions.map(({ name }, index) => [name, index] as const),
   ...dropIndex,
 ]) as Readonly<Record<DatapathCounterName, number>>;
 

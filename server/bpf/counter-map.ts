@@ -39,7 +39,7 @@ export class CounterMap {
     if (!(slot >= 0 && slot < this.slots)) throw new RangeError(`slot ${slot} of ${this.slots}`);
   }
 
-  /** Returns the counters of a slot, summed over all CPUs and indexed by `counterIndex`. */
+  /** Returns the counters of a slot, summed over all CPUs and indexed by `counterIndexByName`. */
   read(slot: number): bigint[] {
     this.#check(slot);
     const sums = zeroSlotCounters();

@@ -1,4 +1,4 @@
-/** Resolves addresses and numbers in BPF instructions to names. Unresolved numbers are printed as such. */
+/** Resolves numbers in BPF instructions to names. Numbers without a name are printed as they are. */
 export interface DisassemblySymbols {
   /** Returns the name of a helper or kernel function for the immediate value of a call instruction. */
   call?(immediate: number): string | undefined;

@@ -14,7 +14,7 @@ const BPF_LINK_CREATE = 28;
 export interface BpfLinkOptions {
   /** Interface index in the caller's network namespace; that of the primary for both netkit hooks. */
   ifindex: number;
-  /** Descriptor of the program to attach. */
+  /** Descriptor of the BPF program to attach. */
   program: number;
   /** Position among the programs of the hook; default `tail`. */
   anchor?: AttachAnchor;

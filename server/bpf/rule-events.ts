@@ -1,5 +1,5 @@
 import { type DropReason, dropReasons } from '../../contract/counters.ts';
-import { type Direction, directions } from '../../contract/direction.ts';
+import { type Direction, packetDirections } from '../../contract/direction.ts';
 import type { RuleSetName } from '../../contract/rules.ts';
 import { decodeMappedIpAddress, encodeMappedIpAddress } from './rule-layout.ts';
 
@@ -56,7 +56,7 @@ export function decodeVerdictEvent(record: Buffer): VerdictEvent {
     timeNs: record.readBigUInt64LE(0),
     slot: record.readUInt32LE(8),
     owner: record.readUInt32LE(12),
-    direction: directions[record[16]!]!,
+    direction: packetDirections[record[16]!]!,
     kind: verdict,
     reason: verdict === 'dropped' ? dropReasons[record[18]!]! : null,
     set: record[19] === 1 ? 'staged' : 'active',

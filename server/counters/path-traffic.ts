@@ -1,5 +1,5 @@
 import type { PathTraffic } from '../../contract/path.ts';
-import { type CounterSample, counterGrowth } from './sample.ts';
+import { type CounterSample, computeCounterGrowth } from './sample.ts';
 
 /** Returns a pod's egress packets by path between two samples; null if one of the samples lacks the pod. */
 export function computePathTraffic(
@@ -9,11 +9,11 @@ export function computePathTraffic(
 ): PathTraffic | null {
   const [first, last] = [before, after].map(({ pods }) => pods.find(({ pod }) => pod === number));
   if (first === undefined || last === undefined) return null;
-  const redirected = counterGrowth(first, last, 'egressRedirectedPackets');
+  const redirected = computeCounterGrowth(first, last, 'egressRedirectedPackets');
   return {
     seconds: Number(after.monotonicNs - before.monotonicNs) / 1e9,
     redirected,
-    hostRouted: counterGrowth(first, last, 'egressPackets') - redirected,
-    dropped: counterGrowth(first, last, 'egressDroppedPackets'),
+    hostRouted: computeCounterGrowth(first, last, 'egressPackets') - redirected,
+    dropped: computeCounterGrowth(first, last, 'egressDroppedPackets'),
   };
 }

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { dropCounters } from '../../contract/counters.ts';
+import { dropCounterDefinitions } from '../../contract/counters.ts';
 import type { PodDrops, ProgramDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { counterIndexByName } from '../bpf/counter-layout.ts';
@@ -66,7 +66,7 @@ export class PodDropCounters {
 
   #ownDrops({ slots, carried }: SampledPod): ProgramDrops[] {
     const sums = [carried, ...slots.map((slot) => this.#counters.read(slot))];
-    return dropCounters
+    return dropCounterDefinitions
       .map(({ name, reason, direction }) => {
         const total = sums.reduce(
           (total, counters) => total + (counters[counterIndexByName[name]] ?? 0n),

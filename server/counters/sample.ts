@@ -11,7 +11,7 @@ export interface PodSample {
   /** Slot of the pod's current device in the BPF maps. */
   slot: number;
   kind: DeviceKind;
-  /** Counter totals over all devices that the pod has had, at the indexes of `counterIndex`. */
+  /** Counter totals over all devices that the pod has had, at the indexes of `counterIndexByName`. */
   counters: BigUint64Array;
   /** Request counts of the pod's test traffic; null if it has no test traffic. */
   requests: { ok: number; failed: number } | null;
@@ -44,7 +44,7 @@ export function readCounterValue({ counters, requests }: PodSample, counter: Cou
 }
 
 /** Returns the increase of a BPF counter between two samples of a pod. */
-export const counterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
+export const computeCounterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
   const index = counterIndexByName[counter];
   return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));
 };

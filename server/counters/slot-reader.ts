@@ -1,7 +1,7 @@
 import { counterIndexByName, slotCounterCount, sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 
-/** Function that adds the counters of a slot to `totals`, at the indexes of `counterIndex`. */
+/** Function that adds the counters of a slot to `totals`, at the indexes of `counterIndexByName`. */
 export type SlotReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
 import type { KernelCapability } from '../../contract/node.ts';
 import type { PodPath } from '../../contract/path.ts';
@@ -15,19 +15,19 @@ import {
   formatPodName,
   toPolicyEndpoint,
 } from './datapath-context.ts';
-import { programHooks } from './device/hooks.ts';
 import { moveProgramsToHooks } from './device/move-hooks.ts';
+import { podlaneProgramHooks } from './device/program-hooks.ts';
 import { wrapAsProblemError } from './errors.ts';
-import { Guard } from './guard/guard.ts';
+import { PodHealthGuard } from './guard/guard.ts';
 import type { KernelContext } from './kernel-context.ts';
-import type { MigrationStepActions } from './migration/executor.ts';
 import { MigrationController } from './migration/migration-controller.ts';
-import { selectCurrentDeviceOfJournal } from './migration/recover.ts';
-import { type OpenKernelOptions, openKernel } from './open-kernel.ts';
+import { selectCurrentDeviceOfJournal } from './migration/recover-migration.ts';
+import type { MigrationStepActions } from './migration/step-executor.ts';
+import { type OpenKernelOptions, openKernelContext } from './open-kernel.ts';
 import { isPodGone, withPod } from './pod-activity.ts';
 import { createLivePod, getCurrentDevice, type LivePod, PodRegistry, summarizePod } from './pod-registry.ts';
 import { readConsistently } from './pods/consistent-read.ts';
-import { PodLifecycle } from './pods/lifecycle.ts';
+import { PodLifecycle } from './pods/pod-lifecycle.ts';
 import { readPodPath } from './pods/read-path.ts';
 import { readPod } from './pods/read-pod.ts';
 import { writePodMapEntries } from './reconcile/reconcile-pod.ts';
@@ -49,7 +49,7 @@ export interface DatapathEvents {
   pod: [PodSummary];
   'pod-removed': [id: string];
   migration: [Migration];
-  event: [Event];
+  event: [AgentEvent];
 }
 
 /** Attaches, reads, migrates and detaches the pods of this node, and publishes changes. */
@@ -57,7 +57,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /** Controller of batches, which migrate many pods. */
   readonly batches: BatchController;
   /** Guard that repairs pods and falls back to veth automatically. */
-  readonly guard: Guard;
+  readonly guard: PodHealthGuard;
   /** BPF build that is running. */
   readonly running: RunningBuild;
   /** Programs that users attached to pods. */
@@ -110,7 +110,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       options.actions,
     );
     this.batches = new BatchController(this.#context, this.#migrations);
-    this.guard = new Guard(this.#context, this.#migrations, (pod) => this.#reconciler.enqueue(pod));
+    this.guard = new PodHealthGuard(this.#context, this.#migrations, (pod) => this.#reconciler.enqueue(pod));
   }
 
   /**
@@ -135,10 +135,15 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       for (const migration of open)
         if (migration.podId === pod.record.id) selectCurrentDeviceOfJournal(pod, migration);
     const owners = records.map(({ number }) => number);
-    const { kernel, refusal } = await openKernel(options, redirect !== false, owners, async (opened) => {
-      for (const pod of pods) writePodMapEntries(opened, pod);
-      await options.rules?.activate(opened.programs, records.map(toPolicyEndpoint));
-    });
+    const { kernel, refusal } = await openKernelContext(
+      options,
+      redirect !== false,
+      owners,
+      async (opened) => {
+        for (const pod of pods) writePodMapEntries(opened, pod);
+        await options.rules?.activate(opened.programs, records.map(toPolicyEndpoint));
+      },
+    );
     const datapath = new Datapath(options, kernel, refusal);
     await datapath.#recover(pods, open);
     return datapath;
@@ -251,7 +256,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
         severity: 'info',
         podId: pod.record.id,
         migrationId: null,
-        message: `${actor} moved the programs of ${formatPodName(pod)} to ${Object.values(programHooks[device.hooks]).join(' and ')} of ${device.primaryName}`,
+        message: `${actor} moved the programs of ${formatPodName(pod)} to ${Object.values(podlaneProgramHooks[device.hooks]).join(' and ')} of ${device.primaryName}`,
       });
       return readPod(this.#context.kernel, pod);
     });

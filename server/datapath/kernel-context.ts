@@ -17,7 +17,7 @@ export interface KernelContext {
   redirect: boolean;
 }
 
-export const hasCapability = (
+export const hasKernelCapability = (
   kernel: Pick<KernelContext, 'capabilities'>,
   name: KernelCapabilityName,
 ): boolean => kernel.capabilities.get(name)?.available === true;

@@ -6,7 +6,7 @@ import { UserProgramPins } from '../bpf/user-program-pins.ts';
 import { probeCapabilities } from '../kernel/probe.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { removeAllUserPrograms } from './device/user-hooks.ts';
-import { hasCapability, type KernelContext } from './kernel-context.ts';
+import { hasKernelCapability, type KernelContext } from './kernel-context.ts';
 
 export interface OpenKernelOptions {
   /** Directory of the BPF pins. */
@@ -32,7 +32,7 @@ export interface OpenedKernel {
  * @param owners numbers of the known pods
  * @param fill writes the configuration of pods and rules before a program runs: the maps may be new
  */
-export async function openKernel(
+export async function openKernelContext(
   options: OpenKernelOptions,
   redirect: boolean,
   owners: readonly number[],
@@ -46,7 +46,7 @@ export async function openKernel(
     redirect,
     userPins: new UserProgramPins(pins),
   };
-  const primaryHooks = hasCapability(opened, 'tcx') ? ('tcx' as const) : ('tc' as const);
+  const primaryHooks = hasKernelCapability(opened, 'tcx') ? ('tcx' as const) : ('tc' as const);
   for (const owner of opened.userPins.owners())
     if (!owners.includes(owner)) await removeAllUserPrograms(opened, owner);
   const withPrograms = (programs: KernelContext['programs']): KernelContext => ({

@@ -90,8 +90,8 @@ export async function withPod<T>(
 }
 
 /**
- * Runs `work` as the pod's only activity if the pod is idle. @returns false if the pod was not idle and `work` did
- * not run
+ * Runs `work` as the pod's only activity if the pod is idle.
+ * @returns false if the pod was not idle and `work` did not run
  */
 export async function tryWithPod(
   pod: PodActor,

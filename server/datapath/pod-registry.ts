@@ -17,7 +17,7 @@ export interface LivePod extends PodActor {
   requests: { ok: number; failed: number } | null;
 }
 
-/** @param devices devices of the pod; the last one carries the pod's traffic */
+/** Creates a pod in memory. @param devices devices of the pod; the last one carries the pod's traffic */
 export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
   record,
   devices: [...devices],

@@ -1,4 +1,4 @@
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
 import type { DatapathContext } from './datapath-context.ts';
 import { attachHookFamily } from './device/podlane-programs.ts';
@@ -27,8 +27,8 @@ export class RunningBuild {
   }
 
   /**
-   * Loads a BPF object and unloads it again, to test that the kernel accepts it. @throws ProblemError `bad_object`,
-   * `build_incompatible` or `verifier_refused`
+   * Loads a BPF object and unloads it again, to test that the kernel accepts it.
+   * @throws ProblemError `bad_object`, `build_incompatible` or `verifier_refused`
    */
   async testBuild(image: Buffer): Promise<void> {
     await this.#context.kernel.programs.testLoad(image).catch(rethrow);
@@ -62,7 +62,7 @@ export class RunningBuild {
   }
 
   /** Stores and publishes an event. */
-  publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
+  publish(event: Omit<AgentEvent, 'id' | 'time'>): Promise<void> {
     return this.#context.publish.event(event);
   }
 

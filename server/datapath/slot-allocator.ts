@@ -23,7 +23,7 @@ export class SlotAllocator {
   readonly #used = new Set<number>();
   #next = 0;
 
-  /** @param prepare clears a slot's counters before the slot is allocated */
+  /** Creates an allocator of `max` slots. @param prepare clears a slot's counters before the slot is allocated */
   constructor(max: number, prepare: (slot: number) => void) {
     this.max = max;
     this.#prepare = prepare;

@@ -4,10 +4,10 @@ import { readKernelBootId } from '../kernel/procfs.ts';
 import { collectAgentResponses } from './collectors/agent.ts';
 import { collectKernelState, collectSysctls } from './collectors/kernel.ts';
 import { collectAgentLog } from './collectors/log.ts';
-import { collectMaps } from './collectors/maps.ts';
+import { collectBpfMaps } from './collectors/maps.ts';
 import { collectNetwork } from './collectors/network.ts';
 import { collectPods } from './collectors/pods.ts';
-import { collectPrograms } from './collectors/programs.ts';
+import { collectBpfPrograms } from './collectors/programs.ts';
 import { collectStatistics } from './collectors/statistics.ts';
 import { DumpArchive } from './dump-archive.ts';
 import { type DumpContext, hostDumpTarget } from './dump-context.ts';
@@ -22,8 +22,8 @@ const parts: Record<DumpPartName, (context: DumpContext) => Promise<void>> = {
   },
   network: (context) => collectNetwork(context, hostDumpTarget),
   pods: collectPods,
-  programs: collectPrograms,
-  maps: collectMaps,
+  programs: collectBpfPrograms,
+  maps: collectBpfMaps,
   statistics: collectStatistics,
   agent: collectAgentResponses,
   log: collectAgentLog,

@@ -1,12 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import type { Node } from '../../contract/node.ts';
+import type { NodeInfo } from '../../contract/node.ts';
 import type { AccessRules } from '../acl/access-rules.ts';
 import type { PodDropCounters } from '../counters/pod-drops.ts';
 import type { CounterSampler, SampleEvents } from '../counters/sampler.ts';
 import type { BatchController, BatchEvents } from '../datapath/batch/batch-controller.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
-import type { Guard } from '../datapath/guard/guard.ts';
+import type { PodHealthGuard } from '../datapath/guard/guard.ts';
 import type { UserPrograms } from '../datapath/user-programs/user-programs.ts';
 import type { DebugDumps, DumpEvents } from '../debug/dumps.ts';
 import type { DatapathBuilds } from '../programs/builds.ts';
@@ -42,7 +42,7 @@ export interface AgentServices {
     Pick<BatchController, 'plan' | 'start' | 'pause' | 'resume' | 'stop' | 'get'>;
   sampler: EventEmitter<SampleEvents> & Pick<CounterSampler, 'latest' | 'previous' | 'node' | 'watch'>;
   drops: Pick<PodDropCounters, 'of' | 'kernel'>;
-  guard: Pick<Guard, 'node' | 'chooseForNode' | 'of' | 'chooseForPod' | 'resume'>;
+  guard: Pick<PodHealthGuard, 'node' | 'chooseForNode' | 'of' | 'chooseForPod' | 'resume'>;
   builds: Pick<DatapathBuilds, 'list' | 'signers' | 'add' | 'remove' | 'activate' | 'rollBack'>;
   userPrograms: Pick<UserPrograms, 'list' | 'attach' | 'detach'>;
   dumps: EventEmitter<DumpEvents> & Pick<DebugDumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
@@ -72,7 +72,7 @@ export interface AgentServices {
   traces: Pick<PacketTraces, 'start' | 'list' | 'get' | 'stop' | 'watch'>;
   captures: Pick<PacketCaptures, 'open'>;
   store: HistoryStore;
-  node(): Node;
+  node(): NodeInfo;
   /** True if the agent runs for the lab and accepts reports of the lab's traffic. */
   lab: boolean;
   startedAt: Date;

@@ -12,7 +12,7 @@ import { registerMethodNotAllowed } from './method-not-allowed.ts';
 import { openapiRoute, registerOpenapi } from './openapi.ts';
 import { registerRoleChecks } from './role.ts';
 import { batchRoutes } from './routes/batches.ts';
-import { buildRoutes } from './routes/builds.ts';
+import { datapathBuildRoutes } from './routes/builds.ts';
 import { captureRoutes } from './routes/capture.ts';
 import { dropRoutes } from './routes/drops.ts';
 import { dumpRoutes } from './routes/dumps.ts';
@@ -80,7 +80,7 @@ export async function buildApiApp(
     ruleRoutes,
     migrationRoutes,
     batchRoutes,
-    buildRoutes,
+    datapathBuildRoutes,
     programRoutes,
     mapRoutes,
     verdictRoutes,

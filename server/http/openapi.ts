@@ -12,10 +12,10 @@ import { batchPlanSchema, batchPodSchema, batchSchema, batchSummarySchema } from
 import { buildActivationSchema, buildSchema, userProgramSchema } from '../../contract/build.ts';
 import { attachedProgramSchema, deviceEndSchema, deviceSchema } from '../../contract/device.ts';
 import { dumpPartSchema, dumpSchema } from '../../contract/dump.ts';
-import { eventSchema } from '../../contract/event.ts';
+import { agentEventSchema } from '../../contract/event.ts';
 import { guardThresholdsSchema } from '../../contract/guard.ts';
 import { migrationPlanSchema, migrationSchema } from '../../contract/migration.ts';
-import { nodeSchema } from '../../contract/node.ts';
+import { nodeInfoSchema } from '../../contract/node.ts';
 import { pathHopSchema, podPathSchema } from '../../contract/path.ts';
 import { podSchema, podSummarySchema } from '../../contract/pod.ts';
 import { problemSchema } from '../../contract/problem.ts';
@@ -39,13 +39,13 @@ const components = {
   AttachedProgram: attachedProgramSchema,
   Device: deviceSchema,
   DeviceEnd: deviceEndSchema,
-  Event: eventSchema,
+  Event: agentEventSchema,
   Dump: dumpSchema,
   DumpPart: dumpPartSchema,
   GuardThresholds: guardThresholdsSchema,
   Migration: migrationSchema,
   MigrationPlan: migrationPlanSchema,
-  Node: nodeSchema,
+  Node: nodeInfoSchema,
   PathHop: pathHopSchema,
   Trace: traceSchema,
   TracePacket: tracePacketSchema,

@@ -13,7 +13,7 @@ const maxStatistics = 4096;
 /**
  * Reads the statistics that `ethtool -S` prints, by interface of this thread's namespace; null for a driver without any.
  * Layouts: struct ethtool_drvinfo: n_stats 180 of 196 bytes; struct ethtool_gstrings: string_set 4, len 8, data 12;
- * struct ethtool_stats: n_stats 4, data 8. It is synchronous, to be called within `withNamespace`.
+ * struct ethtool_stats: n_stats 4, data 8. It is synchronous, to be called within `runInNetworkNamespace`.
  */
 export function readEthtoolStatistics(
   names: readonly string[],

@@ -6,7 +6,7 @@ import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
 // Calls bpf(2) without libbpf, so that a probe's outcome depends on nothing but the kernel.
 
-/** Value of enum bpf_cmd, <linux/bpf.h>. */
+/** Commands of bpf(2), enum bpf_cmd, <linux/bpf.h>. */
 const BPF_PROG_LOAD = 5;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
 const BPF_LINK_CREATE = 28;

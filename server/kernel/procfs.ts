@@ -38,7 +38,7 @@ export const readOwnResourceUsage = (): { cpuSeconds: number; residentBytes: num
 };
 
 /** Returns the kernel's boot id, a UUID that changes at every boot. */
-export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+export const readKernelBootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
 export const readKernelVersion = (): { release: string; version: string; machine: string } => ({
   release: release(),

@@ -25,7 +25,8 @@ export function parseAgentEndpoint(text: string, tokenFile?: string): AgentEndpo
 const keepAlive = new Agent({ keepAlive: true, maxSockets: 4 });
 
 /**
- * Sends a request to the agent. @returns the JSON of the response, null without a body
+ * Sends a request to the agent.
+ * @returns the JSON of the response, null without a body
  * @throws ProblemError the agent's problem, or `agent_unreachable` when it does not respond within `timeoutMs`
  */
 export async function requestAgent(

@@ -9,8 +9,8 @@ import {
   detachLabPods,
   removeLabPods,
 } from './attach-pods.ts';
+import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './lab-pods.ts';
 import { lockLabName } from './name-lock.ts';
-import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './pod-list.ts';
 import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
 import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
 

@@ -8,7 +8,7 @@ const NLMSGERR_ATTR_MSG = 1;
 /**
  * Reads NLMSG_ERROR (struct nlmsgerr, then the request or its header) or NLMSG_DONE.
  * @param operation begins the error's sentence
- * @returns null when the kernel carried the request out @throws MalformedMessage
+ * @returns null when the kernel carried the request out @throws MalformedNetlinkMessage
  */
 export function parseAcknowledgement(message: NetlinkMessageReader, operation: string): NetlinkError | null {
   // NLMSG_DONE of a failed dump has the errno but no copy of the request behind it.

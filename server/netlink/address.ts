@@ -178,7 +178,7 @@ const writeIfaddr = (
   message.u8(number).u8(length).u8(flags).u8(routeScopeNumber(scope)).u32(ifindex);
 };
 
-/** Parses RTM_NEWADDR or RTM_DELADDR; null for families other than IPv4 and IPv6. @throws MalformedMessage */
+/** Parses RTM_NEWADDR or RTM_DELADDR; null for families other than IPv4 and IPv6. @throws MalformedNetlinkMessage */
 export function parseAddressMessage(message: NetlinkMessageReader): InterfaceAddress | null {
   const attributes = message.attributes(ifaddrmsg.bytes);
   const { buffer, start } = message;

@@ -7,12 +7,12 @@ export interface NewDeviceEnd {
   name: string;
   /** Interface index to request, either for both ends or for the primary alone; default chosen by the kernel. */
   ifindex?: number;
-  /** MTU in bytes; neither end inherits it from the other. */
+  /** MTU of this end in bytes; the ends of a pair do not inherit it from each other. */
   mtu?: number;
   mac?: string;
   /** Descriptor of the network namespace for this end; default that of the socket. */
   netnsFd?: number;
-  /** True to create the end administratively up. */
+  /** True to create this end of the device pair administratively up. */
   up?: boolean;
 }
 

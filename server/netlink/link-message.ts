@@ -52,7 +52,7 @@ export interface NetworkLink {
   stats: { receive: LinkCounters; transmit: LinkCounters } | null;
 }
 
-/** Parses RTM_NEWLINK or RTM_DELLINK. @throws MalformedMessage */
+/** Parses RTM_NEWLINK or RTM_DELLINK. @throws MalformedNetlinkMessage */
 export function parseLinkMessage(message: NetlinkMessageReader, stats = false): NetworkLink {
   const attributes = message.attributes(ifinfomsg.bytes);
   const flags = message.buffer.readUInt32LE(message.start + ifinfomsg.ifi_flags);

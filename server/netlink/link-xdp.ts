@@ -37,7 +37,7 @@ export const listLinksWithXdp = (socket: NetlinkSocket): Promise<LinkWithXdp[]> 
     parseLinkWithXdp,
   );
 
-/** Parses the XDP programs in RTM_NEWLINK. @throws MalformedMessage */
+/** Parses the XDP programs in RTM_NEWLINK. @throws MalformedNetlinkMessage */
 export function parseLinkWithXdp(message: NetlinkMessageReader): LinkWithXdp {
   const attributes = message.attributes(ifinfomsg.bytes);
   const link: LinkWithXdp = {

@@ -56,9 +56,9 @@ export const listLinks = (
 
 export interface NetworkLinkChange {
   up?: boolean;
-  /** New MTU in bytes. */
+  /** New MTU of the link in bytes. */
   mtu?: number;
-  /** New name. Renaming a link that is up requires Linux 6.2. */
+  /** New name of the link. Renaming a link that is up requires Linux 6.2. */
   name?: string;
   alias?: string;
   group?: number;

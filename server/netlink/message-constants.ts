@@ -7,14 +7,14 @@ export const nlmsgFlags = {
   ack: 0x4,
   echo: 0x8,
   dumpInterrupted: 0x10,
-  /** Flag of a request that creates an object. */
+  /** Flag NLM_F_REPLACE of a request that creates an object. */
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
   append: 0x800,
-  /** Flag of a request that lists objects: NLM_F_ROOT | NLM_F_MATCH. */
+  /** Flags NLM_F_ROOT | NLM_F_MATCH of a request that lists objects. */
   dump: 0x300,
-  /** Flag of an acknowledgement. */
+  /** Flag NLM_F_CAPPED of an acknowledgement that does not repeat the request. */
   capped: 0x100,
   acknowledgeTlvs: 0x200,
 } as const;

@@ -15,7 +15,7 @@ const align = (length: number): number => (length + 3) & ~3;
 export class MalformedNetlinkMessage extends Error {
   constructor(detail: string) {
     super(`malformed netlink message: ${detail}`);
-    this.name = 'MalformedMessage';
+    this.name = 'MalformedNetlinkMessage';
   }
 }
 

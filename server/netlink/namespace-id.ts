@@ -46,7 +46,7 @@ const encodeNamespaceFd = (message: NetlinkMessageWriter, netnsFd: number): void
   message.u32(0).attributeU32(netnsa.fd, netnsFd);
 };
 
-/** Parses the namespace id in RTM_NEWNSID; null if there is none. @throws MalformedMessage */
+/** Parses the namespace id in RTM_NEWNSID; null if there is none. @throws MalformedNetlinkMessage */
 export function parseNamespaceId(message: NetlinkMessageReader): number | null {
   const attributes = message.attributes(rtgenmsgBytes);
   let id: number = notAssigned;

@@ -42,9 +42,9 @@ export interface KernelNeighbor {
   state: NeighborState;
   router: boolean;
   proxy: boolean;
-  /** True for an entry that a routing daemon added (NTF_EXT_LEARNED). */
+  /** True for a neighbor entry that a routing daemon added (NTF_EXT_LEARNED). */
   externallyLearned: boolean;
-  /** Origin of the entry (RTPROT_*, as for routes); 0 if unknown. */
+  /** Origin of the neighbor entry (RTPROT_*, as for routes); 0 if unknown. */
   protocol: number;
 }
 
@@ -53,7 +53,7 @@ export interface NewNeighbor {
   address: string;
   /** MAC address of the neighbor; not allowed for a proxy entry. */
   mac?: string;
-  /** State of the entry; default permanent. */
+  /** State of the neighbor entry; default permanent. */
   state?: NeighborState;
   router?: boolean;
   /** True for a proxy entry, which makes this host reply for the address; it has no state and no MAC address. */
@@ -145,7 +145,7 @@ const writeNdmsg = (
 const newNeighborText = ({ address, mac, proxy }: Pick<NewNeighbor, 'address' | 'mac' | 'proxy'>): string =>
   `${proxy ? 'proxy ' : ''}${address}${mac === undefined ? '' : ` lladdr ${mac}`}`;
 
-/** Parses RTM_NEWNEIGH or RTM_DELNEIGH; null for families other than IPv4 and IPv6. @throws MalformedMessage */
+/** Parses RTM_NEWNEIGH or RTM_DELNEIGH; null for families other than IPv4 and IPv6. @throws MalformedNetlinkMessage */
 export function parseNeighborMessage(message: NetlinkMessageReader): KernelNeighbor | null {
   const attributes = message.attributes(ndmsg.bytes);
   const { buffer, start } = message;

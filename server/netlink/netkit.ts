@@ -56,10 +56,10 @@ export interface NewNetkit {
 
 /** Attributes in IFLA_INFO_DATA of a netkit link; null for those that an older kernel does not send, such as scrub. */
 export interface NetkitLinkData {
-  /** True if this end is the primary. */
+  /** True if this end of the netkit pair is the primary. */
   primary: boolean;
   mode: NetkitMode | null;
-  /** Policy of this end; `peerPolicy` is that of the other end. */
+  /** Policy of this end of the netkit pair; `peerPolicy` is that of the other end. */
   policy: NetkitPolicy | null;
   peerPolicy: NetkitPolicy | null;
   scrub: NetkitScrub | null;

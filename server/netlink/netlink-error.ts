@@ -1,6 +1,6 @@
 import { errnoName, strerror } from '../ffi/libc.ts';
 
-/** Remedies by pattern of the kernel's error message. */
+/** Hints for kernel errors, by a pattern that their message matches. */
 const hints: readonly [RegExp, string][] = [
   [
     /unknown device type/i,

@@ -169,7 +169,7 @@ function defaultScope(route: NewRoute, kind: IpFamily, deleting: boolean): Route
   return type === 'unicast' && route.gateway === undefined && !route.nextHops?.length ? 'link' : 'global';
 }
 
-/** Parses RTM_NEWROUTE or RTM_DELROUTE; null for cached entries and other families. @throws MalformedMessage */
+/** Parses RTM_NEWROUTE or RTM_DELROUTE; null for cached entries and other families. @throws MalformedNetlinkMessage */
 export function parseRouteMessage(message: NetlinkMessageReader): KernelRoute | null {
   const attributes = message.attributes(rtmsg.bytes);
   const { buffer, start } = message;

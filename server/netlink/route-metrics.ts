@@ -57,7 +57,7 @@ export function encodeRouteMetrics(message: NetlinkMessageWriter, metrics: Parti
   message.closeNest(nest);
 }
 
-/** Parses RTA_METRICS. @throws MalformedMessage */
+/** Parses RTA_METRICS. @throws MalformedNetlinkMessage */
 export function parseRouteMetrics(attribute: NetlinkAttributeReader): RouteMetrics {
   const metrics = createEmptyRouteMetrics();
   const nested = attribute.nested();

@@ -132,7 +132,7 @@ const encodePacketDiag = (message: NetlinkMessageWriter): void => {
   message.u8(AF_PACKET).u8(0).u16(0).u32(0).u32(PACKET_SHOW_INFO).u32(0).u32(0);
 };
 
-/** Parses a sock_diag reply; null for a socket that is not bound to an interface. @throws MalformedMessage */
+/** Parses a sock_diag reply; null for a socket that is not bound to an interface. @throws MalformedNetlinkMessage */
 export function parseSocketMessage(
   message: NetlinkMessageReader,
   protocol: SocketProtocol,

@@ -138,7 +138,7 @@ export const listTcBpfFilters = async (
   hook: TcHook,
 ): Promise<TcFilter[]> => (await listTcFilters(socket, ifindex, hook)).filter(({ kind }) => kind === 'bpf');
 
-/** Parses RTM_NEWTFILTER; null for the entry of a priority, which is not a filter. @throws MalformedMessage */
+/** Parses RTM_NEWTFILTER; null for the entry of a priority, which is not a filter. @throws MalformedNetlinkMessage */
 export function parseTcFilter(message: NetlinkMessageReader): TcFilter | null {
   const attributes = message.attributes(tcmsg.bytes);
   const info = message.buffer.readUInt32LE(message.start + tcmsg.tcm_info);

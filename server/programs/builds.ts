@@ -2,11 +2,11 @@ import { z } from 'zod';
 import {
   type Build,
   type BuildActivation,
-  type Builds as BuildList,
+  type DatapathBuildList as BuildList,
   type BuildSigner,
   sha256Schema,
 } from '../../contract/build.ts';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import { maxBuilds, maxObjectFileSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
@@ -34,7 +34,7 @@ export interface BuildRunner {
    * @throws ProblemError like `testBuild`
    */
   replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void>;
-  publish(event: Omit<Event, 'id' | 'time'>): Promise<void>;
+  publish(event: Omit<AgentEvent, 'id' | 'time'>): Promise<void>;
 }
 
 interface DatapathBuildsOptions {
@@ -312,7 +312,7 @@ export class DatapathBuilds {
     return this.#runner;
   }
 
-  async #publish(type: Event['type'], message: string, severity: Event['severity'] = 'info'): Promise<void> {
+  async #publish(type: AgentEvent['type'], message: string, severity: AgentEvent['severity'] = 'info'): Promise<void> {
     await this.#run.publish({ type, severity, podId: null, migrationId: null, message });
   }
 }

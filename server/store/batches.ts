@@ -1,8 +1,8 @@
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
-import { countPods } from '../../contract/batch-states.ts';
+import { countBatchPods } from '../../contract/batch-states.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { BatchModel, BatchPodModel } from './client/models.ts';
-import { cutPage, olderThanFilter } from './paginate.ts';
+import { toOlderRowsFilter, toResultPage } from './paginate.ts';
 import type { PageRequest, ResultPage } from './records.ts';
 
 const time = (date: Date | null): string | null => date?.toISOString() ?? null;
@@ -27,7 +27,7 @@ const toSummary = (
   state: row.state as Batch['state'],
   startedAt: startedAt.toISOString(),
   endedAt: time(endedAt),
-  counts: countPods(pods as Pick<BatchPod, 'state'>[]),
+  counts: countBatchPods(pods as Pick<BatchPod, 'state'>[]),
 });
 
 const toBatch = ({ pods, ...row }: BatchModel & { pods: BatchPodModel[] }): Batch => ({
@@ -93,11 +93,11 @@ export async function listBatches(
   page: PageRequest,
 ): Promise<ResultPage<BatchSummary>> {
   const rows = await prisma.batch.findMany({
-    where: { number: olderThanFilter(page) },
+    where: { number: toOlderRowsFilter(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
     include: { pods: { select: { state: true } } },
   });
   const summaries = rows.map(({ pods, ...row }) => toSummary(row, pods));
-  return cutPage(summaries, page.limit, ({ number }) => number);
+  return toResultPage(summaries, page.limit, ({ number }) => number);
 }

@@ -1,7 +1,7 @@
 import type { Migration } from '../../contract/migration.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { MigrationModel } from './client/models.ts';
-import { cutPage, olderThanFilter, podFilter } from './paginate.ts';
+import { toOlderRowsFilter, toPodFilter, toResultPage } from './paginate.ts';
 import type { PageRequest, ResultPage } from './records.ts';
 
 const toMigration = (row: MigrationModel): Migration => ({
@@ -75,9 +75,9 @@ export async function listMigrations(
   page: PageRequest,
 ): Promise<ResultPage<Migration>> {
   const rows = await prisma.migration.findMany({
-    where: { ...podFilter(page), number: olderThanFilter(page) },
+    where: { ...toPodFilter(page), number: toOlderRowsFilter(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
   });
-  return cutPage(rows.map(toMigration), page.limit, ({ number }) => number);
+  return toResultPage(rows.map(toMigration), page.limit, ({ number }) => number);
 }

@@ -1,5 +1,5 @@
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { PodNetwork } from '../../contract/network.ts';
 
 /** Counter sums (u64) of a pod's removed devices, in the order of `counterFields` (`server/bpf`). */
@@ -38,7 +38,7 @@ export interface DeviceRecord {
 
 export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
-export type NewEvent = Omit<Event, 'id' | 'time'>;
+export type NewEvent = Omit<AgentEvent, 'id' | 'time'>;
 
 /** Version of the access rules. The newest version is active; `text` is null if the version removed all rules. */
 export interface RuleVersionRecord {
@@ -49,7 +49,7 @@ export interface RuleVersionRecord {
   comment: string;
   /** Number of the earlier version that this version restored; null for a new rule set. */
   restored: number | null;
-  /** Name of the rule set. */
+  /** Name of the rule set, or null if the set has no name. */
   name: string | null;
   /** Number of rules in the rule set. */
   rules: number;

@@ -1,5 +1,5 @@
 import type { PrismaClient } from './client/client.ts';
-import { cutPage, olderThanFilter } from './paginate.ts';
+import { toOlderRowsFilter, toResultPage } from './paginate.ts';
 import type { NewRuleVersion, PageRequest, ResultPage, RuleVersionRecord } from './records.ts';
 
 export async function addRuleVersion(
@@ -29,10 +29,10 @@ export async function listRuleVersions(
   page: PageRequest,
 ): Promise<ResultPage<Omit<RuleVersionRecord, 'text'>>> {
   const rows = await prisma.ruleVersion.findMany({
-    where: { number: olderThanFilter(page) },
+    where: { number: toOlderRowsFilter(page) },
     orderBy: { number: 'desc' },
     take: page.limit + 1,
     omit: { text: true },
   });
-  return cutPage(rows, page.limit, ({ number }) => number);
+  return toResultPage(rows, page.limit, ({ number }) => number);
 }

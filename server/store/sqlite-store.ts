@@ -1,6 +1,6 @@
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import type { HookFamily } from '../../contract/device.ts';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { Mutex } from '../async/mutex.ts';
@@ -59,8 +59,8 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   #added = 0;
 
   /**
-   * Opens the store. @throws ProblemError `store_failed` if the file is corrupt, not writable, in use or from a
-   * newer version
+   * Opens the store.
+   * @throws ProblemError `store_failed` if the file is corrupt, not writable, in use or from a newer version
    */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
     const connection = await openDatabase(options.file);
@@ -237,13 +237,13 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     );
   }
 
-  async addEvent(event: NewEvent): Promise<Event> {
+  async addEvent(event: NewEvent): Promise<AgentEvent> {
     const added = await this.#write(`add event ${event.type}`, () => events.addEvent(this.#prisma, event));
     this.#countAdded();
     return added;
   }
 
-  listEvents(page: PageRequest): Promise<ResultPage<Event>> {
+  listEvents(page: PageRequest): Promise<ResultPage<AgentEvent>> {
     return this.#read('list the events', () => events.listEvents(this.#prisma, page));
   }
 

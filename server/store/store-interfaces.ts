@@ -1,6 +1,6 @@
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import type { HookFamily } from '../../contract/device.ts';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type {
   CarriedCounters,
@@ -30,7 +30,7 @@ export interface SettingStore {
 }
 
 export interface EventStore {
-  addEvent(event: NewEvent): Promise<Event>;
+  addEvent(event: NewEvent): Promise<AgentEvent>;
 }
 
 /** Storage of pods and their devices. */
@@ -97,7 +97,7 @@ export interface HistoryStore {
   /** Returns the batch with this id. @returns null if there is none */
   batch(id: string): Promise<Batch | null>;
   listBatches(page: PageRequest): Promise<ResultPage<BatchSummary>>;
-  listEvents(page: PageRequest): Promise<ResultPage<Event>>;
+  listEvents(page: PageRequest): Promise<ResultPage<AgentEvent>>;
 }
 
 /** Storage that the datapath needs. */

@@ -6,7 +6,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import type { AgentServices } from '../http/agent.ts';
 import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
-import { TopicPublisher } from './topics.ts';
+import { StreamTopicPublisher } from './topics.ts';
 
 const path = '/api/v1/stream';
 const maxMessageBytes = 64 << 10;
@@ -14,7 +14,7 @@ const maxMessageBytes = 64 << 10;
 /** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on one or more HTTP servers. */
 export class StreamServer {
   readonly #agent: AgentServices;
-  readonly #topics: TopicPublisher;
+  readonly #topics: StreamTopicPublisher;
   readonly #clients = new Set<StreamClient>();
   readonly #server = new WebSocketServer({
     noServer: true,
@@ -31,7 +31,7 @@ export class StreamServer {
   constructor(agent: AgentServices, heartbeatMs = 15_000) {
     this.#agent = agent;
     this.#heartbeatMs = heartbeatMs;
-    this.#topics = new TopicPublisher(agent);
+    this.#topics = new StreamTopicPublisher(agent);
   }
 
   /** Handles the upgrade requests of an HTTP server. @param admit throws ProblemError to reject a request */

@@ -5,7 +5,7 @@ import type { VerdictFilter } from '../../contract/verdict.ts';
 import type { AgentServices } from '../http/agent.ts';
 import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
-import type { TopicPublisher } from './topics.ts';
+import type { StreamTopicPublisher } from './topics.ts';
 
 /** Maximum number of pods, and of traces, that one client may watch at a time. */
 const maxSubscriptions = 32;
@@ -13,7 +13,7 @@ const maxSubscriptions = 32;
 /** The subscriptions of one stream client. */
 export class ClientSubscriptions {
   readonly #agent: AgentServices;
-  readonly #topics: TopicPublisher;
+  readonly #topics: StreamTopicPublisher;
   readonly #client: StreamClient;
   /** Functions that stop the sampling of a watched pod, by pod id. */
   readonly #pods = new Map<string, () => void>();
@@ -22,7 +22,7 @@ export class ClientSubscriptions {
   /** Function that ends the client's only subscription to verdicts. */
   #endVerdicts: (() => void) | null = null;
 
-  constructor(agent: AgentServices, topics: TopicPublisher, client: StreamClient) {
+  constructor(agent: AgentServices, topics: StreamTopicPublisher, client: StreamClient) {
     this.#agent = agent;
     this.#topics = topics;
     this.#client = client;

@@ -6,7 +6,7 @@ import type { StreamClient } from './stream-client.ts';
 export type StreamTopic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
 
 /** Publishes stream topics to their subscribers, and serializes each message once for all of them. */
-export class TopicPublisher {
+export class StreamTopicPublisher {
   readonly #agent: AgentServices;
   readonly #clients: Record<StreamTopic, Set<StreamClient>> = {
     samples: new Set(),

@@ -4,7 +4,7 @@ import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
-import { type CaptureQuery, captureVisibility } from '../../contract/trace.ts';
+import { type CaptureQuery, captureVisibilityTexts } from '../../contract/trace.ts';
 import { PacketCapture } from './capture.ts';
 import { compileCaptureFilter, formatTcpdumpFilter } from './capture-filter.ts';
 import { PacketRing } from './packet-ring.ts';
@@ -56,4 +56,4 @@ export class PacketCaptures {
 }
 
 const describe = ({ namespace, name, kind, hooks }: PodSummary): string =>
-  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureVisibility[hooks]}`;
+  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureVisibilityTexts[hooks]}`;

@@ -1,6 +1,6 @@
 import { requireValue } from '../../contract/required.ts';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../contract/trace.ts';
-import { traceQuietMs } from '../../contract/trace.ts';
+import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import type { PodReference } from '../../contract/verdict.ts';
 import type { PacketObservation, TracedPacket } from './correlator.ts';
 import type { KernelClock } from './kernel-clock.ts';
@@ -96,6 +96,6 @@ function sentenceOf(outcome: TraceOutcome, last: TracePoint, { address }: { addr
     case 'left':
       return `passed to the host stack for ${address}, which is not a pod of this node`;
     case 'unknown':
-      return `${last.verdict === 'redirected' ? `redirected to ${nameOf(last.to)}` : `passed to the host stack for ${address}`}, then not observed for ${traceQuietMs} ms`;
+      return `${last.verdict === 'redirected' ? `redirected to ${nameOf(last.to)}` : `passed to the host stack for ${address}`}, then not observed for ${traceQuietPeriodMs} ms`;
   }
 }

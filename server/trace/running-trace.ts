@@ -1,5 +1,5 @@
 import type { NewTrace, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
-import { traceQuietMs } from '../../contract/trace.ts';
+import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import { PacketCorrelator, type PacketObservation, type TracedPacket } from './correlator.ts';
 import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './packet-trace.ts';
 import { buildTracePath } from './trace-path.ts';
@@ -10,7 +10,7 @@ import { buildTracePath } from './trace-path.ts';
  */
 const sortNs = 30_000_000n;
 /** Time in ns after a trace reached its limit during which its packets may still be observed. */
-const lingerNs = BigInt(traceQuietMs + 100) * 1_000_000n;
+const lingerNs = BigInt(traceQuietPeriodMs + 100) * 1_000_000n;
 
 export type TraceUpdate = { trace: TraceSummary; items: TracePacket[] };
 
@@ -28,7 +28,7 @@ export class RunningTrace {
   /** Creates a trace. @param summary summary of the trace without packets */
   constructor(summary: TraceSummary) {
     this.#summary = summary;
-    this.#correlator = new PacketCorrelator(summary.packets, traceQuietMs);
+    this.#correlator = new PacketCorrelator(summary.packets, traceQuietPeriodMs);
     this.#untilNs = process.hrtime.bigint() + BigInt(Math.round(summary.seconds * 1e9));
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, NewBatchInput } from '../../contract/batch.ts';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { Node } from '../../contract/node.ts';
+import type { NodeInfo } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
 import type { TestNode } from './node.ts';
 
@@ -61,7 +61,7 @@ export async function countNodeObjects(node: TestNode): Promise<NodeObjectCounts
     devices: count(['ip', '-o', 'link'], /^\d+: p[ln]\d+/),
     routes: count(['ip', '-o', 'route', 'show', 'table', 'main'], / dev pl\d+/),
     pins: readdirSync(join(node.pins, 'links')).length,
-    slots: (await node.ask<Node>('GET', '/node')).slots.used,
+    slots: (await node.ask<NodeInfo>('GET', '/node')).slots.used,
   };
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import type { GuardAction, PodGuard } from '../../contract/guard.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { Pod } from '../../contract/pod.ts';
@@ -39,8 +39,8 @@ const guardOf = (name: string): Promise<PodGuard> => node.ask<PodGuard>('GET', `
 const podOf = (name: string): Promise<Pod> => node.ask<Pod>('GET', `/pods/shop.${name}`);
 const actionsOf = async (name: string): Promise<GuardAction['action'][]> =>
   (await guardOf(name)).actions.map(({ action }) => action).reverse();
-const eventsOf = async (name: string): Promise<Event[]> =>
-  (await node.ask<{ items: Event[] }>('GET', `/events?pod=shop.${name}`)).items;
+const eventsOf = async (name: string): Promise<AgentEvent[]> =>
+  (await node.ask<{ items: AgentEvent[] }>('GET', `/events?pod=shop.${name}`)).items;
 const programs = (pod: Pod): string[] => pod.device!.programs.map(({ hook }) => hook).sort();
 
 /** As somebody else would, who knows nothing of us. */

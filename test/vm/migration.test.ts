@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RuleSetInput } from '../../contract/acl.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { PodDrops } from '../../contract/drops.ts';
-import type { Node } from '../../contract/node.ts';
+import type { NodeInfo } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
 import type { ActiveRules } from '../../contract/rules.ts';
 import { openTestConnection, type TestConnection } from '../testbed/connection.ts';
@@ -47,7 +47,7 @@ const agentHooks = (pod: Pod): string[] =>
   pod.device!.programs.map((each) => `${each.hook} ${each.id}`).sort();
 
 test('a new pod gets netkit where the kernel has it: L3, its peer closed without a program', async () => {
-  const { capabilities } = await node.ask<Node>('GET', '/node');
+  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   expect(capabilities.filter((each) => !each.available)).toEqual([]);
   expect(moved.kind).toBe('netkit');
   expect(moved.device).toMatchObject({ mode: 'l3', policy: { primary: 'forward', peer: 'blackhole' } });

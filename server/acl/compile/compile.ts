@@ -1,8 +1,8 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
-import { checkTableLimit, defaultTableLimits, type TableLimits } from '../tables/limits.ts';
+import { checkTableLimit, defaultTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
 import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
-import { EntryListBuilder } from './entry-lists.ts';
+import { RuleEntryListBuilder } from './entry-lists.ts';
 import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
 import { assignIds, getAssignedId } from './id-allocator.ts';
 import { classifyAddresses } from './identities.ts';
@@ -14,7 +14,7 @@ import { findUnreachableRules } from './unreachable-rules.ts';
 export interface CompileOptions {
   /** Result of the previous compilation; numbers whose meaning is unchanged are kept. */
   previous?: PreviousCompile;
-  limits?: TableLimits;
+  limits?: PolicyTableLimits;
   /** Returns the line number of a rule, by the index of the rule. */
   lineOf?: (index: number) => number | undefined;
 }
@@ -60,7 +60,7 @@ export function compileRules(
 
   const groups = groupPodsByRules(ordered, pods);
   checkTableLimit(limits, 'policies', groups.length, () => undefined);
-  const builder = new EntryListBuilder(
+  const builder = new RuleEntryListBuilder(
     ordered,
     numberOf,
     ruleSet.defaults,

@@ -10,7 +10,7 @@ import {
   type PortPrefixCover,
 } from './port-prefixes.ts';
 import { noRuleOrder, type RuleOrder } from './port-ranges.ts';
-import type { PortProtocol } from './protocol-ports.ts';
+import type { PortMatchedProtocol } from './protocol-ports.ts';
 
 /** Consecutive index of each protocol number that policy table entries can have. */
 export const entryProtocolIndex = { 0: 0, 1: 1, 6: 2, 17: 3, 132: 4 } as const;
@@ -44,7 +44,7 @@ export class PolicyEntryFactory {
   }
 
   /** Returns the list part with the entries of one protocol; for the same port, shorter prefixes come first. */
-  part(protocol: PortProtocol, cover: PortPrefixCover, inherited: PortLabel): EntryListPart {
+  part(protocol: PortMatchedProtocol, cover: PortPrefixCover, inherited: PortLabel): EntryListPart {
     if (!cover.low && cover.labels.includes(inherited)) return emptyPart;
     const entries: PolicyTableEntry[] = [];
     let content = '';

@@ -17,7 +17,7 @@ import {
   buildProtocolPortRuns,
   type DefaultEntriesTreesByProtocol,
   mapProtocolGroups,
-  type PortProtocol,
+  type PortMatchedProtocol,
   type ProtocolGroup,
   portProtocols,
   type RulePortClaims,
@@ -39,7 +39,7 @@ interface DefaultEntries {
 type CheckSize = (size: number, entryLists: ReadonlyMap<number, readonly PolicyTableEntry[]>) => void;
 
 /** Builds entry lists. Equal lists are shared, also with the previous tables. */
-export class EntryListBuilder {
+export class RuleEntryListBuilder {
   /** Policy table entries by entry list number. */
   readonly entryLists = new Map<number, readonly PolicyTableEntry[]>();
   /** Entry list numbers by the content of the list. */
@@ -139,7 +139,7 @@ export class EntryListBuilder {
 
   #part(
     factory: PolicyEntryFactory,
-    protocol: PortProtocol,
+    protocol: PortMatchedProtocol,
     runs: PortRuns,
     defaults: DefaultEntriesTree | null,
     label: PortLabel,

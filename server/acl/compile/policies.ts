@@ -2,7 +2,7 @@ import type { Direction } from '../../../contract/direction.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
 import type { CompiledPolicy, PreviousCompile } from './compiled-rules.ts';
-import type { EntryListBuilder } from './entry-lists.ts';
+import type { RuleEntryListBuilder } from './entry-lists.ts';
 import type { PodRuleGroup } from './evaluation-order.ts';
 import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
 
@@ -48,7 +48,7 @@ export function buildPolicies(
   groups: readonly PodRuleGroup[],
   policyIds: ReadonlyMap<string, number>,
   pods: readonly PolicyEndpoint[],
-  builder: EntryListBuilder,
+  builder: RuleEntryListBuilder,
   { classesOf, identityOf, numberOf, checkSize }: AddressIdentities,
 ) {
   const policies = new Map<number, CompiledPolicy>();

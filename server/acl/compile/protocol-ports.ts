@@ -11,7 +11,7 @@ import {
 /** Protocols that rules distinguish by port or ICMP type, and `other` for the rest. */
 export const protocolGroups = ['icmp', 'tcp', 'udp', 'sctp', 'other'] as const;
 export type ProtocolGroup = (typeof protocolGroups)[number];
-export type PortProtocol = Exclude<ProtocolGroup, 'other'>;
+export type PortMatchedProtocol = Exclude<ProtocolGroup, 'other'>;
 export const portProtocols = protocolGroups.filter((protocol) => protocol !== 'other');
 
 /** Port runs of a list of rules, by protocol. */

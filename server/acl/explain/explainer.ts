@@ -1,13 +1,13 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { type Address, formatCidr, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
+import { type IpAddress, formatCidr, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
-import { PolicyTableLookup, type TableLookupResult, toEntryProtocol } from '../tables/table-lookup.ts';
-import type { Flow } from './flow.ts';
+import { PolicyTableLookup, type PolicyLookupResult, toEntryProtocol } from '../tables/table-lookup.ts';
+import type { ExplainedFlow } from './flow.ts';
 
 /** Result of evaluating a packet by the access rules of one pod. */
 export interface PolicyDecision {
@@ -59,8 +59,8 @@ export class RuleExplainer {
         this.#pods.set(formatIpAddress(parseAddress(text.replace(/\/.*/, ''))), id);
   }
 
-  flow({ source, destination, protocol, port }: Flow): FlowExplanation {
-    const explain = (direction: Direction, own: Address, peer: Address): PodExplanation | null => {
+  flow({ source, destination, protocol, port }: ExplainedFlow): FlowExplanation {
+    const explain = (direction: Direction, own: IpAddress, peer: IpAddress): PodExplanation | null => {
       const pod = this.#pods.get(formatIpAddress(own));
       return pod === undefined ? null : this.packet({ pod, direction, peer, protocol, port });
     };
@@ -102,7 +102,7 @@ function matchesPort(rule: Rule, packet: PolicyPacket): boolean {
   return toPortClaims(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
 }
 
-function lookupSteps(packet: PolicyPacket, found: TableLookupResult): LookupStep[] {
+function lookupSteps(packet: PolicyPacket, found: PolicyLookupResult): LookupStep[] {
   const { policy, prefix, identity, entryList, ownEntry, defaultEntry } = found;
   const steps: LookupStep[] = [
     {

@@ -1,13 +1,13 @@
-import { type Address, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
+import { type IpAddress, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { ExplainRequest } from '../../../contract/rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { ipProtocolNumbers } from '../spec/policy-packet.ts';
 
 /** Addresses, protocol and port of the first packet of a connection. */
-export interface Flow {
-  source: Address;
-  destination: Address;
+export interface ExplainedFlow {
+  source: IpAddress;
+  destination: IpAddress;
   /** IP protocol number of the flow. */
   protocol: number;
   /** Destination port of the flow; `type << 8 | code` for ICMP. */
@@ -22,11 +22,11 @@ export interface Flow {
 export function resolveFlow(
   request: ExplainRequest,
   find: (pod: string) => PolicyEndpoint | undefined,
-): Flow {
+): ExplainedFlow {
   const { source, destination, protocol, port, icmp } = request;
   const sources = addressesOf(source, find);
   const destinations = addressesOf(destination, find);
-  const ofFamily = (addresses: readonly Address[], family: 4 | 6) =>
+  const ofFamily = (addresses: readonly IpAddress[], family: 4 | 6) =>
     addresses.find((address) => address.family === family);
   for (const family of [4, 6] as const) {
     const [from, to] = [ofFamily(sources, family), ofFamily(destinations, family)];
@@ -49,7 +49,7 @@ export function resolveFlow(
   );
 }
 
-function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefined): Address[] {
+function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefined): IpAddress[] {
   const pod = find(end);
   if (pod) return pod.addresses.map((address) => parseAddress(address.replace(/\/.*/, '')));
   try {
@@ -64,7 +64,7 @@ function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefi
 }
 
 /** Formats a flow for the API; `port` is null for protocols without ports. */
-export const formatFlow = ({ source, destination, protocol, port }: Flow) => ({
+export const formatFlow = ({ source, destination, protocol, port }: ExplainedFlow) => ({
   source: formatIpAddress(source),
   destination: formatIpAddress(destination),
   protocol,

@@ -15,7 +15,7 @@ export function listTrackedConnections(map: BpfHashMap, owner?: number): Tracked
     .filter(({ expiresIn }) => expiresIn > 0);
 }
 
-/** Decodes struct podlane_conntrack_key and struct podlane_conntrack_entry. @param now seconds of CLOCK_MONOTONIC */
+/** Decodes struct podlane_conntrack_key and struct podlane_conntrack_entry. @param now CLOCK_MONOTONIC in seconds */
 export function decodeConntrackEntry(key: Buffer, value: Buffer, now: number): TrackedConnection {
   return {
     owner: key.readUInt32LE(0),

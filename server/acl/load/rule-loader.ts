@@ -21,7 +21,7 @@ import {
   ruleMapCapacities,
 } from '../../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
-import { EntryAllocator } from '../tables/entry-allocator.ts';
+import { RuleEntryAllocator } from '../tables/entry-allocator.ts';
 import { listTrackedConnections } from './conntrack.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from './conntrack-timeouts.ts';
 import type {
@@ -70,7 +70,7 @@ export class RuleLoader implements KernelRules {
       maps.rule_entries,
       ruleMapCapacities.entries * ruleEntrySize,
     );
-    const allocator = new EntryAllocator(this.#entries.buffer);
+    const allocator = new RuleEntryAllocator(this.#entries.buffer);
     const { ipcache, pods, policies } = maps;
     const staged = { ipcache: maps.staged_ipcache, pods: maps.staged_pods, policies: maps.staged_policies };
     this.#sets = {

@@ -4,7 +4,7 @@ import { BpfError } from '../../bpf/bpf-error.ts';
 import { deleteMapBatch, updateMapBatch } from '../../bpf/map-batch.ts';
 import { waitForRcuGracePeriod } from '../../bpf/rcu.ts';
 import { ruleMapCapacities } from '../../bpf/rule-layout.ts';
-import type { EntryAllocator } from '../tables/entry-allocator.ts';
+import type { RuleEntryAllocator } from '../tables/entry-allocator.ts';
 import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/policy-maps.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 import type { PolicyTableIndex } from '../tables/table-index.ts';
@@ -21,7 +21,7 @@ interface LoadedList {
 type Extents = ReadonlyMap<number, number>;
 
 /** Result of switching a rule set to new tables, with a function that removes the old ones. */
-export interface TableSwitch {
+export interface RuleSetSwitch {
   result: RuleLoadResult;
   /** Removes the entries and map elements of the old tables; must complete before the next load. */
   cleanUp: () => Promise<void>;
@@ -32,7 +32,7 @@ export class RuleSetLoader {
   readonly #name: RuleSetName;
   readonly #fds: PolicyMapFds;
   readonly #settings: KernelSettings;
-  readonly #allocator: EntryAllocator;
+  readonly #allocator: RuleEntryAllocator;
   readonly #maps: PolicyMaps;
   /** Loaded entry lists by entry list number. */
   #lists = new Map<number, LoadedList>();
@@ -44,7 +44,7 @@ export class RuleSetLoader {
   #outOfSync = false;
 
   /** Takes over the tables of an earlier agent and reserves the extents that its active table uses. */
-  constructor(name: RuleSetName, fds: PolicyMapFds, settings: KernelSettings, allocator: EntryAllocator) {
+  constructor(name: RuleSetName, fds: PolicyMapFds, settings: KernelSettings, allocator: RuleEntryAllocator) {
     this.#name = name;
     this.#fds = fds;
     this.#settings = settings;
@@ -69,7 +69,7 @@ export class RuleSetLoader {
   async load(
     { tables, defaults }: RuleLoadRequest,
     numberOf: (podId: string) => number | undefined,
-  ): Promise<TableSwitch> {
+  ): Promise<RuleSetSwitch> {
     const start = performance.now();
     this.#synchronize();
     const active = this.#settings.hasFlag(this.#name);
@@ -122,7 +122,7 @@ export class RuleSetLoader {
   }
 
   /** Disables the rule set in the kernel, and returns a function that removes its tables. */
-  remove(): TableSwitch {
+  remove(): RuleSetSwitch {
     const start = performance.now();
     this.#synchronize();
     this.#settings.setFlag(this.#name, false);

@@ -10,7 +10,7 @@ export interface LocatedDocument {
 }
 
 /** An error in a parsed text, with the path and line of the value. */
-export interface LocatedError {
+export interface LocatedParseError {
   path: string;
   message: string;
   line: number;
@@ -26,7 +26,7 @@ export function locateZodErrors(
   error: z.ZodError,
   document: LocatedDocument,
   root: ValuePath = [],
-): LocatedError[] {
+): LocatedParseError[] {
   return error.issues
     .flatMap((issue) => flatten(issue))
     .map(({ path, message }) => {

@@ -10,7 +10,7 @@ import {
 import type { Direction } from '../../../contract/direction.ts';
 import {
   type LocatedDocument,
-  type LocatedError,
+  type LocatedParseError,
   locateZodErrors,
   type ValuePath,
 } from './located-document.ts';
@@ -117,8 +117,8 @@ const denyPriority = 2000;
  */
 export function convertNetworkPolicies(
   documents: readonly LocatedDocument[],
-): { ruleSet: RuleSet; lineOf(index: number): number } | { errors: LocatedError[] } {
-  const errors: LocatedError[] = [];
+): { ruleSet: RuleSet; lineOf(index: number): number } | { errors: LocatedParseError[] } {
+  const errors: LocatedParseError[] = [];
   const rules: (RuleInput & { line: number })[] = [];
   for (const document of documents) {
     const items = isList(document.value) ? (document.value as { items?: unknown[] | null }).items : null;

@@ -1,5 +1,5 @@
 import type { RuleProtocol } from '../../../contract/acl.ts';
-import type { Address } from '../../../contract/cidr.ts';
+import type { IpAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 
 /** Packet fields that the rules of one pod evaluate for the first packet of a connection. */
@@ -8,7 +8,7 @@ export interface PolicyPacket {
   pod: string;
   direction: Direction;
   /** Address of the peer, the packet's other endpoint. */
-  peer: Address;
+  peer: IpAddress;
   /** IP protocol number of the packet; for IPv6, the last next-header value. */
   protocol: number;
   /** Destination port; `type << 8 | code` for ICMP, 0 for protocols without ports. */

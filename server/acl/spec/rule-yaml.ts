@@ -3,7 +3,7 @@ import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import {
   type LocatedDocument,
-  type LocatedError,
+  type LocatedParseError,
   locateZodErrors,
   type ValuePath,
 } from './located-document.ts';
@@ -66,7 +66,7 @@ function readValue(read: () => unknown): unknown {
   }
 }
 
-function rejectText(errors: LocatedError[]): never {
+function rejectText(errors: LocatedParseError[]): never {
   const listed = errors
     .slice(0, 3)
     .map(({ line, path, message }) => `line ${line}: ${path && `${path}: `}${message}`);

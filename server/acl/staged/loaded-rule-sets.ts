@@ -1,6 +1,6 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { RuleLoad, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
+import type { RuleLoadCost, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
 import type { KernelRules } from '../load/kernel-rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
@@ -22,7 +22,7 @@ export interface LoadedRuleSet {
   generation: number;
   sizes: RuleSizes;
   warnings: RuleWarning[];
-  load: RuleLoad;
+  load: RuleLoadCost;
 }
 
 /** The active and the staged rule set: compiles their texts for the node's pods and loads them, one call at a time. */

@@ -21,7 +21,7 @@ const encloses = (entry: PolicyTableEntry, protocolPort: number): boolean =>
  * Allocates the memory of the map `rule_entries`, an extent for each entry list. A list is written before any map leads
  * to it, and programs read it without a lock. It is identified by the index of its first entry, which is never 0.
  */
-export class EntryAllocator {
+export class RuleEntryAllocator {
   readonly capacity: number;
   readonly #u32: Uint32Array;
   readonly #u16: Uint16Array;

@@ -3,7 +3,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleSizes } from '../../../contract/rules.ts';
 
 /** Maximum sizes of one rule set's tables; the kernel maps have room for two such rule sets. */
-export interface TableLimits {
+export interface PolicyTableLimits {
   /** Maximum number of IPv4 and IPv6 prefixes in the ipcache. */
   prefixes: number;
   /** Maximum number of identities, each of which stands for a different combination of peer sets. */
@@ -16,7 +16,7 @@ export interface TableLimits {
   entries: number;
 }
 
-export const defaultTableLimits: TableLimits = {
+export const defaultTableLimits: PolicyTableLimits = {
   prefixes: 65_536,
   identities: 65_536,
   policies: 8192,
@@ -49,7 +49,7 @@ export interface LargestRule {
   line?: number | undefined;
 }
 
-const hints: Record<keyof TableLimits, string> = {
+const hints: Record<keyof PolicyTableLimits, string> = {
   prefixes: 'Aggregate adjacent CIDRs, or select pods with fewer selectors.',
   identities: 'Use the same peer lists in several rules.',
   policies: 'Apply rules to whole namespaces instead of single pods.',
@@ -59,7 +59,7 @@ const hints: Record<keyof TableLimits, string> = {
 };
 
 /** Names of the policy tables in error messages. */
-const titles: Record<keyof TableLimits, string> = {
+const titles: Record<keyof PolicyTableLimits, string> = {
   prefixes: 'prefixes',
   identities: 'identities',
   policies: 'policies',
@@ -72,8 +72,8 @@ const titles: Record<keyof TableLimits, string> = {
  * @throws ProblemError `rules_too_large` when `size` exceeds the limit
  */
 export function checkTableLimit(
-  limits: TableLimits,
-  table: keyof TableLimits,
+  limits: PolicyTableLimits,
+  table: keyof PolicyTableLimits,
   size: number,
   largest: () => LargestRule | undefined,
 ): void {

@@ -2,7 +2,7 @@ import type { Cidr } from '../../../contract/cidr.ts';
 import { ipProtocolNumbers, type PolicyPacket } from '../spec/policy-packet.ts';
 import type { PodPolicy, PolicyTableEntry, PolicyTables } from './policy-tables.ts';
 
-export interface TableLookupResult {
+export interface PolicyLookupResult {
   policy: PodPolicy;
   /** Longest ipcache prefix of the peer's address; null if there is none, which means identity 0. */
   prefix: Cidr | null;
@@ -51,10 +51,10 @@ export class PolicyTableLookup {
   }
 
   /** Looks up a packet in the policy tables. @throws RangeError if the pod is not in the tables */
-  find(packet: PolicyPacket): TableLookupResult {
+  find(packet: PolicyPacket): PolicyLookupResult {
     const policy = this.#tables.pods.get(packet.pod)?.[packet.direction];
     if (!policy) throw new RangeError(`pod ${packet.pod} is not in the tables`);
-    const found: TableLookupResult = {
+    const found: PolicyLookupResult = {
       policy,
       prefix: null,
       identity: 0,

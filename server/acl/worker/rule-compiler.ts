@@ -8,7 +8,7 @@ import {
 } from '../compile/compiled-rules.ts';
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import { RuleExplainer } from '../explain/explainer.ts';
-import type { Flow } from '../explain/flow.ts';
+import type { ExplainedFlow } from '../explain/flow.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { formatRules, parseRules } from '../spec/rule-yaml.ts';
@@ -135,7 +135,7 @@ export class RuleCompiler {
   }
 
   /** Explains the decisions on a flow; returns null if the rule set is not loaded. */
-  explain(set: RuleSetName, flow: Flow) {
+  explain(set: RuleSetName, flow: ExplainedFlow) {
     const current = this.#current[set];
     if (!current) return null;
     current.explainer ??= new RuleExplainer(current.compiled, current.pods);

@@ -95,8 +95,8 @@ export class BatchController extends EventEmitter<BatchEvents> {
   }
 
   /**
-   * Stops a batch permanently: running migrations finish, and waiting pods are not migrated. Idempotent. @throws
-   * ProblemError `batch_ended`
+   * Stops a batch permanently: running migrations finish, and waiting pods are not migrated. Idempotent.
+   * @throws ProblemError `batch_ended`
    */
   async stop(id: string, actor: string): Promise<Batch> {
     const run = this.#require(id, 'stop');

@@ -1,5 +1,5 @@
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
-import type { EventType } from '../../../contract/event.ts';
+import type { AgentEventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { TaskScope, TaskScopeTimer } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../datapath-context.ts';
@@ -36,7 +36,7 @@ export class BatchExecutor {
   /** True after the waiting pods have been sampled for the settle time. */
   #ready = false;
 
-  /** @param scope task scope that owns the batch's timers and migrations */
+  /** Creates the executor of one batch. @param scope task scope that owns the batch's timers and migrations */
   constructor(
     context: DatapathContext,
     migrations: Pick<MigrationController, 'start' | 'finished'>,
@@ -75,7 +75,12 @@ export class BatchExecutor {
   }
 
   /** Changes the batch's state. Running migrations finish; new migrations start only in the state `running`. */
-  async setState(state: BatchState, reason: string | null, event: EventType, message: string): Promise<void> {
+  async setState(
+    state: BatchState,
+    reason: string | null,
+    event: AgentEventType,
+    message: string,
+  ): Promise<void> {
     const { batch } = this;
     batch.state = state;
     batch.reason = reason;

@@ -1,5 +1,5 @@
 import type { BatchPlan, BatchPod, NewBatch } from '../../../contract/batch.ts';
-import { countPods } from '../../../contract/batch-states.ts';
+import { countBatchPods } from '../../../contract/batch-states.ts';
 import type { MigrationCheck } from '../../../contract/migration.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { DatapathContext } from '../datapath-context.ts';
@@ -20,7 +20,7 @@ export async function planBatch(
 ): Promise<BatchPlan> {
   const pods: PlannedPod[] = [];
   for (const pod of selectPods(context, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
-  const counts = countPods(pods);
+  const counts = countBatchPods(pods);
   const slots = {
     needed: Math.min(parallelism, counts.waiting),
     free: context.slots.max - context.slots.used,

@@ -1,5 +1,5 @@
 import type { Batch, BatchPod } from '../../../contract/batch.ts';
-import { countPods } from '../../../contract/batch-states.ts';
+import { countBatchPods } from '../../../contract/batch-states.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { BatchStore, MigrationStore } from '../../store/store-interfaces.ts';
 import { summarizeMigrationFailure } from './failure-summary.ts';
@@ -17,7 +17,7 @@ export async function reconcileBatchPods(
     Object.assign(pod, recoveredPodState(batch, pod, await store.lastMigration(pod.podId)));
     await store.saveBatchPod(batch.id, pod);
   }
-  batch.counts = countPods(batch.pods);
+  batch.counts = countBatchPods(batch.pods);
 }
 
 /**

@@ -9,8 +9,8 @@ import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { replaceTcBpfFilter } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { programHooks } from './hooks.ts';
 import { readAttachedPrograms } from './podlane-programs.ts';
+import { podlaneProgramHooks } from './program-hooks.ts';
 import { podlaneFilterPriority } from './tc-filter.ts';
 import { attachUserProgram } from './user-hooks.ts';
 
@@ -32,7 +32,9 @@ export async function readForeignPrograms(
 ): Promise<ForeignProgram[]> {
   const programs = await readAttachedPrograms(kernel, device);
   return (['egress', 'ingress'] as const).flatMap((direction) => {
-    const onHook = programs.filter((program) => program.hook === programHooks[device.hooks][direction]);
+    const onHook = programs.filter(
+      (program) => program.hook === podlaneProgramHooks[device.hooks][direction],
+    );
     const ours = onHook.findIndex((program) => program.ours);
     return onHook.flatMap((program, place) =>
       program.ours
@@ -68,7 +70,7 @@ export async function attachForeignPrograms(
   );
   const missing = programs.filter(({ id, direction }) => !attached.has(`${id} ${direction}`));
   for (const [index, program] of missing.entries()) {
-    const hook = programHooks[to.hooks][program.direction];
+    const hook = podlaneProgramHooks[to.hooks][program.direction];
     if (program.user) await attachUserProgram(kernel, program.user, to);
     else if (hook === 'tc/ingress' || hook === 'tc/egress')
       await carryFilter(kernel, program, to, hook, index);

@@ -6,7 +6,7 @@ import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DatapathContext } from '../datapath-context.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { chooseNetkitPolicy } from './device.ts';
+import { chooseNetkitPolicy } from './device-pair.ts';
 import {
   attachHookFamily,
   detachHookFamily,

@@ -12,7 +12,7 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { type ForeignProgram, readForeignPrograms } from './foreign-programs.ts';
 import { findGatewayForDestination, listPodGateways } from './next-hops.ts';
 
-/** Addresses and routes of a device that a migration carries over to the new device. */
+/** Addresses, routes and foreign programs of a device, which a migration carries over to the new device. */
 export interface DeviceNetworkState {
   /**
    * Addresses of the peer in CIDR notation, in order. Link-local addresses belong to the device and are not

@@ -3,8 +3,8 @@ import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
 import { type SlotEntry, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { programHooks } from './hooks.ts';
 import { stripPrefixLength } from './next-hops.ts';
+import { podlaneProgramHooks } from './program-hooks.ts';
 import { attachTcFilter, detachTcFilter, readTcFilterPrograms } from './tc-filter.ts';
 import { anchorAmongUserPrograms, detachUserPrograms } from './user-hooks.ts';
 
@@ -71,11 +71,11 @@ export async function attachHookFamily(
 ): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
-      await attachTcFilter(kernel, slotToPrimaryIfindex(slot), programHooks.tc[direction]);
+      await attachTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
     return;
   }
   for (const direction of ['ingress', 'egress'] as const) {
-    const hook = programHooks[family][direction];
+    const hook = podlaneProgramHooks[family][direction];
     await kernel.programs.attach(hook, slot, await anchorAmongUserPrograms(kernel, slot, hook));
   }
 }
@@ -89,10 +89,13 @@ export async function detachHookFamily(
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
     for (const direction of ['egress', 'ingress'] as const)
-      await detachTcFilter(kernel, slotToPrimaryIfindex(slot), programHooks.tc[direction]);
+      await detachTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
     return;
   }
-  await kernel.programs.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
+  await kernel.programs.detach(slot, [
+    podlaneProgramHooks[family].egress,
+    podlaneProgramHooks[family].ingress,
+  ]);
 }
 
 /**
@@ -111,7 +114,7 @@ export async function readAttachedPrograms(
   { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<AttachedProgram[]> {
   const both = await Promise.all(
-    [programHooks[hooks].egress, programHooks[hooks].ingress].map((hook) =>
+    [podlaneProgramHooks[hooks].egress, podlaneProgramHooks[hooks].ingress].map((hook) =>
       hook === 'tc/ingress' || hook === 'tc/egress'
         ? readTcFilterPrograms(kernel, slotToPrimaryIfindex(slot), hook)
         : kernel.programs.query(slot, hook),
@@ -129,7 +132,7 @@ export async function findHooksWithoutPodlaneProgram(
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<AttachedProgram['hook'][]> {
   const programs = await readAttachedPrograms(kernel, device);
-  return Object.values(programHooks[device.hooks]).filter(
+  return Object.values(podlaneProgramHooks[device.hooks]).filter(
     (hook) => !programs.some((program) => program.ours && program.hook === hook),
   );
 }

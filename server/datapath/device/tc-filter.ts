@@ -10,7 +10,7 @@ import {
   type TcHook,
 } from '../../netlink/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { podlaneProgramNames } from './hooks.ts';
+import { podlaneProgramNames } from './program-hooks.ts';
 
 /**
  * Priority of Podlane's tc filters. The kernel assigns priorities up to 49152 to filters added without one, so they

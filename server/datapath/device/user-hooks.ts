@@ -14,7 +14,7 @@ import {
 } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { programHooks } from './hooks.ts';
+import { podlaneProgramHooks } from './program-hooks.ts';
 import { podlaneFilterPriority } from './tc-filter.ts';
 
 type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
@@ -22,7 +22,7 @@ type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
 /** Handle that identifies the tc filters of user programs on clsact hooks. */
 export const userProgramFilterHandle = 0x7075;
 /**
- * Returns the tc filter priority of a user program: below Podlane's to run before its filter, above to run after it.
+ * Returns the tc filter priority of a user program: below Podlane's if the program runs before Podlane's program, above otherwise.
  */
 export const userProgramFilterPriority = ({ place, number }: UserProgramPin): number =>
   podlaneFilterPriority + (place === 'before' ? number - 50 : number + 50);
@@ -37,15 +37,15 @@ export async function attachUserPrograms(
 }
 
 /**
- * Attaches a user program to a device's hook, before or after Podlane's program. @throws ProblemError
- * `kernel_refused`
+ * Attaches a user program to a device's hook, before or after Podlane's program.
+ * @throws ProblemError `kernel_refused`
  */
 export async function attachUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
   { slot, hooks }: Hooked,
 ): Promise<void> {
-  const hook = programHooks[hooks][pinned.direction];
+  const hook = podlaneProgramHooks[hooks][pinned.direction];
   if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
   else
     await kernel.userPins.attach(pinned, hook, slot, await findUserProgramAnchor(kernel, pinned, slot, hook));
@@ -105,9 +105,12 @@ export async function detachUserPrograms(
   family: HookFamily,
 ): Promise<void> {
   if (family !== 'tc')
-    return kernel.userPins.detach(slot, [programHooks[family].egress, programHooks[family].ingress]);
+    return kernel.userPins.detach(slot, [
+      podlaneProgramHooks[family].egress,
+      podlaneProgramHooks[family].ingress,
+    ]);
   if (kernel.userPins.owners().size === 0) return;
-  for (const hook of [programHooks.tc.egress, programHooks.tc.ingress])
+  for (const hook of [podlaneProgramHooks.tc.egress, podlaneProgramHooks.tc.ingress])
     for (const { priority, handle } of await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook))
       if (handle === userProgramFilterHandle)
         await deleteTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, { priority, handle });
@@ -121,7 +124,7 @@ export async function removeUserProgram(
 ): Promise<void> {
   for (const { slot, hooks } of devices) {
     if (hooks !== 'tc') continue;
-    const hook = programHooks.tc[pinned.direction];
+    const hook = podlaneProgramHooks.tc[pinned.direction];
     const place = { priority: userProgramFilterPriority(pinned), handle: userProgramFilterHandle };
     const found = await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook);
     if (found.some(({ priority, handle }) => priority === place.priority && handle === place.handle))

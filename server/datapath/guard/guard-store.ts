@@ -93,8 +93,9 @@ export class GuardStore {
   }
 
   /**
-   * Saves settings for a scope. @param choice null deletes them @throws the store's error; the previous settings
-   * then remain
+   * Saves settings for a scope.
+   * @param choice null deletes them
+   * @throws the store's error; the previous settings then remain
    */
   async choose(scope: string, choice: GuardThresholdOverrides | null): Promise<void> {
     await this.#context.store.saveSetting(scope, setting.choice, choice);

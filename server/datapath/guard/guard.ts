@@ -4,7 +4,7 @@ import type {
   NodeGuard,
   PodGuard,
 } from '../../../contract/guard.ts';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
 import { EchoSockets } from '../echo/echo-sockets.ts';
@@ -12,21 +12,21 @@ import { wrapAsProblemError } from '../errors.ts';
 import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, runningMigrationId } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { GuardActions } from './actions.ts';
 import {
   type EscalationState,
   initialEscalationState,
   isNodeWideFailure,
   nextEscalationAction,
 } from './escalation-policy.ts';
-import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
-import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
+import { GuardActions } from './guard-actions.ts';
 import {
   guardConditionMessage,
   guardEventTemplates,
   guardStatusMessage,
   nodeWideFailureMessage,
-} from './messages.ts';
+} from './guard-messages.ts';
+import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
+import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 import { PodGuardSignals } from './pod-signals.ts';
 
 /** Period in milliseconds in which the guard evaluates each pod; the evaluations are spread over the period. */
@@ -39,7 +39,7 @@ const maxFallbacks = 4;
  * Watches pods on netkit, and those that it moved off it: repairs, falls back to veth, and stops, with evidence.
  * Missing programs of a pod that it watches are repaired by the guard, not by reconciling.
  */
-export class Guard {
+export class PodHealthGuard {
   readonly #context: DatapathContext;
   readonly #actions: GuardActions;
   readonly #scope: TaskScope;
@@ -47,7 +47,7 @@ export class Guard {
   readonly #pods = new Map<string, GuardedPod>();
   #store: GuardStore | null = null;
 
-  /** @param enqueue enqueues a pod for reconciling, which repairs everything but programs */
+  /** Creates the guard. @param enqueue enqueues a pod for reconciling, which repairs everything but programs */
   constructor(context: DatapathContext, migrations: MigrationController, enqueue: (pod: LivePod) => void) {
     this.#context = context;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'guard'));
@@ -96,8 +96,8 @@ export class Guard {
     const pods = this.#context.registry.all().map((pod) => this.#guarded(pod));
     return {
       chosen: choices.get('node') ?? null,
-      thresholds: { ...guardDefaults, ...choices.get('node') },
-      defaults: guardDefaults,
+      thresholds: { ...guardThresholdDefaults, ...choices.get('node') },
+      defaults: guardThresholdDefaults,
       pods: {
         watched: pods.filter((guarded) => this.#watches(guarded)).length,
         fallenBack: this.#count('fallen-back'),
@@ -108,8 +108,8 @@ export class Guard {
   }
 
   /**
-   * Sets the guard's settings for the node. @throws ProblemError `store_failed`; the previous settings then remain
-   * in effect
+   * Sets the guard's settings for the node.
+   * @throws ProblemError `store_failed`; the previous settings then remain in effect
    */
   async chooseForNode(choice: GuardThresholdOverrides, actor: string): Promise<NodeGuard> {
     await this.#choose('node', Object.keys(choice).length === 0 ? null : choice);
@@ -139,8 +139,8 @@ export class Guard {
   }
 
   /**
-   * @param choice settings of the pod; null to use the node's settings @throws ProblemError `pod_not_found`,
-   * `store_failed`
+   * @param choice settings of the pod; null to use the node's settings
+   * @throws ProblemError `pod_not_found`, `store_failed`
    */
   async chooseForPod(id: string, choice: GuardThresholdOverrides | null, actor: string): Promise<PodGuard> {
     const pod = this.#context.registry.require(id);
@@ -153,8 +153,8 @@ export class Guard {
   }
 
   /**
-   * Resumes automatic recovery of a pod that the guard moved to veth or gave up on. @throws ProblemError
-   * `pod_not_found`
+   * Resumes automatic recovery of a pod that the guard moved to veth or gave up on.
+   * @throws ProblemError `pod_not_found`
    */
   async resume(id: string, actor: string): Promise<PodGuard> {
     const guarded = this.#guarded(this.#context.registry.require(id));
@@ -190,7 +190,7 @@ export class Guard {
 
   #thresholds(pod: LivePod): GuardThresholds {
     const { choices } = this.#opened();
-    return { ...guardDefaults, ...choices.get('node'), ...choices.get(pod.record.id) };
+    return { ...guardThresholdDefaults, ...choices.get('node'), ...choices.get(pod.record.id) };
   }
 
   #nodeFails(): boolean {

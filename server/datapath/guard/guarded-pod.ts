@@ -17,7 +17,7 @@ export interface GuardedPod {
 /** Returns the time in milliseconds since the epoch; the value never decreases while the agent is running. */
 export const monotonicEpochMs = (): number => Math.round(performance.timeOrigin + performance.now());
 
-/** @param now current time as returned by `monotonicEpochMs` */
+/** Creates a record of a guard action. @param now current time as returned by `monotonicEpochMs` */
 export const createGuardAction = (
   now: number,
   action: GuardAction['action'],

@@ -5,7 +5,7 @@ import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
 import { readProgramInfoById } from '../../bpf/program-info.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { programHooks } from '../device/hooks.ts';
+import { podlaneProgramHooks } from '../device/program-hooks.ts';
 import { readTcFilterPrograms } from '../device/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
 
@@ -31,7 +31,7 @@ export async function checkNetkitHooks(
   device: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
 ): Promise<HookCheckFindings> {
   try {
-    const { egress, ingress } = programHooks[device.hooks];
+    const { egress, ingress } = podlaneProgramHooks[device.hooks];
     const missing: string[] = [];
     for (const hook of [egress, ingress]) {
       const present = await programsAt(kernel, device.slot, hook);

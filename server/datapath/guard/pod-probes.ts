@@ -38,7 +38,11 @@ export class PodProbes {
   readonly #running = new Set<string>();
   #generation = 0;
 
-  /** @param addresses addresses of the pod in CIDR notation @param scope task scope that owns the pending probes */
+  /**
+   * Creates the probes of one pod.
+   * @param addresses addresses of the pod in CIDR notation
+   * @param scope task scope that owns the pending probes
+   */
   constructor(sockets: EchoSockets, addresses: readonly string[], scope: TaskScope) {
     this.#sockets = sockets;
     this.#scope = scope;
@@ -90,7 +94,8 @@ export class PodProbes {
   }
 
   /**
-   * Assesses all probe targets together; one failing target is enough to fail. @returns null if no probe is enabled
+   * Assesses all probe targets together; one failing target is enough to fail.
+   * @returns null if no probe is enabled
    */
   assess(rules: Rules, now: number): SignalAssessment | null {
     const all = this.#targets(rules).map(({ port, what }) =>

@@ -1,6 +1,6 @@
 import {
-  type GuardReading,
   type GuardSignal,
+  type GuardSignalReading,
   type GuardThresholds,
   guardSignalSchema,
 } from '../../../contract/guard.ts';
@@ -12,7 +12,7 @@ import { isPodIdle } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { checkNetkitHooks, type HookCheckFindings } from './hook-check.ts';
 import { PodProbes } from './pod-probes.ts';
-import { type SignalAssessment, TrafficMonitor } from './traffic-monitor.ts';
+import { DeviceTrafficMonitor, type SignalAssessment } from './traffic-monitor.ts';
 
 /**
  * Milliseconds between two hook checks while no other signal is failing; the kernel takes the RTNL lock for each
@@ -26,7 +26,7 @@ const notMeasuredYet: SignalAssessment = { state: 'unknown', evidence: 'not meas
 export class PodGuardSignals {
   readonly #kernel: KernelContext;
   readonly #pod: LivePod;
-  readonly #traffic = new TrafficMonitor();
+  readonly #traffic = new DeviceTrafficMonitor();
   readonly #probes: PodProbes;
   readonly #since = new Map<GuardSignal, number>();
   #slot: number | null = null;
@@ -34,7 +34,7 @@ export class PodGuardSignals {
   #hooksDue = 0;
   #probeAssessment: SignalAssessment | null = null;
 
-  /** @param scope task scope that owns the pending probes */
+  /** Creates the guard signals of one pod. @param scope task scope that owns the pending probes */
   constructor(kernel: KernelContext, pod: LivePod, sockets: EchoSockets, scope: TaskScope) {
     this.#kernel = kernel;
     this.#pod = pod;
@@ -46,7 +46,7 @@ export class PodGuardSignals {
     return this.#probeAssessment?.state ?? null;
   }
 
-  /** Makes the next measurement check the hooks. */
+  /** Schedules a check of the pod's hooks for the next measurement. */
   checkHooksSoon(): void {
     this.#hooksDue = 0;
   }
@@ -102,7 +102,7 @@ export class PodGuardSignals {
   }
 
   /** Returns a reading for every guard signal; signals that do not apply read `off`. */
-  readings(thresholds: GuardThresholds): GuardReading[] {
+  readings(thresholds: GuardThresholds): GuardSignalReading[] {
     if (!thresholds.on)
       return guardSignalSchema.options.map((signal) => reading(signal, notMeasuredYet, null, 'off'));
     return guardSignalSchema.options.map((signal) => {
@@ -128,7 +128,7 @@ export class PodGuardSignals {
     }
   }
 
-  #noteFailures(readings: readonly GuardReading[], now: number): void {
+  #noteFailures(readings: readonly GuardSignalReading[], now: number): void {
     for (const { signal, state, since } of readings)
       if (state !== 'failing') this.#since.delete(signal);
       else if (!this.#since.has(signal)) this.#since.set(signal, since === null ? now : Date.parse(since));
@@ -151,8 +151,8 @@ const reading = (
   signal: GuardSignal,
   { evidence }: SignalAssessment,
   since: number | null,
-  state: GuardReading['state'],
-): GuardReading => ({
+  state: GuardSignalReading['state'],
+): GuardSignalReading => ({
   signal,
   state,
   evidence,

@@ -37,7 +37,7 @@ const whole = (value: number): string => Math.round(value).toLocaleString('en-US
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
 
 /** Detects drops and one-way traffic of a device from successive counter totals. */
-export class TrafficMonitor {
+export class DeviceTrafficMonitor {
   #readings: DeviceTrafficTotals[] = [];
   /** Totals at the time of each direction's last packet that the guard's probes did not cause. */
   readonly #moved: Record<Direction, DeviceTrafficTotals | null> = { ingress: null, egress: null };

@@ -14,7 +14,7 @@ export class JournalWriter {
   readonly #scope: TaskScope;
   #retrying = false;
 
-  /** @param saved called with a migration whose journal was written by a retry */
+  /** Creates a journal writer. @param saved called with a migration whose journal was written by a retry */
   constructor(
     save: (migration: Migration) => Promise<void>,
     saved: (migration: Migration) => void,

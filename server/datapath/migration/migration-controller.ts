@@ -11,12 +11,12 @@ import { findBlockingActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
-import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './executor.ts';
 import { JournalWriter } from './journal-writer.ts';
-import { throwIfRefused } from './preflight.ts';
-import { createMigrationJournal, prepareMigration } from './prepare.ts';
-import { type MigrationRecoveryContext, recoverMigration } from './recover.ts';
+import { throwIfCheckRefused } from './preflight.ts';
+import { createMigrationJournal, prepareMigration } from './prepare-migration.ts';
+import { type MigrationRecoveryContext, recoverMigration } from './recover-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
+import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './step-executor.ts';
 import { createStepActions } from './step-list.ts';
 
 /** Migration whose journal is open, with everything that its steps need. */
@@ -119,7 +119,7 @@ export class MigrationController {
         obstacle: null,
         recreate,
       });
-      throwIfRefused(prepared.plan.checks, what);
+      throwIfCheckRefused(prepared.plan.checks, what);
       device = await this.#context.store.addDevice(prepared.device);
       const migration = await this.#context.store.addMigration(
         createMigrationJournal(prepared.plan, pod, actor),

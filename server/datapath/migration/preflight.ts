@@ -7,7 +7,7 @@ import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
 import type { DeviceNetworkState } from '../device/network-state.ts';
-import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { BlockingActivity } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
@@ -28,7 +28,7 @@ const refused = (name: string, code: ProblemCode, detail: string): MigrationChec
   code,
 });
 
-export interface MigrationRequest {
+export interface PreflightRequest {
   to: DeviceKind;
   slot: number;
   networkState: DeviceNetworkState;
@@ -43,7 +43,7 @@ export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, networkState, obstacle, recreate }: MigrationRequest,
+  { to, slot, networkState, obstacle, recreate }: PreflightRequest,
 ): Promise<MigrationCheck[]> {
   const current = getCurrentDevice(pod);
   const inside = await listLinks(namespace.socket);
@@ -68,7 +68,7 @@ export async function runPreflightChecks(
       'MTU, addresses and routes can be carried over',
       `MTU ${pod.record.network.mtu}, ${networkState.addresses.length} ${networkState.addresses.length === 1 ? 'address' : 'addresses'}, ${networkState.podRoutes.length} + ${networkState.hostRoutes.length} routes`,
     ),
-    hasCapability(kernel, 'live-rename')
+    hasKernelCapability(kernel, 'live-rename')
       ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface gets ${pod.record.network.interface} as an alternative name only`,
@@ -78,10 +78,10 @@ export async function runPreflightChecks(
 }
 
 /**
- * Throws if a check refused the operation. @throws ProblemError with the first refusal's code, and all refusals as
- * its errors
+ * Throws if a check refused the operation.
+ * @throws ProblemError with the first refusal's code, and all refusals as its errors
  */
-export function throwIfRefused(checks: readonly MigrationCheck[], what: string): void {
+export function throwIfCheckRefused(checks: readonly MigrationCheck[], what: string): void {
   const refusals = checks.filter((check) => check.state === 'refused');
   const first = refusals[0];
   if (!first) return;

@@ -5,9 +5,9 @@ import {
   type PlannedStep,
 } from '../../../contract/migration.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import type { MigrationStepAction, MigrationStepActions } from './executor.ts';
 import type { MigrationPlanInput } from './plan.ts';
 import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step-definition.ts';
+import type { MigrationStepAction, MigrationStepActions } from './step-executor.ts';
 import { addressedStepDefinition } from './steps/addressed.ts';
 import { attachedStepDefinition } from './steps/attached.ts';
 import { drainedStepDefinition } from './steps/drained.ts';

@@ -22,8 +22,9 @@ export interface NewDevicePackets {
 }
 
 /**
- * Compares the kernel with what each step was to leave behind, and waits for packets in the directions that had some on
- * the old device. @throws ProblemError `migration_failed` with all differences, `pod_gone`
+ * Compares the kernel with what each step was to leave behind, and waits for packets in the directions that had some
+ * on the old device.
+ * @throws ProblemError `migration_failed` with all differences, `pod_gone`
  */
 export async function verifyNewDevice(
   context: MigrationStepContext,

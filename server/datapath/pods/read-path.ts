@@ -10,9 +10,9 @@ import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listNeighbors } from '../../netlink/neighbor.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
-import { programHooks } from '../device/hooks.ts';
 import { hasIpv6Address, listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
+import { podlaneProgramHooks } from '../device/program-hooks.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
@@ -39,7 +39,7 @@ export async function readPodPath(
     );
 
   const programs = await readAttachedPrograms(kernel, device);
-  const hooks = programHooks[device.hooks];
+  const hooks = podlaneProgramHooks[device.hooks];
   const pathHook = (direction: Direction): PathHook => ({
     hook: hooks[direction],
     direction,

@@ -7,12 +7,12 @@ import { setNetkitPolicies } from '../../netlink/netkit.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import { addPeerAddresses, chooseNetkitPolicy, setPodNeighbors } from '../device/device.ts';
-import { programHooks } from '../device/hooks.ts';
+import { addPeerAddresses, chooseNetkitPolicy, setPodNeighbors } from '../device/device-pair.ts';
 import { addPodRoutes } from '../device/network-state.ts';
 import { listPodGateways, stripPrefixLength } from '../device/next-hops.ts';
 import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../device/podlane-programs.ts';
-import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import { podlaneProgramHooks } from '../device/program-hooks.ts';
+import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
 /**
@@ -77,7 +77,7 @@ function endDrift(
       key: 'name',
       message: `the pod's interface ${name} is called ${peer.name}`,
       repair: () =>
-        hasCapability(kernel, 'live-rename')
+        hasKernelCapability(kernel, 'live-rename')
           ? setLink(namespace.socket, slotToPeerIfindex(device.slot), { name })
           : addAlternativeNames(namespace.socket, slotToPeerIfindex(device.slot), [name]),
     });
@@ -89,7 +89,7 @@ async function programDrift({ kernel, pod, device }: DeviceState): Promise<Devic
   const unpinned =
     device.hooks === 'tc'
       ? []
-      : Object.values(programHooks[device.hooks]).filter(
+      : Object.values(podlaneProgramHooks[device.hooks]).filter(
           (hook) =>
             !missing.includes(hook) &&
             !kernel.programs.attachedLinks().some((link) => link.slot === device.slot && link.hook === hook),

@@ -3,7 +3,7 @@ import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
-import { deleteDevicePair } from '../device/device.ts';
+import { deleteDevicePair } from '../device/device-pair.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
 import { moveDeviceRoutes } from '../device/network-state.ts';
 import { stripPrefixLength } from '../device/next-hops.ts';
@@ -11,7 +11,7 @@ import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '.
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { buildDeviceRecord, connectPod } from '../pods/connect-pod.ts';
+import { buildDeviceRecord, createPodDevice } from '../pods/create-pod-device.ts';
 import { makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
 import { type DeviceDrift, detectDeviceDrift } from './device-drift.ts';
 
@@ -129,7 +129,7 @@ async function replaceDevice(
   }
   pod.devices = [...pod.devices, device];
   await retireDevice(kernel, store, slots, pod, lost);
-  await connectPod(kernel, namespace, pod.record, device);
+  await createPodDevice(kernel, namespace, pod.record, device);
 }
 
 /**

@@ -6,7 +6,7 @@ import { wrapAsProblemError } from '../errors.ts';
 import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { removePodFromMemory } from '../pods/lifecycle.ts';
+import { removePodFromMemory } from '../pods/pod-lifecycle.ts';
 import type { DeviceDrift } from './device-drift.ts';
 import {
   detectPodDrift,
@@ -48,7 +48,7 @@ export class PodReconciler {
   #watch: NetworkWatcher | null = null;
   #next = 0;
 
-  /** @param repairedElsewhere returns true for a drift that another part of the agent repairs */
+  /** Creates a reconciler. @param repairedElsewhere returns true for a drift that another part of the agent repairs */
   constructor(
     context: DatapathContext,
     repairedElsewhere: (pod: LivePod, key: string) => boolean = () => false,

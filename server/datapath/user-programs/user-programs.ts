@@ -12,8 +12,8 @@ import { loadBpfObject } from '../../bpf/object-loader.ts';
 import { readProgramInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
-import { programHooks } from '../device/hooks.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
+import { podlaneProgramHooks } from '../device/program-hooks.ts';
 import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
 import { wrapAsProblemError } from '../errors.ts';
 import { withPod } from '../pod-activity.ts';
@@ -38,7 +38,7 @@ export class UserPrograms {
   readonly #context: DatapathContext;
   readonly #scope: TaskScope;
 
-  /** @param scope task scope that owns running changes */
+  /** Creates the set of user programs. @param scope task scope that owns running changes */
   constructor(context: DatapathContext, scope: TaskScope) {
     this.#context = context;
     this.#scope = scope;
@@ -68,13 +68,13 @@ export class UserPrograms {
       const { kernel, store, publish } = this.#context;
       const device = getCurrentDevice(pod);
       const direction = (['egress', 'ingress'] as const).find(
-        (each) => programHooks[device.hooks][each] === wanted.hook,
+        (each) => podlaneProgramHooks[device.hooks][each] === wanted.hook,
       );
       if (direction === undefined)
         throw new ProblemError(
           'unprocessable',
           `${what}: Podlane's programs of ${device.primaryName} are not on ${wanted.hook}`,
-          { hint: `They are on ${Object.values(programHooks[device.hooks]).join(' and ')}.` },
+          { hint: `They are on ${Object.values(podlaneProgramHooks[device.hooks]).join(' and ')}.` },
         );
       const number = this.#freeNumber(pod, what);
       const object = await loadBpfObject({ name: 'user', image: chosen.image, program: chosen.program });
@@ -193,7 +193,7 @@ export class UserPrograms {
       number,
       podId: pod.record.id,
       place,
-      hook: programHooks[getCurrentDevice(pod).hooks][direction],
+      hook: podlaneProgramHooks[getCurrentDevice(pod).hooks][direction],
       name: note?.name ?? info.name,
       section: note?.section ?? '',
       object: note?.object ?? { sha256: '0'.repeat(64), bytes: 0 },

@@ -23,7 +23,7 @@ interface ShownMap {
  * Collects all maps of the node by size and users, and the entries of Podlane's maps. Entries of foreign maps may be
  * keys or payload, and are never read.
  */
-export async function collectMaps(context: DumpContext): Promise<void> {
+export async function collectBpfMaps(context: DumpContext): Promise<void> {
   const { agent, pins } = context;
   const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/maps.json', 'Maps', [
     'bpftool',

@@ -13,7 +13,7 @@ interface Listed {
 }
 
 /** Collects the node's BPF programs with their links, attachments and instructions. */
-export async function collectPrograms(context: DumpContext): Promise<void> {
+export async function collectBpfPrograms(context: DumpContext): Promise<void> {
   const { agent, tools, files } = context;
   const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/programs.json', 'Programs', [
     'bpftool',

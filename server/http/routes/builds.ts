@@ -4,7 +4,7 @@ import {
   buildActivationSchema,
   buildSchema,
   buildSignerSchema,
-  buildsSchema,
+  datapathBuildListSchema,
   newBuildSchema,
   sha256Schema,
 } from '../../../contract/build.ts';
@@ -18,7 +18,7 @@ const params = z.object({ sha256: sha256Schema });
 const config = { role: 'admin' } as const;
 
 /** Routes of the builds of the datapath's BPF programs. */
-export const buildRoutes =
+export const datapathBuildRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     app.get(
@@ -27,7 +27,7 @@ export const buildRoutes =
         schema: {
           summary: 'Lists the builds of the datapath, and which one is running',
           tags,
-          response: { 200: buildsSchema, ...problemResponses },
+          response: { 200: datapathBuildListSchema, ...problemResponses },
         },
       },
       () => agent.builds.list(),

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { eventSchema } from '../../../contract/event.ts';
+import { agentEventSchema } from '../../../contract/event.ts';
 import { createPageSchema } from '../../../contract/list.ts';
 import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
@@ -16,7 +16,7 @@ export const eventRoutes =
           summary: 'Lists events of the node and its pods, newest first',
           tags: ['events'],
           querystring: podPageQuerySchema,
-          response: { 200: createPageSchema(eventSchema), ...problemResponses },
+          response: { 200: createPageSchema(agentEventSchema), ...problemResponses },
         },
       },
       ({ query }) => agent.store.listEvents(toStorePage(agent, query)),

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { nodeSchema } from '../../../contract/node.ts';
+import { nodeInfoSchema } from '../../../contract/node.ts';
 import type { AgentServices } from '../agent.ts';
 import { problemResponses } from '../openapi.ts';
 
@@ -13,7 +13,7 @@ export const nodeRoutes =
         schema: {
           summary: 'Returns the node: kernel, capabilities, versions',
           tags: ['node'],
-          response: { 200: nodeSchema, ...problemResponses },
+          response: { 200: nodeInfoSchema, ...problemResponses },
         },
       },
       () => agent.node(),

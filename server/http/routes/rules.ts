@@ -4,7 +4,7 @@ import { createPageSchema } from '../../../contract/list.ts';
 import {
   activeRulesSchema,
   explainRequestSchema,
-  explanationSchema,
+  ruleExplanationSchema,
   ruleEntriesSchema,
   ruleSetNameSchema,
   ruleStatisticsSchema,
@@ -234,7 +234,7 @@ export const ruleRoutes =
             'Evaluates the first packet of a connection: verdict, deciding rule, look-ups, and shadowed rules',
           tags,
           body: explainRequestSchema,
-          response: { 200: explanationSchema, ...problemResponses },
+          response: { 200: ruleExplanationSchema, ...problemResponses },
         },
       },
       ({ body }) => agent.rules.queries.explain(body),

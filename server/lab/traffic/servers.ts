@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { createMessageSplitter, decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
-import { socketBufferSize } from './udp-client.ts';
+import { createMessageSplitter, decodeTrafficMessage, encodeTrafficMessage } from './traffic-message.ts';
+import { trafficSocketBufferSize } from './udp-client.ts';
 
 /**
- * Starts a TCP and a UDP server at `address`. @returns a function that stops both; call it after the clients have
- * stopped
+ * Starts a TCP and a UDP server at `address`.
+ * @returns a function that stops both; call it after the clients have stopped
  */
 export async function startTrafficServers(address: string, port: number): Promise<() => void> {
   const [stopTcp, stopUdp] = await Promise.all([
@@ -53,7 +53,7 @@ async function startUdpServer(address: string, port: number): Promise<() => void
   socket.bind(port, address);
   await listening;
   socket.on('error', () => {});
-  socket.setRecvBufferSize(socketBufferSize);
-  socket.setSendBufferSize(socketBufferSize);
+  socket.setRecvBufferSize(trafficSocketBufferSize);
+  socket.setSendBufferSize(trafficSocketBufferSize);
   return () => socket.close();
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
-import { createMessageSplitter, encodeTrafficMessage } from './message.ts';
 import { responseTimeoutMs, type TrafficClient, type TrafficClientOptions } from './traffic-client.ts';
+import { createMessageSplitter, encodeTrafficMessage } from './traffic-message.ts';
 
 /** Maximum number of connections that are open at the same time. */
 const maxConnections = 8;

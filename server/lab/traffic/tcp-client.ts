@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { createMessageSplitter, encodeTrafficMessage } from './message.ts';
 import {
   reconnectDelayMs,
   responseTimeoutMs,
   type TrafficClient,
   type TrafficClientOptions,
 } from './traffic-client.ts';
+import { createMessageSplitter, encodeTrafficMessage } from './traffic-message.ts';
 
 /** Number of connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;

@@ -1,11 +1,11 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { decodeTrafficMessage, encodeTrafficMessage } from './message.ts';
 import {
   reconnectDelayMs,
   responseTimeoutMs,
   type TrafficClient,
   type TrafficClientOptions,
 } from './traffic-client.ts';
+import { decodeTrafficMessage, encodeTrafficMessage } from './traffic-message.ts';
 
 /**
  * Number of datagrams in a burst, and the maximum memory that the kernel accounts for a small datagram (its
@@ -15,7 +15,7 @@ const burstDatagrams = 300;
 const datagramMemory = 1536;
 
 /** Requested buffer size of the lab's sockets in bytes; the kernel limits it to net.core.rmem_max. */
-export const socketBufferSize = 1 << 20;
+export const trafficSocketBufferSize = 1 << 20;
 
 /**
  * Sends numbered datagrams, each of which must be answered once. `burst` sends many back to back; two bursts fit into a
@@ -43,8 +43,8 @@ export function createUdpClient(
     } else if (pendingSince.delete(message.id)) counts.ok++;
   });
   socket.bind(0, () => {
-    socket.setRecvBufferSize(socketBufferSize);
-    socket.setSendBufferSize(socketBufferSize);
+    socket.setRecvBufferSize(trafficSocketBufferSize);
+    socket.setSendBufferSize(trafficSocketBufferSize);
     room = Math.floor(socket.getRecvBufferSize() / (2 * datagramMemory));
     socket.connect(port, address, (error?: Error) => {
       connected = !error;

@@ -21,7 +21,7 @@ export interface OpenScannedNamespace extends NetworkNamespace {
 }
 
 /** Opens each network namespace once, without those that no longer exist. */
-export function openNamespaces(
+export function openScannedNamespaces(
   known: readonly ScannedNamespace[],
   ofProcesses: ReadonlyMap<bigint, string>,
   unread: string[],

@@ -5,7 +5,7 @@ import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
 import { resolveLinkTargets } from './link-targets.ts';
 import { scanMapAttachments } from './map-attachments.ts';
-import { openNamespaces, scanNamespaceAttachments } from './namespace-attachments.ts';
+import { openScannedNamespaces, scanNamespaceAttachments } from './namespace-attachments.ts';
 import type { NodeScan, NodeScanRequest, ProgramAttachment } from './node-scan.ts';
 import { listPinnedObjects } from './pinned-objects.ts';
 import { scanProcesses } from './process-descriptors.ts';
@@ -19,7 +19,7 @@ export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<
   );
   const found = scanProcesses(unread);
   const attachments: ProgramAttachment[] = [...found.perfEvents];
-  const namespaces = openNamespaces(known, found.namespaces, unread);
+  const namespaces = openScannedNamespaces(known, found.namespaces, unread);
   try {
     for (const namespace of namespaces)
       try {

@@ -1,9 +1,9 @@
-import { type Address, addressBitLength } from '../../../contract/cidr.ts';
+import { type IpAddress, addressBitLength } from '../../../contract/cidr.ts';
 import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 
 export interface Packet {
-  source: Address;
-  destination: Address;
+  source: IpAddress;
+  destination: IpAddress;
   protocol: number;
   sourcePort?: number;
   destinationPort?: number;
@@ -21,7 +21,7 @@ export interface Packet {
 
 export const tcp = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
-function bytesOf({ family, value }: Address): Buffer {
+function bytesOf({ family, value }: IpAddress): Buffer {
   return Buffer.from(value.toString(16).padStart(addressBitLength(family) / 4, '0'), 'hex');
 }
 

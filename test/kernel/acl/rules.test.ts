@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
-import type { ActiveRules, Explanation, RuleStatistics, RuleView } from '../../../contract/rules.ts';
+import type { ActiveRules, RuleExplanation, RuleStatistics, RuleView } from '../../../contract/rules.ts';
 import { openTestConnection } from '../../testbed/connection.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
@@ -92,7 +92,7 @@ async function explained(
   set = 'active',
 ) {
   const six = address.includes(':');
-  return node.ask<Explanation>('POST', '/rules/explain', {
+  return node.ask<RuleExplanation>('POST', '/rules/explain', {
     set,
     source: addresses[from][six ? 1 : 0],
     destination: address,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, BatchPlan, BatchSummary, NewBatchInput } from '../../../contract/batch.ts';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { expectNoLeaks } from '../../testbed/leak-check.ts';
@@ -25,7 +25,7 @@ const plan = (wanted: NewBatchInput): Promise<BatchPlan> =>
 const act = (id: string, verb: string, body?: object): Promise<Batch> =>
   node.ask('POST', `/batches/${id}/${verb}`, body);
 const events = async (): Promise<string[]> =>
-  (await node.ask<{ items: Event[] }>('GET', '/events?limit=500')).items
+  (await node.ask<{ items: AgentEvent[] }>('GET', '/events?limit=500')).items
     .filter(({ type }) => type.startsWith('batch.'))
     .map(({ type, message }) => `${type}: ${message}`);
 const slots = async (): Promise<number[]> =>

@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -21,7 +21,7 @@ afterAll(() => node?.[Symbol.asyncDispose]());
 const now = (): Promise<Pod> => node.ask<Pod>('GET', '/pods/shop.cart');
 const inPod = (...command: string[]): string => node.run(command, pod.netns.path);
 const drifts = async (): Promise<string[]> =>
-  (await node.ask<{ items: Event[] }>('GET', '/events?limit=200')).items
+  (await node.ask<{ items: AgentEvent[] }>('GET', '/events?limit=200')).items
     .filter((event) => event.type === 'drift')
     .map((event) => event.message);
 const reachable = (): void => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Node } from '../../../contract/node.ts';
+import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { expectIproute2Agrees } from '../../testbed/iproute2-oracle.ts';
 import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -20,7 +20,7 @@ const filters = (name: string, direction: string): string =>
   node.run(['tc', 'filter', 'show', 'dev', name, direction]);
 
 test('without tcx the programs are clsact filters, as tc shows them', async () => {
-  const { capabilities } = await node.ask<Node>('GET', '/node');
+  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   expect(capabilities.find((each) => each.name === 'tcx')).toMatchObject({ available: false });
   const { hooks, device } = pod;
   expect(hooks).toBe('tc');

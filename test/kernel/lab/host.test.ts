@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
-import { createLabHost, removeLabHost } from '../../../server/lab/host.ts';
-import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/pod-list.ts';
+import { createLabHost, removeLabHost } from '../../../server/lab/lab-host.ts';
+import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/lab-pods.ts';
 import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 
 const lab = `t-${process.pid.toString(36)}`;

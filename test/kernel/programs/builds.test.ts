@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Build, BuildActivation, Builds } from '../../../contract/build.ts';
-import type { Event } from '../../../contract/event.ts';
-import type { Node } from '../../../contract/node.ts';
+import type { Build, BuildActivation, DatapathBuildList } from '../../../contract/build.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
+import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { anotherBuild, objectRefusedByVerifier, SigningKey } from '../../testbed/builds.ts';
 import { addPods } from '../../testbed/many-pods.ts';
@@ -18,8 +18,8 @@ let node: TestNode;
 let added: Build;
 let client: Pod;
 
-const list = () => node.ask<Builds>('GET', '/builds');
-const running = async (): Promise<string> => (await node.ask<Node>('GET', '/node')).datapath.build;
+const list = () => node.ask<DatapathBuildList>('GET', '/builds');
+const running = async (): Promise<string> => (await node.ask<NodeInfo>('GET', '/node')).datapath.build;
 /** Ids of our programs on a pod. */
 const programsOf = async (n: number): Promise<number[]> => {
   const { device } = await node.ask<Pod>('GET', `/pods/shop.many-${n}`);
@@ -113,7 +113,7 @@ test('the chosen build runs after a restart, with the same programs', async () =
 test('a pod added later gets the running programs, and events name the users', async () => {
   const pod = await node.addPod('later', '10.43.1.1/32', 'veth');
   expect(pod.device!.programs.map(({ id }) => id)).toEqual(await programsOf(0));
-  const { items } = await node.ask<{ items: Event[] }>('GET', '/events');
+  const { items } = await node.ask<{ items: AgentEvent[] }>('GET', '/events');
   const told = items.filter(({ type }) => type.startsWith('build.')).map(({ type }) => type);
   expect(told).toEqual([...Array(5).fill('build.activated'), 'build.added']);
 });

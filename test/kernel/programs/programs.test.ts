@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { BpfLink, BpfProgram, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
@@ -152,7 +152,7 @@ test('entries of Podlane’s maps are edited by their types, and events have the
     code: 'entry_not_found',
   });
   await put(id, { key: entry!.key, value: entry!.value });
-  const events = (await node.ask<{ items: Event[] }>('GET', '/events')).items.filter(
+  const events = (await node.ask<{ items: AgentEvent[] }>('GET', '/events')).items.filter(
     ({ type }) => type === 'map.edited',
   );
   expect(events.map(({ message }) => message)).toEqual([

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewUserProgram, UserProgram } from '../../../contract/build.ts';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
@@ -153,7 +153,7 @@ describe.each([
     await node.ask('DELETE', '/pods/shop.cart');
     expect(readdirSync(`${node.pins}/users`)).toEqual([]);
     await expect.poll(() => unloaded(added.first!)).toBe(true);
-    const { items } = await node.ask<{ items: Event[] }>('GET', '/events');
+    const { items } = await node.ask<{ items: AgentEvent[] }>('GET', '/events');
     expect(items.find(({ type }) => type === 'program.detached')).toMatchObject({
       message: 'local detached program drop_port from shop/cart',
     });

@@ -7,7 +7,7 @@ import { addCarriedCounters } from '../../../server/datapath/device/carried-coun
 import type {
   MigrationStepAction,
   MigrationStepActions,
-} from '../../../server/datapath/migration/executor.ts';
+} from '../../../server/datapath/migration/step-executor.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
 import type { AgentCall, AgentReply, Call, NodeObservation } from './agent.ts';
 import type { FaultAt } from './fault.ts';

@@ -13,7 +13,7 @@ import {
 } from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
-import { programHooks } from '../../../server/datapath/device/hooks.ts';
+import { podlaneProgramHooks } from '../../../server/datapath/device/program-hooks.ts';
 import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
 import { listLinks } from '../../../server/netlink/link.ts';
 import { type KernelNeighbor, listNeighbors } from '../../../server/netlink/neighbor.ts';
@@ -124,7 +124,7 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
 }
 
 function hooks({ device, hooks: family }: Pod): Violation[] {
-  const wanted = Object.values(programHooks[family]);
+  const wanted = Object.values(podlaneProgramHooks[family]);
   const has = device?.programs.map((each) => `${each.hook}${each.ours ? '' : ' not ours'}`) ?? [];
   return same(has, wanted) ? [] : [violation(`programs on ${has.join(', ') || 'no hook'}`)];
 }

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
 import type { LocalPodEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
@@ -41,7 +41,7 @@ async function open({
   const scratch = await openTemporaryStore(...(file === undefined ? [] : [file]));
   const rules = new AccessRules({ store: scratch.store, log: pino({ level: 'silent' }) });
   onTestFinished(() => rules.close());
-  const events: Event[] = [];
+  const events: AgentEvent[] = [];
   rules.on('event', (event) => events.push(event));
   await rules.open(kernel, pods);
   return { rules, kernel, events, ...scratch };

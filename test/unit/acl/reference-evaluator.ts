@@ -1,6 +1,6 @@
 import type { Rule, RulePeer, RuleSet } from '../../../contract/acl.ts';
 import {
-  type Address,
+  type IpAddress,
   type Cidr,
   cidrContainsAddress,
   parseAddress,
@@ -49,7 +49,7 @@ export function referenceEvaluator(
 }
 
 /** A term of a rule's peers, parsed. */
-type Term = { cidr: Cidr; except: Cidr[] } | { addresses: Address[] };
+type Term = { cidr: Cidr; except: Cidr[] } | { addresses: IpAddress[] };
 
 function parseTerm(peer: RulePeer, pods: readonly PolicyEndpoint[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
@@ -76,7 +76,7 @@ function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyP
   );
 }
 
-function containsPeer(term: Term, peer: Address): boolean {
+function containsPeer(term: Term, peer: IpAddress): boolean {
   if ('addresses' in term)
     return term.addresses.some(({ family, value }) => family === peer.family && value === peer.value);
   return (

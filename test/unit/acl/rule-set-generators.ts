@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import {
-  type Address,
+  type IpAddress,
   addressBitLength,
   type Cidr,
   formatCidr,
@@ -155,7 +155,7 @@ export const somePods: PolicyEndpoint[] = Array.from({ length: 6 }, (_, i) => ({
 }));
 
 /** Addresses at and around the ends of everything that rules and pods name. */
-export function edgeAddresses({ rules }: RuleSet, pods: readonly PolicyEndpoint[]): Address[] {
+export function edgeAddresses({ rules }: RuleSet, pods: readonly PolicyEndpoint[]): IpAddress[] {
   const cidrs = [
     ...rules.flatMap(({ peers }) =>
       peers.flatMap((peer) => ('cidr' in peer ? [peer.cidr, ...peer.except] : [])),

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { prependEvent } from '../../../app/_lib/event-queries.ts';
 import { formatEventLabel } from '../../../app/pods/[id]/_events/text.ts';
-import { type Event, eventTypeSchema } from '../../../contract/event.ts';
+import { type AgentEvent, agentEventTypeSchema } from '../../../contract/event.ts';
 
-const event = (id: number): Event => ({
+const event = (id: number): AgentEvent => ({
   id,
   time: '2026-11-22T00:00:00Z',
   type: 'drift',
@@ -14,14 +14,14 @@ const event = (id: number): Event => ({
 });
 
 test('every type of event has a label of its own', () => {
-  const labels = eventTypeSchema.options.map((type) => formatEventLabel(type));
-  for (const type of eventTypeSchema.options)
+  const labels = agentEventTypeSchema.options.map((type) => formatEventLabel(type));
+  for (const type of agentEventTypeSchema.options)
     expect(labels.filter((label) => label === type)).toHaveLength(type === 'drift' ? 1 : 0);
-  expect(new Set(labels).size).toBe(eventTypeSchema.options.length);
+  expect(new Set(labels).size).toBe(agentEventTypeSchema.options.length);
 });
 
 test('an event of an unknown type is labeled by its type', () => {
-  expect(formatEventLabel('pod.renamed' as Event['type'])).toBe('pod.renamed');
+  expect(formatEventLabel('pod.renamed' as AgentEvent['type'])).toBe('pod.renamed');
 });
 
 test('a list of events stays newest first, each event once', () => {

@@ -1,5 +1,5 @@
 import type { Batch, BatchPod } from '../../../contract/batch.ts';
-import { countPods } from '../../../contract/batch-states.ts';
+import { countBatchPods } from '../../../contract/batch-states.ts';
 
 export const member = (name: string, more: Partial<BatchPod> = {}): BatchPod => ({
   podId: `id-${name}`,
@@ -29,7 +29,7 @@ export const newBatch = (id: string, pods: BatchPod[], more: Partial<Batch> = {}
   reason: null,
   startedAt: new Date(0).toISOString(),
   endedAt: null,
-  counts: countPods(pods),
+  counts: countBatchPods(pods),
   pods,
   ...more,
 });

@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { migrationSteps } from '../../../contract/migration.ts';
 import type { ForeignProgram } from '../../../server/datapath/device/foreign-programs.ts';
-import { programHooks } from '../../../server/datapath/device/hooks.ts';
+import { podlaneProgramHooks } from '../../../server/datapath/device/program-hooks.ts';
 import type { MigrationPlanInput } from '../../../server/datapath/migration/plan.ts';
-import { formatPlanScript } from '../../../server/datapath/migration/script.ts';
+import { formatPlanScript } from '../../../server/datapath/migration/plan-script.ts';
 import { planMigrationSteps } from '../../../server/datapath/migration/step-list.ts';
 import type { KernelRoute } from '../../../server/netlink/route-message.ts';
 import { createEmptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
@@ -48,7 +48,7 @@ const foreignProgram = (hooks: MigrationPlanInput['device']['hooks']): fc.Arbitr
     })
     .map(({ byUser, ...program }) => ({
       ...program,
-      hook: programHooks[hooks][program.direction],
+      hook: podlaneProgramHooks[hooks][program.direction],
       user: byUser
         ? {
             owner: 3,

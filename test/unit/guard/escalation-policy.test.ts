@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import {
   type EscalationInput,
   type EscalationState,
@@ -10,7 +10,7 @@ import {
   nextEscalationAction,
 } from '../../../server/datapath/guard/escalation-policy.ts';
 
-const rules = { ...guardDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
+const rules = { ...guardThresholdDefaults, repairs: 2, repairSeconds: 600, coolDownSeconds: 10 };
 const failing: EscalationInput = {
   kind: 'netkit',
   busy: false,

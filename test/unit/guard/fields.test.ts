@@ -7,11 +7,11 @@ import {
   formatGuardThreshold,
 } from '../../../app/_lib/guard-fields.ts';
 import { type GuardThresholdOverrides, guardThresholdOverridesSchema } from '../../../contract/guard.ts';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 
 test('the form has every threshold once', () => {
   const names = guardFieldGroups.flatMap(({ fields }) => fields.map(({ name }) => name));
-  expect(names.toSorted()).toEqual(Object.keys(guardDefaults).toSorted());
+  expect(names.toSorted()).toEqual(Object.keys(guardThresholdDefaults).toSorted());
 });
 
 const anyChoice: fc.Arbitrary<GuardThresholdOverrides> = fc.record(
@@ -42,7 +42,7 @@ test('any input is a valid choice or an error of its field', () => {
     fc.constantFrom('on', 'off', 'none', ' 5 ', '1e9'),
   );
   const forms = fc.dictionary(
-    fc.constantFrom(...(Object.keys(guardDefaults) as (keyof GuardThresholdOverrides)[])),
+    fc.constantFrom(...(Object.keys(guardThresholdDefaults) as (keyof GuardThresholdOverrides)[])),
     typed,
   );
   fc.assert(

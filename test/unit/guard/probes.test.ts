@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import {
   computeInternetChecksum,
   decodeEchoReply,
@@ -15,7 +15,7 @@ import {
   resetProbeFailures,
 } from '../../../server/datapath/guard/probe-record.ts';
 
-const rules = { ...guardDefaults, probeFailures: 3, probeSeconds: 5 };
+const rules = { ...guardThresholdDefaults, probeFailures: 3, probeSeconds: 5 };
 const silence: EchoOutcome = { why: 'no answer within 1000 ms' };
 const after = (outcomes: EchoOutcome[]) =>
   outcomes.reduce((record, outcome, i) => recordProbeOutcome(record, outcome, i * 1000), initialProbeRecord);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import { buildApiApp } from '../../../server/http/app.ts';
 import { fakeAgent } from '../http/fake-agent.ts';
 
@@ -15,12 +15,12 @@ async function openRoutes() {
 
 test('a pod uses its own choice, then the node’s, then the defaults', async () => {
   const ask = await openRoutes();
-  expect((await ask('GET', '/node/guard')).body).toMatchObject({ chosen: null, thresholds: guardDefaults });
+  expect((await ask('GET', '/node/guard')).body).toMatchObject({ chosen: null, thresholds: guardThresholdDefaults });
   await ask('PUT', '/node/guard', { repairs: 5, coolDownSeconds: 60 });
   await ask('PUT', '/pods/shop.cart/guard', { repairs: 0, on: false });
   expect((await ask('GET', '/pods/shop.cart/guard')).body).toMatchObject({
     chosen: { repairs: 0, on: false },
-    thresholds: { ...guardDefaults, repairs: 0, on: false, coolDownSeconds: 60 },
+    thresholds: { ...guardThresholdDefaults, repairs: 0, on: false, coolDownSeconds: 60 },
   });
   const { body } = await ask('DELETE', '/pods/shop.cart/guard');
   expect(body).toMatchObject({ chosen: null, thresholds: { on: true, repairs: 5 } });
@@ -44,7 +44,7 @@ test.each([
     const { status, body } = await ask('PUT', url, choice);
     expect(status).toBe(400);
     expect(body.code).toBe('bad_request');
-    expect((await ask('GET', url)).body.thresholds).toEqual({ ...guardDefaults, repairs: 3 });
+    expect((await ask('GET', url)).body.thresholds).toEqual({ ...guardThresholdDefaults, repairs: 3 });
   }
 });
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
-import { type DeviceTrafficTotals, TrafficMonitor } from '../../../server/datapath/guard/traffic-monitor.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
+import { type DeviceTrafficTotals, DeviceTrafficMonitor } from '../../../server/datapath/guard/traffic-monitor.ts';
 
 const rules = {
-  ...guardDefaults,
+  ...guardThresholdDefaults,
   dropShare: 0.5,
   dropsPerSecond: 100,
   dropSeconds: 10,
@@ -14,7 +14,7 @@ type Rates = Partial<Omit<DeviceTrafficTotals, 'at'>>;
 
 /** Feeds whole seconds at these rates, on top of what was before. */
 function feeder() {
-  const traffic = new TrafficMonitor();
+  const traffic = new DeviceTrafficMonitor();
   const totals = { at: 0, egress: 0, ingress: 0, dropped: 0, probes: 0 };
   let silent = traffic.add({ ...totals }, rules);
   const feed = (seconds: number, rates: Rates) => {

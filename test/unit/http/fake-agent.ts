@@ -2,14 +2,14 @@ import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Batch, BatchPlan, NewBatch } from '../../../contract/batch.ts';
-import { countPods } from '../../../contract/batch-states.ts';
-import type { Builds } from '../../../contract/build.ts';
+import { countBatchPods } from '../../../contract/batch-states.ts';
+import type { DatapathBuildList } from '../../../contract/build.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../../contract/guard.ts';
-import { guardDefaults } from '../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { podNetworkSchema } from '../../../contract/network.ts';
-import type { Node } from '../../../contract/node.ts';
+import type { NodeInfo } from '../../../contract/node.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
@@ -119,7 +119,7 @@ class FakeBatches extends EventEmitter<BatchEvents> {
   async plan(wanted: NewBatch): Promise<BatchPlan> {
     this.calls.push(wanted);
     const { pods: _, selector: __, all: ___, dryRun: ____, ...rest } = wanted;
-    return { ...rest, allowed: false, slots: { needed: 0, free: 8 }, counts: countPods([]), pods: [] };
+    return { ...rest, allowed: false, slots: { needed: 0, free: 8 }, counts: countBatchPods([]), pods: [] };
   }
 
   async start(wanted: NewBatch): Promise<Batch> {
@@ -166,8 +166,8 @@ class FakeGuard {
 
   node = (): NodeGuard => ({
     chosen: this.chosen.get('node') ?? null,
-    thresholds: { ...guardDefaults, ...this.chosen.get('node') },
-    defaults: guardDefaults,
+    thresholds: { ...guardThresholdDefaults, ...this.chosen.get('node') },
+    defaults: guardThresholdDefaults,
     pods: { watched: 0, fallenBack: 0, leftAlone: 0, chosen: 0 },
   });
 
@@ -177,7 +177,7 @@ class FakeGuard {
     stage: 'watching',
     watched: true,
     status: '',
-    thresholds: { ...guardDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
+    thresholds: { ...guardThresholdDefaults, ...this.chosen.get('node'), ...this.chosen.get(podId) },
     readings: [],
     actions: [],
   });
@@ -211,7 +211,7 @@ class FakeDumps extends EventEmitter<DumpEvents> {
 class FakeBuilds {
   readonly calls: unknown[][] = [];
 
-  list = (): Builds => ({ items: [], newer: false, activation: null });
+  list = (): DatapathBuildList => ({ items: [], newer: false, activation: null });
   signers = () => [];
   rollBack = async (actor: string): Promise<never> => this.#none('roll back', actor);
   add = async (image: Buffer, signature: Buffer, actor: string): Promise<never> =>
@@ -269,7 +269,7 @@ function none(code: 'program_not_found' | 'map_not_found', id: number): never {
   throw new ProblemError(code, `no object has the id ${id}`);
 }
 
-const node: Node = {
+const node: NodeInfo = {
   name: 'here',
   bootId: 'b',
   kernel: { release: '6.12', version: '#1', machine: 'x86_64' },

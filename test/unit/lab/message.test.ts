@@ -6,7 +6,7 @@ import {
   encodeTrafficMessage,
   maxMessageSize,
   messageHeaderSize,
-} from '../../../server/lab/traffic/message.ts';
+} from '../../../server/lab/traffic/traffic-message.ts';
 
 const id = fc.integer({ min: 0, max: 0xffff_ffff });
 const bytes = fc.integer({ min: messageHeaderSize, max: 3000 });

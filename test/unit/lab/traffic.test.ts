@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
 import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
-import { labOutsideService, labPods } from '../../../server/lab/pod-list.ts';
+import { labOutsideService, labPods } from '../../../server/lab/lab-pods.ts';
 import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
-import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/message.ts';
+import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/traffic-message.ts';
 import {
   advanceTrafficClock,
   openSharedRequestCounts,

@@ -192,7 +192,7 @@ const noise: fc.Arbitrary<Buffer> = fc
     return bytes;
   });
 
-describe('whatever comes, a decoder answers, or refuses with MalformedMessage, and reads no byte beyond', () => {
+describe('whatever comes, a decoder answers, or refuses with MalformedNetlinkMessage, and reads no byte beyond', () => {
   for (const [name, { valid, decode }] of Object.entries(decoders)) {
     test(`${name}: real bytes, each cut short everywhere`, () => {
       for (const bytes of valid)

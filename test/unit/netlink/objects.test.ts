@@ -265,7 +265,7 @@ describe('acknowledgements', () => {
   });
 });
 
-describe('hostile bytes end in MalformedMessage or a value, never in a hang or a read beyond', () => {
+describe('hostile bytes end in MalformedNetlinkMessage or a value, never in a hang or a read beyond', () => {
   const types = [rtmTypes.newLink, rtmTypes.newAddress, rtmTypes.newRoute, rtmTypes.newNeighbor, 2, 3];
   const valid = [
     written(rtmTypes.newLink, (w) =>

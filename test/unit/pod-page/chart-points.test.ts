@@ -3,10 +3,10 @@ import { createNodeTimeSeries, type NodeSeriesPoint } from '../../../app/_lib/ti
 import { type PodRateHistory, podRateNames } from '../../../app/_lib/time-series/rates.ts';
 import { buildChartPoints, type ChartPoint } from '../../../app/pods/[id]/_charts/chart-points.ts';
 import { downsampleChartPoints } from '../../../app/pods/[id]/_charts/downsample.ts';
-import { findSampleGaps } from '../../../app/pods/[id]/_charts/sample-gaps.ts';
 import { placeMigrationFlags } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { findNearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
 import { buildRowsByKind } from '../../../app/pods/[id]/_charts/rows-by-kind.ts';
+import { findSampleGaps } from '../../../app/pods/[id]/_charts/sample-gaps.ts';
 import type { CounterRateName } from '../../../contract/counters.ts';
 
 const point = (second: number, kind: ChartPoint['kind'] = 'netkit', ingressPackets = second): ChartPoint => ({

@@ -11,7 +11,7 @@ import {
   computeTimeAxis,
 } from '../../../app/pods/[id]/_migration/timing.ts';
 import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
-import type { Node } from '../../../contract/node.ts';
+import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 
 /** A migration whose first `done` steps took 1 ms each, the drain 100 ms. */
@@ -123,7 +123,7 @@ describe('findMigrationDisabledReason', () => {
       capabilities: [
         { name: 'netkit', available, detail: 'RTM_NEWLINK answered EOPNOTSUPP', hint: 'Boot 6.7 or later' },
       ],
-    }) as Node;
+    }) as NodeInfo;
   test('says for a promotion that the kernel has no netkit, with a hint', () => {
     expect(findMigrationDisabledReason(pod, 'netkit', node(false))).toBe(
       'No netkit on this node: RTM_NEWLINK answered EOPNOTSUPP. Boot 6.7 or later.',

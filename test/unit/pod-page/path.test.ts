@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import {
+  computeHorizontalPathLayout,
+  minHorizontalPathWidth,
+  type PathLayoutBox,
+} from '../../../app/pods/[id]/_path/horizontal-layout.ts';
+import {
   computeProgramRunRate,
   computeVerdictShares,
   type PodPathRates,
@@ -10,11 +15,6 @@ import {
   computeFlowLineWidth,
 } from '../../../app/pods/[id]/_path/svg-shapes.ts';
 import { computeVerticalPathLayout } from '../../../app/pods/[id]/_path/vertical-layout.ts';
-import {
-  computeHorizontalPathLayout,
-  minHorizontalPathWidth,
-  type PathLayoutBox,
-} from '../../../app/pods/[id]/_path/horizontal-layout.ts';
 
 const one = { egress: 1, ingress: 1 };
 const right = ({ x, width }: PathLayoutBox) => x + width;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import { maxBuilds, maxObjectFileSize } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, computeObjectDigest } from '../../../server/programs/build-files.ts';
@@ -17,7 +17,7 @@ const named = (image: Buffer): string => computeObjectDigest(image).toString('he
 /** Stands where the datapath would: the kernel is the subject of test/kernel/programs. */
 class Runner implements BuildRunner {
   build = '';
-  readonly events: Pick<Event, 'type' | 'severity' | 'message'>[] = [];
+  readonly events: Pick<AgentEvent, 'type' | 'severity' | 'message'>[] = [];
   fail: Error | null = null;
   attachments = () => 4;
   testBuild = async () => this.#mayFail();
@@ -29,7 +29,7 @@ class Runner implements BuildRunner {
     this.build = named(image);
   }
 
-  async publish(event: Omit<Event, 'id' | 'time'>): Promise<void> {
+  async publish(event: Omit<AgentEvent, 'id' | 'time'>): Promise<void> {
     this.events.push(event);
   }
 

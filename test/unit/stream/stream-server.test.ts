@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import type { Event } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/event.ts';
 import { sampleFrameColumns } from '../../../contract/sample-frame.ts';
 import type { ServerMessage } from '../../../contract/stream.ts';
 import { slotCounterCount } from '../../../server/bpf/counter-layout.ts';
@@ -51,7 +51,7 @@ async function join(url: string, headers: Record<string, string> = {}) {
   return { socket, messages, frames, say, got, until };
 }
 
-const event = (message: string): Event => ({
+const event = (message: string): AgentEvent => ({
   id: 1,
   time: new Date(0).toISOString(),
   type: 'drift',

@@ -1,5 +1,5 @@
 import { listAddresses } from '../../../netlink/address.ts';
-import { addPeerAddresses, orderForAssignment } from '../../device/device.ts';
+import { addPeerAddresses, orderAddressesForAssignment } from '../../device/device-pair.ts';
 import { netnsCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
@@ -10,7 +10,7 @@ export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {
     `Add the pod's ${addresses.length === 1 ? 'address' : 'addresses'} to the new peer; the old one keeps them`,
 
   requests: ({ addresses, netns, to }) =>
-    orderForAssignment(addresses).map((address) => ({
+    orderAddressesForAssignment(addresses).map((address) => ({
       words: `RTM_NEWADDR ${address} on ${to.peer.name} (ifindex ${to.peer.ifindex})`,
       command: netnsCommand(
         netns,

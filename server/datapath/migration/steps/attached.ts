@@ -7,8 +7,8 @@ import {
   type ForeignProgram,
   foreignFilterPriority,
 } from '../../device/foreign-programs.ts';
-import { podlaneProgramNames, programHooks } from '../../device/hooks.ts';
 import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../../device/podlane-programs.ts';
+import { podlaneProgramHooks, podlaneProgramNames } from '../../device/program-hooks.ts';
 import { podlaneFilterHandle, podlaneFilterPriority } from '../../device/tc-filter.ts';
 import {
   attachUserPrograms,
@@ -23,7 +23,7 @@ import type { MigrationStepDefinition } from '../step-definition.ts';
 export const attachedStepDefinition: MigrationStepDefinition<'attached'> = {
   name: 'attached',
   describe({ device, foreignPrograms: { length } }) {
-    const hooks = programHooks[device.hooks];
+    const hooks = podlaneProgramHooks[device.hooks];
     const more = length === 0 ? '' : `, and ${length === 1 ? 'a program' : `${length} programs`} of others`;
     return `Attach from_pod to ${hooks.egress}, to_pod to ${hooks.ingress}${more}`;
   },
@@ -70,7 +70,7 @@ const ourPin = ({ pins, device }: MigrationPlanInput, direction: 'egress' | 'ing
 
 function ourProgram(plan: MigrationPlanInput, direction: 'egress' | 'ingress'): StepRequest {
   const { to, pins, device } = plan;
-  const hook = programHooks[device.hooks][direction];
+  const hook = podlaneProgramHooks[device.hooks][direction];
   const program = podlaneProgramNames[direction];
   if (isTcHook(hook))
     return {
@@ -87,7 +87,7 @@ function ourProgram(plan: MigrationPlanInput, direction: 'egress' | 'ingress'): 
 function foreignProgram(plan: MigrationPlanInput, program: ForeignProgram, index: number): StepRequest[] {
   const { to, device, pins } = plan;
   const { id, name, direction, beforeOurs, user } = program;
-  const hook = programHooks[device.hooks][direction];
+  const hook = podlaneProgramHooks[device.hooks][direction];
   const whose = user
     ? `user program ${user.number} of the pod`
     : `foreign program ${name || 'without a name'}`;

@@ -1,6 +1,6 @@
 import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { createDevicePair, deleteDevicePair, listDeviceSysctls } from '../../device/device.ts';
+import { createDevicePair, deleteDevicePair, listDeviceSysctls } from '../../device/device-pair.ts';
 import {
   hasIpv6Address,
   listPodGateways,

@@ -1,7 +1,7 @@
 import { ProblemError } from '../../../../contract/problem.ts';
 import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { deleteDevicePair } from '../../device/device.ts';
+import { deleteDevicePair } from '../../device/device-pair.ts';
 import { countPackets } from '../packet-count.ts';
 import { moveRoutesBack } from '../route-requests.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
@@ -44,7 +44,8 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
 };
 
 /**
- * Moves traffic back to the old device if the new device was deleted by another process. @throws ProblemError always
+ * Moves traffic back to the old device if the new device was deleted by another process.
+ * @throws ProblemError always
  */
 async function returnToOldDevice(context: MigrationStepContext): Promise<never> {
   const { kernel, from, to, newPrimary } = context;

@@ -1,13 +1,13 @@
 import { ProblemError } from '../../../../contract/problem.ts';
-import { retry } from '../../../async/retry.ts';
+import { retryWithPause } from '../../../async/retry.ts';
 import { addAlternativeNames, getLink, setLink } from '../../../netlink/link.ts';
 import { isNetlinkError } from '../../../netlink/netlink-error.ts';
-import { hasCapability } from '../../kernel-context.ts';
+import { hasKernelCapability } from '../../kernel-context.ts';
 import { netnsCommand, quoteShellWord } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
 /**
- * Retry options: the old device's name can remain in use for a moment after the kernel has acknowledged the
+ * Retry options for renaming the new peer: the old device's name can remain in use for a moment after the kernel has acknowledged the
  * deletion.
  */
 const whileTaken = {
@@ -54,9 +54,9 @@ export const renamedStepDefinition: MigrationStepDefinition<'renamed'> = {
         `rename ifindex ${newPeer} to ${name}: the pod has no interface of this index any more`,
       );
     if (link.name === name || link.alternativeNames.includes(name)) return;
-    await retry(
+    await retryWithPause(
       () =>
-        hasCapability(kernel, 'live-rename')
+        hasKernelCapability(kernel, 'live-rename')
           ? setLink(namespace.socket, newPeer, { name })
           : addAlternativeNames(namespace.socket, newPeer, [name]),
       whileTaken,

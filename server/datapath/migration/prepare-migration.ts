@@ -4,16 +4,16 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
-import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device.ts';
-import { defaultHookFamily } from '../device/hooks.ts';
+import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device-pair.ts';
 import { type DeviceNetworkState, readDeviceNetworkState } from '../device/network-state.ts';
 import { buildSlotEntry } from '../device/podlane-programs.ts';
-import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import { defaultHookFamily } from '../device/program-hooks.ts';
+import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod, toDeviceRef } from '../pod-registry.ts';
-import { buildDeviceRecord } from '../pods/connect-pod.ts';
-import { type MigrationRequest, runPreflightChecks } from './preflight.ts';
-import { formatPlanScript } from './script.ts';
+import { buildDeviceRecord } from '../pods/create-pod-device.ts';
+import { formatPlanScript } from './plan-script.ts';
+import { type PreflightRequest, runPreflightChecks } from './preflight.ts';
 import { planMigrationSteps } from './step-list.ts';
 
 /** Migration plan with the network state that the migration carries over and the record of the new device. */
@@ -30,7 +30,7 @@ export async function prepareMigration(
   namespace: PodNamespace,
   to: DeviceKind,
   slot: number,
-  { obstacle, recreate }: Pick<MigrationRequest, 'obstacle' | 'recreate'>,
+  { obstacle, recreate }: Pick<PreflightRequest, 'obstacle' | 'recreate'>,
 ): Promise<PreparedMigration> {
   const current = getCurrentDevice(pod);
   const networkState = await readDeviceNetworkState(kernel, namespace, current);
@@ -57,7 +57,7 @@ export async function prepareMigration(
     ...networkState,
     pins: kernel.programs.pins,
     slotEntry: buildSlotEntry(kernel, pod.record, device),
-    liveRename: hasCapability(kernel, 'live-rename'),
+    liveRename: hasKernelCapability(kernel, 'live-rename'),
     ipv6: isKernelIpv6Enabled(),
   });
   return {

@@ -3,14 +3,14 @@ import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
 import { type DatapathContext, formatPodName, toPolicyEndpoint } from '../datapath-context.ts';
-import { deleteDevicePair } from '../device/device.ts';
-import { defaultHookFamily } from '../device/hooks.ts';
+import { deleteDevicePair } from '../device/device-pair.ts';
 import { removeRedirectEndpoints } from '../device/podlane-programs.ts';
+import { defaultHookFamily } from '../device/program-hooks.ts';
 import { removeAllUserPrograms } from '../device/user-hooks.ts';
 import { type EnterPodActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { createLivePod, type LivePod } from '../pod-registry.ts';
-import { buildDeviceRecord, chooseDeviceKind, connectPod, validateNewPod } from './connect-pod.ts';
+import { buildDeviceRecord, chooseDeviceKind, createPodDevice, validateNewPod } from './create-pod-device.ts';
 
 /** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
@@ -71,7 +71,7 @@ export class PodLifecycle {
     try {
       await this.#applyRules(record);
       using namespace = openPodNamespace(record);
-      for (const device of devices) await connectPod(kernel, namespace, record, device);
+      for (const device of devices) await createPodDevice(kernel, namespace, record, device);
     } catch (error) {
       removeRedirectEndpoints(kernel, record);
       await deleteDevicePair(kernel, slot);

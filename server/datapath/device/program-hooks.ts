@@ -6,7 +6,7 @@ import type { KernelContext } from '../kernel-context.ts';
  * Hooks of Podlane's two programs by hook family and direction, as seen from the pod. Hooks of tcx and tc are on the
  * primary.
  */
-export const programHooks = {
+export const podlaneProgramHooks = {
   netkit: { egress: 'netkit/peer', ingress: 'netkit/primary' },
   tcx: { egress: 'tcx/ingress', ingress: 'tcx/egress' },
   tc: { egress: 'tc/ingress', ingress: 'tc/egress' },

@@ -69,7 +69,7 @@ export const guardEventTemplates = {
     migrationId: null,
     message: `${actor} resumed automatic recovery of ${formatPodName(pod)}`,
   }),
-  /** @param subject name of the pod, or `the node` */
+  /** Formats the event of changed guard settings. @param subject name of the pod, or `the node` */
   settingsChanged: (
     podId: string | null,
     subject: string,

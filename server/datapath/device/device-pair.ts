@@ -158,7 +158,7 @@ export async function setPodNeighbors(
  * Orders addresses, given with the preferred ones first, as they have to be added to an interface: the kernel prefers the IPv4
  * address that was added first, and the IPv6 address that was added last.
  */
-export const orderForAssignment = (addresses: readonly string[]): string[] => [
+export const orderAddressesForAssignment = (addresses: readonly string[]): string[] => [
   ...addresses.filter((each) => !isIpv6Text(each)),
   ...addresses.filter(isIpv6Text).toReversed(),
 ];
@@ -169,7 +169,7 @@ export async function addPeerAddresses(
   { slot }: Pick<DeviceRecord, 'slot'>,
   addresses: readonly string[],
 ): Promise<void> {
-  for (const address of orderForAssignment(addresses))
+  for (const address of orderAddressesForAssignment(addresses))
     await replaceAddress(namespace.socket, slotToPeerIfindex(slot), address);
 }
 

@@ -6,9 +6,9 @@ import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
+import { guardEventTemplates } from './guard-messages.ts';
 import { addGuardAction, type PodGuardState } from './guard-store.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
-import { guardEventTemplates } from './messages.ts';
 
 interface Dependencies {
   context: DatapathContext;

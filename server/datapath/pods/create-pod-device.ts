@@ -5,24 +5,24 @@ import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
 import { openCurrentNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
-import { addPeerAddresses, createDevicePair } from '../device/device.ts';
+import { addPeerAddresses, createDevicePair } from '../device/device-pair.ts';
 import { enableHostForwarding } from '../device/host-forwarding.ts';
 import { addPodRoutes } from '../device/network-state.ts';
 import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-programs.ts';
 import { attachUserPrograms } from '../device/user-hooks.ts';
-import { hasCapability, type KernelContext } from '../kernel-context.ts';
+import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
 import { formatPeerMac, formatPrimaryMac, formatPrimaryName } from '../slot-allocator.ts';
 
 /**
- * Chooses the kind of a new device. @throws ProblemError `no_netkit` or `no_tcx` if the kernel does not support the
- * kind
+ * Chooses the kind of a new device.
+ * @throws ProblemError `no_netkit` or `no_tcx` if the kernel does not support the kind
  */
 export function chooseDeviceKind(kernel: KernelContext, wanted: DeviceKind | undefined): DeviceKind {
-  const kind = wanted ?? (hasCapability(kernel, 'netkit') ? 'netkit' : 'veth');
+  const kind = wanted ?? (hasKernelCapability(kernel, 'netkit') ? 'netkit' : 'veth');
   const needed = kind === 'netkit' ? 'netkit' : kernel.primaryHooks === 'tc' ? 'clsact' : 'tcx';
-  if (hasCapability(kernel, needed)) return kind;
+  if (hasKernelCapability(kernel, needed)) return kind;
   const capability = kernel.capabilities.get(needed);
   throw new ProblemError(
     needed === 'netkit' ? 'no_netkit' : 'no_tcx',
@@ -97,7 +97,7 @@ export function buildDeviceRecord(
 }
 
 /** Creates the pod's device with programs, addresses and routes. Idempotent: completes what a killed agent started. */
-export async function connectPod(
+export async function createPodDevice(
   kernel: KernelContext,
   namespace: PodNamespace,
   pod: PodRecord,

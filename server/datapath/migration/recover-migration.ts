@@ -4,14 +4,14 @@ import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { makeDeviceCurrent } from '../pods/current-device.ts';
+import { findDeviceOnSlot } from './prepare-migration.ts';
+import type { DeviceMove } from './step-definition.ts';
 import {
   type MigrationJournal,
   type MigrationStepActions,
   runMigrationSteps,
   undoMigrationSteps,
-} from './executor.ts';
-import { findDeviceOnSlot } from './prepare.ts';
-import type { DeviceMove } from './step-definition.ts';
+} from './step-executor.ts';
 
 /** Parts of `MigrationController` that the recovery of a migration uses. */
 export interface MigrationRecoveryContext {

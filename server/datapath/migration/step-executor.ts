@@ -1,5 +1,5 @@
 import type { Migration, MigrationStep } from '../../../contract/migration.ts';
-import { retry } from '../../async/retry.ts';
+import { retryWithPause } from '../../async/retry.ts';
 import { toMigrationProblem } from '../errors.ts';
 
 /**
@@ -45,7 +45,7 @@ export async function runMigrationSteps(
       if (step.undoable) await journal.save(migration);
       else await saveOrRecordError(migration, journal);
       const { do: act } = actions[step.step];
-      await (step.undoable ? act() : retry(act, retries));
+      await (step.undoable ? act() : retryWithPause(act, retries));
     } catch (error) {
       step.state = 'failed';
       step.durationMs = clock() - step.startedMs;
@@ -71,7 +71,7 @@ export async function undoMigrationSteps(
   for (const step of migration.steps.toReversed()) {
     if (step.state === 'pending' || step.state === 'undone') continue;
     try {
-      await retry(async () => actions[step.step].undo?.(), retries);
+      await retryWithPause(async () => actions[step.step].undo?.(), retries);
       if (step.state !== 'failed') step.state = 'undone';
     } catch (error) {
       const undoing = toMigrationProblem(error);
