@@ -5,7 +5,7 @@ import { sharedText } from './_text/shared.ts';
 
 export const metadata = { title: sharedText.notFoundTitle };
 
-export default function NotFound() {
+export default function NotFoundPage() {
   return (
     <div className="px-(--gutter) py-6">
       <h1 className="sr-only">{sharedText.notFoundTitle}</h1>

@@ -14,7 +14,7 @@ export type BatchPodState = (typeof batchPodStates)[number];
 export type BatchCounts = Record<BatchPodState, number>;
 
 /** Counts a batch's pods by state. */
-export function countPods(pods: readonly { state: BatchPodState }[]): BatchCounts {
+export function countBatchPods(pods: readonly { state: BatchPodState }[]): BatchCounts {
   const counted: BatchCounts = {
     waiting: 0,
     running: 0,

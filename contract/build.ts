@@ -49,7 +49,7 @@ export const buildActivationSchema = z.object({
 });
 export type BuildActivation = z.infer<typeof buildActivationSchema>;
 
-export const buildsSchema = z.object({
+export const datapathBuildListSchema = z.object({
   items: z.array(buildSchema).describe('the bundled build first, then newest first'),
   newer: z
     .boolean()
@@ -58,7 +58,7 @@ export const buildsSchema = z.object({
     ),
   activation: buildActivationSchema.nullable().describe('the last activation since the agent started'),
 });
-export type Builds = z.infer<typeof buildsSchema>;
+export type DatapathBuildList = z.infer<typeof datapathBuildListSchema>;
 
 export const newBuildSchema = z.strictObject({
   object: base64(maxObjectFileSize).describe('The compiled BPF object'),

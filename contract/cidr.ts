@@ -1,5 +1,5 @@
 /** An IP address as a number; `value` has 32 or 128 bits, the first byte of the address highest. */
-export interface Address {
+export interface IpAddress {
   family: 4 | 6;
   value: bigint;
 }
@@ -19,7 +19,7 @@ export const isIpv6Text = (text: string): boolean => text.includes(':');
 const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
 
 /** Parses an IPv4 or IPv6 address without zone and port. @throws RangeError if the text is not an address */
-export function parseAddress(text: string): Address {
+export function parseAddress(text: string): IpAddress {
   if (decimal.test(text)) {
     const bytes = text.split('.').map(Number);
     if (bytes.every((byte) => byte < 256))
@@ -42,7 +42,7 @@ function groupsValue(host: string): bigint {
 }
 
 /** Formats an IP address as `ip` does; IPv6 follows RFC 5952. */
-export function formatIpAddress({ family, value }: Address): string {
+export function formatIpAddress({ family, value }: IpAddress): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
   const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
@@ -75,6 +75,6 @@ export function cidrContainsCidr(outer: Cidr, inner: Cidr): boolean {
 }
 
 /** Returns true if the CIDR contains the address. */
-export function cidrContainsAddress(cidr: Cidr, { family, value }: Address): boolean {
+export function cidrContainsAddress(cidr: Cidr, { family, value }: IpAddress): boolean {
   return cidrContainsCidr(cidr, { family, address: value, length: addressBitLength(family) });
 }

@@ -61,7 +61,7 @@ export const metricHelpTexts = {
 } as const;
 export type MetricName = keyof typeof metricHelpTexts;
 
-/** Fields of struct podlane_counters (`bpf/slot-layout.h`), in their order. */
+/** Counters in struct podlane_counters (`bpf/slot-layout.h`), in the order of its fields. */
 const datapathRows = [
   {
     name: 'egressPackets',
@@ -126,7 +126,7 @@ const datapathRows = [
   },
 ] as const satisfies readonly CounterRow[];
 
-/** Fields of struct podlane_drops: a counter for each drop reason and direction. */
+/** Counters in struct podlane_drops, one for each drop reason and direction. */
 const reasonRows = dropReasons.flatMap((reason) =>
   (['egress', 'ingress'] as const).map((direction) => ({
     name: toDropCounterName(direction, reason),
@@ -170,14 +170,14 @@ export interface CounterDefinition<Name extends CounterName = CounterName> exten
 }
 
 /** Counters of all packets by Podlane's BPF programs, in the order of struct podlane_counters. */
-export const datapathCounters: readonly CounterDefinition<DatapathCounterName>[] = datapathRows;
+export const datapathCounterDefinitions: readonly CounterDefinition<DatapathCounterName>[] = datapathRows;
 /** Counters of dropped packets by direction and drop reason. */
-export const dropCounters: readonly (CounterDefinition<DatapathCounterName> & {
+export const dropCounterDefinitions: readonly (CounterDefinition<DatapathCounterName> & {
   direction: Direction;
   reason: DropReason;
 })[] = reasonRows;
 /** Counters of the requests of a pod's test traffic. */
-export const requestCounters: readonly CounterDefinition<(typeof requestRows)[number]['name']>[] =
+export const requestCounterDefinitions: readonly CounterDefinition<(typeof requestRows)[number]['name']>[] =
   requestRows;
 /**
  * All counters of a pod: totals since the pod was attached, over all its devices, that never decrease. In the order of

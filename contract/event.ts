@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Types of the events that the agent publishes. */
-export const eventTypeSchema = z.enum([
+export const agentEventTypeSchema = z.enum([
   'agent.started',
   'pod.attached',
   'pod.detached',
@@ -38,14 +38,14 @@ export const eventTypeSchema = z.enum([
 ]);
 
 /** An event of the node or of one of its pods. */
-export const eventSchema = z.object({
+export const agentEventSchema = z.object({
   id: z.number().int(),
   time: z.iso.datetime(),
-  type: eventTypeSchema,
+  type: agentEventTypeSchema,
   severity: z.enum(['info', 'warning', 'error']),
   podId: z.string().nullable().describe('Null for an event of the node'),
   migrationId: z.string().nullable(),
   message: z.string().describe('The event in one sentence'),
 });
-export type Event = z.infer<typeof eventSchema>;
-export type EventType = z.infer<typeof eventTypeSchema>;
+export type AgentEvent = z.infer<typeof agentEventSchema>;
+export type AgentEventType = z.infer<typeof agentEventTypeSchema>;

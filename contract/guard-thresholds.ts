@@ -1,5 +1,5 @@
 /** Default values of the guard's thresholds. */
-export const guardDefaults = {
+export const guardThresholdDefaults = {
   on: true,
   dropShare: 0.5,
   dropsPerSecond: 100,
@@ -36,4 +36,4 @@ export const guardThresholdRanges = {
   repairs: { min: 0, max: 20, integer: true },
   repairSeconds: { min: 10, max: 86_400, integer: true },
   coolDownSeconds: { min: 1, max: 3600, integer: true },
-} satisfies Partial<Record<keyof typeof guardDefaults, NumberRange>>;
+} satisfies Partial<Record<keyof typeof guardThresholdDefaults, NumberRange>>;

@@ -47,13 +47,13 @@ export const guardThresholdOverridesSchema =
 export const guardSignalSchema = z.enum(['program', 'cut-off', 'drops', 'one-sided', 'probe']);
 export type GuardSignal = z.infer<typeof guardSignalSchema>;
 
-export const guardReadingSchema = z.object({
+export const guardSignalReadingSchema = z.object({
   signal: guardSignalSchema,
   state: z.enum(['healthy', 'failing', 'unknown', 'off']),
   evidence: z.string().describe('The measurement, with the threshold'),
   since: z.iso.datetime().nullable().describe('Start of the failure'),
 });
-export type GuardReading = z.infer<typeof guardReadingSchema>;
+export type GuardSignalReading = z.infer<typeof guardSignalReadingSchema>;
 
 /**
  * `falling-back`: a migration to veth is running. `fallen-back`: the guard moved the pod to veth. `left-alone`: no action
@@ -80,7 +80,7 @@ export const podGuardSchema = z.object({
   stage: guardStageSchema,
   watched: z.boolean(),
   status: z.string().describe('Current status of the guard for the pod, in a sentence'),
-  readings: z.array(guardReadingSchema),
+  readings: z.array(guardSignalReadingSchema),
   actions: z.array(guardActionSchema).describe('Newest first'),
 });
 export type PodGuard = z.infer<typeof podGuardSchema>;

@@ -36,7 +36,7 @@ export const bpfMapSchema = z.object({
 });
 export type BpfMap = z.infer<typeof bpfMapSchema>;
 
-/** All maps, without their numbers of entries, which are counted for single maps only. */
+/** All BPF maps, without their numbers of entries, which are counted only for single maps. */
 export const bpfMapListSchema = z.object({
   items: z.array(bpfMapSchema).describe('Podlane’s first, then by id'),
 });
@@ -91,6 +91,6 @@ export const mapEntryPageSchema = z.object({
 });
 export type MapEntryPage = z.infer<typeof mapEntryPageSchema>;
 
-/** An entry to write. Key and value have the form that `GET` returns, and are checked against their types. */
+/** A map entry to write. Key and value have the form that `GET` returns, and are checked against their BTF types. */
 export const newMapEntrySchema = z.strictObject({ key: typedValueSchema, value: typedValueSchema });
 export const mapEntryKeySchema = z.strictObject({ key: hexBytes.describe('`keyHex` of the entry') });

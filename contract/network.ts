@@ -97,7 +97,7 @@ export type PodNetwork = z.infer<typeof podNetworkSchema>;
 /**
  * Checks that the MTU is at least 1280 for IPv6 (RFC 8200, section 5) and that each route has an address of its family.
  */
-export function checkNetwork(
+export function checkPodNetwork(
   network: Pick<PodNetwork, 'addresses' | 'routes' | 'mtu' | 'macs'>,
   context: z.RefinementCtx,
 ): void {

@@ -22,7 +22,7 @@ export const kernelCapabilitySchema = z.object({
 export type KernelCapability = z.infer<typeof kernelCapabilitySchema>;
 
 /** The node that the agent runs on. */
-export const nodeSchema = z.object({
+export const nodeInfoSchema = z.object({
   name: z.string(),
   bootId: z.string(),
   kernel: z.object({ release: z.string(), version: z.string(), machine: z.string() }),
@@ -37,7 +37,7 @@ export const nodeSchema = z.object({
   agent: z.object({ pid: z.number().int(), startedAt: z.iso.datetime() }),
   datapath: z.object({ pins: z.string(), build: z.string().describe('SHA-256 of the loaded BPF object') }),
 });
-export type Node = z.infer<typeof nodeSchema>;
+export type NodeInfo = z.infer<typeof nodeInfoSchema>;
 
 /**
  * A sample of the node's CPU and memory use, sent over the stream once a second. CPU shares cover the last interval.

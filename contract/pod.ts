@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { deviceKindSchema, deviceSchema, hookFamilySchema } from './device.ts';
-import { checkNetwork, podNetworkSchema } from './network.ts';
+import { checkPodNetwork, podNetworkSchema } from './network.ts';
 
 /** Numbers of requests of a pod's test traffic since it started. */
 export const requestCountsSchema = z.object({ ok: z.number().int(), failed: z.number().int() });
@@ -31,22 +31,22 @@ export const podSummarySchema = z.object({
 export type PodSummary = z.infer<typeof podSummarySchema>;
 
 /** A route in the kernel's routing table. */
-export const routeSchema = z.object({
+export const routeEntrySchema = z.object({
   destination: z.string(),
   gateway: z.string().nullable(),
   device: z.string().nullable(),
   text: z.string().describe('The route as `ip route` prints it'),
 });
-export type Route = z.infer<typeof routeSchema>;
+export type RouteEntry = z.infer<typeof routeEntrySchema>;
 
 /** An entry of the kernel's neighbor table (ARP or NDP). */
-export const neighborSchema = z.object({
+export const neighborEntrySchema = z.object({
   address: z.string(),
   mac: z.string().nullable(),
   state: z.string(),
   device: z.string(),
 });
-export type Neighbor = z.infer<typeof neighborSchema>;
+export type NeighborEntry = z.infer<typeof neighborEntrySchema>;
 
 /** A pod with the state of its device and network. */
 export const podSchema = podSummarySchema.extend({
@@ -56,8 +56,8 @@ export const podSchema = podSummarySchema.extend({
   ),
   gateways: z.array(z.string()).describe('Next hop of the pod’s default route, one for each address family'),
   device: deviceSchema.nullable().describe('Null if the kernel no longer has it'),
-  routes: z.object({ pod: z.array(routeSchema), host: z.array(routeSchema) }),
-  neighbors: z.object({ pod: z.array(neighborSchema), host: z.array(neighborSchema) }),
+  routes: z.object({ pod: z.array(routeEntrySchema), host: z.array(routeEntrySchema) }),
+  neighbors: z.object({ pod: z.array(neighborEntrySchema), host: z.array(neighborEntrySchema) }),
 });
 export type Pod = z.infer<typeof podSchema>;
 
@@ -82,7 +82,7 @@ export const newPodSchema = z
     ...podNetworkSchema.shape,
     labels: z.record(z.string().max(317), z.string().max(63)).default({}),
   })
-  .superRefine(checkNetwork);
+  .superRefine(checkPodNetwork);
 export type NewPod = z.infer<typeof newPodSchema>;
 /** A pod request as the client sends it, before defaults are filled in. */
 export type NewPodInput = z.input<typeof newPodSchema>;

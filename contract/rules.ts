@@ -39,7 +39,7 @@ const ruleLoad = z.object({
   written: count.describe('map elements written'),
   removed: count.describe('map elements removed'),
 });
-export type RuleLoad = z.infer<typeof ruleLoad>;
+export type RuleLoadCost = z.infer<typeof ruleLoad>;
 
 /** Names of the rules that were added, removed or changed between two rule sets. */
 const ruleChanges = z.object({
@@ -283,7 +283,7 @@ const endpointExplanation = z.object({
  * Decision on a flow: by the egress rules of the source pod and the ingress rules of the destination pod, if they are
  * on this node.
  */
-export const explanationSchema = z.object({
+export const ruleExplanationSchema = z.object({
   set: ruleSetNameSchema,
   source: z.string(),
   destination: z.string(),
@@ -300,4 +300,4 @@ export const explanationSchema = z.object({
       'ingress rules of the receiving pod; null: it is not on this node, or the packet is dropped at egress',
     ),
 });
-export type Explanation = z.infer<typeof explanationSchema>;
+export type RuleExplanation = z.infer<typeof ruleExplanationSchema>;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { roles } from './roles.ts';
+import { sessionRoles } from './roles.ts';
 
 /**
  * Rights of a session: a `viewer` reads; an `operator` also changes pods, devices, the guard and access rules, and
  * traces packets; an `admin` also chooses the code that runs in the kernel, edits maps and makes dumps.
  */
-export const roleSchema = z.enum(roles);
+export const roleSchema = z.enum(sessionRoles);
 
 /** The caller of the API as the agent identifies it. */
 export const sessionSchema = z.object({

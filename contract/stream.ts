@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { batchPodSchema, batchSummarySchema } from './batch.ts';
 import { dumpSchema } from './dump.ts';
-import { eventSchema } from './event.ts';
+import { agentEventSchema } from './event.ts';
 import { migrationSchema } from './migration.ts';
 import { nodeSampleSchema } from './node.ts';
 import { podSummarySchema } from './pod.ts';
@@ -63,7 +63,7 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPodSchema }),
   z.object({ type: z.literal('dump'), dump: dumpSchema }),
   z.object({ type: z.literal('dump-removed'), id: z.string() }),
-  z.object({ type: z.literal('event'), event: eventSchema }),
+  z.object({ type: z.literal('event'), event: agentEventSchema }),
   z.object({
     type: z.literal('verdicts'),
     items: z

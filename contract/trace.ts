@@ -4,7 +4,7 @@ import { deviceKindSchema, type HookFamily, hookSchema } from './device.ts';
 import { packetHeadersSchema, podReferenceSchema } from './verdict.ts';
 
 /** Time in ms without an observation after which a packet's trace is complete. */
-export const traceQuietMs = 200;
+export const traceQuietPeriodMs = 200;
 
 const address = z
   .string()
@@ -88,7 +88,7 @@ export type TracePoint = z.infer<typeof tracePointSchema>;
 export const traceOutcomeSchema = z
   .enum(['delivered', 'dropped', 'lost', 'left', 'unknown'])
   .describe(
-    `delivered: to a pod; dropped: by one of Podlane’s programs; lost: dropped by the kernel; left: passed to the host’s stack for an address that is not a pod of the node; unknown: addressed to a pod but not observed there within ${traceQuietMs} ms`,
+    `delivered: to a pod; dropped: by one of Podlane’s programs; lost: dropped by the kernel; left: passed to the host’s stack for an address that is not a pod of the node; unknown: addressed to a pod but not observed there within ${traceQuietPeriodMs} ms`,
   );
 export type TraceOutcome = z.infer<typeof traceOutcomeSchema>;
 
@@ -184,7 +184,7 @@ export type CaptureQuery = z.infer<typeof captureQuerySchema>;
  * Descriptions of the dropped and redirected packets that a capture at the primary shows, by the hook family of
  * Podlane's programs.
  */
-export const captureVisibility: Record<HookFamily, string> = {
+export const captureVisibilityTexts: Record<HookFamily, string> = {
   netkit:
     'egress packets after Podlane’s program and ingress packets before it: egress packets that it drops or redirects are missing, ingress packets that it drops are shown',
   tcx: 'egress packets before Podlane’s program and ingress packets after it: egress packets that it drops or redirects are shown, ingress packets that it drops are missing',

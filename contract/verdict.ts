@@ -10,20 +10,20 @@ export const podReferenceSchema = z.object({ id: z.string(), namespace: z.string
 export type PodReference = z.infer<typeof podReferenceSchema>;
 
 /** Source or destination of a packet. `pod` is null unless the address belongs to a pod of the node. */
-export const packetEndSchema = z.object({
+export const packetEndpointSchema = z.object({
   address: z.string(),
   port: z.int().nullable().describe('null for protocols without ports'),
   pod: podReferenceSchema.nullable(),
 });
-export type PacketEnd = z.infer<typeof packetEndSchema>;
+export type PacketEndpoint = z.infer<typeof packetEndpointSchema>;
 
 /** Network and transport headers of a packet. */
 export const packetHeadersSchema = z.object({
   family: z.literal([4, 6]),
   protocol: z.int().describe('IP protocol number; for IPv6 the last next header'),
   protocolName: z.string().describe('tcp, udp, sctp, icmp, icmpv6, else the number as text'),
-  source: packetEndSchema,
-  destination: packetEndSchema,
+  source: packetEndpointSchema,
+  destination: packetEndpointSchema,
   icmp: z.object({ type: z.int(), code: z.int() }).nullable(),
   tcpFlags: z
     .string()

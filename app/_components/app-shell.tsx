@@ -13,7 +13,7 @@ import { startTimeSeries } from '../_lib/time-series/sample-store.ts';
 import { sharedText } from '../_text/shared.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { ToastContainer } from './toast.tsx';
-import { Topbar } from './topbar.tsx';
+import { TopBar } from './topbar.tsx';
 
 const newClient = () =>
   new QueryClient({
@@ -65,7 +65,7 @@ export function AppShell({ children }: { children: ReactNode }) {
         {sharedText.skipToContent}
       </a>
       <div ref={chrome} className="sticky top-0 z-30 bg-surface-0">
-        <Topbar />
+        <TopBar />
         <ConnectionBanner />
       </div>
       <main id="main" tabIndex={-1} className="outline-none">

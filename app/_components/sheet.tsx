@@ -22,7 +22,7 @@ interface SheetProps {
  * Renders a dialog that slides in from the right and leaves the page visible. In windows narrower than 720 px it takes
  * the full width.
  */
-export function Sheet({ open, onOpenChange, title, description, head, footer, children }: SheetProps) {
+export function SideSheet({ open, onOpenChange, title, description, head, footer, children }: SheetProps) {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>
       <Dialog.Portal>

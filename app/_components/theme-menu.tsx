@@ -2,11 +2,11 @@
 
 import { Check, SunMoon } from 'lucide-react';
 import { DropdownMenu } from 'radix-ui';
-import { setTheme, type Theme, useTheme } from '../_lib/theme.ts';
+import { setTheme, type ThemeChoice, useTheme } from '../_lib/theme.ts';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
 
-const themes: { value: Theme; label: string }[] = [
+const themes: { value: ThemeChoice; label: string }[] = [
   { value: 'system', label: sharedText.systemTheme },
   { value: 'dark', label: sharedText.darkTheme },
   { value: 'light', label: sharedText.lightTheme },
@@ -27,7 +27,7 @@ export function ThemeMenu() {
           sideOffset={4}
           className="z-50 min-w-36 rounded-3 border border-line-control bg-surface-1 p-1 shadow-2"
         >
-          <DropdownMenu.RadioGroup value={theme} onValueChange={(value) => setTheme(value as Theme)}>
+          <DropdownMenu.RadioGroup value={theme} onValueChange={(value) => setTheme(value as ThemeChoice)}>
             {themes.map(({ value, label }) => (
               <DropdownMenu.RadioItem
                 key={value}

@@ -9,7 +9,7 @@ import { SessionMenu } from './session-menu.tsx';
 import { ThemeMenu } from './theme-menu.tsx';
 
 /** Renders the bar at the top of every page: brand, node name, navigation and age of the data. */
-export function Topbar() {
+export function TopBar() {
   return (
     <header className="flex h-(--topbar) items-center gap-4 border-line-1 border-b px-(--gutter) max-md:gap-2">
       <Link href="/pods" className="flex items-center gap-2 font-[650] text-15 tracking-[-.01em]">

@@ -9,7 +9,7 @@ import type {
   NewBatchInput,
   ResumeBatch,
 } from '../../contract/batch.ts';
-import { countPods } from '../../contract/batch-states.ts';
+import { countBatchPods } from '../../contract/batch-states.ts';
 import { requestApi } from './api.ts';
 import { getLiveConnection } from './live-connection.ts';
 import { useLiveTopic } from './pod-queries.ts';
@@ -90,7 +90,7 @@ export function startBatchCacheSync(client: QueryClient): () => void {
 /** Returns the batch with one pod replaced by id and its pod counts updated. */
 export function replaceBatchPod(batch: Batch, pod: BatchPod): Batch {
   const pods = batch.pods.map((known) => (known.podId === pod.podId ? pod : known));
-  return { ...batch, pods, counts: countPods(pods) };
+  return { ...batch, pods, counts: countBatchPods(pods) };
 }
 
 /** Replaces a batch in a list by id, or adds it at the front. */

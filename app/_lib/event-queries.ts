@@ -1,7 +1,7 @@
 'use client';
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
-import type { Event } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/event.ts';
 import { requestApi } from './api.ts';
 import { getLiveConnection } from './live-connection.ts';
 import { useLiveTopic } from './pod-queries.ts';
@@ -16,15 +16,18 @@ export function usePodEvents(podId: string) {
     queryKey: ofPod(podId),
     queryFn: async ({ signal }) =>
       (
-        await requestApi<{ items: Event[] }>(`/events?limit=${maxEvents}&pod=${encodeURIComponent(podId)}`, {
-          signal,
-        })
+        await requestApi<{ items: AgentEvent[] }>(
+          `/events?limit=${maxEvents}&pod=${encodeURIComponent(podId)}`,
+          {
+            signal,
+          },
+        )
       ).items,
   });
 }
 
 /** Adds an event at the front of a list, newest first, and removes an older copy with the same id. */
-export const prependEvent = (list: readonly Event[], event: Event): Event[] =>
+export const prependEvent = (list: readonly AgentEvent[], event: AgentEvent): AgentEvent[] =>
   [event, ...list.filter(({ id }) => id !== event.id)].sort((a, b) => b.id - a.id).slice(0, maxEvents);
 
 /**
@@ -34,7 +37,7 @@ export const prependEvent = (list: readonly Event[], event: Event): Event[] =>
 export function startEventCacheSync(client: QueryClient): () => void {
   return getLiveConnection().onMessage((message) => {
     if (message.type !== 'event' || message.event.podId === null) return;
-    client.setQueryData<Event[]>(
+    client.setQueryData<AgentEvent[]>(
       ofPod(message.event.podId),
       (list) => list && prependEvent(list, message.event),
     );

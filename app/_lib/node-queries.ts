@@ -1,9 +1,9 @@
 'use client';
 
 import { useQuery } from '@tanstack/react-query';
-import type { Node } from '../../contract/node.ts';
+import type { NodeInfo } from '../../contract/node.ts';
 import { requestApi } from './api.ts';
 
 /** Returns the node's name, kernel, capabilities and versions. */
 export const useNodeInfo = () =>
-  useQuery({ queryKey: ['node'], queryFn: ({ signal }) => requestApi<Node>('/node', { signal }) });
+  useQuery({ queryKey: ['node'], queryFn: ({ signal }) => requestApi<NodeInfo>('/node', { signal }) });

@@ -1,4 +1,4 @@
-import type { PacketEnd, PacketHeaders, PodReference } from '../../contract/verdict.ts';
+import type { PacketEndpoint, PacketHeaders, PodReference } from '../../contract/verdict.ts';
 
 /** Formats a pod's namespace and name: `shop.cart`. */
 export const formatPodName = ({ namespace, name }: Pick<PodReference, 'namespace' | 'name'>): string =>
@@ -8,7 +8,7 @@ export const formatPodName = ({ namespace, name }: Pick<PodReference, 'namespace
  * Formats a packet's source or destination: `10.42.0.33:8080` or `[fd00::1]:53`, or only the address if there is no
  * port.
  */
-export function formatPacketEndpoint({ address, port }: Pick<PacketEnd, 'address' | 'port'>): string {
+export function formatPacketEndpoint({ address, port }: Pick<PacketEndpoint, 'address' | 'port'>): string {
   if (port === null) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -4,8 +4,8 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tansta
 import type {
   ActiveRules,
   ExplainRequest,
-  Explanation,
   ImportedRules,
+  RuleExplanation,
   RuleSetName,
   RuleStatistics,
   RulesPlan,
@@ -119,7 +119,7 @@ export const useRulesDryRun = (text: string | null, rule: string | null) =>
 export const usePolicyLookup = (question: ExplainRequest | null) =>
   useQuery({
     queryKey: [...root, 'explanation', question],
-    queryFn: ({ signal }) => requestApi<Explanation>('/rules/explain', { body: question, signal }),
+    queryFn: ({ signal }) => requestApi<RuleExplanation>('/rules/explain', { body: question, signal }),
     enabled: question !== null,
     staleTime: 0,
     retry: false,

@@ -3,11 +3,11 @@
 import { useEffect, useSyncExternalStore } from 'react';
 import { themeStorageKey } from './theme-script.ts';
 
-export type Theme = 'system' | 'dark' | 'light';
+export type ThemeChoice = 'system' | 'dark' | 'light';
 
 const listeners = new Set<() => void>();
 
-function stored(): Theme {
+function stored(): ThemeChoice {
   const value = localStorage.getItem(themeStorageKey);
   return value === 'dark' || value === 'light' ? value : 'system';
 }
@@ -18,7 +18,7 @@ function apply(): void {
   document.documentElement.dataset.theme = theme === 'system' ? (light ? 'light' : 'dark') : theme;
 }
 
-export function setTheme(theme: Theme): void {
+export function setTheme(theme: ThemeChoice): void {
   if (theme === 'system') localStorage.removeItem(themeStorageKey);
   else localStorage.setItem(themeStorageKey, theme);
   apply();
@@ -26,7 +26,7 @@ export function setTheme(theme: Theme): void {
 }
 
 /** Returns the chosen theme. While mounted, follows theme changes of the system and of other tabs. */
-export function useTheme(): Theme {
+export function useTheme(): ThemeChoice {
   useEffect(() => {
     const system = matchMedia('(prefers-color-scheme: light)');
     system.addEventListener('change', apply);

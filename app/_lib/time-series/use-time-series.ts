@@ -36,7 +36,7 @@ export const usePodRate = (number: number, name: CounterRateName): number =>
   useTimeSeriesValue(() => podTimeSeries.rate(number, name), Number.NaN);
 
 /** Returns one total of a pod since the pod was attached; NaN if it is not counted. */
-export const usePodTotal = (number: number, column: SampleFrameColumn): number =>
+export const usePodCounterTotal = (number: number, column: SampleFrameColumn): number =>
   useTimeSeriesValue(() => podTimeSeries.total(number, column), Number.NaN);
 
 /** Returns the last node sample; null before the first. */

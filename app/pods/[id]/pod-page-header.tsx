@@ -13,7 +13,7 @@ import { formatClockTime, formatCount, formatElapsedTime, widenNarrowSpaces } fr
 import { useNodeInfo } from '../../_lib/node-queries.ts';
 import { splitPodName } from '../../_lib/pod-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
-import { usePodTotal } from '../../_lib/time-series/use-time-series.ts';
+import { usePodCounterTotal } from '../../_lib/time-series/use-time-series.ts';
 import { useCurrentTime } from '../../_lib/use-current-time.ts';
 import { findMigrationDisabledReason, formatMigrateButtonLabel } from './_migration/text.ts';
 import { PodAddressList } from './_network/pod-address-list.tsx';
@@ -35,8 +35,8 @@ interface Actions {
 export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
   const [own, generated] = splitPodName(pod.name);
   const now = useCurrentTime();
-  const requestsOk = usePodTotal(pod.number, 'requestsOk');
-  const requestsFailed = usePodTotal(pod.number, 'requestsFailed');
+  const requestsOk = usePodCounterTotal(pod.number, 'requestsOk');
+  const requestsFailed = usePodCounterTotal(pod.number, 'requestsFailed');
   const since = (time: string) =>
     now === 0 ? '' : widenNarrowSpaces(formatElapsedTime(now - Date.parse(time)));
   return (

@@ -8,7 +8,7 @@ import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitPodName } from '../../_lib/pod-queries.ts';
 import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
-import { useFrameCount, usePodRate, usePodTotal } from '../../_lib/time-series/use-time-series.ts';
+import { useFrameCount, usePodCounterTotal, usePodRate } from '../../_lib/time-series/use-time-series.ts';
 import { PodConditionCell } from './pod-condition-cell.tsx';
 import { listText } from './text.ts';
 
@@ -61,7 +61,7 @@ export function PodRequestCountCell({
   number: number;
   column: SampleFrameColumn & `requests${string}`;
 }) {
-  const value = usePodTotal(number, column);
+  const value = usePodCounterTotal(number, column);
   const isFailed = column === 'requestsFailed';
   return (
     <span className="font-[450]">

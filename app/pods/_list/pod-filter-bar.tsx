@@ -9,12 +9,12 @@ import {
   FilterTextField,
   toggleListItem,
 } from '../../_components/filter-field.tsx';
-import type { PodFacetCounts, PodListView } from './pod-list-view.ts';
+import type { PodFacetCounts, PodListFilter } from './pod-list-view.ts';
 import { listText } from './text.ts';
 
 interface FilterBarProps {
-  view: PodListView;
-  change: (change: Partial<PodListView>) => void;
+  view: PodListFilter;
+  change: (change: Partial<PodListFilter>) => void;
   /** Number of pods per filter button; null while the pods are loading. */
   facets: PodFacetCounts | null;
 }

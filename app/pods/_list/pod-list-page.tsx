@@ -13,7 +13,7 @@ import { NodeSummary } from './node-summary.tsx';
 import { PodFilterBar } from './pod-filter-bar.tsx';
 import {
   countPodFacets,
-  defaultPodListView,
+  defaultPodListFilter,
   filterPods,
   findClosestName,
   isPodListFiltered,
@@ -22,7 +22,7 @@ import { PodTable } from './pod-table.tsx';
 import { PodSelectionBar } from './selection-bar.tsx';
 import { PodTableFooter } from './table-footer.tsx';
 import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
-import { usePodListView } from './use-list-view.ts';
+import { usePodListFilter } from './use-list-view.ts';
 import { usePodSelection } from './use-selection.ts';
 
 const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));
@@ -31,12 +31,12 @@ const noPods: PodSummary[] = [];
 /** Page that lists the node's pods with their live rates. */
 export function PodListPage() {
   const { data: pods, error, refetch } = usePods();
-  const [view, change] = usePodListView();
+  const [view, change] = usePodListFilter();
   const shown = useMemo(() => filterPods(pods ?? [], view), [pods, view]);
   const facets = useMemo(() => countPodFacets(pods ?? []), [pods]);
   const selection = usePodSelection(pods ?? noPods);
   const sheet = useBatchSheet();
-  const clear = () => change({ ...defaultPodListView, sort: view.sort, descending: view.descending });
+  const clear = () => change({ ...defaultPodListFilter, sort: view.sort, descending: view.descending });
 
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
@@ -57,7 +57,7 @@ export function PodListPage() {
           nearest={findClosestName(pods, view.text)}
           clear={clear}
           use={(name) =>
-            change({ ...defaultPodListView, text: name, sort: view.sort, descending: view.descending })
+            change({ ...defaultPodListFilter, text: name, sort: view.sort, descending: view.descending })
           }
         />
       ) : (

@@ -25,7 +25,7 @@ export const sortsDescendingFirst = (key: PodSortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
 /** Filter and sort order of the pod list, stored in the page's URL. */
-export interface PodListView {
+export interface PodListFilter {
   text: string;
   kinds: readonly DeviceKind[];
   namespaces: readonly string[];
@@ -34,7 +34,7 @@ export interface PodListView {
   descending: boolean;
 }
 
-export const defaultPodListView: PodListView = {
+export const defaultPodListFilter: PodListFilter = {
   text: '',
   kinds: [],
   namespaces: [],
@@ -44,9 +44,9 @@ export const defaultPodListView: PodListView = {
 };
 
 /** Parses the pod list's filter and sort order from a URL query; ignores invalid parameters. */
-export function parsePodListView(query: URLSearchParams): PodListView {
+export function parsePodListFilter(query: URLSearchParams): PodListFilter {
   const values = (key: string) => (query.get(key) ?? '').split(',').filter((value) => value !== '');
-  const sort = podSortKeys.find((key) => key === query.get('sort')) ?? defaultPodListView.sort;
+  const sort = podSortKeys.find((key) => key === query.get('sort')) ?? defaultPodListFilter.sort;
   const order = query.get('order');
   return {
     text: query.get('q') ?? '',
@@ -59,26 +59,26 @@ export function parsePodListView(query: URLSearchParams): PodListView {
 }
 
 /** Converts the pod list's filter and sort order to a URL query without defaults: `q=cart&kind=veth&sort=pod`. */
-export function buildPodListQuery(view: PodListView): string {
+export function buildPodListQuery(view: PodListFilter): string {
   const query = new URLSearchParams();
   if (view.text !== '') query.set('q', view.text);
   if (view.kinds.length > 0) query.set('kind', view.kinds.join(','));
   if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
   if (view.attention) query.set('attention', '1');
-  if (view.sort !== defaultPodListView.sort) query.set('sort', view.sort);
+  if (view.sort !== defaultPodListFilter.sort) query.set('sort', view.sort);
   if (view.descending !== sortsDescendingFirst(view.sort))
     query.set('order', view.descending ? 'desc' : 'asc');
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const isPodListFiltered = (view: PodListView): boolean =>
+export const isPodListFiltered = (view: PodListFilter): boolean =>
   view.text !== '' || view.kinds.length > 0 || view.namespaces.length > 0 || view.attention;
 
 /**
  * Returns the pods that match the filter. Every word of its text must occur in a pod's name, namespace, address,
  * device name or label (`app=cart` or `cart`), or equal the ifindex or slot.
  */
-export function filterPods(pods: readonly PodSummary[], view: PodListView): PodSummary[] {
+export function filterPods(pods: readonly PodSummary[], view: PodListFilter): PodSummary[] {
   const terms = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return pods.filter(
     (pod) =>

@@ -10,7 +10,7 @@ import {
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
 import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
-import { isPodSortKey, type PodListView } from './pod-list-view.ts';
+import { isPodSortKey, type PodListFilter } from './pod-list-view.ts';
 import { listText } from './text.ts';
 import { useResortTrigger } from './use-resort-trigger.ts';
 import type { PodSelection } from './use-selection.ts';
@@ -18,8 +18,8 @@ import type { PodSelection } from './use-selection.ts';
 interface PodTableProps {
   /** Pods that match the filter; null while they are loading. */
   pods: readonly PodSummary[] | null;
-  view: PodListView;
-  change: (change: Partial<PodListView>) => void;
+  view: PodListFilter;
+  change: (change: Partial<PodListFilter>) => void;
   clear: () => void;
   selection: PodSelection;
 }

@@ -6,7 +6,7 @@ import type { BpfMap } from '../../../contract/map.ts';
 import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { formatByteSize, formatCount, formatDuration } from '../../_lib/format.ts';
-import { Detail, DetailList } from '../_components/details.tsx';
+import { LabeledDetail, LabeledDetailList } from '../_components/details.tsx';
 import { useMaps } from '../maps/map-queries.ts';
 import { programsText } from '../text.ts';
 
@@ -17,41 +17,47 @@ export function ProgramDetails({ program }: { program: BpfProgram }) {
   const { runTimeNs, recursionMisses: misses, verifiedInstructions: verified, holders } = program;
   return (
     <>
-      <DetailList label={programsText.program}>
-        <Detail label={programsText.instructionsLabel} unknown={program.instructions === 0 ? untold : null}>
+      <LabeledDetailList label={programsText.program}>
+        <LabeledDetail
+          label={programsText.instructionsLabel}
+          unknown={program.instructions === 0 ? untold : null}
+        >
           {programsText.instructionsTranslated(formatCount(program.instructions))}
-        </Detail>
-        <Detail label={programsText.machineCode} unknown={program.jitedBytes === 0 ? untold : null}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.machineCode} unknown={program.jitedBytes === 0 ? untold : null}>
           {formatByteSize(program.jitedBytes)}
-        </Detail>
-        <Detail label={programsText.verified} unknown={verified === null ? untold : null}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.verified} unknown={verified === null ? untold : null}>
           {programsText.insnsProcessed(formatCount(verified ?? 0))}
-        </Detail>
-        <Detail label={programsText.memory} unknown={program.memoryBytes === null ? untold : null}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.memory} unknown={program.memoryBytes === null ? untold : null}>
           {programsText.memoryWithoutMaps(formatByteSize(program.memoryBytes ?? 0))}
-        </Detail>
-        <Detail
+        </LabeledDetail>
+        <LabeledDetail
           label={programsText.runTime}
           unknown={runTimeNs === null ? programsText.statsNeverEnabled : null}
         >
           {programsText.runTimeCounted(formatDuration((runTimeNs ?? 0) / 1e6))}
-        </Detail>
-        <Detail label={programsText.recursionMissesLabel} unknown={misses === null ? untold : null}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.recursionMissesLabel} unknown={misses === null ? untold : null}>
           <span className={misses === 0 ? 'text-muted' : ''}>{formatCount(misses ?? 0)}</span>{' '}
           {programsText.recursionMisses}
-        </Detail>
-        <Detail label={programsText.loadedBy}>uid {program.uid}</Detail>
-        <Detail label={programsText.license}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.loadedBy}>uid {program.uid}</LabeledDetail>
+        <LabeledDetail label={programsText.license}>
           {program.gpl ? programsText.gplCompatible : programsText.notGplCompatible}
-        </Detail>
-        <Detail label={programsText.btf} unknown={program.btfId === null ? programsText.noBtf : null}>
+        </LabeledDetail>
+        <LabeledDetail label={programsText.btf} unknown={program.btfId === null ? programsText.noBtf : null}>
           id {program.btfId}
-        </Detail>
-        <Detail label={programsText.heldBy} unknown={holders.length === 0 ? programsText.noHolder : null}>
+        </LabeledDetail>
+        <LabeledDetail
+          label={programsText.heldBy}
+          unknown={holders.length === 0 ? programsText.noHolder : null}
+        >
           {holders.map(({ pid, name }) => `${name} (${pid})`).join(', ')}
-        </Detail>
+        </LabeledDetail>
         <Pins paths={program.pins} />
-      </DetailList>
+      </LabeledDetailList>
       <Maps ids={program.mapIds} />
     </>
   );
@@ -60,14 +66,14 @@ export function ProgramDetails({ program }: { program: BpfProgram }) {
 /** Lists the paths at which a program is pinned. */
 function Pins({ paths }: { paths: readonly string[] }) {
   return (
-    <Detail label={programsText.pinnedAt} unknown={paths.length === 0 ? programsText.notPinned : null}>
+    <LabeledDetail label={programsText.pinnedAt} unknown={paths.length === 0 ? programsText.notPinned : null}>
       {paths.map((path) => (
         <span key={path} className="flex items-center gap-1">
           <span className="code min-w-0 [overflow-wrap:anywhere]">{path}</span>
           <CopyButton text={path} what={programsText.copyPath} className="-my-1 size-6! text-muted" />
         </span>
       ))}
-    </Detail>
+    </LabeledDetail>
   );
 }
 

@@ -2,7 +2,7 @@ import { type ReactNode, useId } from 'react';
 import { NotAvailableNumber } from '../../_components/number-display.tsx';
 
 /** Lists labeled details, one per line. */
-export function DetailList({ label, children }: { label: string; children: ReactNode }) {
+export function LabeledDetailList({ label, children }: { label: string; children: ReactNode }) {
   const id = useId();
   return (
     <section aria-labelledby={id}>
@@ -22,7 +22,7 @@ interface DetailProps {
   children: ReactNode;
 }
 
-export function Detail({ label, title, unknown = null, children }: DetailProps) {
+export function LabeledDetail({ label, title, unknown = null, children }: DetailProps) {
   return (
     <div
       className="grid min-h-7 grid-cols-[104px_minmax(0,1fr)] items-start border-line-1 border-b py-1"

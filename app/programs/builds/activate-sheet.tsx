@@ -1,11 +1,11 @@
 'use client';
 
 import { useEffect, useRef, useState } from 'react';
-import type { Build, Builds } from '../../../contract/build.ts';
+import type { Build, DatapathBuildList } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
 import { useActivateBuild } from './build-queries.ts';
 import { ActivationProgressBar } from './last-activation.tsx';
@@ -21,7 +21,7 @@ const steps = [
 
 interface Props {
   build: Build;
-  builds: Builds;
+  builds: DatapathBuildList;
   close: () => void;
 }
 
@@ -37,7 +37,7 @@ export function ActivateBuildSheet({ build, builds, close }: Props) {
     data ?? (isPending && known?.build === build.sha256 && known.state === 'running' ? known : null);
   const command = `curl --unix-socket /run/podlane/agent.sock -X POST http://localhost/api/v1/builds/${build.sha256}/activation`;
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={isSuccess ? buildsText.activated : buildsText.activateTitle(shortenBuildId(build.sha256))}
@@ -108,6 +108,6 @@ export function ActivateBuildSheet({ build, builds, close }: Props) {
           </>
         )}
       </div>
-    </Sheet>
+    </SideSheet>
   );
 }

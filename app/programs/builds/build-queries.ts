@@ -1,7 +1,13 @@
 'use client';
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { Build, BuildActivation, BuildSigner, Builds, NewBuild } from '../../../contract/build.ts';
+import type {
+  Build,
+  BuildActivation,
+  BuildSigner,
+  DatapathBuildList,
+  NewBuild,
+} from '../../../contract/build.ts';
 import { requestApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
@@ -10,7 +16,7 @@ const list = ['builds'] as const;
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
-    queryFn: ({ signal }) => requestApi<Builds>('/builds', { signal }),
+    queryFn: ({ signal }) => requestApi<DatapathBuildList>('/builds', { signal }),
     refetchInterval: ({ state }) => (state.data?.activation?.state === 'running' ? 250 : false),
     staleTime: 5000,
   });

@@ -2,7 +2,7 @@
 
 import { Undo2 } from 'lucide-react';
 import { useState } from 'react';
-import type { Build, Builds } from '../../../contract/build.ts';
+import type { Build, DatapathBuildList } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../_components/skeleton.tsx';
@@ -69,7 +69,7 @@ export function BuildsPage() {
 }
 
 interface NewerProps {
-  builds: Builds;
+  builds: DatapathBuildList;
   choose: (build: Build) => void;
   refused: boolean;
 }

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
 import { RuleChangeError } from './change-error.tsx';
 
@@ -25,7 +25,7 @@ export const ConfirmApplyRulesSheet = ({
   close,
   children,
 }: ConfirmApplySheetProps) => (
-  <Sheet
+  <SideSheet
     open
     onOpenChange={(open) => !open && close()}
     title={title}
@@ -41,5 +41,5 @@ export const ConfirmApplyRulesSheet = ({
     }
   >
     <div className="grid gap-5 p-6 max-md:p-4">{children}</div>
-  </Sheet>
+  </SideSheet>
 );

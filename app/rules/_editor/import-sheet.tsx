@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { FormField, inputClasses } from '../../_components/form-field.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { ApiError } from '../../_lib/api.ts';
@@ -50,7 +50,7 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
     });
   const errors = read.error instanceof ApiError ? read.error.errors : [];
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(next) => !next && close()}
       title={editorText.importRules}
@@ -123,6 +123,6 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
           </div>
         )}
       </div>
-    </Sheet>
+    </SideSheet>
   );
 }

@@ -9,12 +9,12 @@ import { RuleEntriesTable } from '../_rule/rule-entries-table.tsx';
 import { formatRuleChanges } from './rule-changes.tsx';
 import { RuleSizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
-import type { LineDiagnostic } from './yaml-editor.tsx';
+import type { EditorLineDiagnostic } from './yaml-editor.tsx';
 
 interface PlanPaneProps {
   plan: RulesPlan | undefined;
   error: Error | null;
-  notes: readonly LineDiagnostic[];
+  notes: readonly EditorLineDiagnostic[];
   /** True if the plan belongs to the current text. */
   current: boolean;
   /** Name of the rule at the cursor; null if there is none. */

@@ -22,7 +22,7 @@ import { yamlEditorTheme } from './editor-theme.ts';
 import { findRuleAtPosition, findRuleSpans, type RuleSpan } from './rule-spans.ts';
 
 /** Diagnostic of a line of the editor; lines count from 1. */
-export interface LineDiagnostic {
+export interface EditorLineDiagnostic {
   line: number;
   severity: 'error' | 'warning';
   message: string;
@@ -42,7 +42,7 @@ interface YamlEditorProps {
   onRule: (rule: RuleSpan | null) => void;
   /** Called when the user presses Ctrl-Enter. */
   onSubmit: () => void;
-  notes: readonly LineDiagnostic[];
+  notes: readonly EditorLineDiagnostic[];
   readOnly: boolean;
   label: string;
   /** Id of the element that describes the editor for screen readers. */
@@ -195,7 +195,7 @@ export default function YamlEditor(props: YamlEditorProps) {
   return <div ref={parent} className="h-full min-h-0 min-w-0 overflow-hidden" />;
 }
 
-function diagnosticsOf(state: EditorState, notes: readonly LineDiagnostic[]): Diagnostic[] {
+function diagnosticsOf(state: EditorState, notes: readonly EditorLineDiagnostic[]): Diagnostic[] {
   return notes.map(({ line, severity, message }) => {
     const { from, to, text } = state.doc.line(Math.min(Math.max(line, 1), state.doc.lines));
     return { from: from + (text.length - text.trimStart().length), to, severity, message };

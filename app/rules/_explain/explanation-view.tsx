@@ -1,6 +1,6 @@
 import { ArrowRight } from 'lucide-react';
 import Link from 'next/link';
-import type { Explanation, RuleSetName } from '../../../contract/rules.ts';
+import type { RuleExplanation, RuleSetName } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
@@ -8,10 +8,10 @@ import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { formatPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
-type End = NonNullable<Explanation['egress']>;
+type End = NonNullable<RuleExplanation['egress']>;
 
 /** Shows the verdict on a packet and the decision at each endpoint. */
-export function PolicyExplanation({ explanation, query }: { explanation: Explanation; query: string }) {
+export function PolicyExplanation({ explanation, query }: { explanation: RuleExplanation; query: string }) {
   const { verdict, source, destination, egress, ingress, set, note } = explanation;
   const asker = egress?.pod ?? ingress?.pod;
   const denied = verdict === 'deny';
@@ -54,7 +54,7 @@ export function PolicyExplanation({ explanation, query }: { explanation: Explana
   );
 }
 
-function traceQuery({ source, destination, protocol, port }: Explanation, pod: string): string {
+function traceQuery({ source, destination, protocol, port }: RuleExplanation, pod: string): string {
   const query = new URLSearchParams({ pod });
   query.set('address', /^[\d.]+$|:/.test(destination) ? destination : source);
   if (port !== null) query.set('port', String(port));

@@ -10,7 +10,7 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
 import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatCount } from '../../_lib/format.ts';
@@ -27,7 +27,7 @@ export function RuleSheet({ name }: { name: string | null }) {
   const { data, error, refetch } = useRuleDetails(name);
   if (name === null) return null;
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && router.push(withoutRule(), { scroll: false })}
       title={name}
@@ -44,7 +44,7 @@ export function RuleSheet({ name }: { name: string | null }) {
       ) : (
         <SheetSkeleton lines={6} />
       )}
-    </Sheet>
+    </SideSheet>
   );
 }
 

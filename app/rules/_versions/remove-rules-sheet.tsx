@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRemoveRules } from '../../_lib/rule-queries.ts';
@@ -38,7 +38,7 @@ export function RemoveRulesSheet() {
       <Button look="destructive" disabled={lacks !== null} onClick={() => setOpen(true)}>
         {rulesText.removeAllDialog}
       </Button>
-      <Sheet
+      <SideSheet
         open={open}
         onOpenChange={(next) => !next && close()}
         title={rulesText.removeAllTitle}
@@ -57,7 +57,7 @@ export function RemoveRulesSheet() {
           <p>{rulesText.removeAllEffect(formatCount(active.rules.rules.length), active.rules.name)}</p>
           <p className="text-ink-2">{rulesText.removeAllUndo}</p>
         </div>
-      </Sheet>
+      </SideSheet>
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { SheetSkeleton } from '../../_components/sheet-skeleton.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
@@ -61,7 +61,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
     router.push('/rules/editor');
   };
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={rulesText.versionTitle(number)}
@@ -148,6 +148,6 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
           )
         )}
       </div>
-    </Sheet>
+    </SideSheet>
   );
 }

@@ -3,7 +3,7 @@
 import { Download } from 'lucide-react';
 import { useSearchParams } from 'next/navigation';
 import { type FormEvent, useEffect, useState } from 'react';
-import { captureVisibility } from '../../../contract/trace.ts';
+import { captureVisibilityTexts } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
@@ -125,13 +125,13 @@ export function CapturePage() {
               <p key={hooks} className="mt-1">
                 {traceText.seesOn(
                   hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc,
-                  captureVisibility[hooks],
+                  captureVisibilityTexts[hooks],
                 )}
               </p>
             ))
           ) : (
             <p className="mt-1">
-              {traceText.podSees(formatPodName(chosen), chosen.hooks, captureVisibility[chosen.hooks])}
+              {traceText.podSees(formatPodName(chosen), chosen.hooks, captureVisibilityTexts[chosen.hooks])}
             </p>
           )}
         </section>

@@ -1,4 +1,4 @@
-import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
+import type { PacketEndpoint, Verdict } from '../../../contract/verdict.ts';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { NotAvailableNumber } from '../../_components/number-display.tsx';
 import type { TableColumn } from '../../_components/table/table-column.ts';
@@ -95,7 +95,7 @@ export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly
 ];
 
 /** Shows a packet's source or destination: address, port and, if it is a pod, the pod's name. */
-function EndpointCell({ end }: { end: PacketEnd }) {
+function EndpointCell({ end }: { end: PacketEndpoint }) {
   const words = formatPacketEndpoint(end);
   return (
     <span

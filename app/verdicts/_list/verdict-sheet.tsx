@@ -1,11 +1,11 @@
 'use client';
 
 import Link from 'next/link';
-import type { PacketEnd, Verdict } from '../../../contract/verdict.ts';
+import type { PacketEndpoint, Verdict } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
-import { Sheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/sheet.tsx';
 import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount, formatDay } from '../../_lib/format.ts';
 import {
@@ -25,7 +25,7 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
   const { kind, time, direction, pod, rule, set, generation, source, destination, length, family } = verdict;
   const json = JSON.stringify(verdict, null, 2);
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={verdictsText.verdictTitle}
@@ -93,7 +93,7 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           <span className="text-muted">{verdictsText.generation(formatCount(generation))}</span>
         </Line>
       </dl>
-    </Sheet>
+    </SideSheet>
   );
 }
 
@@ -106,7 +106,7 @@ function Line({ label, children }: { label: string; children: React.ReactNode })
   );
 }
 
-function EndpointLine({ end }: { end: PacketEnd }) {
+function EndpointLine({ end }: { end: PacketEndpoint }) {
   return (
     <>
       {end.pod !== null && (

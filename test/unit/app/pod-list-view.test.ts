@@ -3,10 +3,10 @@ import {
   buildPodListQuery,
   computeAddressSortKey,
   countPodFacets,
-  defaultPodListView,
+  defaultPodListFilter,
   filterPods,
   findClosestName,
-  parsePodListView,
+  parsePodListFilter,
 } from '../../../app/pods/_list/pod-list-view.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
@@ -37,7 +37,7 @@ const cart = pod('shop', 'cart-7c9d8b6f4-x2kqp', {
 const worker = pod('batch', 'worker-0', { kind: 'veth', attention: ['MTU 1450, node has 1500'] });
 const web = pod('shop', 'web');
 const pods = [cart, worker, web];
-const found = (text: string) => filterPods(pods, { ...defaultPodListView, text });
+const found = (text: string) => filterPods(pods, { ...defaultPodListFilter, text });
 
 describe('the text', () => {
   test.each([
@@ -66,8 +66,8 @@ describe('the text', () => {
 });
 
 test('facets of one group are combined by OR, groups by AND', () => {
-  const show = (change: Partial<typeof defaultPodListView>) =>
-    filterPods(pods, { ...defaultPodListView, ...change });
+  const show = (change: Partial<typeof defaultPodListFilter>) =>
+    filterPods(pods, { ...defaultPodListFilter, ...change });
   expect(show({ namespaces: ['shop', 'batch'] })).toEqual(pods);
   expect(show({ namespaces: ['shop'], kinds: ['veth'] })).toEqual([]);
   expect(show({ kinds: ['veth'] })).toEqual([worker]);
@@ -87,8 +87,8 @@ test('facets count the whole node, namespaces from the largest', () => {
 
 describe('the URL', () => {
   test('of the default view is empty', () => {
-    expect(buildPodListQuery(defaultPodListView)).toBe('');
-    expect(parsePodListView(new URLSearchParams())).toEqual(defaultPodListView);
+    expect(buildPodListQuery(defaultPodListFilter)).toBe('');
+    expect(parsePodListFilter(new URLSearchParams())).toEqual(defaultPodListFilter);
   });
 
   test('is parsed to the view it was made of', () => {
@@ -101,12 +101,12 @@ describe('the URL', () => {
       descending: true,
     } as const;
     expect(buildPodListQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
-    expect(parsePodListView(new URLSearchParams(buildPodListQuery(view)))).toEqual(view);
+    expect(parsePodListFilter(new URLSearchParams(buildPodListQuery(view)))).toEqual(view);
   });
 
   test('with invalid parameters is parsed without them', () => {
-    expect(parsePodListView(new URLSearchParams('kind=ipvlan&sort=color&order=up&ns='))).toEqual(
-      defaultPodListView,
+    expect(parsePodListFilter(new URLSearchParams('kind=ipvlan&sort=color&order=up&ns='))).toEqual(
+      defaultPodListFilter,
     );
   });
 });

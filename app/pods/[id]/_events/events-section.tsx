@@ -14,7 +14,7 @@ import {
   Wrench,
 } from 'lucide-react';
 import { useState } from 'react';
-import type { Event } from '../../../../contract/event.ts';
+import type { AgentEvent } from '../../../../contract/event.ts';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { usePodEvents } from '../../../_lib/event-queries.ts';
 import { formatClockTime, formatDay } from '../../../_lib/format.ts';
@@ -61,7 +61,7 @@ export function EventsSection({ podId }: { podId: string }) {
   );
 }
 
-function Line({ event }: { event: Event }) {
+function Line({ event }: { event: AgentEvent }) {
   const now = useCurrentTime();
   const { time, type, message, severity } = event;
   const at = Date.parse(time);
@@ -84,7 +84,7 @@ function Line({ event }: { event: Event }) {
   );
 }
 
-const icons: Partial<Record<Event['type'], LucideIcon>> = {
+const icons: Partial<Record<AgentEvent['type'], LucideIcon>> = {
   'agent.started': Power,
   'pod.attached': Plug,
   'pod.detached': Unplug,
@@ -103,7 +103,7 @@ const icons: Partial<Record<Event['type'], LucideIcon>> = {
  * Draws the icon of an event: a triangle for errors, otherwise an icon for the event's type, muted unless it is a
  * warning.
  */
-function EventIcon({ event: { type, severity } }: { event: Event }) {
+function EventIcon({ event: { type, severity } }: { event: AgentEvent }) {
   if (severity === 'error') return <WarningIcon />;
   const Icon = icons[type] ?? (type.startsWith('batch.') ? Layers : Info);
   return (

@@ -1,4 +1,4 @@
-import type { EventType } from '../../../../contract/event.ts';
+import type { AgentEventType } from '../../../../contract/event.ts';
 
 /** Interface texts of the section about a pod's events. */
 export const eventsText = {
@@ -10,7 +10,7 @@ export const eventsText = {
 export const formatShowAllEventsLabel = (events: number): string => `Show all ${events}`;
 export const formatShowLatestEventsLabel = (events: number): string => `Show latest ${events}`;
 
-const eventLabels: Record<EventType, string> = {
+const eventLabels: Record<AgentEventType, string> = {
   'agent.started': 'agent started',
   'pod.attached': 'attached',
   'pod.detached': 'detached',
@@ -47,4 +47,4 @@ const eventLabels: Record<EventType, string> = {
 };
 
 /** Returns the label of an event type; an unknown type is its own label. */
-export const formatEventLabel = (type: EventType): string => eventLabels[type] ?? type;
+export const formatEventLabel = (type: AgentEventType): string => eventLabels[type] ?? type;

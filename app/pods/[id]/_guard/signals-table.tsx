@@ -1,4 +1,4 @@
-import type { GuardReading } from '../../../../contract/guard.ts';
+import type { GuardSignalReading } from '../../../../contract/guard.ts';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { guardSignalLabels, guardSignalStateLabels, guardText } from './text.ts';
@@ -7,7 +7,7 @@ const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-
 const cell = 'border-line-1 border-b px-2 py-1 align-top first:pl-0 last:pr-0';
 
 /** Table of the guard's signals with their state and evidence. */
-export function GuardSignalsTable({ readings }: { readings: readonly GuardReading[] }) {
+export function GuardSignalsTable({ readings }: { readings: readonly GuardSignalReading[] }) {
   return (
     <table className="w-full table-fixed border-separate border-spacing-0">
       <thead>

@@ -1,10 +1,10 @@
 'use client';
 
 import type { PodGuard } from '../../../../contract/guard.ts';
-import { guardDefaults } from '../../../../contract/guard-thresholds.ts';
+import { guardThresholdDefaults } from '../../../../contract/guard-thresholds.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { GuardThresholdForm } from '../../../_components/guard-threshold-form.tsx';
-import { Sheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/sheet.tsx';
 import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { guardText } from './text.ts';
 
@@ -19,7 +19,7 @@ export function GuardThresholdsSheet({ pod, guard, close }: Props) {
   const choose = useSetPodGuard(pod.id);
   const node = useNodeGuard().data;
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={guardText.sheetTitle}
@@ -31,7 +31,7 @@ export function GuardThresholdsSheet({ pod, guard, close }: Props) {
           // The switch beside the sheet changes the choice too.
           key={JSON.stringify(guard.chosen)}
           chosen={guard.chosen}
-          inherited={node?.thresholds ?? guardDefaults}
+          inherited={node?.thresholds ?? guardThresholdDefaults}
           from="node"
           save={(choice) => choose.mutate(Object.keys(choice).length === 0 ? null : choice)}
           saving={choose.isPending}
@@ -39,6 +39,6 @@ export function GuardThresholdsSheet({ pod, guard, close }: Props) {
           saved={choose.isSuccess}
         />
       </div>
-    </Sheet>
+    </SideSheet>
   );
 }

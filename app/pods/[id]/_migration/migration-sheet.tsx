@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { Sheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
 import { MigrationPlanFooter } from './migration-plan-footer.tsx';
@@ -44,7 +44,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
 
   if (planned)
     return (
-      <Sheet
+      <SideSheet
         open
         onOpenChange={(open) => !open && sheet.close()}
         title={formatMigrateButtonLabel(to)}
@@ -69,10 +69,10 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
           retry={() => void plan.refetch()}
           migrations={migrations}
         />
-      </Sheet>
+      </SideSheet>
     );
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={
@@ -93,7 +93,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
       ) : (
         <MigrationRunView migration={data} pod={pod} ticks={ticks} />
       )}
-    </Sheet>
+    </SideSheet>
   );
 }
 

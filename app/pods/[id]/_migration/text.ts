@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
-import type { Node } from '../../../../contract/node.ts';
+import type { NodeInfo } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { formatCount } from '../../../_lib/format.ts';
 
@@ -112,7 +112,11 @@ export const formatUndoMigrationLabel = (from: DeviceKind): string =>
   from === 'veth' ? 'Undo: fall back to veth' : 'Undo: promote to netkit';
 
 /** Returns why a pod cannot be migrated, as far as that is known without a plan; null if it can. */
-export function findMigrationDisabledReason(pod: Pod, to: DeviceKind, node: Node | undefined): string | null {
+export function findMigrationDisabledReason(
+  pod: Pod,
+  to: DeviceKind,
+  node: NodeInfo | undefined,
+): string | null {
   if (pod.state === 'gone') return 'The pod is gone.';
   if (pod.state === 'migrating') return 'A migration of this pod is running.';
   if (pod.device === null) return 'The pod’s device is gone.';

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
-import type { Neighbor, Pod, Route } from '../../../../contract/pod.ts';
+import type { NeighborEntry, Pod, RouteEntry } from '../../../../contract/pod.ts';
 import { sortBySideAndFamily } from './rows-by-family.ts';
 import {
   formatBothEnds,
@@ -103,7 +103,7 @@ function Fact({ label, children }: { label: string; children: ReactNode }) {
   );
 }
 
-function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
+function RoutesTable(props: { pod: readonly RouteEntry[]; host: readonly RouteEntry[] }) {
   return (
     <Table
       caption={networkText.routes}
@@ -134,10 +134,14 @@ function RoutesTable(props: { pod: readonly Route[]; host: readonly Route[] }) {
 }
 
 /** Sorts neighbors by address, because the kernel dumps them in the order of a hash table that changes. */
-const byAddress = (a: Neighbor, b: Neighbor): number =>
+const byAddress = (a: NeighborEntry, b: NeighborEntry): number =>
   a.address.localeCompare(b.address, 'en', { numeric: true });
 
-function NeighborsTable(props: { pod: readonly Neighbor[]; host: readonly Neighbor[]; hasMac: boolean }) {
+function NeighborsTable(props: {
+  pod: readonly NeighborEntry[];
+  host: readonly NeighborEntry[];
+  hasMac: boolean;
+}) {
   const rows = sortBySideAndFamily(
     { pod: props.pod.toSorted(byAddress), host: props.host.toSorted(byAddress) },
     ({ address }) => address,

@@ -9,7 +9,7 @@ import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
 import { FormField, inputClasses } from '../../../_components/form-field.tsx';
-import { Sheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
@@ -67,7 +67,7 @@ export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => 
     });
   };
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={userProgramsText.sheetTitle}
@@ -174,7 +174,7 @@ export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => 
         {attach.error !== null && <ErrorNotice error={attach.error} title={userProgramsText.refused} />}
         <button type="submit" className="hidden" aria-hidden="true" tabIndex={-1} />
       </form>
-    </Sheet>
+    </SideSheet>
   );
 }
 

@@ -5,7 +5,7 @@ import type { NewBatchInput } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PodSummary } from '../../../../contract/pod.ts';
 import { DeviceKindBadge } from '../../../_components/device-kind.tsx';
-import { Sheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/sheet.tsx';
 import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batch-queries.ts';
 import { type BatchFormOptions, defaultBatchFormOptions } from './batch-option-fields.tsx';
 import { BatchPlanFooter } from './batch-plan-footer.tsx';
@@ -36,7 +36,7 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
   const start = useStartBatch();
   const action = formatBatchActionLabel(to, plan?.pods.filter(({ state }) => state === 'waiting') ?? []);
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={action}
@@ -66,7 +66,7 @@ function PlanSheet({ to, sheet, pods, started }: Props & { to: DeviceKind }) {
         options={options}
         change={(change) => setOptions((known) => ({ ...known, ...change }))}
       />
-    </Sheet>
+    </SideSheet>
   );
 }
 
@@ -74,7 +74,7 @@ function RunSheet({ id, sheet }: { id: string; sheet: BatchSheetControl }) {
   const { data: batch, error } = useBatch(id);
   const title = batch ? formatBatchTitle(batch) : error ? batchText.notFound : batchText.sheet;
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && sheet.close()}
       title={title}
@@ -89,6 +89,6 @@ function RunSheet({ id, sheet }: { id: string; sheet: BatchSheetControl }) {
       ) : (
         <BatchRunView batch={batch} />
       )}
-    </Sheet>
+    </SideSheet>
   );
 }

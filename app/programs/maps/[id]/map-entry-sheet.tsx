@@ -5,7 +5,7 @@ import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
-import { Sheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';
@@ -88,7 +88,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
     </>
   );
   return (
-    <Sheet
+    <SideSheet
       open
       onOpenChange={(open) => !open && close()}
       title={entry === null ? mapsText.newEntry : mapsText.entry}
@@ -121,7 +121,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
         )}
         {error !== null && <ErrorNotice error={error} title={mapsText.entryNotChanged} />}
       </div>
-    </Sheet>
+    </SideSheet>
   );
 }
 
