@@ -3,8 +3,8 @@
 import { useState } from 'react';
 
 /**
- * State of a switch that the agent stores: it shows the choice at once, and the stored value after the response. Without
- * it the browser would reset the switch until the mutation's state is rendered.
+ * Returns the state of a switch whose value the agent stores: the user's choice at once, and the stored value after the
+ * response. Otherwise the browser would reset the switch until the mutation's state is rendered.
  */
 export function useOptimisticSwitch(
   held: boolean,

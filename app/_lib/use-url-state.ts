@@ -6,10 +6,10 @@ import { useEffect, useRef, useState } from 'react';
 const writeAfterMs = 150;
 
 /**
- * State of a page that is stored in its URL. The state follows the URL, and the URL follows the state after a short
- * delay, without a history entry.
- * @param parse parses the state from a query; invalid parameters are ignored
- * @param query returns the state as a query, empty for the default state. Both functions must be stable
+ * Returns a page's state that is stored in the URL, and the function that changes it. A change reaches the URL after a
+ * short delay, without a history entry; a change of the URL changes the state. Both functions must be stable.
+ * @param parse parses the state from a URL query; ignores invalid parameters
+ * @param query converts the state to a URL query, which is empty for the default state
  */
 export function useUrlQueryState<View extends object>(
   parse: (query: URLSearchParams) => View,

@@ -1,8 +1,6 @@
 import type { LabelSelector, Rule, RulePeer, RuleSubject } from '../../contract/acl.ts';
 import { rulesText } from './text.ts';
 
-/** Short labels for the terms of rules. */
-
 /** Formats a label selector, e.g. `app=cart, tier in (web, api)`; an empty selector is `all pods`. */
 export function formatSelector({ matchLabels, matchExpressions }: LabelSelector): string {
   const words = [

@@ -62,14 +62,14 @@ function withEdge<Row, Key extends string>(
 
 /**
  * The table of every list. It offers:
- * - sorting: a column with `sort` has a button in its head; `aria-sort` names the current one. While the pointer
+ * - sorting: a column with `sort` has a button in its heading; `aria-sort` names the current one. While the pointer
  *   is over the rows or one has the focus, rows do not move.
  * - virtual rows: only rows near the viewport are in the document, so that 10,000 rows scroll smoothly;
  *   `aria-rowcount` and `aria-rowindex` give the whole table.
  * - keyboard: arrows, `j` and `k`, Home and End move between rows, Enter opens the row through the link or button in it
  *   that has `data-row-link`, Escape clears the selection (`onEscape`) and then the filter (`clear`); `onKey` adds keys.
  * - live values: a row renders only when its data changes; cells subscribe to live values themselves.
- * - groups of columns with a common head, a selected state, skeleton rows while loading, and an empty state.
+ * - groups of columns with a common heading, a selected state, skeleton rows while loading, and an empty state.
  */
 export function DataTable<Row, Key extends string>({
   label,

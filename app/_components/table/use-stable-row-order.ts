@@ -9,11 +9,11 @@ interface Held {
 }
 
 /**
- * Holds the order of rows while the pointer is over them or one has the focus, so that no row moves away
- * under the pointer; new rows come last until then.
- * @param rows sorted by the current values
- * @param by sort column and direction: rows move at once when it changes
- * @returns the rows in the order to show, and handlers for the element that contains them
+ * Keeps the order of rows while the pointer is over the rows or one has the focus, so that no row moves away under the
+ * pointer. Until then, new rows come last.
+ * @param rows rows sorted by their current values
+ * @param by sort column and direction; if it changes, the rows move at once
+ * @returns the rows in the order to show, and event handlers for the element that contains the rows
  */
 export function useStableRowOrder<Row>(rows: readonly Row[], rowKey: (row: Row) => string, by: string) {
   const [hovered, setHovered] = useState(false);

@@ -14,7 +14,7 @@ import {
   PodRequestCountCell,
 } from './pod-cells.tsx';
 import { PodConditionCell } from './pod-condition-cell.tsx';
-import { computeAddressSortKey, type PodSortKey } from './pod-list-view.ts';
+import { computeAddressSortKey, type PodSortKey } from './pod-list-filter.ts';
 import { RowSelectCheckbox } from './row-select-checkbox.tsx';
 import { formatSelectPodLabel, listText } from './text.ts';
 import type { PodSelection } from './use-selection.ts';

@@ -9,7 +9,7 @@ import {
   FilterTextField,
   toggleListItem,
 } from '../../_components/filter-field.tsx';
-import type { PodFacetCounts, PodListFilter } from './pod-list-view.ts';
+import type { PodFacetCounts, PodListFilter } from './pod-list-filter.ts';
 import { listText } from './text.ts';
 
 interface FilterBarProps {

@@ -17,12 +17,12 @@ import {
   filterPods,
   findClosestName,
   isPodListFiltered,
-} from './pod-list-view.ts';
+} from './pod-list-filter.ts';
 import { PodTable } from './pod-table.tsx';
+import { PodTableFooter } from './pod-table-footer.tsx';
 import { PodSelectionBar } from './selection-bar.tsx';
-import { PodTableFooter } from './table-footer.tsx';
 import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
-import { usePodListFilter } from './use-list-view.ts';
+import { usePodListFilter } from './use-pod-list-filter.ts';
 import { usePodSelection } from './use-selection.ts';
 
 const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));

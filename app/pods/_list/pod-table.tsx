@@ -10,7 +10,7 @@ import {
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
 import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
-import { isPodSortKey, type PodListFilter } from './pod-list-view.ts';
+import { isPodSortKey, type PodListFilter } from './pod-list-filter.ts';
 import { listText } from './text.ts';
 import { useResortTrigger } from './use-resort-trigger.ts';
 import type { PodSelection } from './use-selection.ts';

@@ -6,7 +6,7 @@ import type { BpfMap } from '../../../contract/map.ts';
 import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { formatByteSize, formatCount, formatDuration } from '../../_lib/format.ts';
-import { LabeledDetail, LabeledDetailList } from '../_components/details.tsx';
+import { LabeledDetail, LabeledDetailList } from '../_components/labeled-detail-list.tsx';
 import { useMaps } from '../maps/map-queries.ts';
 import { programsText } from '../text.ts';
 

@@ -5,7 +5,7 @@ import type { Build, DatapathBuildList } from '../../../contract/build.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../_components/error-notice.tsx';
-import { SideSheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/side-sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
 import { useActivateBuild } from './build-queries.ts';
 import { ActivationProgressBar } from './last-activation.tsx';

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { SideSheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/side-sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
 import { RuleChangeError } from './change-error.tsx';
 

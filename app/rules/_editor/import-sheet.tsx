@@ -5,7 +5,7 @@ import { useState } from 'react';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { FormField, inputClasses } from '../../_components/form-field.tsx';
-import { SideSheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/side-sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { ApiError } from '../../_lib/api.ts';

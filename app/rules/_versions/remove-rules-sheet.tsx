@@ -2,7 +2,7 @@
 
 import { useState } from 'react';
 import { Button } from '../../_components/button.tsx';
-import { SideSheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/side-sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRemoveRules } from '../../_lib/rule-queries.ts';

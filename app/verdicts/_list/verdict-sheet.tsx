@@ -5,7 +5,7 @@ import type { PacketEndpoint, Verdict } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
-import { SideSheet } from '../../_components/sheet.tsx';
+import { SideSheet } from '../../_components/side-sheet.tsx';
 import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount, formatDay } from '../../_lib/format.ts';
 import {

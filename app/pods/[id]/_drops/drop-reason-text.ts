@@ -1,6 +1,6 @@
 /**
- * Explanations of drop reasons by name. Upper-case names are the kernel's (enum skb_drop_reason, <net/dropreason-
- * core.h>); reasons not listed here are shown by name only.
+ * Explanations of drop reasons by name. Upper-case names are the kernel's (enum skb_drop_reason,
+ * <net/dropreason-core.h>); reasons not listed here are shown by name only.
  */
 export const dropReasonMeanings: Readonly<Record<string, string>> = {
   malformed: 'the IP header is missing, or its lengths disagree',

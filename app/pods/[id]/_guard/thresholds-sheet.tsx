@@ -4,7 +4,7 @@ import type { PodGuard } from '../../../../contract/guard.ts';
 import { guardThresholdDefaults } from '../../../../contract/guard-thresholds.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { GuardThresholdForm } from '../../../_components/guard-threshold-form.tsx';
-import { SideSheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { useNodeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { guardText } from './text.ts';
 

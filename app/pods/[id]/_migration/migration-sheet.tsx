@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 import type { Pod } from '../../../../contract/pod.ts';
-import { SideSheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { useMigration, useMigrationPlan, useStartMigration } from '../../../_lib/migration-queries.ts';
 import { MigrationPlanFooter } from './migration-plan-footer.tsx';

@@ -9,7 +9,7 @@ import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
 import { FormField, inputClasses } from '../../../_components/form-field.tsx';
-import { SideSheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';

@@ -5,7 +5,7 @@ import type { NewBatchInput } from '../../../../contract/batch.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PodSummary } from '../../../../contract/pod.ts';
 import { DeviceKindBadge } from '../../../_components/device-kind.tsx';
-import { SideSheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { useBatch, useBatchPlan, useStartBatch } from '../../../_lib/batch-queries.ts';
 import { type BatchFormOptions, defaultBatchFormOptions } from './batch-option-fields.tsx';
 import { BatchPlanFooter } from './batch-plan-footer.tsx';

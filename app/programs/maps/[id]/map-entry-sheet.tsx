@@ -5,7 +5,7 @@ import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
-import { SideSheet } from '../../../_components/sheet.tsx';
+import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';

@@ -7,7 +7,7 @@ import {
   filterPods,
   findClosestName,
   parsePodListFilter,
-} from '../../../app/pods/_list/pod-list-view.ts';
+} from '../../../app/pods/_list/pod-list-filter.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
 const pod = (namespace: string, name: string, more: Partial<PodSummary> = {}): PodSummary => ({
