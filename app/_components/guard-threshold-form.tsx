@@ -34,7 +34,7 @@ const control =
 export function GuardThresholdForm({ chosen, inherited, from, save, saving, error, saved }: Props) {
   const [texts, setTexts] = useState<GuardFieldTexts>(() => toGuardFieldTexts(chosen));
   const [tried, setTried] = useState(false);
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const { choice, problems } = parseGuardFields(texts);
   const refused = Object.keys(problems).length > 0;
   const changed =
@@ -66,7 +66,7 @@ export function GuardThresholdForm({ chosen, inherited, from, save, saving, erro
         </fieldset>
       ))}
       <div className="flex flex-wrap items-center gap-3">
-        <Button type="submit" look="primary" disabled={saving || !changed || lacks !== null}>
+        <Button type="submit" look="primary" disabled={saving || !changed || missingRole !== null}>
           {sharedText.save}
         </Button>
         <Button disabled={Object.keys(texts).length === 0} onClick={() => setTexts({})}>
@@ -82,7 +82,8 @@ export function GuardThresholdForm({ chosen, inherited, from, save, saving, erro
           ) : saved && !changed ? (
             sharedText.guardSaved
           ) : (
-            (lacks ?? (from === 'default' ? sharedText.emptyIsDefault : sharedText.emptyIsInherited(from)))
+            (missingRole ??
+            (from === 'default' ? sharedText.emptyIsDefault : sharedText.emptyIsInherited(from)))
           )}
         </p>
       </div>

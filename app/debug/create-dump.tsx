@@ -18,11 +18,11 @@ const bounds = [16, 64, 256, 1024] as const;
 /** Renders the form that creates a debug dump, with the equivalent command. */
 export function CreateDumpForm({ running }: { running: Dump | undefined }) {
   const make = useCreateDump();
-  const lacks = useMissingRoleReason('admin');
+  const missingRole = useMissingRoleReason('admin');
   const [maxBytes, bound] = useState(defaultDumpSize);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
-  const reason = lacks ?? (running === undefined ? null : debugText.dumpInProgress);
+  const reason = missingRole ?? (running === undefined ? null : debugText.dumpInProgress);
   const command = [
     'podlane debug',
     ...(maxBytes === defaultDumpSize ? [] : [`--max-bytes ${maxBytes}`]),

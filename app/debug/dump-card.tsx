@@ -105,7 +105,7 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
 /** Renders the buttons that cancel, download or delete a dump. Canceling and deleting leave no file behind. */
 function DumpActions({ dump }: { dump: Dump }) {
   const remove = useDeleteDump();
-  const lacks = useMissingRoleReason('admin');
+  const missingRole = useMissingRoleReason('admin');
   const [sure, setSure] = useState(false);
   const running = dump.state === 'running';
   const act = () =>
@@ -120,7 +120,7 @@ function DumpActions({ dump }: { dump: Dump }) {
         if (running) showToast({ tone: 'info', title: debugText.canceled, detail: debugText.canceledDetail });
       },
     });
-  if (lacks !== null) return <p className="text-12 text-muted">{lacks}</p>;
+  if (missingRole !== null) return <p className="text-12 text-muted">{missingRole}</p>;
   if (running)
     return (
       <Button disabled={remove.isPending} onClick={act}>

@@ -15,7 +15,7 @@ const key = ['node', 'settings'] as const;
 /** Renders the switch for the same-node redirect. */
 export function RedirectSetting() {
   const client = useQueryClient();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const { data, error, refetch } = useQuery({
     queryKey: key,
     queryFn: ({ signal }) => requestApi<NodeSettings>('/node/settings', { signal }),
@@ -40,13 +40,13 @@ export function RedirectSetting() {
               type="checkbox"
               className="mt-0.5 size-4 accent-accent"
               checked={checked}
-              disabled={pending || lacks !== null}
+              disabled={pending || missingRole !== null}
               onChange={(event) => choose(event.target.checked)}
             />
             <span>
               {settingsText.redirectLabel}
               <span className="block text-12 text-muted">
-                {settingsText.redirectDetail(lacks !== null ? ` ${lacks}` : '')}
+                {settingsText.redirectDetail(missingRole !== null ? ` ${missingRole}` : '')}
               </span>
             </span>
           </label>

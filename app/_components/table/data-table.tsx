@@ -170,7 +170,7 @@ export function DataTable<Row, Key extends string>({
 interface DataRowProps<Row, Key extends string> {
   id: string;
   row: Row;
-  /** Index of the row among all rows, from 0. */
+  /** Index of the table row among all rows, from 0. */
   index: number;
   headRows: number;
   columns: readonly TableColumn<Row, Key>[];

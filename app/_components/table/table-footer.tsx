@@ -3,7 +3,7 @@ import { KeyboardKey } from '../button.tsx';
 import { WarningIcon } from '../warning-icon.tsx';
 
 interface TableFooterProps {
-  /** Keyboard shortcuts to list, except those that move between rows. */
+  /** Keyboard shortcuts that the footer lists, except those that move between rows. */
   keys: string;
   /** Number of rows and the time they were read. */
   text: string;

@@ -22,7 +22,7 @@ export function useVirtualTableRows(body: RefObject<HTMLTableSectionElement | nu
   });
   const items = virtualizer.getVirtualItems();
   return {
-    /** Indexes of the rows to render. */
+    /** Indexes of the table rows to render. */
     visible: items.map(({ index }) => index),
     /** Height in px of the rows before the rendered ones; `below` is that of the rows after them. */
     above: (items[0]?.start ?? margin) - margin,

@@ -22,7 +22,7 @@ interface PodTrack {
   /** Ring buffers in one array: one for each rate and one for the device kind, each with `capacity` slots. */
   rings: Float32Array;
   capacity: number;
-  /** Last slot with a value; later slots have no sample of this pod. */
+  /** Last slot of the ring buffers with a value; later slots have no sample of this pod. */
   slot: number;
   /** Totals of the last frame that contained this pod. */
   lastTotals: Float64Array;
@@ -189,7 +189,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
   return {
     /** Adds a frame of totals. @returns false if the frame was ignored because it repeats the last one */
     push,
-    /** Number of frames added so far. */
+    /** Number of sample frames added so far. */
     get version(): number {
       return version;
     },

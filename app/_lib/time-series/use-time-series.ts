@@ -35,7 +35,7 @@ export const usePodRates = (number: number): PodRates | null =>
 export const usePodRate = (number: number, name: CounterRateName): number =>
   useTimeSeriesValue(() => podTimeSeries.rate(number, name), Number.NaN);
 
-/** Returns one total of a pod since the pod was attached; NaN if it is not counted. */
+/** Returns one total of a pod, counted since the pod was attached; NaN if the pod does not have the counter. */
 export const usePodCounterTotal = (number: number, column: SampleFrameColumn): number =>
   useTimeSeriesValue(() => podTimeSeries.total(number, column), Number.NaN);
 

@@ -17,7 +17,7 @@ export function LabeledDetailList({ label, children }: { label: string; children
 interface DetailProps {
   label: string;
   title?: string;
-  /** Reason why the value is unknown; null if it is known. */
+  /** Reason why the value is unknown; null if the value is known. */
   unknown?: string | null;
   children: ReactNode;
 }

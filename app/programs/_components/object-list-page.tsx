@@ -28,7 +28,7 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   texts: (row: Row) => readonly string[];
   view: ObjectListFilter<Key>;
   change: (change: Partial<ObjectListFilter<Key>>) => void;
-  /** Content shown if the node has no such objects. */
+  /** Content shown if the node has no objects of the listed type. */
   none: ReactNode;
 }
 

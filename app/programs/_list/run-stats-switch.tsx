@@ -10,7 +10,7 @@ import { programsText } from '../text.ts';
 /** Shows whether run stats are enabled; if switched on, they stay enabled. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepRunStatsEnabled();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const { on, always, problem } = statistics;
   const { checked, pending, choose } = useOptimisticSwitch(always, (chosen) =>
     keep.mutateAsync(chosen, {
@@ -25,19 +25,19 @@ export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }
     <div className="flex flex-wrap items-center gap-x-3 text-12">
       <span className="text-muted lg:max-xl:hidden">{state}</span>
       <label
-        className={`inline-flex h-(--control) items-center gap-1.5 ${lacks === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
-        title={lacks ?? programsText.runStatsCost}
+        className={`inline-flex h-(--control) items-center gap-1.5 ${missingRole === null ? 'cursor-pointer text-ink-2' : 'text-muted'}`}
+        title={missingRole ?? programsText.runStatsCost}
       >
         <input
           type="checkbox"
           className="size-3.5 accent-accent"
           checked={checked}
-          disabled={pending || lacks !== null}
+          disabled={pending || missingRole !== null}
           onChange={(event) => choose(event.target.checked)}
         />
         {programsText.keepRunStats}
       </label>
-      {lacks !== null && <span className="text-muted max-md:w-full">{lacks}</span>}
+      {missingRole !== null && <span className="text-muted max-md:w-full">{missingRole}</span>}
     </div>
   );
 }

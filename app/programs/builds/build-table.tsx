@@ -21,7 +21,7 @@ const wide = 'max-md:hidden';
 
 interface Props {
   builds: readonly Build[];
-  /** True if the session's role must not change builds. */
+  /** True if the session's role is not allowed to change builds. */
   refused: boolean;
   activate: (build: Build) => void;
 }

@@ -21,7 +21,7 @@ import { buildsText } from './text.ts';
 export function BuildsPage() {
   const { data, error, refetch } = useBuilds();
   const [chosen, choose] = useState<Build | null>(null);
-  const lacks = useMissingRoleReason('admin');
+  const missingRole = useMissingRoleReason('admin');
   const previous = data?.items.find((build) => build.previous);
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_400px] px-(--gutter) py-4 pb-12 max-xl:grid-cols-1 max-xl:gap-y-6">
@@ -32,8 +32,8 @@ export function BuildsPage() {
             <p className="mt-0.5 text-12 text-ink-2">{buildsText.buildsIntro}</p>
           </div>
           <Button
-            disabled={previous === undefined || lacks !== null}
-            title={lacks ?? (previous === undefined ? buildsText.noPreviousBuildReason : undefined)}
+            disabled={previous === undefined || missingRole !== null}
+            title={missingRole ?? (previous === undefined ? buildsText.noPreviousBuildReason : undefined)}
             onClick={() => previous !== undefined && choose(previous)}
           >
             <Undo2 aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
@@ -42,11 +42,13 @@ export function BuildsPage() {
               : buildsText.rollBackTo(shortenBuildId(previous.sha256))}
           </Button>
         </div>
-        {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
-        {data?.newer === true && <NewerBuildNotice builds={data} choose={choose} refused={lacks !== null} />}
+        {missingRole !== null && <p className="mt-1 text-12 text-ink-2">{missingRole}</p>}
+        {data?.newer === true && (
+          <NewerBuildNotice builds={data} choose={choose} refused={missingRole !== null} />
+        )}
         <div className="mt-4" aria-busy={data === undefined && error === null}>
           {data !== undefined ? (
-            <BuildTable builds={data.items} refused={lacks !== null} activate={choose} />
+            <BuildTable builds={data.items} refused={missingRole !== null} activate={choose} />
           ) : error !== null ? (
             <ErrorState error={error} retry={() => void refetch()} />
           ) : (
@@ -58,7 +60,7 @@ export function BuildsPage() {
         {data?.activation != null && <LastActivationNotice activation={data.activation} />}
       </div>
       <div className="min-w-0 xl:border-line-1 xl:border-l xl:pl-6">
-        <AddBuildForm refused={lacks} />
+        <AddBuildForm refused={missingRole} />
         <SignerList />
       </div>
       {chosen !== null && data !== undefined && (

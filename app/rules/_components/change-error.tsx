@@ -6,7 +6,7 @@ interface ChangeErrorProps {
   error: Error | null;
   /** Message to show if someone else changed the rules in the meantime. */
   conflict: string;
-  /** Content to show if there is no error. */
+  /** Content shown in place of an error message if there is no error. */
   children?: ReactNode;
 }
 

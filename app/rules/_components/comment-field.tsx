@@ -4,7 +4,7 @@ import { rulesText } from '../text.ts';
 interface CommentFieldProps {
   value: string;
   change: (value: string) => void;
-  /** Called when the user presses Enter. */
+  /** Called when the user presses Enter in the comment field. */
   enter?: () => void;
   placeholder?: string;
   hint?: string;

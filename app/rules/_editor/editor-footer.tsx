@@ -16,13 +16,21 @@ interface EditorFooterProps {
   dirty: boolean;
   /** True if the agent accepts the current text. */
   ready: boolean;
-  /** Reason why this session must not change rules; null if it may. */
-  lacks: string | null;
+  /** Reason why this session is not allowed to change rules; null if it is. */
+  missingRole: string | null;
   apply: () => void;
 }
 
 /** Renders the footer of the rule editor: origin of the text, and buttons to discard, stage or apply it. */
-export function RuleEditorFooter({ copy, active, staged, dirty, ready, lacks, apply }: EditorFooterProps) {
+export function RuleEditorFooter({
+  copy,
+  active,
+  staged,
+  dirty,
+  ready,
+  missingRole,
+  apply,
+}: EditorFooterProps) {
   const router = useRouter();
   const save = useStageRules();
   const changed = dirty || copy?.source === 'staged';
@@ -44,7 +52,7 @@ export function RuleEditorFooter({ copy, active, staged, dirty, ready, lacks, ap
   return (
     <footer className="sticky bottom-0 z-10 flex min-h-12 flex-wrap items-center gap-x-3 gap-y-2 border-line-2 border-t bg-surface-0 px-(--gutter) py-2">
       <p role="status" className="min-w-0 flex-1 text-12 text-ink-2 max-md:basis-full">
-        {lacks ?? sourceWords(copy, dirty)}
+        {missingRole ?? sourceWords(copy, dirty)}
       </p>
       <span aria-hidden="true" className="flex gap-3 text-12 text-muted max-lg:hidden">
         <span>
@@ -60,13 +68,13 @@ export function RuleEditorFooter({ copy, active, staged, dirty, ready, lacks, ap
         </Button>
       )}
       <Button
-        disabled={!ready || lacks !== null || save.isPending}
+        disabled={!ready || missingRole !== null || save.isPending}
         title={editorText.stageTitle}
         onClick={stage}
       >
         {editorText.stage}
       </Button>
-      <Button look="primary" disabled={!ready || lacks !== null || !changed} onClick={apply}>
+      <Button look="primary" disabled={!ready || missingRole !== null || !changed} onClick={apply}>
         {editorText.applyDialog}
       </Button>
     </footer>

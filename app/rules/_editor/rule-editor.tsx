@@ -31,7 +31,7 @@ export function RuleEditorPage() {
   const { copy, dirty, outdated } = useSyncedWorkingCopy(active.data, staged.data);
   const [rule, setRule] = useState<string | null>(null);
   const [applying, setApplying] = useState(false);
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const editor = useRef<YamlEditorHandle>(null);
   const describedBy = useId();
 
@@ -41,9 +41,9 @@ export function RuleEditorPage() {
     settleMs,
   );
   // Sessions that may not change rules may not request a dry run either: shows the active rules instead.
-  const plan = useRulesDryRun(lacks === null ? asked.text : null, asked.rule);
+  const plan = useRulesDryRun(missingRole === null ? asked.text : null, asked.rule);
   const { data: known } = useRuleDetails(
-    lacks === null ? null : rule,
+    missingRole === null ? null : rule,
     copy?.source === 'staged' ? 'staged' : 'active',
   );
   const empty = text !== null && text.trim() === '';
@@ -82,9 +82,9 @@ export function RuleEditorPage() {
               text={copy.text}
               change={(next) => updateWorkingCopy({ text: next })}
               onRule={(span) => setRule(span?.name ?? null)}
-              onSubmit={() => ready && lacks === null && setApplying(true)}
+              onSubmit={() => ready && missingRole === null && setApplying(true)}
               notes={current ? notes : []}
-              readOnly={lacks !== null}
+              readOnly={missingRole !== null}
               label={editorText.rulesAsYaml}
               describedBy={describedBy}
               handle={editor}
@@ -94,7 +94,7 @@ export function RuleEditorPage() {
         <aside aria-label={editorText.effect} className="min-w-0 max-lg:pb-4">
           {empty ? (
             <p className="px-4 py-3 text-ink-2 max-lg:px-(--gutter)">{editorText.emptyEditor}</p>
-          ) : lacks !== null ? (
+          ) : missingRole !== null ? (
             <div className="px-4 py-3 max-lg:px-(--gutter)">
               <RuleAtCursorEntries view={known ?? null} rule={rule} />
             </div>
@@ -119,7 +119,7 @@ export function RuleEditorPage() {
         staged={staged.data ?? null}
         dirty={dirty}
         ready={ready}
-        lacks={lacks}
+        missingRole={missingRole}
         apply={() => setApplying(true)}
       />
       {applying && copy !== null && plan.data !== undefined && (

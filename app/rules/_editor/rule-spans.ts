@@ -7,7 +7,7 @@ type SyntaxNode = Tree['topNode'];
 export interface RuleSpan {
   /** Index of the rule in the rule set, from 0. */
   index: number;
-  /** Name of the rule; null if it has none yet. */
+  /** Name of the rule; null if the rule has no name yet. */
   name: string | null;
   from: number;
   to: number;

@@ -40,7 +40,7 @@ interface YamlEditorProps {
   change: (text: string) => void;
   /** Called when the cursor enters another rule; null outside all rules. */
   onRule: (rule: RuleSpan | null) => void;
-  /** Called when the user presses Ctrl-Enter. */
+  /** Called when the user presses Ctrl-Enter in the editor. */
   onSubmit: () => void;
   notes: readonly EditorLineDiagnostic[];
   readOnly: boolean;

@@ -22,7 +22,7 @@ import { rulesText } from '../text.ts';
 export function StagedRulesHeader({ staged }: { staged: StagedRules }) {
   const { data: active } = useActiveRules();
   const now = useCurrentTime();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const [applying, setApplying] = useState(false);
   const drop = useDiscardStagedRules();
   const outdated = active !== undefined && active.version !== staged.base;
@@ -55,11 +55,11 @@ export function StagedRulesHeader({ staged }: { staged: StagedRules }) {
         </div>
         {staged.problem !== null && <Sentence>{staged.problem.detail}</Sentence>}
         {outdated && <Sentence>{rulesText.outdatedStage(active.version)}</Sentence>}
-        {lacks !== null && <p className="mt-1 text-12 text-ink-2">{lacks}</p>}
+        {missingRole !== null && <p className="mt-1 text-12 text-ink-2">{missingRole}</p>}
       </div>
       <div className="flex flex-none flex-wrap gap-2">
         <Button
-          disabled={lacks !== null || drop.isPending}
+          disabled={missingRole !== null || drop.isPending}
           onClick={() =>
             drop.mutate(staged.etag, {
               onError: (error) =>
@@ -72,7 +72,7 @@ export function StagedRulesHeader({ staged }: { staged: StagedRules }) {
         <Button asChild>
           <Link href="/rules/editor">{sharedText.edit}</Link>
         </Button>
-        <Button look="primary" disabled={lacks !== null || outdated} onClick={() => setApplying(true)}>
+        <Button look="primary" disabled={missingRole !== null || outdated} onClick={() => setApplying(true)}>
           {rulesText.applyStagedDialog}
         </Button>
       </div>

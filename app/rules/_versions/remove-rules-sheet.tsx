@@ -14,7 +14,7 @@ import { rulesText } from '../text.ts';
 /** Renders the button that removes all rules, and the sheet that confirms the removal. */
 export function RemoveRulesSheet() {
   const { data: active } = useActiveRules();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const [open, setOpen] = useState(false);
   const remove = useRemoveRules();
   if (active?.rules == null) return null;
@@ -34,8 +34,8 @@ export function RemoveRulesSheet() {
     );
   return (
     <div className="flex min-h-11 flex-wrap items-center gap-3 border-line-1 border-b px-(--gutter) py-1">
-      <p className="min-w-0 flex-1 text-12 text-ink-2">{lacks ?? rulesText.versionsIntro}</p>
-      <Button look="destructive" disabled={lacks !== null} onClick={() => setOpen(true)}>
+      <p className="min-w-0 flex-1 text-12 text-ink-2">{missingRole ?? rulesText.versionsIntro}</p>
+      <Button look="destructive" disabled={missingRole !== null} onClick={() => setOpen(true)}>
         {rulesText.removeAllDialog}
       </Button>
       <SideSheet

@@ -36,11 +36,11 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
   const router = useRouter();
   const { data, error, refetch } = useRuleVersion(number);
   const { data: active } = useActiveRules();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const [comment, setComment] = useState('');
   const apply = useApplyRuleVersion();
   const text = data?.text ?? null;
-  const plan = useRulesDryRun(inForce || lacks !== null ? null : text, null);
+  const plan = useRulesDryRun(inForce || missingRole !== null ? null : text, null);
   const go = () =>
     apply.mutate(
       { number, etag: active?.etag ?? null, comment },
@@ -70,13 +70,13 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
       footer={
         <>
           <RuleChangeError error={apply.error} conflict={rulesText.rollbackConflict}>
-            {lacks}
+            {missingRole}
           </RuleChangeError>
           {text !== null && <Button onClick={edit}>{rulesText.openInEditor}</Button>}
           {!inForce && (
             <Button
               look="primary"
-              disabled={lacks !== null || apply.isPending || data === undefined}
+              disabled={missingRole !== null || apply.isPending || data === undefined}
               onClick={go}
             >
               {rulesText.rollBack}

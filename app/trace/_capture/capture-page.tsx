@@ -51,7 +51,7 @@ export function CapturePage() {
   const [snaplen, setSnaplen] = useState('65535');
   const [size, setSize] = useState('16777216');
   const [tried, setTried] = useState(false);
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const { state, start, stop } = usePacketCapture();
   const pods = usePods().data ?? [];
   const chosen = pods.find((pod) => [pod.id, formatPodName(pod)].includes(form.pod.trim()));
@@ -99,11 +99,11 @@ export function CapturePage() {
                 {traceText.stopAndKeep}
               </Button>
             ) : (
-              <Button type="submit" look="primary" disabled={lacks !== null}>
+              <Button type="submit" look="primary" disabled={missingRole !== null}>
                 {traceText.startCapture}
               </Button>
             )}
-            {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
+            {missingRole !== null && <span className="text-12 text-ink-2">{missingRole}</span>}
           </div>
         </form>
       </section>

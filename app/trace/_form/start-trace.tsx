@@ -28,7 +28,7 @@ export function StartTracePage() {
   useEffect(() => setForm(parsePacketFilter(new URLSearchParams(linked), emptyPacketFilter)), [linked]);
   const [tried, setTried] = useState(false);
   const start = useStartTrace();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const read = validatePacketFilter(form, most);
   const problems = tried && 'problems' in read ? read.problems : {};
   const submit = (event: FormEvent) => {
@@ -50,10 +50,10 @@ export function StartTracePage() {
             problems={problems}
           />
           <div className="mt-1 flex flex-wrap items-center gap-3">
-            <Button type="submit" look="primary" disabled={start.isPending || lacks !== null}>
+            <Button type="submit" look="primary" disabled={start.isPending || missingRole !== null}>
               {traceText.startTrace}
             </Button>
-            {lacks !== null && <span className="text-12 text-ink-2">{lacks}</span>}
+            {missingRole !== null && <span className="text-12 text-ink-2">{missingRole}</span>}
           </div>
           {start.error !== null && (
             <p role="alert" className="flex items-start gap-1.5 text-12 text-ink-2">

@@ -64,7 +64,7 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
   const stop = useStopTrace(id);
   const again = useStartTrace();
   const router = useRouter();
-  const lacks = useMissingRoleReason('operator');
+  const missingRole = useMissingRoleReason('operator');
   const until = endedAt === null ? now : Date.parse(endedAt);
   const failed = (title: string) => (error: Error) =>
     showToast({ title, detail: error.message, tone: 'failed' });
@@ -118,16 +118,16 @@ function Head({ trace, refused }: { trace: Trace; refused: string | null }) {
         {running ? (
           <Button
             look="primary"
-            disabled={lacks !== null || stop.isPending}
-            title={lacks ?? undefined}
+            disabled={missingRole !== null || stop.isPending}
+            title={missingRole ?? undefined}
             onClick={() => stop.mutate(undefined, { onError: failed(traceText.stopFailed) })}
           >
             {traceText.stop}
           </Button>
         ) : (
           <Button
-            disabled={lacks !== null || again.isPending}
-            title={lacks ?? traceText.runAgainTitle}
+            disabled={missingRole !== null || again.isPending}
+            title={missingRole ?? traceText.runAgainTitle}
             onClick={startAgain}
           >
             {traceText.runAgain}

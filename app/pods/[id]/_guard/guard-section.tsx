@@ -81,7 +81,7 @@ export function GuardSection({ pod, openMigration }: Props) {
 interface ControlProps {
   pod: Pod;
   guard: PodGuard;
-  /** Reason why this session must not change the guard; null if it may. */
+  /** Reason why this session is not allowed to change the guard; null if it is. */
   missingRole: string | null;
 }
 

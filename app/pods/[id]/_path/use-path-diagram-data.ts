@@ -89,7 +89,7 @@ const knownRates = <T extends PodRateCounters>(rates: T | null): T | null =>
   rates === null || Number.isNaN(rates.egressPackets) ? null : rates;
 
 interface PodOrder {
-  /** Time at which the order was determined, ms. */
+  /** Time at which the order of the pods was determined, ms. */
   at: number;
   ids: readonly string[];
 }

@@ -157,10 +157,10 @@ function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
 
 /** Renders the button that adds an entry, or the reason why the map is read-only. */
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
-  const lacks = useMissingRoleReason('admin');
+  const missingRole = useMissingRoleReason('admin');
   if (map.notEditable !== null)
     return <p className="max-w-160 py-1 text-12 text-muted">{mapsText.readOnlyBecause(map.notEditable)}</p>;
-  if (lacks !== null) return <p className="text-12 text-muted">{mapsText.readOnly(lacks)}</p>;
+  if (missingRole !== null) return <p className="text-12 text-muted">{mapsText.readOnly(missingRole)}</p>;
   if (/array/.test(map.type)) return <p className="text-12 text-muted">{mapsText.editHint}</p>;
   return <Button onClick={add}>{mapsText.addEntry}</Button>;
 }

@@ -26,8 +26,8 @@ const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** Sheet of a map entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
 export function MapEntrySheet({ map, entry, close }: Props) {
-  const lacks = useMissingRoleReason('admin');
-  const editable = map.notEditable === null && lacks === null && entry?.unread == null;
+  const missingRole = useMissingRoleReason('admin');
+  const editable = map.notEditable === null && missingRole === null && entry?.unread == null;
   const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
   const [value, setValue] = useState(() => (entry === null ? '' : json(entry.value)));
   const [editing, edit] = useState(entry === null);
