@@ -77,7 +77,7 @@ test('without an agent a command exits with 3 and names the socket', async () =>
   const { code, stderr } = await podlane('pods', '--socket', '/nowhere/agent.sock');
   expect(code).toBe(3);
   expect(stderr).toMatch(
-    /^podlane: The agent does not answer \(agent_unreachable\)\n.*\/nowhere\/agent\.sock/,
+    /^podlane: The agent does not respond \(agent_unreachable\)\n.*\/nowhere\/agent\.sock/,
   );
 });
 
@@ -96,7 +96,7 @@ test('an error of the agent exits with 1 and is printed with code, detail, lines
     code: 1,
     stdout: '',
     stderr:
-      'podlane: The access rules are not valid (bad_rules)\n  the rules are not valid\n  line 7: not a range\n  mend them\n',
+      'podlane: Invalid access rules (bad_rules)\n  the rules are not valid\n  line 7: not a range\n  mend them\n',
   });
   expect(requests).toEqual([
     { line: 'PUT /rules?dryRun=true', type: 'application/yaml', body: 'rules: []\n' },
