@@ -13,7 +13,7 @@ export interface CommandInvocation {
   args: readonly string[];
   /** Returns the value of an option, or undefined if the option was not given. */
   option(name: string): string | undefined;
-  /** Returns the value of an option as a number. @throws ProblemError `bad_request` if it is not a number */
+  /** Returns the value of an option as a number. @throws ProblemError `bad_request` if the value is not a number */
   number(name: string): number | undefined;
   flag(name: string): boolean;
   json: boolean;

@@ -18,7 +18,7 @@ export interface AgentConnection {
   name: string;
   /** Sends an HTTP request to the agent. @throws ProblemError `agent_unreachable` */
   request(options: Omit<Dispatcher.RequestOptions, 'origin'>): Promise<Dispatcher.ResponseData>;
-  /** Opens a WebSocket to `path` on the agent, and returns it before the connection is established. */
+  /** Opens a WebSocket to `path` on the agent and returns without waiting for the connection. */
   connect(path: string, headers: Record<string, string>): WebSocket;
   close(): Promise<void>;
 }

@@ -86,7 +86,7 @@ function forwardMessages(from: WebSocket, to: WebSocket): void {
   });
 }
 
-/** Closes a browser's stream if the browser stops answering pings or its session ends. */
+/** Closes a browser's stream if the browser stops answering pings or the session ends. */
 function watchBrowser(browser: WebSocket, isSessionLive: () => boolean): void {
   let answered = true;
   browser.on('pong', () => {

@@ -198,7 +198,7 @@ export async function composeAgent(
   }
 }
 
-/** Returns the configuration without its token, for debug archives. */
+/** Returns the configuration without the API token, for debug archives. */
 const removeSecrets = ({ listen, ...others }: AgentConfig): object => ({
   ...others,
   listen: listen && { host: listen.host, port: listen.port },

@@ -5,7 +5,7 @@ import type { Datapath } from './datapath/datapath.ts';
 import { libbpf_version_string } from './ffi/libbpf.ts';
 import { podlaneVersion } from './version.ts';
 
-/** Returns the node as `GET /api/v1/node` reports it. */
+/** Returns the description of the node that `GET /api/v1/node` reports. */
 export function describeNode(
   config: AgentConfig,
   datapath: Datapath,

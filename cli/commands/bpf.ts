@@ -3,7 +3,7 @@ import type { AttachAnchor } from '../../server/bpf/anchor.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { type CliCommand, type CommandInvocation, type CommandOption, printResult } from '../command.ts';
 
-/** Help text of commands that call bpf(2) in this process: they need root, but no agent. */
+/** Help text of commands that call bpf(2) in their own process and so need root but no agent. */
 const local =
   'HOOK is netkit/primary, netkit/peer, tcx/ingress or tcx/egress; DEVICE is an interface of this network namespace,\nfor both netkit hooks the primary. Programs are named by id or by the path of a pin. Needs root, and no agent.';
 
@@ -151,8 +151,8 @@ function required(invocation: CommandInvocation, name: string): string {
  * @throws ProblemError `bad_request`
  */
 async function openProgramReference(reference: string): Promise<number> {
-  const { openProgramById: programFdById, openPinnedObject: openPinned } = await loadBpf();
-  const fd = /^\d+$/.test(reference) ? programFdById(Number(reference)) : openPinned(reference);
+  const { openProgramById, openPinnedObject } = await loadBpf();
+  const fd = /^\d+$/.test(reference) ? openProgramById(Number(reference)) : openPinnedObject(reference);
   if (fd === null)
     throw new ProblemError(
       'bad_request',
@@ -175,8 +175,8 @@ async function anchorOf(invocation: CommandInvocation): Promise<AttachAnchor> {
 }
 
 async function programIdOf(reference: string): Promise<number> {
-  const { readProgramInfo: programInfo } = await loadBpf();
-  return programInfo(await openProgramReference(reference)).id;
+  const { readProgramInfo } = await loadBpf();
+  return readProgramInfo(await openProgramReference(reference)).id;
 }
 
 const noPin = (path: string): ProblemError =>

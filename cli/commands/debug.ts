@@ -121,7 +121,7 @@ async function collectByAgent(
   };
 }
 
-/** Downloads the archive to a temporary name and renames it when it is complete. */
+/** Downloads a dump archive under a temporary name and renames the file when the download is complete. */
 async function fetchArchive(
   agent: AgentClient,
   dump: Dump,

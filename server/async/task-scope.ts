@@ -1,4 +1,4 @@
-/** Timer of a task scope. Cancelling the timer does not interrupt a task that it has already started. */
+/** Timer of a task scope. Canceling the timer does not interrupt a task that has already started. */
 export interface TaskScopeTimer {
   cancel(): void;
 }
@@ -96,7 +96,7 @@ export class TaskScope {
     };
   }
 
-  /** Closes the scope and waits for its tasks. A task of the scope must not await this: it would wait for itself. */
+  /** Closes the scope and waits for its tasks. A task of the scope must not await `close`, because it would wait for itself. */
   async close(): Promise<void> {
     this.#controller.abort();
     for (const timer of this.#timers) clearTimeout(timer);

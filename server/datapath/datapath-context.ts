@@ -6,7 +6,7 @@ import type { KernelContext } from './kernel-context.ts';
 import type { LivePod, PodRegistry } from './pod-registry.ts';
 import type { SlotAllocator } from './slot-allocator.ts';
 
-/** Pod as the access rules see it: subject or peer of a rule. */
+/** Fields of a pod that access rules use to select the pod as subject or peer of a rule. */
 export interface PolicyEndpoint {
   id: string;
   /** Owner number of the pod in the entries of its slots. */
@@ -17,7 +17,7 @@ export interface PolicyEndpoint {
   addresses: readonly string[];
 }
 
-/** Access rules as the datapath uses them; implemented by `server/acl`. */
+/** Interface to the access rules that the datapath needs; implemented by `server/acl`. */
 export interface AccessRules {
   /** Activates the stored rules for the known pods before newly loaded programs see a packet. */
   activate(programs: KernelContext['programs'], pods: readonly PolicyEndpoint[]): Promise<void>;

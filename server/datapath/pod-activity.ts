@@ -48,7 +48,7 @@ const codes: Partial<Record<PodActivity['type'], ProblemCode>> = {
   gone: 'pod_gone',
 };
 
-/** Returns the 409 problem that names the blocking activity. @param what the refused operation and its pod */
+/** Creates the 409 problem that names the blocking activity. @param what the refused operation and its pod */
 export const podBusyError = (what: string, activity: PodActivity): ProblemError =>
   new ProblemError(codes[activity.type] ?? 'pod_busy', `${what}: ${describePodActivity(activity)}`, {
     hint:
@@ -59,7 +59,7 @@ export const podBusyError = (what: string, activity: PodActivity): ProblemError 
           : 'Wait for it to end, then try again.',
   });
 
-/** Activity that blocks an operation, as a plan check reports it. */
+/** Problem code and detail of an activity that blocks an operation, for plan checks. */
 export interface BlockingActivity {
   code: ProblemCode;
   detail: string;

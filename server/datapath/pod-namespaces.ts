@@ -13,7 +13,7 @@ export interface PodNamespace extends Disposable {
 
 type NamespaceLocation = Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
 
-/** Opens a pod's network namespace. @throws ProblemError `pod_gone` if its path has no namespace or a different one */
+/** Opens a pod's network namespace. @throws ProblemError `pod_gone` if the path has no namespace or another one */
 export function openPodNamespace(pod: NamespaceLocation): PodNamespace {
   const namespace = openIfSame(pod);
   if (namespace === null)

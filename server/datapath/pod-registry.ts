@@ -6,7 +6,7 @@ import type { DeviceRecord, PodRecord } from '../store/records.ts';
 import { isPodGone, type PodActor, runningMigrationId } from './pod-activity.ts';
 import { formatTemporaryPeerName } from './slot-allocator.ts';
 
-/** Pod in memory: its record, its devices (two during a migration), its activity and its conditions. */
+/** Pod in memory: record, devices (two during a migration), activity and conditions. */
 export interface LivePod extends PodActor {
   record: PodRecord;
   /** Devices of the pod; the last one carries the pod's traffic. */

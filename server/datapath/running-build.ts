@@ -5,7 +5,7 @@ import { attachHookFamily } from './device/podlane-programs.ts';
 import { wrapAsProblemError } from './errors.ts';
 import { isPodGone } from './pod-activity.ts';
 
-/** BPF object that Podlane's programs run from, with its replacement by another build. */
+/** Holds the BPF object that Podlane's programs run from, and replaces it with another build. */
 export class RunningBuild {
   /** Reason why the installed object runs instead of the one requested at start; null if the requested object runs. */
   readonly refusal: ProblemError | null;

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../contract/device.ts';
 import { getCurrentDevice, type LivePod } from './pod-registry.ts';
 
-/** Pod as the sampler reads it. */
+/** Fields of a pod that the counter sampler reads. */
 export interface SampledPod {
   id: string;
   number: number;

@@ -106,7 +106,7 @@ export async function addDeviceRecord(prisma: PrismaClient, device: NewDeviceRec
   return toDevice(await prisma.device.create({ data: { podId: device.podId, ...deviceRow(device) } }));
 }
 
-/** Marks a device as removed and adds its counters to the pod's; does nothing if the device is already removed. */
+/** Marks a device as removed and adds `counters` to the pod's sums. Does nothing for a device that is already removed. */
 export async function markDeviceRemoved(
   prisma: PrismaClient,
   id: number,

@@ -5,7 +5,7 @@ import type { PodNetwork } from '../../contract/network.ts';
 /** Counter sums (u64) of a pod's removed devices, in the order of `counterFields` (`server/bpf`). */
 export type CarriedCounters = readonly bigint[];
 
-/** Pod as the store holds it. */
+/** Pod record in the store. */
 export interface PodRecord {
   id: string;
   /** Number that identifies the pod in sample frames; never reused. */
@@ -21,7 +21,7 @@ export interface PodRecord {
   carried: CarriedCounters;
 }
 
-/** Device of a pod as the store holds it. */
+/** Record of a pod's device in the store. */
 export interface DeviceRecord {
   id: number;
   podId: string;
@@ -58,7 +58,7 @@ export interface RuleVersionRecord {
 }
 export type NewRuleVersion = Omit<RuleVersionRecord, 'number'>;
 
-/** Staged rule set, as it is stored in the settings of the access rules. */
+/** Staged rule set, stored as a setting of the access rules. */
 export interface StagedRulesRecord {
   /** Rule set as YAML, as the user wrote it. */
   text: string;

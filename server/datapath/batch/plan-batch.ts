@@ -108,7 +108,7 @@ async function planPod(
   }
 }
 
-/** Derives a pod's initial state from its checks: a pod that already has the wanted device kind is skipped. */
+/** Derives a pod's initial state in a batch from the preflight checks; a pod that already has the wanted kind is skipped. */
 function memberStateFromChecks(
   checks: readonly MigrationCheck[],
 ): Pick<BatchPod, 'state' | 'code' | 'reason'> {

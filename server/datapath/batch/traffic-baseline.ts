@@ -2,7 +2,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { type PodTrafficInterval, type PodTrafficReading, readPodTraffic } from './health.ts';
 
-/** Samples the traffic of pods that wait for migration, as a baseline for their health afterwards. */
+/** Samples the traffic of pods that wait for migration, as a baseline for the health check afterwards. */
 export class PodTrafficBaseline {
   readonly #kernel: KernelContext;
   readonly #samples = new Map<LivePod, { last: PodTrafficReading; beforeLast: PodTrafficReading }>();
@@ -11,7 +11,7 @@ export class PodTrafficBaseline {
     this.#kernel = kernel;
   }
 
-  /** Samples the traffic of these pods and discards the samples of all other pods. */
+  /** Samples the traffic of `pods` and discards the samples of all other pods. */
   sample(pods: readonly LivePod[]): void {
     const known = new Map(this.#samples);
     this.#samples.clear();

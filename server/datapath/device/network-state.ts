@@ -106,6 +106,6 @@ export async function addPodRoutes(
     });
 }
 
-/** Formats a route in the syntax of `ip route`, without its device. */
+/** Formats a route in the syntax of `ip route`, without the `dev` argument. */
 export const formatRouteWithoutDevice = (route: KernelRoute): string =>
   formatRoute(route, () => '').replace(/ dev (?= |$)/, '');

@@ -12,7 +12,7 @@ export const podlaneProgramHooks = {
   tc: { egress: 'tc/ingress', ingress: 'tc/egress' },
 } as const satisfies Record<HookFamily, Record<Direction, Hook>>;
 
-/** Returns the hook family that a device of this kind uses unless it is in attach fallback. */
+/** Returns the hook family that Podlane attaches to on a device of this kind, except in attach fallback. */
 export const defaultHookFamily = (
   kernel: Pick<KernelContext, 'primaryHooks'>,
   kind: DeviceKind,

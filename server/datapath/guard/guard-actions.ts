@@ -13,7 +13,7 @@ import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-
 interface Dependencies {
   context: DatapathContext;
   migrations: Pick<MigrationController, 'start'>;
-  /** Enqueues the pod for reconciling, which repairs everything but its programs. */
+  /** Enqueues a pod for reconciling, which repairs everything except the pod's programs. */
   enqueue: (pod: LivePod) => void;
   save: (guarded: GuardedPod, state: PodGuardState) => Promise<void>;
 }

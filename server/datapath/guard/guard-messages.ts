@@ -15,7 +15,7 @@ export function guardConditionMessage({ escalation: { stage, because } }: PodGua
   return null;
 }
 
-/** Status of a pod whose probes fail at the same time as those of most other pods. */
+/** Status of a pod whose probes fail while the probes of most other pods fail too. */
 export const nodeWideFailureMessage =
   'Probes of most pods on this node fail at once. The cause is not this pod’s device, so the guard takes no action.';
 

@@ -47,7 +47,7 @@ export class PodHealthGuard {
   readonly #pods = new Map<string, GuardedPod>();
   #store: GuardStore | null = null;
 
-  /** Creates the guard. @param enqueue enqueues a pod for reconciling, which repairs everything but programs */
+  /** Creates the guard. @param enqueue enqueues a pod for reconciling, which repairs everything except programs */
   constructor(context: DatapathContext, migrations: MigrationController, enqueue: (pod: LivePod) => void) {
     this.#context = context;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'guard'));

@@ -52,7 +52,7 @@ export class PodProbes {
     });
   }
 
-  /** Starts the probes that are due. Their outcomes are included in later assessments. */
+  /** Starts the probes that are due. Later assessments include the outcomes. */
   start(rules: Rules, now: number): void {
     for (const target of this.#targets(rules)) {
       if (this.#running.has(target.what) || (this.#due.get(target.what) ?? 0) > now) continue;

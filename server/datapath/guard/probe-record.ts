@@ -12,7 +12,7 @@ export interface ProbeRecord {
   lastAnswer: number | null;
   /** Round-trip time of the last reply, in milliseconds. */
   tookMs: number | null;
-  /** Reason why the last probe got no reply; null if it got one. */
+  /** Reason why the last probe got no reply, or null if the target replied. */
   why: string | null;
 }
 

@@ -12,7 +12,7 @@ export interface DeviceTrafficTotals {
   probes: number;
 }
 
-/** State of a guard signal with its evidence. */
+/** State of a guard signal, with the evidence. */
 export interface SignalAssessment {
   state: 'healthy' | 'failing' | 'unknown';
   evidence: string;
@@ -41,7 +41,7 @@ export class DeviceTrafficMonitor {
   #readings: DeviceTrafficTotals[] = [];
   /** Totals at the time of each direction's last packet that the guard's probes did not cause. */
   readonly #moved: Record<Direction, DeviceTrafficTotals | null> = { ingress: null, egress: null };
-  /** Directions in which the pod has had traffic; silence is a fault only in these. */
+  /** Directions in which the pod has had traffic; silence in another direction is not a fault. */
   readonly #used: Record<Direction, boolean> = { ingress: false, egress: false };
 
   /** Discards the totals, for another device or after an action, but remembers which directions the pod uses. */

@@ -19,7 +19,7 @@ import type { DeviceMove } from './step-definition.ts';
 import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './step-executor.ts';
 import { createStepActions } from './step-list.ts';
 
-/** Migration whose journal is open, with everything that its steps need. */
+/** Migration whose journal is open, with the context of the migration steps. */
 interface StartedMigration {
   migration: Migration;
   from: DeviceRecord;

@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
 import type { KernelRoute } from '../../netlink/route-message.ts';
 
-/** Quotes a shell word if a shell would split or expand it; interface names are chosen by pods and may need it. */
+/** Quotes a word for a shell if the shell would split or expand it, for example an interface name that a pod chose. */
 export const quoteShellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 

@@ -6,7 +6,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import type { MigrationStepPlan } from './plan.ts';
 
-/** Pod's move from one device to another, with callbacks for its progress. */
+/** Move of a pod from one device to another, with callbacks that report the progress. */
 export interface DeviceMove {
   pod: PodRecord;
   namespace: PodNamespace;
@@ -37,14 +37,14 @@ export interface MigrationStepContext extends DeviceMove {
   oldPeer: number;
   newPrimary: number;
   newPeer: number;
-  /** Readings of the old device's counters, named after the steps that took them. */
+  /** Readings of the old device's counters, each named after the step that took the reading. */
   readings: { planned: readonly bigint[]; drained: readonly bigint[]; packetsAfterDrain: number };
 }
 
 /** Step of a migration: its plan, its actions on the kernel, and its verification. */
 export interface MigrationStepDefinition<Name extends MigrationStep = MigrationStep>
   extends MigrationStepPlan<Name> {
-  /** Runs the step. Idempotent: the step runs again after a crash in its middle. */
+  /** Runs the step. Idempotent, because an interrupted step runs again after a crash. */
   run(context: MigrationStepContext): Promise<void>;
   /** Undoes the step. Idempotent, and complete even if the step ran only in part. */
   undo?(context: MigrationStepContext): Promise<void>;

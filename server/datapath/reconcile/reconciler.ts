@@ -82,7 +82,7 @@ export class PodReconciler {
     await this.#scope.close();
   }
 
-  /** Reconciles a pod's devices, its record and the kernel before the agent serves requests. */
+  /** Reconciles a pod's devices and record with the kernel, before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
     try {
       await withPod(pod, { type: 'repairing' }, `reconcile ${formatPodName(pod)}`, async (enter) => {

@@ -29,7 +29,7 @@ export class LoadGenerator {
   #timer: NodeJS.Timeout | undefined;
   #running = false;
 
-  /** Starts the clients of these flows. @param joined called once, after every server has replied */
+  /** Starts a client for each flow. @param joined called once, after every server has replied */
   start(flows: readonly AddressedFlow[], counts: RequestCounts, joined: () => void): void {
     this.#clients = flows.map((flow) => ({ flow, client: clientOf(flow, counts, this.#clock), due: 1 }));
     this.#running = true;

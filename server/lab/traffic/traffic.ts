@@ -16,7 +16,7 @@ export interface TrafficEndpoint {
 export interface LabTraffic {
   /** Returns the request counts of each app's clients since the start. */
   counts(): Record<string, RequestCounts>;
-  /** Returns the current load as a fraction of the full load, and its CPU usage in cores. */
+  /** Returns the current load as a fraction of the full load, and the traffic's CPU usage in cores. */
   load(): { rate: number; cpu: number };
   /** Rejects with the error of a thread that fails; otherwise remains pending. */
   failure: Promise<never>;
