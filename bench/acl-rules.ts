@@ -141,4 +141,5 @@ export function countChangedMapElements(from: PolicyTables, to: PolicyTables): n
 }
 
 /** Counts the map elements of a set of policy tables. */
-export const countPolicyTableElements = (tables: PolicyTables): number => countChangedMapElements(emptyPolicyTables, tables);
+export const countPolicyTableElements = (tables: PolicyTables): number =>
+  countChangedMapElements(emptyPolicyTables, tables);

@@ -1,5 +1,10 @@
 import { compileRules } from '../server/acl/compile/compile.ts';
-import { countChangedMapElements, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from './acl-rules.ts';
+import {
+  countChangedMapElements,
+  countPolicyTableElements,
+  generatePolicyEndpoints,
+  generateRuleSet,
+} from './acl-rules.ts';
 import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runBenchInNamespaces } from './sandbox.ts';

@@ -4,15 +4,20 @@ import { deleteDevicePair } from '../server/datapath/device/device-pair.ts';
 import { removeRedirectEndpoints } from '../server/datapath/device/podlane-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import {
-  createBenchNamespace,
   attachBenchPod,
-  newBenchPod,
   type BenchHooks,
+  createBenchNamespace,
+  newBenchPod,
   openBenchKernelContext,
   withoutProgramAttachment,
 } from './fixture.ts';
-import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
-import { BenchTrafficClient, startTrafficServer, type BenchTrafficKind, type TrafficRoundResult } from './traffic.ts';
+import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import {
+  BenchTrafficClient,
+  type BenchTrafficKind,
+  startTrafficServer,
+  type TrafficRoundResult,
+} from './traffic.ts';
 
 /** A path between two pods of a host. With `redirect`, Podlane's programs bypass the routing of the host. */
 interface Path {
@@ -36,13 +41,20 @@ const paths: Path[] = [
 
 const metrics = {
   requests: ['requests_per_s', '1/s', ({ amount, seconds }: TrafficRoundResult) => amount / seconds],
-  udp: ['udp_pps', 'packets/s', ({ arrived, settledSeconds }: TrafficRoundResult) => arrived / settledSeconds],
+  udp: [
+    'udp_pps',
+    'packets/s',
+    ({ arrived, settledSeconds }: TrafficRoundResult) => arrived / settledSeconds,
+  ],
   stream: [
     'stream_mbps',
     'Mbit/s',
     ({ amount, settledSeconds }: TrafficRoundResult) => (amount * 8) / settledSeconds / 1e6,
   ],
-} as const satisfies Record<BenchTrafficKind, readonly [string, string, (round: TrafficRoundResult) => number]>;
+} as const satisfies Record<
+  BenchTrafficKind,
+  readonly [string, string, (round: TrafficRoundResult) => number]
+>;
 const traffics = Object.keys(metrics) as BenchTrafficKind[];
 
 interface Measure {

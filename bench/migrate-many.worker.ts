@@ -9,7 +9,7 @@ import {
   unreachablePods,
 } from '../test/testbed/many-pods.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 
 export interface BatchMeasurementOptions {
   /** Environment of the benchmark: `native` or `guest`. */
@@ -26,7 +26,10 @@ const pairs = 4;
  * Moves all pods of a node in batches, both ways where the kernel has netkit (else to new devices of their kind),
  * and counts what was lost meanwhile and what is left over. Without the time that batches watch traffic.
  */
-export async function measureMigrationBatches(report: BenchReporter, { env, pods, parallelism }: BatchMeasurementOptions): Promise<void> {
+export async function measureMigrationBatches(
+  report: BenchReporter,
+  { env, pods, parallelism }: BatchMeasurementOptions,
+): Promise<void> {
   await using node = await startTestNode(['--max-slots', String(2 * pods)]);
   const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
   const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);

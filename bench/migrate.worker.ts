@@ -5,8 +5,8 @@ import type { NodeInfo } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { longestTimeGap, countLostPings, type PingTimes, runPings } from './pings.ts';
-import { type BenchFigure, jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { countLostPings, longestTimeGap, type PingTimes, runPings } from './pings.ts';
+import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { DatapathPrograms } from '../server/bpf/datapath.ts';
-import { createBenchNamespace, attachBenchPod, newBenchPod, openBenchKernelContext } from './fixture.ts';
-import { jsonLinesReporter, type BenchReporter, summarizeRuns } from './report.ts';
+import { attachBenchPod, createBenchNamespace, newBenchPod, openBenchKernelContext } from './fixture.ts';
+import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 /**
@@ -29,11 +29,21 @@ interface Path {
  * Datagrams of 64 bytes per second that one sender gets through, by turns with our programs off, counting and full,
  * on the same devices.
  */
-async function measure(report: BenchReporter, env: string, rounds: number, milliseconds: number): Promise<void> {
+async function measure(
+  report: BenchReporter,
+  env: string,
+  rounds: number,
+  milliseconds: number,
+): Promise<void> {
   const kernel = await openBenchKernelContext();
   const { programs } = kernel;
   const place = async (number: number) => {
-    const placed = newBenchPod({ number, netns: createBenchNamespace(String(number)), kind: 'veth', hooks: 'tcx' });
+    const placed = newBenchPod({
+      number,
+      netns: createBenchNamespace(String(number)),
+      kind: 'veth',
+      hooks: 'tcx',
+    });
     await attachBenchPod(kernel, placed);
     const { slot } = placed.device;
     return { netns: placed.pod.netnsPath, slot, entry: programs.readSlot(slot)! };

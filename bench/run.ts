@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchFigure, jsonLinesReporter, type BenchReporter, formatFigureTable } from './report.ts';
+import { type BenchFigure, type BenchReporter, formatFigureTable, jsonLinesReporter } from './report.ts';
 
 export interface BenchOptions {
   /** Runs fewer and shorter rounds, to see that a benchmark works rather than to get figures. */

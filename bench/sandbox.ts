@@ -39,7 +39,8 @@ export async function runBenchInNamespaces(
     { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env: { ...process.env, TMPDIR: folder } },
   );
   try {
-    for await (const line of createInterface({ input: child.stdout })) report(JSON.parse(line) as BenchFigure);
+    for await (const line of createInterface({ input: child.stdout }))
+      report(JSON.parse(line) as BenchFigure);
     await waitForSuccess(child, program);
   } finally {
     process.off('exit', clean);
@@ -57,7 +58,9 @@ export async function runBenchInGuest(
   let partial = '';
   const guest = await bootGuest({
     ...options,
-    command: [process.execPath, join(import.meta.dirname, program), ...args.map(String)].map(shellQuote).join(' '),
+    command: [process.execPath, join(import.meta.dirname, program), ...args.map(String)]
+      .map(shellQuote)
+      .join(' '),
     env: { NODE_NO_WARNINGS: '1' },
     onStdout: (chunk) => {
       const lines = (partial + chunk).split('\n');

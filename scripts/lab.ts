@@ -4,7 +4,12 @@ import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
 import { labNamePattern } from '../server/lab/lab-pods.ts';
-import { type GatewayProcess, type SignInLinksByRole, formatSignInLinks, startGatewayProcess } from './gateway-process.ts';
+import {
+  formatSignInLinks,
+  type GatewayProcess,
+  type SignInLinksByRole,
+  startGatewayProcess,
+} from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/guest.ts';
 import { labDirectory, startLabNode, type TrafficCounts } from './lab/node.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';

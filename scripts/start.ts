@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startAgentProcess } from './agent-process.ts';
-import { type SignInLinksByRole, formatSignInLinks, startGatewayProcess } from './gateway-process.ts';
+import { formatSignInLinks, type SignInLinksByRole, startGatewayProcess } from './gateway-process.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { TestCounts } from './test/counts.ts';
 import { testLevels } from './test/levels.ts';
 import { planTestStages } from './test/stages.ts';
-import { createBufferedTerminal, type TerminalOutput, processTerminal } from './test/terminal.ts';
+import { createBufferedTerminal, processTerminal, type TerminalOutput } from './test/terminal.ts';
 
 const words = process.argv.slice(2);
 const from = words.findIndex((word) => !(word in testLevels));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, step } from '../setup/progress.js';
-import { formatDeb822AptSources, readAptSources, addBackportsSources } from './apt.ts';
+import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt.ts';
 import { extractVmlinux } from './vmlinux.ts';
 
 /** Paths of the fetched guest: `root` holds the unpacked packages, `vmlinux` the kernel and `modules` its modules. */
@@ -81,7 +81,10 @@ async function fetchGuest(folder: string): Promise<void> {
 /** Downloads and unpacks `packages` and a kernel with netkit, along with the dependencies that this machine lacks. */
 async function unpackPackages(apt: string, root: string): Promise<void> {
   requireRelease();
-  writeFileSync(join(apt, 'sources/guest.sources'), formatDeb822AptSources(addBackportsSources(readAptSources(), release)));
+  writeFileSync(
+    join(apt, 'sources/guest.sources'),
+    formatDeb822AptSources(addBackportsSources(readAptSources(), release)),
+  );
   const options = [
     'Dir::Etc::sourcelist=/dev/null',
     `Dir::Etc::sourceparts=${join(apt, 'sources')}`,

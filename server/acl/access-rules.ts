@@ -355,7 +355,11 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     });
   }
 
-  async #publish(type: AgentEventType, message: string, severity: AgentEvent['severity'] = 'info'): Promise<void> {
+  async #publish(
+    type: AgentEventType,
+    message: string,
+    severity: AgentEvent['severity'] = 'info',
+  ): Promise<void> {
     try {
       const event = { type, severity, podId: null, migrationId: null, message };
       this.emit('event', await this.#store.addEvent(event));

@@ -2,8 +2,8 @@ import { formatIpAddress } from '../../contract/cidr.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ExplainRequest,
-  RuleExplanation,
   RuleEntries,
+  RuleExplanation,
   RuleSetName,
   RuleStatistics,
   RuleView,

@@ -44,7 +44,11 @@ export function readCounterValue({ counters, requests }: PodSample, counter: Cou
 }
 
 /** Returns the increase of a BPF counter between two samples of a pod. */
-export const computeCounterGrowth = (before: PodSample, after: PodSample, counter: DatapathCounterName): number => {
+export const computeCounterGrowth = (
+  before: PodSample,
+  after: PodSample,
+  counter: DatapathCounterName,
+): number => {
   const index = counterIndexByName[counter];
   return Number((after.counters[index] ?? 0n) - (before.counters[index] ?? 0n));
 };

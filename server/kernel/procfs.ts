@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { machine, release, version } from 'node:os';
 
 /** Time of one CPU since boot in clock ticks. `busy` excludes idle time and I/O wait, and includes `softirq`. */
 export interface CpuTime {
@@ -38,10 +37,5 @@ export const readOwnResourceUsage = (): { cpuSeconds: number; residentBytes: num
 };
 
 /** Returns the kernel's boot id, a UUID that changes at every boot. */
-export const readKernelBootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-
-export const readKernelVersion = (): { release: string; version: string; machine: string } => ({
-  release: release(),
-  version: version(),
-  machine: machine(),
-});
+export const readKernelBootId = (): string =>
+  readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

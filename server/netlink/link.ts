@@ -105,13 +105,6 @@ export const addAlternativeNames = (
   names: readonly string[],
 ): Promise<void> => socket.request(buildAlternativeNamesRequest('add', ifindex, names));
 
-/** Deletes alternative names of a link. @throws NetlinkError ENOENT if no link has one of the names */
-export const deleteAlternativeNames = (
-  socket: NetlinkSocket,
-  ifindex: number,
-  names: readonly string[],
-): Promise<void> => socket.request(buildAlternativeNamesRequest('delete', ifindex, names));
-
 /** Builds a netlink request that adds or deletes alternative names. If refused, some names may have been changed. */
 export const buildAlternativeNamesRequest = (
   verb: 'add' | 'delete',

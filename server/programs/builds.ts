@@ -312,7 +312,11 @@ export class DatapathBuilds {
     return this.#runner;
   }
 
-  async #publish(type: AgentEvent['type'], message: string, severity: AgentEvent['severity'] = 'info'): Promise<void> {
+  async #publish(
+    type: AgentEvent['type'],
+    message: string,
+    severity: AgentEvent['severity'] = 'info',
+  ): Promise<void> {
     await this.#run.publish({ type, severity, podId: null, migrationId: null, message });
   }
 }

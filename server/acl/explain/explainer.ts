@@ -1,12 +1,12 @@
 import type { Rule } from '../../../contract/acl.ts';
-import { type IpAddress, formatCidr, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
+import { formatCidr, formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
-import { PolicyTableLookup, type PolicyLookupResult, toEntryProtocol } from '../tables/table-lookup.ts';
+import { type PolicyLookupResult, PolicyTableLookup, toEntryProtocol } from '../tables/table-lookup.ts';
 import type { ExplainedFlow } from './flow.ts';
 
 /** Result of evaluating a packet by the access rules of one pod. */

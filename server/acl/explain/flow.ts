@@ -1,4 +1,4 @@
-import { type IpAddress, formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
+import { formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { ExplainRequest } from '../../../contract/rules.ts';
 import type { PolicyEndpoint } from '../spec/pod-selector.ts';

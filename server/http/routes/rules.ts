@@ -4,8 +4,8 @@ import { createPageSchema } from '../../../contract/list.ts';
 import {
   activeRulesSchema,
   explainRequestSchema,
-  ruleExplanationSchema,
   ruleEntriesSchema,
+  ruleExplanationSchema,
   ruleSetNameSchema,
   ruleStatisticsSchema,
   ruleVersionSchema,

@@ -173,9 +173,9 @@ describe.each(Object.entries(families))('over %s', (_, family) => {
     const later = { fragment: { id: port, offset: 9, more: false } };
     const before = fixture.programs.counters.read(0)[counterIndexByName['egressDroppedPackets.fragment']]!;
     expect(out(later)).toBe('drop');
-    expect(fixture.programs.counters.read(0)[counterIndexByName['egressDroppedPackets.fragment']]! - before).toBe(
-      1n,
-    );
+    expect(
+      fixture.programs.counters.read(0)[counterIndexByName['egressDroppedPackets.fragment']]! - before,
+    ).toBe(1n);
     expect(out({ ...there(), fragment: { id: port, offset: 0, more: true } })).toBe('pass');
     expect(out(later)).toBe('pass');
     expect(out({ fragment: { id: port + 1, offset: 9, more: false } })).toBe('drop');

@@ -1,4 +1,4 @@
-import { type IpAddress, addressBitLength } from '../../../contract/cidr.ts';
+import { addressBitLength, type IpAddress } from '../../../contract/cidr.ts';
 import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 
 export interface Packet {

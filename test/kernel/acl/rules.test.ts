@@ -170,12 +170,16 @@ test('explanations agree with real packets of both families and all protocols; r
     })),
   );
   for (const { question, passed, explanation } of outcomes)
-    expect(explanation.verdict, `${question.join(' ')}: ${JSON.stringify(explanation)}`).toBe(passed ? 'allow' : 'deny');
+    expect(explanation.verdict, `${question.join(' ')}: ${JSON.stringify(explanation)}`).toBe(
+      passed ? 'allow' : 'deny',
+    );
   expect(outcomes.filter(({ passed }) => passed).map(({ question }) => question.join(' '))).toEqual([
     ...['web tcp 10.42.0.2 8080', 'web icmp 10.42.0.2 0', 'web tcp fd42::2 8080', 'web icmp fd42::2 0'],
     ...['job udp 10.42.0.2 9090', 'job icmp 10.42.0.2 0', 'job icmp fd42::2 0'],
   ]);
-  const logged = outcomes.find(({ question }) => question.join(' ') === 'job udp 10.42.0.2 9090')!.explanation;
+  const logged = outcomes.find(
+    ({ question }) => question.join(' ') === 'job udp 10.42.0.2 9090',
+  )!.explanation;
   expect(logged).toMatchObject({ egress: { rule: null, log: 'seen' }, ingress: { rule: 'job writes' } });
   expect(await denied('cart')).toBeGreaterThan(8);
 }, 80_000);

@@ -84,7 +84,7 @@ test('a refused connection answers a TCP probe, silence does not', () => {
       node.run([
         ...[process.execPath, '--input-type=module', '--eval'],
         `import { probeTcp } from ${JSON.stringify(module)};
-         console.log(JSON.stringify(await probeTcp(${JSON.stringify(address)}, 9, 300)));`,
+         console.log(JSON.stringify(await probeTcp(${JSON.stringify(address)}, 9, 300, new AbortController().signal)));`,
       ]),
     );
   for (const address of ['10.42.0.2', 'fd00:42::2'])

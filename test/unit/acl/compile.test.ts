@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
+import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
@@ -61,7 +61,12 @@ describe('compiled tables decide as the reference evaluator does', () => {
     let packets = 0;
     for (const seed of [1, 2, 3]) {
       const set = generateRuleSet(300, 600, 60, seed);
-      packets += compare(compileRules(set, pods), set, pods, edgePackets(set, pods, 10_000, seededRandom(seed)));
+      packets += compare(
+        compileRules(set, pods),
+        set,
+        pods,
+        edgePackets(set, pods, 10_000, seededRandom(seed)),
+      );
     }
     expect(packets).toBe(30_000);
   }, 30_000);

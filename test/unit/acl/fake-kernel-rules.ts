@@ -8,7 +8,7 @@ import type {
 } from '../../../server/acl/load/kernel-rules.ts';
 import { emptyPolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { diffPolicyTables } from '../../../server/acl/tables/tables-diff.ts';
-import type { TraceEvent, PacketTraceFilter, VerdictEvent } from '../../../server/bpf/rule-events.ts';
+import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../../server/bpf/rule-events.ts';
 
 interface LoadedSet {
   request: RuleLoadRequest | null;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seededRandom, countChangedMapElements, generatePolicyEndpoints, generateRuleSet, countPolicyTableElements } from '../../../bench/acl-rules.ts';
+import {
+  countChangedMapElements,
+  countPolicyTableElements,
+  generatePolicyEndpoints,
+  generateRuleSet,
+  seededRandom,
+} from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { formatCidr } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
@@ -151,7 +157,9 @@ describe('a changed rule set', () => {
 
   test('new entry lists get numbers above those that an earlier agent left in the kernel', () => {
     const set = generateRuleSet(20, 40, 10);
-    const { tables, ids } = compileRules(set, generatePolicyEndpoints(10), { previous: createEmptyPreviousCompile(5000) });
+    const { tables, ids } = compileRules(set, generatePolicyEndpoints(10), {
+      previous: createEmptyPreviousCompile(5000),
+    });
     expect(Math.min(...tables.entryLists.keys())).toBe(5000);
     expect(ids.nextEntryList).toBe(5000 + tables.entryLists.size);
   });

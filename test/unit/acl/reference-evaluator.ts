@@ -1,8 +1,8 @@
 import type { Rule, RulePeer, RuleSet } from '../../../contract/acl.ts';
 import {
-  type IpAddress,
   type Cidr,
   cidrContainsAddress,
+  type IpAddress,
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import {
-  type IpAddress,
   addressBitLength,
   type Cidr,
   formatCidr,
+  type IpAddress,
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';

@@ -19,7 +19,9 @@ test('retry throws the last error', async () => {
 test('an error that another attempt would not change is thrown at once', async () => {
   const work = vi.fn(() => Promise.reject(new Error('no such device')));
   const retryable = (error: unknown): boolean => !String(error).includes('no such device');
-  await expect(retryWithPause(work, { attempts: 3, pauseMs: 0, retryable })).rejects.toThrow('no such device');
+  await expect(retryWithPause(work, { attempts: 3, pauseMs: 0, retryable })).rejects.toThrow(
+    'no such device',
+  );
   expect(work).toHaveBeenCalledTimes(1);
 });
 

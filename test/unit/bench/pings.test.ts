@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { longestTimeGap, countLostPings } from '../../../bench/pings.ts';
+import { countLostPings, longestTimeGap } from '../../../bench/pings.ts';
 
 const replies = Float64Array.from([100, 102, 0, 106, 108, 130, 132]);
 

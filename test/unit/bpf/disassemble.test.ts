@@ -94,7 +94,7 @@ test('what is cut short or random is written, not thrown at', () => {
   expect(disassembleProgram(code([0x18, 0, 0, 0]))).toHaveLength(1);
   for (let op = 0; op < 256; op++)
     for (const immediate of [0, 1, -1])
-      expect(disassembleProgram(code([op, 0x21, 0, immediate], [op, 0x21, 1, immediate]))[0]!.text).not.toMatch(
-        /undefined|NaN/,
-      );
+      expect(
+        disassembleProgram(code([op, 0x21, 0, immediate], [op, 0x21, 1, immediate]))[0]!.text,
+      ).not.toMatch(/undefined|NaN/);
 });

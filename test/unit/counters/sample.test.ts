@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 import { decodeSampleFrame, missingFrameValue, sampleFrameColumns } from '../../../contract/sample-frame.ts';
-import { counterIndexByName, sweptCounterCount, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
+import {
+  counterIndexByName,
+  sweptCounterCount,
+  zeroSlotCounters,
+} from '../../../server/bpf/counter-layout.ts';
 import { samplePod } from '../../../server/counters/sample.ts';
 import {
   createSlotReader,
@@ -16,7 +20,8 @@ const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicN
 const at = (slot: number, i: number): bigint => (slot === 0 ? 0n : BigInt(1000 * slot + i));
 const counters = {
   sweep(out: BigUint64Array, end: number): void {
-    for (let i = 0; i < end * sweptCounterCount; i += 1) out[i] = at(Math.floor(i / sweptCounterCount), i % sweptCounterCount);
+    for (let i = 0; i < end * sweptCounterCount; i += 1)
+      out[i] = at(Math.floor(i / sweptCounterCount), i % sweptCounterCount);
   },
   read: (slot: number): bigint[] => zeroSlotCounters().map((_, i) => at(slot, i)),
 };

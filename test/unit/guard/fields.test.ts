@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
-  guardFieldGroups,
-  toGuardFieldTexts,
-  parseGuardFields,
   formatGuardThreshold,
+  guardFieldGroups,
+  parseGuardFields,
+  toGuardFieldTexts,
 } from '../../../app/_lib/guard-fields.ts';
 import { type GuardThresholdOverrides, guardThresholdOverridesSchema } from '../../../contract/guard.ts';
 import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';

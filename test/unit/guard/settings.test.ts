@@ -15,7 +15,10 @@ async function openRoutes() {
 
 test('a pod uses its own choice, then the node’s, then the defaults', async () => {
   const ask = await openRoutes();
-  expect((await ask('GET', '/node/guard')).body).toMatchObject({ chosen: null, thresholds: guardThresholdDefaults });
+  expect((await ask('GET', '/node/guard')).body).toMatchObject({
+    chosen: null,
+    thresholds: guardThresholdDefaults,
+  });
   await ask('PUT', '/node/guard', { repairs: 5, coolDownSeconds: 60 });
   await ask('PUT', '/pods/shop.cart/guard', { repairs: 0, on: false });
   expect((await ask('GET', '/pods/shop.cart/guard')).body).toMatchObject({

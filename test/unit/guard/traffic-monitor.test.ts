@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
-import { type DeviceTrafficTotals, DeviceTrafficMonitor } from '../../../server/datapath/guard/traffic-monitor.ts';
+import {
+  DeviceTrafficMonitor,
+  type DeviceTrafficTotals,
+} from '../../../server/datapath/guard/traffic-monitor.ts';
 
 const rules = {
   ...guardThresholdDefaults,

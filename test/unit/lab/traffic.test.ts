@@ -3,12 +3,12 @@ import { newPodSchema } from '../../../contract/pod.ts';
 import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
 import { labOutsideService, labPods } from '../../../server/lab/lab-pods.ts';
 import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
-import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/traffic-message.ts';
 import {
   advanceTrafficClock,
   openSharedRequestCounts,
   requestCountsSize,
 } from '../../../server/lab/traffic/traffic-client.ts';
+import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/traffic-message.ts';
 
 test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)

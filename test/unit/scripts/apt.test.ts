@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { formatDeb822AptSources, parseDeb822AptSources, parseOneLineAptSources, addBackportsSources } from '../../../scripts/vm/apt.ts';
+import {
+  addBackportsSources,
+  formatDeb822AptSources,
+  parseDeb822AptSources,
+  parseOneLineAptSources,
+} from '../../../scripts/vm/apt.ts';
 
 const mirror = 'http://mirror.example/debian';
 

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { countPlaywrightTests, countVitestTests, addUnreportedFailure } from '../../../scripts/test/counts.ts';
+import {
+  addUnreportedFailure,
+  countPlaywrightTests,
+  countVitestTests,
+} from '../../../scripts/test/counts.ts';
 
 describe('a level’s counts', () => {
   test('a file that fails before its first test counts as one failed, a skipped test as failed', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { summarizeRuns, formatFigureTable } from '../../../bench/report.ts';
+import { formatFigureTable, summarizeRuns } from '../../../bench/report.ts';
 
 test('a summary is the median, the least and the greatest', () => {
   expect(summarizeRuns([3, 1, 2])).toEqual({ value: 2, min: 1, max: 3, runs: 3 });

@@ -14,6 +14,8 @@ test.each([
 
 test('ordinary meanings and other folders are left alone', () => {
   expect(findForbiddenWords('app/_components/table.tsx', 'rows.map((row) => row.left)')).toEqual([]);
-  expect(findForbiddenWords('server/netlink/socket.ts', 'the gateway answers; turn it on; both ways')).toEqual([]);
+  expect(
+    findForbiddenWords('server/netlink/socket.ts', 'the gateway answers; turn it on; both ways'),
+  ).toEqual([]);
   expect(findForbiddenWords('docs/rules.md', 'A rule is evaluated against the ipcache.')).toEqual([]);
 });
