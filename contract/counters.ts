@@ -176,9 +176,6 @@ export const dropCounterDefinitions: readonly (CounterDefinition<DatapathCounter
   direction: Direction;
   reason: DropReason;
 })[] = reasonRows;
-/** Counters of the requests of a pod's test traffic. */
-export const requestCounterDefinitions: readonly CounterDefinition<(typeof requestRows)[number]['name']>[] =
-  requestRows;
 /**
  * All counters of a pod: totals since the pod was attached, over all its devices, that never decrease. In the order of
  * the frame's columns, where reasons come last: a new one appends columns.

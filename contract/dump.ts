@@ -41,7 +41,6 @@ export const dumpProblemSchema = z.object({
   path: z.string().describe('path below the archive’s folder'),
   problem: z.string(),
 });
-export type DumpProblem = z.infer<typeof dumpProblemSchema>;
 
 /** Progress of one part of a dump. */
 export const dumpPartSchema = z.object({

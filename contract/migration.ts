@@ -122,4 +122,3 @@ export const newMigrationSchema = z.strictObject({
     .default(false)
     .describe('Replaces the device even if it is already of this kind, e.g. to change its ifindex'),
 });
-export type NewMigration = z.infer<typeof newMigrationSchema>;

@@ -115,6 +115,8 @@ export function explainForbiddenImport(file: string, name: string): string | und
 export function checkFolderImports(root: string, files: string[]): string[] {
   return files
     .filter((file) => /\.(ts|tsx|js)$/.test(file))
-    .flatMap((file) => parseImports(readFileSync(join(root, file), 'utf8')).map((name) => explainForbiddenImport(file, name)))
+    .flatMap((file) =>
+      parseImports(readFileSync(join(root, file), 'utf8')).map((name) => explainForbiddenImport(file, name)),
+    )
     .filter((problem) => problem !== undefined);
 }

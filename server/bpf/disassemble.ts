@@ -53,7 +53,10 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
  * @param bytes an array of struct bpf_insn, <linux/bpf.h>: u8 code, 4 bits destination, 4 bits source, i16 offset, i32
  * immediate
  */
-export function disassembleProgram(bytes: Buffer, symbols: DisassemblySymbols = {}): DisassembledInstruction[] {
+export function disassembleProgram(
+  bytes: Buffer,
+  symbols: DisassemblySymbols = {},
+): DisassembledInstruction[] {
   const found: DisassembledInstruction[] = [];
   const count = Math.floor(bytes.length / 8);
   for (let index = 0, units = 1; index < count; index += units) {

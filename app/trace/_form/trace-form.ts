@@ -32,13 +32,6 @@ export function parsePacketFilter(query: URLSearchParams, plain: PacketFilterVal
   return form;
 }
 
-/** Converts the trace form to a URL query without defaults. */
-export function buildPacketFilterQuery(form: PacketFilterValues, plain: PacketFilterValues): string {
-  const query = new URLSearchParams();
-  for (const key of keys) if (form[key] !== plain[key]) query.set(key, form[key]);
-  return query.toString();
-}
-
 export type PacketFilterProblems = Partial<Record<keyof PacketFilterValues, string>>;
 
 interface PacketFilterLimits {

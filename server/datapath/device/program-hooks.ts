@@ -18,7 +18,5 @@ export const defaultHookFamily = (
   kind: DeviceKind,
 ): HookFamily => (kind === 'netkit' ? 'netkit' : kernel.primaryHooks);
 
-export const otherDeviceKind = (kind: DeviceKind): DeviceKind => (kind === 'netkit' ? 'veth' : 'netkit');
-
 /** Names of Podlane's two BPF programs by direction, as seen from the pod. */
 export const podlaneProgramNames = { egress: 'from_pod', ingress: 'to_pod' } as const;

@@ -1,4 +1,3 @@
-import { formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { PacketObservation } from '../../../server/trace/correlator.ts';
 import { type DecodedPacketHeaders, decodePacketHeaders } from '../../../server/trace/packet-headers.ts';
 
@@ -75,8 +74,6 @@ export function echo(type: number, identifier: number, sequence: number): Buffer
 }
 
 export const headersOf = (parts: PacketParts): DecodedPacketHeaders => decodePacketHeaders(packet(parts))!;
-
-export const canonical = (text: string): string => formatIpAddress(parseAddress(text));
 
 /** A run of `from_pod` on slot 1 that passed, unless said otherwise. */
 export const observation = (

@@ -148,7 +148,7 @@ test('the log keeps the most recent verdicts, and pages continue each other', ()
     items: [{ id: 16 }, { id: 15 }],
     next: null,
   });
-  // What is written while an export is under way pushes out what it has not come to yet.
+  // Packets written during an export evict those that it has not reached yet.
   const seen: number[] = [];
   for (const { id } of log.matching({})) {
     seen.push(id);
