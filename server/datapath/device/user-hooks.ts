@@ -1,5 +1,7 @@
 import type { HookFamily } from '../../../contract/device.ts';
+import { ProblemError } from '../../../contract/problem.ts';
 import type { AttachAnchor } from '../../bpf/anchor.ts';
+import { BpfError } from '../../bpf/bpf-error.ts';
 import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { LinkHook } from '../../bpf/hook.ts';
 import { queryHookPrograms } from '../../bpf/hook-query.ts';
@@ -38,7 +40,7 @@ export async function attachUserPrograms(
 
 /**
  * Attaches a user program to a device's hook, before or after Podlane's program.
- * @throws ProblemError `kernel_refused`
+ * @throws ProblemError `device_missing`, `kernel_refused`
  */
 export async function attachUserProgram(
   kernel: KernelContext,
@@ -46,10 +48,26 @@ export async function attachUserProgram(
   { slot, hooks }: Hooked,
 ): Promise<void> {
   const hook = podlaneProgramHooks[hooks][pinned.direction];
-  if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
-  else
-    await kernel.userPins.attach(pinned, hook, slot, await findUserProgramAnchor(kernel, pinned, slot, hook));
+  try {
+    if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
+    else
+      await kernel.userPins.attach(
+        pinned,
+        hook,
+        slot,
+        await findUserProgramAnchor(kernel, pinned, slot, hook),
+      );
+  } catch (error) {
+    if (!isDeviceGone(error)) throw error;
+    throw new ProblemError('device_missing', error.message, {
+      cause: error,
+      hint: 'Another process has deleted the device. Try again when the agent has replaced it.',
+    });
+  }
 }
+
+const isDeviceGone = (error: unknown): error is Error =>
+  error instanceof BpfError ? error.errnoName === 'ENODEV' : isNetlinkError(error, 'ENODEV');
 
 /** Returns the anchor of a user program: immediately before Podlane's program, or at the end of the hook. */
 async function findUserProgramAnchor(

@@ -57,8 +57,8 @@ export class UserPrograms {
   /**
    * Loads one program of an object and attaches it to a hook of the pod's device, before or after Podlane's program.
    * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `too_large`, `bad_object`,
-   * `verifier_refused`, `unprocessable` for a hook without Podlane's program, `too_many_programs`, `kernel_refused`,
-   * `store_failed`; after each of them nothing of the program is left
+   * `verifier_refused`, `unprocessable` for a hook without Podlane's program, `too_many_programs`, `device_missing`,
+   * `kernel_refused`, `store_failed`; after each of them nothing of the program is left
    */
   attach(id: string, wanted: NewUserProgram, actor: string): Promise<UserProgram> {
     const pod = this.#context.registry.require(id);
