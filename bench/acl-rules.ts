@@ -2,7 +2,7 @@ import type { RuleSet } from '../contract/acl.ts';
 import { ruleSetSchema } from '../contract/acl.ts';
 import { addressBitLength, type Cidr, formatCidr, formatIpAddress, parseCidr } from '../contract/cidr.ts';
 import type { Direction } from '../contract/direction.ts';
-import type { PolicyEndpoint } from '../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../server/acl/spec/pod-selector.ts';
 import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';
 
@@ -21,7 +21,7 @@ const tiers = ['front', 'middle', 'back'];
 const namespaces = Array.from({ length: 7 }, (_, index) => `team-${index}`);
 
 /** Generates pods like those of a real node: five replicas of each app, with an IPv4 and an IPv6 address each. */
-export function generatePolicyEndpoints(count: number): PolicyEndpoint[] {
+export function generatePolicyEndpoints(count: number): SelectablePod[] {
   const kinds = Math.ceil(count / 5);
   return Array.from({ length: count }, (_, index) => {
     const app = index % kinds;

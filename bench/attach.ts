@@ -1,4 +1,4 @@
-import { kernelHasNetkit } from '../scripts/vm/kernel-netkit.ts';
+import { kernelHasNetkit } from '../scripts/vm/netkit-support.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';

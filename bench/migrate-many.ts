@@ -1,4 +1,4 @@
-import { kernelHasNetkit } from '../scripts/vm/kernel-netkit.ts';
+import { kernelHasNetkit } from '../scripts/vm/netkit-support.ts';
 import { measureMigrationBatches } from './migrate-many.worker.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkTextContent } from './check/content.ts';
+import { checkTextContent } from './check/forbidden-content.ts';
 import { checkImportCycles } from './check/import-cycles.ts';
 import { checkFolderImports } from './check/imports.ts';
 import { checkSpelling } from './check/spelling.ts';

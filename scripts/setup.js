@@ -21,11 +21,16 @@ const makeClient = () =>
   makeFrom({
     root,
     name: 'client',
-    inputs: ['prisma', 'prisma.config.ts', 'scripts/generate-client.ts', 'node_modules/prisma/package.json'],
+    inputs: [
+      'prisma',
+      'prisma.config.ts',
+      'scripts/generate-prisma-client.ts',
+      'node_modules/prisma/package.json',
+    ],
     output: 'server/store/client',
     make: () =>
       step('generating the database client', () =>
-        run('node', ['scripts/generate-client.ts'], { cwd: root, env: environment }),
+        run('node', ['scripts/generate-prisma-client.ts'], { cwd: root, env: environment }),
       ),
   });
 

@@ -20,7 +20,7 @@ export const useConnectionStatus = (): LiveConnectionStatus =>
     () => connecting,
   );
 
-/** Shows that no new data is arriving, and why. Interruptions shorter than two seconds show nothing. */
+/** Shows that no new data is arriving, and why. Interruptions shorter than two seconds are not shown. */
 export function ConnectionBanner() {
   const status = useConnectionStatus();
   const now = useCurrentTime();

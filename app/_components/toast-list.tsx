@@ -4,7 +4,7 @@ import { CircleCheck, Info, X } from 'lucide-react';
 import { Toast } from 'radix-ui';
 import { sharedText } from '../_text/shared.ts';
 import { IconButton } from './button.tsx';
-import type { OpenToast } from './toast-message.ts';
+import type { OpenToast } from './toast-types.ts';
 import { WarningIcon } from './warning-icon.tsx';
 
 interface ToastListProps {

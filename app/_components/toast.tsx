@@ -1,7 +1,7 @@
 'use client';
 
 import { lazy, Suspense, useSyncExternalStore } from 'react';
-import type { OpenToast, ToastMessage } from './toast-message.ts';
+import type { OpenToast, ToastMessage } from './toast-types.ts';
 
 let notices: readonly OpenToast[] = [];
 let nextId = 1;

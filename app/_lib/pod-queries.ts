@@ -65,7 +65,7 @@ export function startPodCacheSync(client: QueryClient): () => void {
 }
 
 /** Splits a pod's name before the suffix that Kubernetes generated: `cart` and `-7c9d8b6f4-x2kqp`. */
-export function splitPodName(name: string): [own: string, generated: string] {
+export function splitGeneratedSuffix(name: string): [own: string, generated: string] {
   const match =
     /^(.+?)(-[0-9a-f]{6,10}-[0-9a-z]{5}|-\d{8,}-[0-9a-z]{4,5}|-[0-9bcdfghjklmnpqrstvwxz2456789]{5})$/.exec(
       name,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kernelHasNetkit } from '../vm/kernel-netkit.ts';
+import { kernelHasNetkit } from '../vm/netkit-support.ts';
 import { addUnreportedFailure, countPlaywrightTests, countVitestTests, type TestCounts } from './counts.ts';
 import { runTestsInGuest } from './guest.ts';
 import { runOnTerminal } from './run-on-terminal.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, step } from '../setup/progress.js';
-import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt.ts';
+import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt-sources.ts';
 import { extractVmlinux } from './vmlinux.ts';
 
 /** Paths of the fetched guest: `root` holds the unpacked packages, `vmlinux` the kernel and `modules` its modules. */

@@ -12,7 +12,7 @@ import { RuleEntryHitCounts } from './explain/entry-hits.ts';
 import type { RuleEntryFilter } from './explain/entry-index.ts';
 import type { PodExplanation } from './explain/explainer.ts';
 import { formatFlow, resolveFlow } from './explain/flow.ts';
-import type { PolicyEndpoint } from './spec/pod-selector.ts';
+import type { SelectablePod } from './spec/pod-selector.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError } from './staged/staged-rules.ts';
 import type { AsyncRuleCompiler } from './worker/compiler-client.ts';
@@ -141,7 +141,7 @@ export class RuleQueries {
     return response;
   }
 
-  #findPod(name: string): PolicyEndpoint | undefined {
+  #findPod(name: string): SelectablePod | undefined {
     const byId = this.#pods.get(name);
     return byId ?? [...this.#pods.values()].find((pod) => `${pod.namespace}.${pod.name}` === name);
   }

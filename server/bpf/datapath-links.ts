@@ -9,7 +9,7 @@ import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
 import type { DeviceLinkInfo } from './link-info.ts';
 import { listPinNames, pinBpfObject, removePin } from './pin.ts';
 
-/** A link of Podlane's pinned as `links/SLOT-HOOK`, with `-` instead of `/` in the name of the hook. */
+/** One of Podlane's BPF links, pinned as `links/SLOT-HOOK`, where `/` in the hook name is replaced with `-`. */
 export interface PinnedDatapathLink {
   slot: number;
   hook: LinkHook;

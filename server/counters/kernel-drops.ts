@@ -7,7 +7,7 @@ import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drops.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 
-/** A pod whose kernel drops are counted, in its network namespace and at the primaries of its slots. */
+/** A pod whose kernel drops are counted, both in its network namespace and on the primary devices of its slots. */
 export interface DropTrackedPod {
   number: number;
   netnsInode: bigint;

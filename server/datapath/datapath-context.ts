@@ -9,7 +9,7 @@ import type { SlotAllocator } from './slot-allocator.ts';
 /** Fields of a pod that access rules use to select the pod as subject or peer of a rule. */
 export interface PolicyEndpoint {
   id: string;
-  /** Owner number of the pod in the entries of its slots. */
+  /** The pod's number, stored as the owner in its slot entries. */
   number: number;
   namespace: string;
   name: string;

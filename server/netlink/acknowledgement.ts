@@ -23,6 +23,6 @@ export function parseAcknowledgement(message: NetlinkMessageReader, operation: s
   return new NetlinkError(operation, -code);
 }
 
-/** Returns the length of the request that a full acknowledgement repeats, from the request's header. */
+/** Returns the length of the request echoed in an uncapped ACK, read from the echoed header. */
 const requestBytes = ({ buffer, start }: NetlinkMessageReader): number =>
   Math.max(nlmsghdr.bytes, buffer.readUInt32LE(start + nlmsgerr.msg + nlmsghdr.nlmsg_len));

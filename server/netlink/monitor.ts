@@ -1,11 +1,11 @@
 import { close, errno, setsockopt } from '../ffi/libc.ts';
 import { type InterfaceAddress, parseAddressMessage } from './address.ts';
+import { onDescriptorReadable } from './descriptor-readable.ts';
 import { type NetworkLink, parseLinkMessage } from './link-message.ts';
 import { MalformedNetlinkMessage, NetlinkMessageReader } from './message.ts';
 import { rtmTypes } from './message-constants.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { listenToAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
-import { onDescriptorReadable } from './poll-readable.ts';
 import { type KernelRoute, parseRouteMessage } from './route-message.ts';
 import { runInNetworkNamespace } from './setns.ts';
 import { openNetlinkDescriptor } from './transport.ts';

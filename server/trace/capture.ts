@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { CaptureQuery } from '../../contract/trace.ts';
-import type { PacketRing } from './packet-ring.ts';
+import type { PacketSocket } from './packet-socket.ts';
 import {
   type CaptureDescription,
   encodePcapngHeader,
@@ -25,7 +25,7 @@ const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
  * ring cannot hold meanwhile are dropped and counted by the kernel; the last block of the file has their number.
  */
 export class PacketCapture extends Readable {
-  readonly #ring: PacketRing;
+  readonly #ring: PacketSocket;
   readonly #limits: Limits;
   readonly #startNs = nowNs();
   readonly #deadlineNs: bigint;
@@ -36,7 +36,7 @@ export class PacketCapture extends Readable {
   #ended = false;
 
   /** Creates a stream of the capture as pcapng. @param ring packet ring, which the stream closes */
-  constructor(ring: PacketRing, limits: Limits, description: CaptureDescription) {
+  constructor(ring: PacketSocket, limits: Limits, description: CaptureDescription) {
     super({ highWaterMark: 1 << 18 });
     this.#ring = ring;
     this.#limits = limits;

@@ -6,8 +6,8 @@ import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/required.ts';
 import { type CaptureQuery, captureVisibilityTexts } from '../../contract/trace.ts';
 import { PacketCapture } from './capture.ts';
-import { compileCaptureFilter, formatTcpdumpFilter } from './capture-filter.ts';
-import { PacketRing } from './packet-ring.ts';
+import { compileCaptureFilter, formatTcpdumpFilter } from './compile-capture-filter.ts';
+import { PacketSocket } from './packet-socket.ts';
 import type { PodChangeSource } from './pod-names.ts';
 
 /** Packet captures at the primaries of pods' devices. */
@@ -35,7 +35,7 @@ export class PacketCaptures {
       this.#pods.summaries().find((summary) => summary.id === id),
       `pod ${id}`,
     );
-    const ring = new PacketRing(pod.primary.ifindex, compileCaptureFilter(what, what.snaplen));
+    const ring = new PacketSocket(pod.primary.ifindex, compileCaptureFilter(what, what.snaplen));
     const capture = new PacketCapture(ring, what, {
       application: this.#application,
       system: `${os.type()} ${os.release()}`,

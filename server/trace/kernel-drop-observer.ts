@@ -16,7 +16,7 @@ import { callForeignAsync } from '../bpf/syscall.ts';
 import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
-import { onDescriptorReadable } from '../netlink/poll-readable.ts';
+import { onDescriptorReadable } from '../netlink/descriptor-readable.ts';
 import type { PacketObservation } from './correlator.ts';
 import { decodePacketHeaders } from './packet-headers.ts';
 

@@ -44,6 +44,7 @@ export async function openTestConnection(from: string, to: string, address: stri
     },
   };
   try {
+    await line(client); // its start, which a busy machine takes seconds for, is no time without an echo
     await connection.carries();
   } catch (error) {
     connection[Symbol.dispose]();
@@ -60,5 +61,5 @@ const start = (netns: string, args: string[]): ChildProcess =>
 const line = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {
     child.stdout!.once('data', () => resolve());
-    child.once('exit', (code) => reject(new Error(`TCP server ended with code ${code}`)));
+    child.once('exit', (code) => reject(new Error(`TCP process ended with code ${code}`)));
   });

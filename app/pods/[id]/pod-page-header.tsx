@@ -11,7 +11,7 @@ import { DeviceKindBadge } from '../../_components/device-kind.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime, formatCount, formatElapsedTime, widenNarrowSpaces } from '../../_lib/format.ts';
 import { useNodeInfo } from '../../_lib/node-queries.ts';
-import { splitPodName } from '../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix } from '../../_lib/pod-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { usePodCounterTotal } from '../../_lib/time-series/use-time-series.ts';
 import { useCurrentTime } from '../../_lib/use-current-time.ts';
@@ -33,7 +33,7 @@ interface Actions {
 
 /** Renders the header of a pod's page: name, device kind, facts, conditions, and the button that migrates the pod. */
 export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
-  const [own, generated] = splitPodName(pod.name);
+  const [own, generated] = splitGeneratedSuffix(pod.name);
   const now = useCurrentTime();
   const requestsOk = usePodCounterTotal(pod.number, 'requestsOk');
   const requestsFailed = usePodCounterTotal(pod.number, 'requestsFailed');

@@ -6,7 +6,7 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
-import { splitPodName } from '../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix } from '../../_lib/pod-queries.ts';
 import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import { useFrameCount, usePodCounterTotal, usePodRate } from '../../_lib/time-series/use-time-series.ts';
 import { PodConditionCell } from './pod-condition-cell.tsx';
@@ -14,7 +14,7 @@ import { listText } from './text.ts';
 
 /** Shows a pod's name with a link to its page and, in narrow windows, its conditions. */
 export function PodNameCell({ pod }: { pod: PodSummary }) {
-  const [own, generated] = splitPodName(pod.name);
+  const [own, generated] = splitGeneratedSuffix(pod.name);
   return (
     <span className="flex items-center gap-2">
       <Link

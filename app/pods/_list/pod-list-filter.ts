@@ -1,7 +1,7 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { splitPodName, stripPrefixLength } from '../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix, stripPrefixLength } from '../../_lib/pod-queries.ts';
 
 export const podSortKeys = [
   'kind',
@@ -133,7 +133,7 @@ export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
 /** Returns the pod or namespace name that is most similar to a text; null if none is similar enough. */
 export function findClosestName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
-  const names = new Set(pods.flatMap((pod) => [splitPodName(pod.name)[0], pod.namespace]));
+  const names = new Set(pods.flatMap((pod) => [splitGeneratedSuffix(pod.name)[0], pod.namespace]));
   let best: string | null = null;
   let least = Math.max(1, Math.ceil(typed.length / 3)) + 1;
   for (const name of names) {

@@ -14,8 +14,8 @@ import { useBuilds } from './build-queries.ts';
 import { BuildTable } from './build-table.tsx';
 import { LastActivationNotice } from './last-activation.tsx';
 import { shortenBuildId } from './short-build-id.ts';
-import { SignerList } from './signer-list.tsx';
 import { buildsText } from './text.ts';
+import { TrustedSignerList } from './trusted-signer-list.tsx';
 
 /** Page of the datapath builds: the running, previous and other builds, and a form to add one. */
 export function BuildsPage() {
@@ -61,7 +61,7 @@ export function BuildsPage() {
       </div>
       <div className="min-w-0 xl:border-line-1 xl:border-l xl:pl-6">
         <AddBuildForm refused={missingRole} />
-        <SignerList />
+        <TrustedSignerList />
       </div>
       {chosen !== null && data !== undefined && (
         <ActivateBuildSheet build={chosen} builds={data} close={() => choose(null)} />

@@ -1,5 +1,5 @@
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import { checkTableLimit, defaultTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
 import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
 import { RuleEntryListBuilder } from './entry-lists.ts';
@@ -27,7 +27,7 @@ export interface CompileOptions {
  */
 export function compileRules(
   ruleSet: RuleSet,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   options: CompileOptions = {},
 ): CompiledRules {
   const {

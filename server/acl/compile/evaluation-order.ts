@@ -1,6 +1,6 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import { matchesRuleSubject, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import { matchesRuleSubject, type SelectablePod } from '../spec/pod-selector.ts';
 import type { RuleOrder } from './port-ranges.ts';
 import { type RulePortClaims, toPortClaims } from './protocol-ports.ts';
 
@@ -33,15 +33,15 @@ export function sortRulesByEvaluation({ rules }: RuleSet, peersOf: (rule: Rule) 
 export interface PodRuleGroup {
   direction: Direction;
   rules: OrderedRule[];
-  pods: PolicyEndpoint[];
+  pods: SelectablePod[];
 }
 
 /** Groups pods by the rules that apply to them; pods without rules are omitted. */
 export function groupPodsByRules(
   ordered: readonly OrderedRule[],
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
 ): PodRuleGroup[] {
-  const bySubject = new Map<string, ReadonlySet<PolicyEndpoint>>();
+  const bySubject = new Map<string, ReadonlySet<SelectablePod>>();
   const subjects = ordered.map((entry) => {
     const { subject } = entry.rule;
     const key = JSON.stringify(subject);

@@ -1,6 +1,6 @@
 import type { RulePeer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import { matchesPodPeer, type PolicyEndpoint } from '../spec/pod-selector.ts';
+import { matchesPodPeer, type SelectablePod } from '../spec/pod-selector.ts';
 import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
 import { type IpBlock, toIpBlock } from './identities.ts';
 
@@ -28,7 +28,7 @@ export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSe
 /** Returns the IP blocks of each peer set by its number, with selectors resolved to the given pods. */
 export function resolvePeerIpBlocks(
   { byTerms }: PeerSets,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
 ): Map<number, IpBlock[]> {
   return new Map(
     [...byTerms].map(([text, set]) => [
@@ -38,7 +38,7 @@ export function resolvePeerIpBlocks(
   );
 }
 
-function ipBlocksOf(peer: RulePeer, pods: readonly PolicyEndpoint[]): IpBlock[] {
+function ipBlocksOf(peer: RulePeer, pods: readonly SelectablePod[]): IpBlock[] {
   if ('cidr' in peer) return [{ cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) }];
   return pods
     .filter((pod) => matchesPodPeer(peer, pod))

@@ -1,5 +1,5 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
 import type { CompiledPolicy, PreviousCompile } from './compiled-rules.ts';
 import type { RuleEntryListBuilder } from './entry-lists.ts';
@@ -47,7 +47,7 @@ interface AddressIdentities {
 export function buildPolicies(
   groups: readonly PodRuleGroup[],
   policyIds: ReadonlyMap<string, number>,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   builder: RuleEntryListBuilder,
   { classesOf, identityOf, numberOf, checkSize }: AddressIdentities,
 ) {

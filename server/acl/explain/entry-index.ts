@@ -2,7 +2,7 @@ import { formatCidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { RuleEntry, RuleEntryUse, RuleStatistics, RuleView } from '../../../contract/rules.ts';
 import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 
 /** Maximum number of uses of an entry list in a response, and of pods and prefixes in each use. */
@@ -34,12 +34,12 @@ interface EntryListUse {
 /** Index of compiled entries by rule and pod, with the rules, pods and peers of each entry. */
 export class RuleEntryIndex {
   readonly #compiled: CompiledRules;
-  readonly #pods: ReadonlyMap<string, PolicyEndpoint>;
+  readonly #pods: ReadonlyMap<string, SelectablePod>;
   #uses: Map<number, EntryListUse[]> | null = null;
   #prefixes: Map<number, string[]> | null = null;
 
   /** Creates an index. @param pods pods for which the rules were compiled */
-  constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
+  constructor(compiled: CompiledRules, pods: readonly SelectablePod[]) {
     this.#compiled = compiled;
     this.#pods = new Map(pods.map((pod) => [pod.id, pod]));
   }

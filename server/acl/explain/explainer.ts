@@ -3,7 +3,7 @@ import { formatCidr, formatIpAddress, type IpAddress, parseAddress } from '../..
 import type { Direction } from '../../../contract/direction.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import { type PolicyLookupResult, PolicyTableLookup, toEntryProtocol } from '../tables/table-lookup.ts';
@@ -51,7 +51,7 @@ export class RuleExplainer {
   readonly #pods = new Map<string, string>();
 
   /** Creates an explainer. @param pods pods for which the rules were compiled */
-  constructor(compiled: CompiledRules, pods: readonly PolicyEndpoint[]) {
+  constructor(compiled: CompiledRules, pods: readonly SelectablePod[]) {
     this.#compiled = compiled;
     this.#lookup = new PolicyTableLookup(compiled.tables);
     for (const { id, addresses } of pods)

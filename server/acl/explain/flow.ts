@@ -1,7 +1,7 @@
 import { formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { ExplainRequest } from '../../../contract/rules.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import { ipProtocolNumbers } from '../spec/policy-packet.ts';
 
 /** Addresses, protocol and port of the first packet of a connection. */
@@ -21,7 +21,7 @@ export interface ExplainedFlow {
  */
 export function resolveFlow(
   request: ExplainRequest,
-  find: (pod: string) => PolicyEndpoint | undefined,
+  find: (pod: string) => SelectablePod | undefined,
 ): ExplainedFlow {
   const { source, destination, protocol, port, icmp } = request;
   const sources = addressesOf(source, find);
@@ -49,7 +49,7 @@ export function resolveFlow(
   );
 }
 
-function addressesOf(end: string, find: (pod: string) => PolicyEndpoint | undefined): IpAddress[] {
+function addressesOf(end: string, find: (pod: string) => SelectablePod | undefined): IpAddress[] {
   const pod = find(end);
   if (pod) return pod.addresses.map((address) => parseAddress(address.replace(/\/.*/, '')));
   try {

@@ -1,5 +1,5 @@
 import { BpfRingBuffer } from '../../bpf/ring-buffer.ts';
-import { onDescriptorReadable } from '../../netlink/poll-readable.ts';
+import { onDescriptorReadable } from '../../netlink/descriptor-readable.ts';
 
 /** Passes the records of a ring buffer to subscribers. The buffer is read only while there are subscribers. */
 export class RingBufferSubscription<T> {

@@ -6,7 +6,7 @@ import {
 } from '../../../contract/acl.ts';
 
 /** A pod that rules can select as subject or peer. `addresses` may have a prefix length. */
-export interface PolicyEndpoint {
+export interface SelectablePod {
   id: string;
   namespace: string;
   name: string;
@@ -15,7 +15,7 @@ export interface PolicyEndpoint {
 }
 
 type LabelExpression = LabelSelector['matchExpressions'][number];
-type Names = Pick<PolicyEndpoint, 'namespace' | 'labels'>;
+type Names = Pick<SelectablePod, 'namespace' | 'labels'>;
 
 function label({ namespace, labels }: Names, key: string): string | undefined {
   if (key === namespaceNameLabel) return namespace;
@@ -37,7 +37,7 @@ function matchesExpression({ operator, values }: LabelExpression, value: string 
 }
 
 /** Returns true if rules with this subject apply to the pod. */
-export function matchesRuleSubject(subject: RuleSubject, pod: PolicyEndpoint): boolean {
+export function matchesRuleSubject(subject: RuleSubject, pod: SelectablePod): boolean {
   if ('all' in subject) return true;
   if ('pod' in subject) return subject.pod === pod.id || subject.pod === `${pod.namespace}.${pod.name}`;
   if (subject.namespace !== undefined && subject.namespace !== pod.namespace) return false;
@@ -45,7 +45,7 @@ export function matchesRuleSubject(subject: RuleSubject, pod: PolicyEndpoint): b
 }
 
 /** Returns true if the peer term selects the pod. */
-export function matchesPodPeer(term: PodPeer, pod: PolicyEndpoint): boolean {
+export function matchesPodPeer(term: PodPeer, pod: SelectablePod): boolean {
   return (
     (term.namespace === undefined || term.namespace === pod.namespace) && matchesSelector(term.pods, pod)
   );

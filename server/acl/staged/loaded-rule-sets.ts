@@ -2,7 +2,7 @@ import type { RuleSet } from '../../../contract/acl.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { RuleLoadCost, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
 import type { KernelRules } from '../load/kernel-rules.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
 import type { PreparedRules } from '../worker/rule-compiler.ts';
 
@@ -10,7 +10,7 @@ import type { PreparedRules } from '../worker/rule-compiler.ts';
 const keptGenerations = 16;
 
 /** A pod of this node that access rules can apply to. */
-export interface LocalPodEndpoint extends PolicyEndpoint {
+export interface LocalPodEndpoint extends SelectablePod {
   /** Number of the pod that its slots have as owner. */
   number: number;
 }

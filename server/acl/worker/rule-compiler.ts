@@ -9,7 +9,7 @@ import {
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import { RuleExplainer } from '../explain/explainer.ts';
 import type { ExplainedFlow } from '../explain/flow.ts';
-import type { PolicyEndpoint } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-selector.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { formatRules, parseRules } from '../spec/rule-yaml.ts';
 import { ruleSizeLimits } from '../tables/limits.ts';
@@ -29,7 +29,7 @@ interface ParsedText {
 interface CurrentRules {
   compiled: CompiledRules;
   parsed: ParsedText;
-  pods: readonly PolicyEndpoint[];
+  pods: readonly SelectablePod[];
   index: RuleEntryIndex | null;
   explainer: RuleExplainer | null;
 }
@@ -52,7 +52,7 @@ export class RuleCompiler {
   readonly #prepared: Record<RuleSetName, CurrentRules | null> = { active: null, staged: null };
 
   /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
-  import(text: string, pods: readonly PolicyEndpoint[]): ImportedRules {
+  import(text: string, pods: readonly SelectablePod[]): ImportedRules {
     const parsed = this.#parse(text);
     const { sizes, warnings } = describe(compileParsed(parsed, pods, createEmptyPreviousCompile()));
     return {
@@ -69,7 +69,7 @@ export class RuleCompiler {
    * @param rule name of a rule to return with its entries
    * @throws ProblemError `bad_rules`, `rules_too_large`
    */
-  plan(text: string, pods: readonly PolicyEndpoint[], rule?: string): RulesPlan {
+  plan(text: string, pods: readonly SelectablePod[], rule?: string): RulesPlan {
     const parsed = this.#parse(text);
     const { active } = this.#current;
     const start = performance.now();
@@ -95,7 +95,7 @@ export class RuleCompiler {
   prepare(
     set: RuleSetName,
     text: string,
-    pods: readonly PolicyEndpoint[],
+    pods: readonly SelectablePod[],
     nextEntryList: number,
   ): PreparedRules {
     this.#prepared[set] = null;
@@ -183,7 +183,7 @@ function parseText(text: string): ParsedText {
 
 const compileParsed = (
   { ruleSet, lines }: ParsedText,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   previous: PreviousCompile,
 ): CompiledRules => compileRules(ruleSet, pods, { previous, lineOf: (index) => lines[index] });
 
@@ -205,7 +205,7 @@ function describe({ ruleSet, tables, policies, identities, warnings }: CompiledR
 function viewRule(
   compiled: CompiledRules,
   parsed: ParsedText,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   name: string,
 ): RulesPlan['view'] {
   const found = new RuleEntryIndex(compiled, pods).rule(name);

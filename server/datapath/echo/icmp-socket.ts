@@ -12,8 +12,8 @@ import {
   socket,
   strerror,
 } from '../../ffi/libc.ts';
+import { onDescriptorReadable } from '../../netlink/descriptor-readable.ts';
 import { addressFamilies as families, type IpFamily, ipAddressToBytes } from '../../netlink/ip-address.ts';
-import { onDescriptorReadable } from '../../netlink/poll-readable.ts';
 import { buildEchoIdentifierFilter, decodeEchoReply, encodeEchoRequest } from './icmp-message.ts';
 
 /** Socket constants of <sys/socket.h> and <netinet/in.h>. */

@@ -17,7 +17,7 @@ import { createMigrationJournal, prepareMigration } from './prepare-migration.ts
 import { type MigrationRecoveryContext, recoverMigration } from './recover-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
 import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './step-executor.ts';
-import { createStepActions } from './step-list.ts';
+import { createMigrationStepActions } from './step-list.ts';
 
 /** Migration whose journal is open, with the context of the migration steps. */
 interface StartedMigration {
@@ -235,7 +235,7 @@ export class MigrationController {
   }
 
   #actions(move: DeviceMove): MigrationStepActions {
-    return this.#wrap(createStepActions(this.#context.kernel, move));
+    return this.#wrap(createMigrationStepActions(this.#context.kernel, move));
   }
 
   get #journal(): MigrationJournal {

@@ -37,7 +37,7 @@ export interface MigrationStepContext extends DeviceMove {
   oldPeer: number;
   newPrimary: number;
   newPeer: number;
-  /** Readings of the old device's counters, each named after the step that took the reading. */
+  /** Counter readings of the old device at the steps `planned` and `drained`, and the packets that it counted after the drain. */
   readings: { planned: readonly bigint[]; drained: readonly bigint[]; packetsAfterDrain: number };
 }
 

@@ -55,7 +55,7 @@ export const planMigrationSteps = (input: MigrationPlanInput): PlannedStep[] =>
   }));
 
 /** Creates the actions of all migration steps for one device move. */
-export function createStepActions(kernel: KernelContext, move: DeviceMove): MigrationStepActions {
+export function createMigrationStepActions(kernel: KernelContext, move: DeviceMove): MigrationStepActions {
   const context = createStepContext(kernel, move);
   return Object.fromEntries(
     migrationStepDefinitions.map((step: MigrationStepDefinition): [string, MigrationStepAction] => [

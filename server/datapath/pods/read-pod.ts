@@ -1,5 +1,6 @@
 import type { AttachedProgram, Device, DeviceEnd } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
+import { ProblemError } from '../../../contract/problem.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
@@ -35,14 +36,14 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
     listLinks(namespace.socket),
   ]);
   const peer = inside.find((link) => link.ifindex === slotToPeerIfindex(current.slot));
+  const programs = primary && peer ? await programsUnlessDeviceGone(kernel, current) : null;
   const nameInPod = (ifindex: number): string | undefined =>
     inside.find((link) => link.ifindex === ifindex)?.name;
   const nameOnHost = (ifindex: number): string | undefined =>
     ifindex === primary?.ifindex ? primary.name : undefined;
   return {
     ...base,
-    device:
-      primary && peer ? deviceOf(current, primary, peer, await readAttachedPrograms(kernel, current)) : null,
+    device: primary && peer && programs ? deviceOf(current, primary, peer, programs) : null,
     routes: {
       pod: (await listRoutes(namespace.socket)).map((route) => routeOf(route, nameInPod)),
       host: (await listRoutes(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) })).map((route) =>
@@ -54,6 +55,19 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
       host: await neighborsOn(kernel.host, slotToPrimaryIfindex(current.slot), nameOnHost),
     },
   };
+}
+
+/** Reads the programs of a device that another process may delete meanwhile. @returns null if it did */
+async function programsUnlessDeviceGone(
+  kernel: KernelContext,
+  device: DeviceRecord,
+): Promise<AttachedProgram[] | null> {
+  try {
+    return await readAttachedPrograms(kernel, device);
+  } catch (error) {
+    if (error instanceof ProblemError && error.code === 'device_missing') return null;
+    throw error;
+  }
 }
 
 export const toDeviceEnd = (link: NetworkLink): DeviceEnd => ({

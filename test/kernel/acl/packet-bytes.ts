@@ -1,5 +1,5 @@
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { type Packet, tcp } from './packets.ts';
 
@@ -7,7 +7,7 @@ import { type Packet, tcp } from './packets.ts';
 const elsewhere = { 4: parseAddress('198.51.100.9'), 6: parseAddress('fd42::9999') };
 
 /** Converts an evaluated packet to the first packet of its connection on the wire. */
-export function wire({ direction, peer, protocol, port }: PolicyPacket, pod: PolicyEndpoint): Packet {
+export function wire({ direction, peer, protocol, port }: PolicyPacket, pod: SelectablePod): Packet {
   const found = pod.addresses.map((text) => parseCidr(text)).find(({ family }) => family === peer.family);
   const own = found ? { family: found.family, value: found.address } : elsewhere[peer.family];
   const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
 /** @returns the number of packets for which kernel and reference decide alike, by the same rules */
 async function compare(
   set: RuleSet,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   packets: readonly PolicyPacket[],
 ): Promise<number> {
   const { compiled } = await fixture.load('active', set, pods);

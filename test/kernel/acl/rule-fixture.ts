@@ -9,7 +9,7 @@ import {
   defaultConntrackTimeouts,
 } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
@@ -64,7 +64,7 @@ export class RuleFixture implements AsyncDisposable {
   }
 
   /** Compiles and loads rules; `pods[i]` is the pod of slot `i`. */
-  async load(set: RuleSetName, rules: RuleSet | null, pods: readonly PolicyEndpoint[]) {
+  async load(set: RuleSetName, rules: RuleSet | null, pods: readonly SelectablePod[]) {
     if (rules === null) {
       delete this.#last[set];
       return { compiled: null, loaded: await this.loader.load(set, null, () => undefined) };

@@ -4,7 +4,7 @@ import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../..
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { PolicyTableLookup } from '../../../server/acl/tables/table-lookup.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
@@ -29,7 +29,7 @@ function tableEvaluator({ tables, rules, ruleSet }: CompiledRules): (packet: Pol
 function compare(
   compiled: CompiledRules,
   set: RuleSet,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   packets: PolicyPacket[],
 ): number {
   const expected = referenceEvaluator(set, pods);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
@@ -11,7 +11,7 @@ const pod = (
   name: string,
   labels: Record<string, string>,
   address: string,
-): PolicyEndpoint => ({
+): SelectablePod => ({
   id: `${namespace}.${name}`,
   namespace,
   name,

@@ -10,7 +10,7 @@ import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
 import {
   matchesPodPeer,
   matchesRuleSubject,
-  type PolicyEndpoint,
+  type SelectablePod,
 } from '../../../server/acl/spec/pod-selector.ts';
 import {
   type PolicyPacket,
@@ -24,7 +24,7 @@ import {
  */
 export function referenceEvaluator(
   ruleSet: RuleSet,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
 ): (packet: PolicyPacket) => PolicyDecision {
   const rules = ruleSet.rules
     .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => parseTerm(peer, pods)) }))
@@ -51,13 +51,13 @@ export function referenceEvaluator(
 /** A term of a rule's peers, parsed. */
 type Term = { cidr: Cidr; except: Cidr[] } | { addresses: IpAddress[] };
 
-function parseTerm(peer: RulePeer, pods: readonly PolicyEndpoint[]): Term {
+function parseTerm(peer: RulePeer, pods: readonly SelectablePod[]): Term {
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
   const addresses = pods.filter((pod) => matchesPodPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
 }
 
-function matches(rule: Rule, terms: Term[], pod: PolicyEndpoint, packet: PolicyPacket): boolean {
+function matches(rule: Rule, terms: Term[], pod: SelectablePod, packet: PolicyPacket): boolean {
   if (rule.direction !== packet.direction || !matchesRuleSubject(rule.subject, pod)) return false;
   if (terms.length > 0 && !terms.some((term) => containsPeer(term, packet.peer))) return false;
   if (rule.protocol === 'any') return true;

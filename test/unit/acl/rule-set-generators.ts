@@ -8,7 +8,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
-import type { PolicyEndpoint } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 
 const apps = ['web', 'db', 'cache'];
@@ -146,7 +146,7 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc
     }),
   );
 
-export const somePods: PolicyEndpoint[] = Array.from({ length: 6 }, (_, i) => ({
+export const somePods: SelectablePod[] = Array.from({ length: 6 }, (_, i) => ({
   id: `pod-${i}`,
   namespace: teams[i % 2]!,
   name: `${apps[i % 3]}-${i}`,
@@ -155,7 +155,7 @@ export const somePods: PolicyEndpoint[] = Array.from({ length: 6 }, (_, i) => ({
 }));
 
 /** Addresses at and around the ends of everything that rules and pods name. */
-export function edgeAddresses({ rules }: RuleSet, pods: readonly PolicyEndpoint[]): IpAddress[] {
+export function edgeAddresses({ rules }: RuleSet, pods: readonly SelectablePod[]): IpAddress[] {
   const cidrs = [
     ...rules.flatMap(({ peers }) =>
       peers.flatMap((peer) => ('cidr' in peer ? [peer.cidr, ...peer.except] : [])),
@@ -191,7 +191,7 @@ export function edgePorts({ rules }: RuleSet): { protocol: number; port: number 
 /** `count` packets of all pods and directions whose addresses and ports are at boundaries, mostly. */
 export function edgePackets(
   set: RuleSet,
-  pods: readonly PolicyEndpoint[],
+  pods: readonly SelectablePod[],
   count: number,
   random: () => number,
 ): PolicyPacket[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitPodName, upsertPod } from '../../../app/_lib/pod-queries.ts';
+import { splitGeneratedSuffix, upsertPod } from '../../../app/_lib/pod-queries.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 
 test.each([
@@ -10,7 +10,7 @@ test.each([
   ['prometheus-k8s-0', 'prometheus-k8s-0', ''],
   ['web', 'web', ''],
 ])('the name %s is %s and what its owner made up', (name, own, generated) => {
-  expect(splitPodName(name)).toEqual([own, generated]);
+  expect(splitGeneratedSuffix(name)).toEqual([own, generated]);
 });
 
 test('a pod replaces the one with its id or is added, and the others stay the same', () => {

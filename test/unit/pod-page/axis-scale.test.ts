@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { roundUpToScaleTop, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-scale.ts';
+import { roundUpToScaleTop, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-maximum.ts';
 import { formatAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
 describe('roundUpToScaleTop', () => {

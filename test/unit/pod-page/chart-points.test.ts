@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createNodeTimeSeries, type NodeSeriesPoint } from '../../../app/_lib/time-series/node-series.ts';
 import { type PodRateHistory, podRateNames } from '../../../app/_lib/time-series/rates.ts';
-import { buildChartPoints, type ChartPoint } from '../../../app/pods/[id]/_charts/chart-points.ts';
+import { type ChartPoint, joinRatesWithCpuTime } from '../../../app/pods/[id]/_charts/chart-points.ts';
 import { downsampleChartPoints } from '../../../app/pods/[id]/_charts/downsample.ts';
 import { placeMigrationFlags } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { findNearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
@@ -90,7 +90,7 @@ test('findNearestPoint finds the point by time, up to a distance', () => {
   expect(findNearestPoint([], 1, 1000)).toBeNull();
 });
 
-describe('buildChartPoints', () => {
+describe('joinRatesWithCpuTime', () => {
   const history = (
     ...seconds: { second: number; egressPackets: number; kind?: number }[]
   ): PodRateHistory => {
@@ -115,7 +115,7 @@ describe('buildChartPoints', () => {
   const programs = { netkit: { egress: 1, ingress: 2 }, veth: { egress: 3, ingress: null } };
 
   test('have no point for a missing sample or without an earlier one to compare with', () => {
-    const points = buildChartPoints(
+    const points = joinRatesWithCpuTime(
       history(
         { second: 1, egressPackets: Number.NaN },
         { second: 2, egressPackets: 5 },
@@ -133,13 +133,13 @@ describe('buildChartPoints', () => {
 
   test('begin at a time', () => {
     const seconds = [1, 2, 3].map((second) => ({ second, egressPackets: 1 }));
-    expect(buildChartPoints(history(...seconds), [], programs, 2000).map(({ time }) => time)).toEqual([
+    expect(joinRatesWithCpuTime(history(...seconds), [], programs, 2000).map(({ time }) => time)).toEqual([
       2000, 3000,
     ]);
   });
 
   test('charge the pod its own runs, dropped packets too, at the program’s mean time', () => {
-    const [only] = buildChartPoints(
+    const [only] = joinRatesWithCpuTime(
       history({ second: 2, egressPackets: 990 }),
       [node(2040, 200)],
       programs,
@@ -150,7 +150,7 @@ describe('buildChartPoints', () => {
   });
 
   test('know no cost of a second that the node sample misses', () => {
-    const points = buildChartPoints(
+    const points = joinRatesWithCpuTime(
       history({ second: 2, egressPackets: 990 }, { second: 9, egressPackets: 990 }),
       [node(2040, 200)],
       programs,
@@ -160,7 +160,7 @@ describe('buildChartPoints', () => {
   });
 
   test('take the node sample nearest in time', () => {
-    const points = buildChartPoints(
+    const points = joinRatesWithCpuTime(
       history({ second: 2, egressPackets: 1 }, { second: 3, egressPackets: 1 }),
       [node(1040, 100), node(2040, 200), node(3040, 300)],
       programs,

@@ -4,7 +4,7 @@ import {
   formatDeb822AptSources,
   parseDeb822AptSources,
   parseOneLineAptSources,
-} from '../../../scripts/vm/apt.ts';
+} from '../../../scripts/vm/apt-sources.ts';
 
 const mirror = 'http://mirror.example/debian';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findForbiddenContent } from '../../../scripts/check/content.ts';
+import { findForbiddenContent } from '../../../scripts/check/forbidden-content.ts';
 
 const registry = ['registry', 'example', 'org'].join('.');
 const home = ['', 'home', 'somebody', 'project'].join('/');

@@ -32,7 +32,7 @@ const sameSecondMs = 1500;
  * Joins a pod's rates from `since` on with the CPU time of the programs on its device at that time. A program's run
  * time is known only for the whole node, so the pod's share is its number of runs times the mean time of a run.
  */
-export function buildChartPoints(
+export function joinRatesWithCpuTime(
   history: PodRateHistory,
   nodePoints: readonly NodeSeriesPoint[],
   programs: Readonly<Record<DeviceKind, ProgramIdByDirection>>,

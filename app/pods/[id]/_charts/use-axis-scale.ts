@@ -1,7 +1,7 @@
 'use client';
 
 import { useState } from 'react';
-import { type ChartAxisScale, updateAxisScale } from './axis-scale.ts';
+import { type ChartAxisScale, updateAxisScale } from './axis-maximum.ts';
 
 /**
  * Returns the top of a chart's scale for the highest value shown; see `updateAxisScale`.

@@ -1,7 +1,7 @@
 import { ArrowRight } from 'lucide-react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { DeviceKindBadge } from '../../../_components/device-kind.tsx';
-import { splitPodName } from '../../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
 
 /** Renders the header of a migration's sheet: the pod, and the device kinds before and after. */
 export function MigrationSheetHeader({
@@ -13,7 +13,7 @@ export function MigrationSheetHeader({
   from: DeviceKind;
   to: DeviceKind;
 }) {
-  const [own, generated] = splitPodName(pod.name);
+  const [own, generated] = splitGeneratedSuffix(pod.name);
   return (
     <span className="flex min-w-0 items-center gap-3">
       <span className="truncate text-ink-2 max-md:hidden">

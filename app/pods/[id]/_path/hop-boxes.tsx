@@ -1,7 +1,7 @@
 import type { CSSProperties, ReactNode } from 'react';
 import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { formatCount } from '../../../_lib/format.ts';
-import { splitPodName, stripPrefixLength } from '../../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix, stripPrefixLength } from '../../../_lib/pod-queries.ts';
 import { focusableRegionProps } from '../focusable-region.ts';
 import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
@@ -52,7 +52,8 @@ export function ContainerHopBox({ hop, style }: { hop: ContainerHop; style: CSSP
   return (
     <Box name={`${hop.name}, ${pathText.container}`} style={style}>
       <h3 title={hop.name}>
-        {splitPodName(hop.name)[0]} <span className="font-normal text-muted">{pathText.container}</span>
+        {splitGeneratedSuffix(hop.name)[0]}{' '}
+        <span className="font-normal text-muted">{pathText.container}</span>
       </h3>
       <HopFactList
         rows={[

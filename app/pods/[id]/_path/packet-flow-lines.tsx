@@ -39,7 +39,7 @@ export function PacketFlowLines(props: {
   });
 }
 
-/** Draws the arrow heads of the packet flows. They come last, so that nothing covers them. */
+/** Draws the arrowheads of the packet flows. Render it last, so that nothing covers them. */
 export function PacketFlowArrows({ stretches }: { stretches: PacketFlowLine[] }) {
   return stretches.map(
     ({ id, arrow }) =>

@@ -2,7 +2,7 @@ import Link from 'next/link';
 import type { CSSProperties } from 'react';
 import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import { scaleNumber } from '../../../_lib/format.ts';
-import { splitPodName } from '../../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
 import type { OtherPodRates } from './path-diagram-data.ts';
 import { formatOtherPodsLabel, pathText } from './text.ts';
@@ -34,7 +34,7 @@ export function OtherPodsList({ pods, style }: { pods: readonly OtherPodRates[];
 }
 
 function PodRow({ pod }: { pod: OtherPodRates }) {
-  const [own, generated] = splitPodName(pod.name);
+  const [own, generated] = splitGeneratedSuffix(pod.name);
   return (
     <Link
       className={css.pod}

@@ -16,7 +16,7 @@ import {
   formatMoveHooksLabel,
   programsText,
 } from './text.ts';
-import { useMoveHooks } from './use-move-hooks.ts';
+import { useSetHookPlacement } from './use-set-hook-placement.ts';
 
 interface Props {
   pod: Pod;
@@ -30,7 +30,7 @@ interface Props {
  * Dialog that shows the steps of moving programs to other hooks, with the equivalent commands, and starts the move.
  */
 export function MoveHooksDialog({ pod, device, to, primaryHooks, close }: Props) {
-  const { mutate, isPending, error } = useMoveHooks(pod);
+  const { mutate, isPending, error } = useSetHookPlacement(pod);
   const confirm = useRef<HTMLButtonElement>(null);
   // The pod changes as soon as its programs are moved; the dialog keeps what it showed.
   const [asked] = useState({

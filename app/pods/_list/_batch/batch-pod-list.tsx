@@ -10,7 +10,7 @@ import { MigrationStepBar } from '../../../_components/migration-step-bar.tsx';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatCount } from '../../../_lib/format.ts';
 import { useMigration } from '../../../_lib/migration-queries.ts';
-import { splitPodName } from '../../../_lib/pod-queries.ts';
+import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
 import { batchText } from './text.ts';
 
 interface Props {
@@ -46,7 +46,7 @@ function Group({ title, pods, to }: { title: string; pods: Props['pods']; to: De
 }
 
 function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
-  const [own, generated] = splitPodName(pod.name);
+  const [own, generated] = splitGeneratedSuffix(pod.name);
   const hasFailed = pod.state === 'unhealthy' || pod.state === 'refused';
   const page = `/pods/${pod.namespace}.${pod.name}`;
   return (

@@ -7,7 +7,7 @@ import { useTrustedSigners } from './build-queries.ts';
 import { buildsText } from './text.ts';
 
 /** Lists the trusted signing keys. */
-export function SignerList() {
+export function TrustedSignerList() {
   const { data: signers, error, refetch } = useTrustedSigners();
   return (
     <section aria-labelledby="signers" aria-busy={signers === undefined && error === null} className="mt-6">

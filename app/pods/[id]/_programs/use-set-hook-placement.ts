@@ -13,7 +13,7 @@ type To = HookPlacement['to'];
  * Moves the programs of a pod's netkit device to other hooks and shows a toast that can undo the move. The caller
  * shows the error.
  */
-export function useMoveHooks(pod: Pod) {
+export function useSetHookPlacement(pod: Pod) {
   const client = useQueryClient();
   return useMutation({ mutationFn: (to: To) => move(client, pod, to) });
 }

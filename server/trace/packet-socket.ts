@@ -15,7 +15,7 @@ import {
   strerror,
   viewMemory,
 } from '../ffi/libc.ts';
-import { onDescriptorReadable } from '../netlink/poll-readable.ts';
+import { onDescriptorReadable } from '../netlink/descriptor-readable.ts';
 import type { CapturedPacket } from './pcapng.ts';
 
 const AF_PACKET = 17;
@@ -66,7 +66,7 @@ const packetAt = {
  * A packet socket on one device with a ring in memory shared with the kernel: packet(7), TPACKET_V3. Like any tap it
  * sees received packets before, and sent packets after, the device's tc and tcx hooks.
  */
-export class PacketRing {
+export class PacketSocket {
   readonly #fd: number;
   readonly #address: bigint;
   readonly #ring: DataView<ArrayBuffer>;
