@@ -1,3 +1,4 @@
+import { parseAddress } from '../../../contract/cidr.ts';
 import type { PacketObservation } from '../../../server/trace/correlator.ts';
 import { type DecodedPacketHeaders, decodePacketHeaders } from '../../../server/trace/packet-headers.ts';
 
