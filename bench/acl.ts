@@ -20,7 +20,7 @@ const sizes = [
  * Compiling generated rules for a node's pods, from nothing and where only one rule's ports change; and of the latter,
  * how many of the maps' entries are touched; then what the kernel takes for both. `entries` are those of all maps.
  */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   for (const [rules, cidrs, count] of sizes) {
     progress(`${rules} rules over ${cidrs} CIDRs for ${count} pods`);
     const pods = generatePolicyEndpoints(count);

@@ -5,7 +5,7 @@ import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Compares attaching and detaching pods with iproute2 doing the same: veth natively, netkit in a guest if needed. */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');
   await runBenchInNamespaces(report, 'attach.worker.ts', ['native', 'veth', rounds, pods]);

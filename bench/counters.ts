@@ -19,7 +19,7 @@ const peers = { 'c-batch': 'hash', 'c-batch-array': 'array' } as const;
  * with `bpf_map_lookup_batch`, of a per-CPU hash keyed by ifindex and of a per-CPU array. All sweep the same
  * entries in turn, and what they read is compared every time.
  */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'podlane-bench-'));
   try {
     const program = join(directory, 'counters');

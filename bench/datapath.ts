@@ -4,7 +4,7 @@ import { runBenchInGuest } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures the traffic between two pods over each path, in a guest whose clock counts executed instructions. */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   compileBenchProgram('traffic');
   progress('requests, datagrams and streams by path, in an instruction-counted guest');
   await runBenchInGuest(report, 'datapath.worker.ts', ['guest', quick ? 1 : 5, quick ? 20 : 100], {

@@ -8,7 +8,7 @@ import { runBenchInGuest } from './sandbox.ts';
  * Time and losses of batches: on this kernel, and in the guest where this one has no netkit. There 200 pods take
  * many minutes, nearly all of them for making and attaching the pods.
  */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const pods = quick ? [20] : [50, 200];
   for (const count of pods) {
     progress(`${count} pods at once on this kernel`);

@@ -5,7 +5,7 @@ import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures lost packets, blackout and duration of migrations, in a guest if this kernel has no netkit. */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const [migrations, pings] = quick ? [4, 1500] : [20, 11_000];
   for (const name of ['pings', 'traffic']) compileBenchProgram(name);
   progress(`${migrations} migrations under pings and ${2 * migrations} under streams, on this kernel`);

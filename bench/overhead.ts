@@ -4,7 +4,7 @@ import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures the packet rate of a veth with Podlane's programs off, only counting and full, natively and in a guest. */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   compileBenchProgram('traffic');
   progress('datagrams with programs off, counting and full, by turns');
   await runBenchInNamespaces(report, 'overhead.worker.ts', ['native', ...(quick ? [6, 30] : [100, 40])]);

@@ -16,7 +16,7 @@ const interval = 40;
  * Puts another build in the place of ours, and back, on 200 devices at a time, each with traffic: what is lost, whether
  * a counter went back or missed a packet, and how long it takes from the first hook to the last.
  */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const pods = quick ? 20 : 200;
   const rounds = quick ? 4 : 20;
   const trust = mkdtempSync(join(tmpdir(), 'podlane-bench-trust-'));

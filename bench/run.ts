@@ -1,11 +1,11 @@
-// npm run bench -- NAME… [--json]. A bench is a file here that exports run(report, options).
+// npm run bench -- NAME… [--json]. A bench is a file here that exports runBench(report, options).
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BenchFigure, type BenchReporter, formatFigureTable, jsonLinesReporter } from './report.ts';
 
 export interface BenchOptions {
-  /** Runs fewer and shorter rounds, to see that a benchmark works rather than to get figures. */
+  /** Runs fewer, shorter rounds, to check that a benchmark works rather than to measure anything. */
   quick: boolean;
   /** Writes a line about the current step to standard error. */
   progress(text: string): void;
@@ -22,7 +22,7 @@ Benches: `;
 
 /** Names of the benchmarks: the files of this folder that export `run`. */
 const names = readdirSync(import.meta.dirname)
-  .filter((file) => file.endsWith('.ts') && /^export (const|async function) run\b/m.test(source(file)))
+  .filter((file) => file.endsWith('.ts') && /^export (const|async function) runBench\b/m.test(source(file)))
   .map((file) => file.slice(0, -3))
   .sort();
 
@@ -57,16 +57,16 @@ const unknown = positionals.filter((name) => !names.includes(name));
 if (unknown.length > 0) fail(`There is no bench ${unknown.join(', ')}. There are: ${names.join(', ')}`);
 if (positionals.length === 0) fail(`${usage}${names.join(', ')}`);
 
-// What a bench removes when the process exits goes then too.
+// Exits on a signal, so that the exit handlers of a bench remove what it made.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 for (const name of positionals) {
-  const { run } = (await import(`./${name}.ts`)) as { run: BenchFunction };
+  const { runBench } = (await import(`./${name}.ts`)) as { runBench: BenchFunction };
   const figures: BenchFigure[] = [];
   const report: BenchReporter = values.json
     ? jsonLinesReporter((text) => process.stdout.write(text))
     : (figure) => figures.push(figure);
-  await run(report, {
+  await runBench(report, {
     quick: values.quick ?? false,
     progress: (text) => process.stderr.write(`${text}\n`),
   });

@@ -4,7 +4,7 @@ import type { BenchOptions } from './run.ts';
 import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 
 /** Measures what 2,000 migrations leave behind, or fewer in a guest if this kernel has no netkit. */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);
   await runBenchInNamespaces(report, 'soak.worker.ts', ['native', migrations, 4]);

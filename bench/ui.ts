@@ -31,7 +31,7 @@ interface ScriptSizes {
  * Measures how much script a page loads: the production build, through the gateway, in Chromium with an empty cache.
  * `first_load_kb` counts scripts that were requested before the load event, `late_load_kb` those requested afterwards.
  */
-export async function run(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
+export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   progress('building the dashboard if it has changed');
   execFileSync(process.execPath, [join(root, 'scripts/setup.js'), 'test'], {
     cwd: root,

@@ -4,8 +4,6 @@ import { deviceKindSchema } from './device.ts';
 import { maxBatchParallelism } from './limits.ts';
 import { problemSchema } from './problem.ts';
 
-/** Maximum number of concurrent migrations of a batch. */
-
 /** Request to migrate a batch of pods: the pods, the target device kind, and the reaction to an unhealthy pod. */
 export const newBatchSchema = z
   .strictObject({

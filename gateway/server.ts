@@ -16,7 +16,7 @@ import {
 } from './error-response.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import type { BrowserSession } from './sessions.ts';
-import { openStreamProxy } from './stream-proxy.ts';
+import { createStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
 /** Maximum size of a request body in bytes; equal to the agent's limit for access rules. */
@@ -51,7 +51,7 @@ export async function openGateway({
   dev,
 }: GatewayOptions): Promise<Gateway> {
   const admission = new RequestAdmission(allowHosts);
-  const streams = openStreamProxy(agent, (session) => admission.sessions.isLive(session));
+  const streams = createStreamProxy(agent, (session) => admission.sessions.isLive(session));
   const admitted = new WeakMap<FastifyRequest, BrowserSession>();
   const sessionOf = (request: FastifyRequest): BrowserSession => {
     const session = admitted.get(request);

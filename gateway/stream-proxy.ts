@@ -21,7 +21,7 @@ export interface StreamProxy {
 }
 
 /** Creates a stream proxy. @param isLive returns true while the session is valid; called at every heartbeat */
-export function openStreamProxy(
+export function createStreamProxy(
   agent: AgentConnection,
   isLive: (session: BrowserSession) => boolean,
 ): StreamProxy {

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
 import { probeCapabilities } from '../server/kernel/probe.ts';
-import { labNamePattern } from '../server/lab/lab-pods.ts';
+import { labNamePattern } from '../server/lab/lab-topology.ts';
 import {
   formatSignInLinks,
   type GatewayProcess,

@@ -4,7 +4,7 @@ import type { DeviceKind } from '../../contract/device.ts';
 import { type AgentEndpoint, waitForAgent } from '../../server/lab/agent-client.ts';
 import { removeLabPods } from '../../server/lab/attach-pods.ts';
 import { createLabHost, removeLabHost } from '../../server/lab/lab-host.ts';
-import { formatLabHostNetnsName } from '../../server/lab/lab-pods.ts';
+import { formatLabHostNetnsName } from '../../server/lab/lab-topology.ts';
 import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
 import { agentNodeFlags } from '../agent-process.ts';
 import { type ChildHandle, startChildProcess, waitUntilReady } from '../child-process.ts';

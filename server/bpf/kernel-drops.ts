@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { BpfArrayMap } from './array-map.ts';
 import { checkBpfResult } from './bpf-error.ts';

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
 import { type AttachAnchor, encodeAttachAnchor } from './anchor.ts';

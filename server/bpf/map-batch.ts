@@ -17,7 +17,7 @@ export interface BpfMapKeys {
   count: number;
   keys: Buffer;
 }
-export interface BpfMapEntries extends BpfMapKeys {
+export interface BpfMapEntryBatch extends BpfMapKeys {
   values: Buffer;
 }
 
@@ -44,7 +44,7 @@ const batchUnsupported = (result: number): boolean =>
 export async function updateMapBatch(
   map: string,
   fd: number,
-  entries: BpfMapEntries,
+  entries: BpfMapEntryBatch,
   locked = false,
 ): Promise<void> {
   const { count, keys, values } = entries;

@@ -1,4 +1,4 @@
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
 import { bpf_map_info } from './bpf-structs.ts';

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import * as libbpf from '../ffi/libbpf.ts';
 import { addressOf, errno, strerror, viewMemory } from '../ffi/libc.ts';
 import { BpfError, checkBpfResult } from './bpf-error.ts';

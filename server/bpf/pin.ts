@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_obj_get, bpf_obj_pin } from '../ffi/libbpf.ts';
 import { errno, mount } from '../ffi/libc.ts';
 import { BpfError, checkBpfResult, failedWithErrno } from './bpf-error.ts';

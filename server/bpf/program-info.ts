@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';

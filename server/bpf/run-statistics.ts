@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_enable_stats } from '../ffi/libbpf.ts';
 import { checkBpfResult } from './bpf-error.ts';
 

@@ -127,7 +127,7 @@ export class UserProgramPins {
     });
   }
 
-  /** Detaches all user programs from `hooks` (default all) of the slot's device, which may no longer exist. */
+  /** Detaches all user programs from the given hooks (default: all) of the slot's device; the device may already be gone. */
   async detach(slot: number, hooks: readonly LinkHook[] = datapathLinkHooks): Promise<void> {
     for (const pinned of this.#pins) await this.#detach(pinned, slot, hooks);
   }

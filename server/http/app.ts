@@ -20,7 +20,7 @@ import { eventRoutes } from './routes/events.ts';
 import { guardRoutes } from './routes/guard.ts';
 import { healthRoutes } from './routes/health.ts';
 import { hookPlacementRoutes } from './routes/hook-placement.ts';
-import { labTrafficRoutes } from './routes/lab-traffic.ts';
+import { labTrafficRoutes } from './routes/lab-traffic-report.ts';
 import { mapRoutes } from './routes/maps.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';

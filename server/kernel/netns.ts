@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { ProblemError } from '../../contract/problem.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { errno, errnoName, ioctl, mount, statfs, strerror, umount2, unshare } from '../ffi/libc.ts';
 import { runInNetworkNamespace } from '../netlink/setns.ts';
 

@@ -1,7 +1,7 @@
 import { checkBpfResult } from '../bpf/bpf-error.ts';
 import { bpf_attr } from '../bpf/bpf-structs.ts';
 import { bpfSyscallNumber, callForeignAsync } from '../bpf/syscall.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
 
 // Calls bpf(2) without libbpf, so that a probe's outcome depends on nothing but the kernel.

@@ -4,7 +4,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../kernel/netns.ts';
 import { type AgentEndpoint, requestAgent } from './agent-client.ts';
 import { setLoopbackUp } from './lab-host.ts';
-import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './lab-pods.ts';
+import { formatLabNetnsName, formatLabNetnsPath, type LabPod, labPods } from './lab-topology.ts';
 
 /** Pod of the lab with the id that the agent assigned to it. */
 export interface AttachedLabPod extends LabPod {

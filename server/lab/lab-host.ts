@@ -11,7 +11,7 @@ import { addRoute } from '../netlink/route.ts';
 import { runInNetworkNamespace } from '../netlink/setns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { addVeth } from '../netlink/veth.ts';
-import { formatLabHostNetnsName, formatLabNetnsName, labOutsideService, labPodCidr } from './lab-pods.ts';
+import { formatLabHostNetnsName, formatLabNetnsName, labOutsideService, labPodCidr } from './lab-topology.ts';
 
 const mtu = 1500;
 

@@ -9,7 +9,7 @@ import {
   detachLabPods,
   removeLabPods,
 } from './attach-pods.ts';
-import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './lab-pods.ts';
+import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './lab-topology.ts';
 import { lockLabName } from './name-lock.ts';
 import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
 import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';

@@ -10,7 +10,7 @@ import type { NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts'
 import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** Attributes IFLA_NETKIT_*, <linux/if_link.h> of Linux 6.15. */
+/** `IFLA_NETKIT_*` attributes from <linux/if_link.h>, Linux 6.15. */
 const attribute = {
   peerInfo: 1,
   primary: 2,

@@ -1,4 +1,4 @@
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
 import { NetlinkError } from './netlink-error.ts';
 

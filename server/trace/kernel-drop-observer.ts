@@ -13,7 +13,7 @@ import { type LoadedBpfObject, loadBpfObject } from '../bpf/object-loader.ts';
 import { readProgramInfo } from '../bpf/program-info.ts';
 import { BpfRingBuffer } from '../bpf/ring-buffer.ts';
 import { callForeignAsync } from '../bpf/syscall.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 import { onDescriptorReadable } from '../netlink/descriptor-readable.ts';

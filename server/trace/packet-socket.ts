@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import { recordOpenedDescriptor } from '../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import {
   addressOf,
   bind,

@@ -41,7 +41,7 @@ export function formatPacketTrace(
   };
 }
 
-/** Returns true if the observation determines the packet's outcome without a further observation. */
+/** Returns true if this observation of the packet alone decides its outcome, without waiting for another one. */
 export const determinesOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
   point.where !== 'from-pod' || point.verdict === 'dropped';
 

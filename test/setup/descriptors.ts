@@ -2,7 +2,7 @@
 // and the error shows the stack that opened it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
-import { listOpenDescriptors, startTrackingDescriptors } from '../../server/ffi/descriptors.ts';
+import { listOpenDescriptors, startTrackingDescriptors } from '../../server/ffi/descriptor-tracking.ts';
 
 /** Time for sockets that close after their last request. */
 const graceMs = 1000;

@@ -12,7 +12,7 @@ import { ActivateBuildSheet } from './activate-sheet.tsx';
 import { AddBuildForm } from './add-build.tsx';
 import { useBuilds } from './build-queries.ts';
 import { BuildTable } from './build-table.tsx';
-import { LastActivationNotice } from './last-activation.tsx';
+import { LastBuildActivation } from './last-activation.tsx';
 import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 import { TrustedSignerList } from './trusted-signer-list.tsx';
@@ -57,7 +57,7 @@ export function BuildsPage() {
             </span>
           )}
         </div>
-        {data?.activation != null && <LastActivationNotice activation={data.activation} />}
+        {data?.activation != null && <LastBuildActivation activation={data.activation} />}
       </div>
       <div className="min-w-0 xl:border-line-1 xl:border-l xl:pl-6">
         <AddBuildForm refused={missingRole} />

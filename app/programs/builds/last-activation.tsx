@@ -6,7 +6,7 @@ import { shortenBuildId } from './short-build-id.ts';
 import { buildsText } from './text.ts';
 
 /** Shows the result or progress of the last activation of a build. */
-export function LastActivationNotice({ activation }: { activation: BuildActivation }) {
+export function LastBuildActivation({ activation }: { activation: BuildActivation }) {
   const { build, from, actor, startedAt, state, error } = activation;
   return (
     <section aria-labelledby="last" className="mt-6">

@@ -1,5 +1,5 @@
 import type { Metadata } from 'next';
-import { StagedRulesPage } from '../_staged/staged-rules.tsx';
+import { StagedRulesPage } from '../_staged/staged-rules-page.tsx';
 import { rulesText } from '../text.ts';
 
 export const metadata: Metadata = { title: rulesText.stagedPageTitle };

@@ -210,7 +210,7 @@ export class RuleEntryIndex {
     return this.#prefixes;
   }
 
-  /** Returns the ipcache prefixes of the addresses in a peer set. */
+  /** Returns the ipcache prefixes for the addresses in a peer set. */
   #prefixesOfSet(set: number): string[] {
     return [...this.#compiled.identities]
       .filter(([, sets]) => sets.includes(set))

@@ -1,6 +1,6 @@
 import { addressBitLength, type Cidr } from '../../../contract/cidr.ts';
 import { BpfHashMap } from '../../bpf/hash-map.ts';
-import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
+import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntrySize, ipcacheKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -70,7 +70,7 @@ export class IpcacheMap {
   prepare(
     { ipcache }: PolicyTables,
     target: TargetPolicyTable,
-  ): { write: BpfMapEntries; remove: BpfMapKeys } {
+  ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
     const write = new MapWordBuffer(ipcacheKeySize, ipcacheEntrySize);
     const remove = new MapWordBuffer(ipcacheKeySize);
     const wanted = new Map<string, { length: number; address: bigint; identity: number }>();

@@ -1,5 +1,5 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
-import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
+import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesSize, unknownPodDefaultEntries } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -54,7 +54,7 @@ export class PodsMap {
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
-  ): { write: BpfMapEntries; remove: BpfMapKeys } {
+  ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
     const write = new MapWordBuffer(4, podPoliciesSize);
     const remove = new MapWordBuffer(4);
     const put = (pod: number, policies: PolicyWords): void => {

@@ -1,5 +1,5 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
-import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
+import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { policyEntrySize, policyKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
@@ -60,7 +60,7 @@ export class PoliciesMap {
     { policyMap }: PolicyTables,
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
-  ): { write: BpfMapEntries; remove: BpfMapKeys } {
+  ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
     const write = new MapWordBuffer(policyKeySize, policyEntrySize);
     const remove = new MapWordBuffer(policyKeySize);
     const put = (lists: Map<number, number>, policy: number, identity: number, index: number): void => {

@@ -1,4 +1,4 @@
-import type { BpfMapEntries, BpfMapKeys } from '../../bpf/map-batch.ts';
+import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { IpcacheMap } from './ipcache-map.ts';
 import { PodsMap } from './pods-map.ts';
 import { PoliciesMap } from './policies-map.ts';
@@ -14,9 +14,9 @@ export interface PolicyMapFds {
 
 /** Updates of a rule set's maps to make before the switch, and the keys to remove after it. */
 interface MapChanges {
-  ipcache: BpfMapEntries;
-  pods: BpfMapEntries;
-  policies: BpfMapEntries;
+  ipcache: BpfMapEntryBatch;
+  pods: BpfMapEntryBatch;
+  policies: BpfMapEntryBatch;
   remove: RemovedMapKeys;
 }
 export type RemovedMapKeys = Record<keyof PolicyMapFds, BpfMapKeys>;

@@ -1,4 +1,4 @@
-import type { BpfMapEntries } from '../../bpf/map-batch.ts';
+import type { BpfMapEntryBatch } from '../../bpf/map-batch.ts';
 
 const doubleCapacity = (words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
   const larger = new Uint32Array(words.length * 2);
@@ -28,7 +28,7 @@ export class MapWordBuffer {
     return { keys: this.#keys, key, values: this.#values, value };
   }
 
-  get entries(): BpfMapEntries {
+  get entries(): BpfMapEntryBatch {
     return {
       count: this.count,
       keys: Buffer.from(this.#keys.buffer, 0, this.count * this.#keyWords * 4),

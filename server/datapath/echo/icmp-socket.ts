@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { ProblemError } from '../../../contract/problem.ts';
-import { recordOpenedDescriptor } from '../../ffi/descriptors.ts';
+import { recordOpenedDescriptor } from '../../ffi/descriptor-tracking.ts';
 import {
   addressOf,
   close,

@@ -10,7 +10,7 @@ import { toMigrationProblem } from '../errors.ts';
 import { findBlockingActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { addPendingDevice, makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
+import { addPendingDevice, retireDevice, setCurrentDevice } from '../pods/current-device.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { throwIfCheckRefused } from './preflight.ts';
 import { createMigrationJournal, prepareMigration } from './prepare-migration.ts';
@@ -264,7 +264,7 @@ export class MigrationController {
         dropsBefore = await readDeviceDrops(this.#context.kernel, namespace, [from.slot]);
       },
       switched: (device) => {
-        makeDeviceCurrent(pod, device);
+        setCurrentDevice(pod, device);
         this.#context.publish.pod(pod);
       },
       removing: async () => {

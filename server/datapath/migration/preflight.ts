@@ -28,7 +28,7 @@ const refused = (name: string, code: ProblemCode, detail: string): MigrationChec
   code,
 });
 
-export interface PreflightRequest {
+export interface PreflightInput {
   to: DeviceKind;
   slot: number;
   networkState: DeviceNetworkState;
@@ -43,7 +43,7 @@ export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, networkState, obstacle, recreate }: PreflightRequest,
+  { to, slot, networkState, obstacle, recreate }: PreflightInput,
 ): Promise<MigrationCheck[]> {
   const current = getCurrentDevice(pod);
   const inside = await listLinks(namespace.socket);

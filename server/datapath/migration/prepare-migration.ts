@@ -13,7 +13,7 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod, toDeviceRef } from '../pod-registry.ts';
 import { buildDeviceRecord } from '../pods/create-pod-device.ts';
 import { formatPlanScript } from './plan-script.ts';
-import { type PreflightRequest, runPreflightChecks } from './preflight.ts';
+import { type PreflightInput, runPreflightChecks } from './preflight.ts';
 import { planMigrationSteps } from './step-list.ts';
 
 /** Migration plan with the network state that the migration carries over and the record of the new device. */
@@ -30,7 +30,7 @@ export async function prepareMigration(
   namespace: PodNamespace,
   to: DeviceKind,
   slot: number,
-  { obstacle, recreate }: Pick<PreflightRequest, 'obstacle' | 'recreate'>,
+  { obstacle, recreate }: Pick<PreflightInput, 'obstacle' | 'recreate'>,
 ): Promise<PreparedMigration> {
   const current = getCurrentDevice(pod);
   const networkState = await readDeviceNetworkState(kernel, namespace, current);

@@ -3,7 +3,7 @@ import { toMigrationProblem } from '../errors.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { makeDeviceCurrent } from '../pods/current-device.ts';
+import { setCurrentDevice } from '../pods/current-device.ts';
 import { findDeviceOnSlot } from './prepare-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
 import {
@@ -34,7 +34,7 @@ const hostRouted = ({ steps }: Migration): boolean =>
 export function selectCurrentDeviceOfJournal(pod: LivePod, migration: Migration): void {
   const { slot } = hostRouted(migration) ? migration.to : migration.from;
   const current = pod.devices.find((device) => device.slot === slot);
-  if (current) makeDeviceCurrent(pod, current);
+  if (current) setCurrentDevice(pod, current);
 }
 
 /**
@@ -61,10 +61,10 @@ export async function recoverMigration(
     const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
     for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
     if (hostRouted(migration)) {
-      makeDeviceCurrent(pod, to);
+      setCurrentDevice(pod, to);
       return await runMigrationSteps(migration, actions, recovery.journal);
     }
-    makeDeviceCurrent(pod, from);
+    setCurrentDevice(pod, from);
     // The step in which the agent was killed may have run in part, so it is undone as well.
     if (stopped) stopped.state = 'failed';
     migration.error ??= interrupted;

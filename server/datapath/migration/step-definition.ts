@@ -4,7 +4,7 @@ import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DeviceNetworkState } from '../device/network-state.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { MigrationStepPlan } from './plan.ts';
+import type { MigrationStepPlan } from './plan-types.ts';
 
 /** Move of a pod from one device to another, with callbacks that report the progress. */
 export interface DeviceMove {

@@ -5,7 +5,7 @@ import {
   type PlannedStep,
 } from '../../../contract/migration.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import type { MigrationPlanInput } from './plan.ts';
+import type { MigrationPlanInput } from './plan-types.ts';
 import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step-definition.ts';
 import type { MigrationStepAction, MigrationStepActions } from './step-executor.ts';
 import { addressedStepDefinition } from './steps/addressed.ts';

@@ -9,7 +9,7 @@ import type { SlotAllocator } from '../slot-allocator.ts';
  * Makes a device the pod's current one, which is the last in the list and determines the pod's kind. A migration calls it
  * when the host's route has moved.
  */
-export function makeDeviceCurrent(pod: LivePod, device: DeviceRecord): void {
+export function setCurrentDevice(pod: LivePod, device: DeviceRecord): void {
   if (!pod.devices.includes(device)) return;
   pod.devices = [...pod.devices.filter((each) => each !== device), device];
 }

@@ -12,7 +12,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { buildDeviceRecord, createPodDevice } from '../pods/create-pod-device.ts';
-import { makeDeviceCurrent, retireDevice } from '../pods/current-device.ts';
+import { setCurrentDevice, retireDevice } from '../pods/current-device.ts';
 import { type DeviceDrift, detectDeviceDrift } from './device-drift.ts';
 
 /**
@@ -51,7 +51,7 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
     ({ destination }) => stripPrefixLength(destination) === address,
   );
   const routed = pod.devices.find((device) => slotToPrimaryIfindex(device.slot) === route?.ifindex);
-  if (routed) makeDeviceCurrent(pod, routed);
+  if (routed) setCurrentDevice(pod, routed);
   setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
   const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {

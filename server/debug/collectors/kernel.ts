@@ -12,7 +12,7 @@ import {
   toCompleteContent,
 } from '../dump-context.ts';
 
-/** Files in /proc that the dump stores unchanged. */
+/** Files in /proc that the dump stores verbatim. */
 const files: readonly [path: string, title: string][] = [
   ['/proc/version', 'Version'],
   ['/proc/uptime', 'Uptime, in seconds'],

@@ -23,7 +23,7 @@ import {
   ruleTextRoutes,
   sendStagedRules,
   sendWithEtag,
-} from './rule-text.ts';
+} from './apply-rules.ts';
 
 const tags = ['rules'];
 

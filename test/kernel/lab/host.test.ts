@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
 import { createLabHost, removeLabHost } from '../../../server/lab/lab-host.ts';
-import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/lab-pods.ts';
+import { formatLabHostNetnsName, labOutsideService } from '../../../server/lab/lab-topology.ts';
 import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 
 const lab = `t-${process.pid.toString(36)}`;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { requestAgent } from '../../../server/lab/agent-client.ts';
-import { formatLabHostNetnsName, formatLabNetnsName } from '../../../server/lab/lab-pods.ts';
+import { formatLabHostNetnsName, formatLabNetnsName } from '../../../server/lab/lab-topology.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const lab = `k-${process.pid.toString(36)}`;

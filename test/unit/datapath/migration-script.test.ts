@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { migrationSteps } from '../../../contract/migration.ts';
 import type { ForeignProgram } from '../../../server/datapath/device/foreign-programs.ts';
 import { podlaneProgramHooks } from '../../../server/datapath/device/program-hooks.ts';
-import type { MigrationPlanInput } from '../../../server/datapath/migration/plan.ts';
+import type { MigrationPlanInput } from '../../../server/datapath/migration/plan-types.ts';
 import { formatPlanScript } from '../../../server/datapath/migration/plan-script.ts';
 import { planMigrationSteps } from '../../../server/datapath/migration/step-list.ts';
 import type { KernelRoute } from '../../../server/netlink/route-message.ts';

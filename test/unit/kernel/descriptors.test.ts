@@ -4,7 +4,7 @@ import {
   listOpenDescriptors,
   recordOpenedDescriptor,
   startTrackingDescriptors,
-} from '../../../server/ffi/descriptors.ts';
+} from '../../../server/ffi/descriptor-tracking.ts';
 
 startTrackingDescriptors();
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
 import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
-import { labOutsideService, labPods } from '../../../server/lab/lab-pods.ts';
+import { labOutsideService, labPods } from '../../../server/lab/lab-topology.ts';
 import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
 import {
   advanceTrafficClock,

@@ -18,7 +18,7 @@ import {
 } from './text.ts';
 import { MigrationTimingDiagram } from './timing-diagram.tsx';
 import { useMigrationElapsedTime } from './use-migration-elapsed-time.ts';
-import type { RequestCountTick } from './use-request-ticks.ts';
+import type { RequestCountTick } from './use-request-counts.ts';
 
 /** Shows a running or ended migration: counters, timing diagram and steps. */
 export function MigrationRunView({

@@ -14,7 +14,7 @@ import { MigrationRunView } from './migration-run-view.tsx';
 import { MigrationSheetHeader } from './sheet-head.tsx';
 import { formatMigrateButtonLabel, formatMigrationTitle, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
-import { usePodRequestTicks } from './use-request-ticks.ts';
+import { usePodRequestTicks } from './use-request-counts.ts';
 
 interface Props {
   pod: Pod;

@@ -9,7 +9,7 @@ import {
   migrationText,
 } from './text.ts';
 import css from './timing.module.css';
-import type { RequestCountTick } from './use-request-ticks.ts';
+import type { RequestCountTick } from './use-request-counts.ts';
 
 /** Width of the labels on the left of a timing diagram, px. */
 export const timingLabelWidth = 112;

@@ -15,7 +15,7 @@ import {
   TimingRouteBus,
   timingLabelWidth,
 } from './timing-diagram-rows.tsx';
-import type { RequestCountTick } from './use-request-ticks.ts';
+import type { RequestCountTick } from './use-request-counts.ts';
 
 const height = 196;
 

@@ -14,7 +14,7 @@ const maxListed = 4;
 export const countOtherPodsRows = (pods: readonly OtherPodRates[]): number =>
   Math.max(1, Math.min(pods.length, maxListed) + (pods.length > maxListed ? 1 : 0));
 
-/** Lists the node's other pods, the busiest first, with the rates of their own counters. */
+/** Lists the node's other pods, busiest first, each with the rates of all its traffic. */
 export function OtherPodsList({ pods, style }: { pods: readonly OtherPodRates[]; style: CSSProperties }) {
   const rest = pods.length - maxListed;
   return (

@@ -90,7 +90,7 @@ export function formatBatchActionLabel(to: DeviceKind, pods: readonly Pick<Batch
 export const countPodsToMigrate = ({ counts }: Pick<BatchSummary, 'counts'>): number =>
   counts.waiting + counts.running + counts.watched + counts.done + counts.unhealthy;
 
-/** Returns the title of a batch's sheet for the batch's state. */
+/** Returns the title of the batch sheet for the batch's state. */
 export function formatBatchTitle(batch: Pick<Batch, 'state' | 'to' | 'counts' | 'number' | 'pods'>): string {
   const { state, to, counts, number, pods } = batch;
   if (state === 'done')

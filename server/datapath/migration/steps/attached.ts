@@ -15,7 +15,7 @@ import {
   userProgramFilterHandle,
   userProgramFilterPriority,
 } from '../../device/user-hooks.ts';
-import type { MigrationPlanInput } from '../plan.ts';
+import type { MigrationPlanInput } from '../plan-types.ts';
 import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 

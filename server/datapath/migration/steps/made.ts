@@ -9,7 +9,7 @@ import {
 } from '../../device/next-hops.ts';
 import { findMissingNeighbors } from '../../reconcile/device-drift.ts';
 import { formatTemporaryPeerName } from '../../slot-allocator.ts';
-import type { MigrationPlanInput } from '../plan.ts';
+import type { MigrationPlanInput } from '../plan-types.ts';
 import { formatNetnsArgument, netnsCommand, waitUntilCommand } from '../shell-commands.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planTestStages } from '../../../scripts/test/stages.ts';
+import { planTestStages } from '../../../scripts/test/plan-stages.ts';
 
 const all = ['check', 'unit', 'kernel', 'e2e', 'vm', 'lab'];
 

@@ -34,7 +34,7 @@ export const labOutsideService = {
   prefix: 24,
 } as const;
 
-/** CIDR that contains all pod addresses of a lab; the namespace of the outside service routes this CIDR to the host. */
+/** CIDR that contains the IPv4 addresses of a lab's pods; the namespace of the outside service routes it to the host. */
 export const labPodCidr = '10.42.0.0/24';
 
 /** Returns the name of the lab's host namespace. */
