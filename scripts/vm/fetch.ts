@@ -37,7 +37,7 @@ const cache = join(clone, '.cache/vm');
  */
 export async function ensureGuestFiles(): Promise<GuestFiles> {
   const recipe = createHash('sha256');
-  for (const file of ['fetch.ts', 'apt.ts', 'vmlinux.ts'])
+  for (const file of ['fetch.ts', 'apt-sources.ts', 'vmlinux.ts'])
     recipe.update(readFileSync(join(import.meta.dirname, file)));
   const folder = join(cache, recipe.digest('hex').slice(0, 12));
   if (!existsSync(folder)) await step('fetching the netkit guest', () => fetchGuest(folder));
