@@ -54,8 +54,8 @@ test('a pod without sockets bound to a device gets no note', async () => {
 test('a plan names programs, sockets and groups that would stay on the old device', async () => {
   const pid = await run(`
     import { openSync } from 'node:fs';
-    import { HeldSockets } from ${JSON.stringify(sockets)};
-    const held = new HeldSockets(openSync('/proc/self/ns/net'));
+    import { BoundTestSockets } from ${JSON.stringify(sockets)};
+    const held = new BoundTestSockets(openSync('/proc/self/ns/net'));
     held.open({ domain: 'ipv4', type: 'datagram', device: 'eth0', bind: ['0.0.0.0', 68] });
     held.open({ domain: 'ipv6', type: 'stream', device: 'eth0', bind: ['fd00::2', 546] });
     held.open({ domain: 'packet', type: 'raw', ifindex: ${pod.device!.peer.ifindex} });
@@ -77,7 +77,7 @@ test('a plan names programs, sockets and groups that would stay on the old devic
   expect((await notes())[1]).toMatchObject({
     name: '2 multicast groups joined on eth0 will be lost',
     detail: expect.stringMatching(
-      /^239\.1\.2\.3 \(1 socket\), ff15::4711 \(1 socket\): joined on the old device/,
+      /^239\.1\.2\.3 \(1 socket\), ff15::4711 \(1 socket\): they are joined on the old device/,
     ),
   });
 });
