@@ -8,7 +8,7 @@ const port = '7000';
 export interface TestConnection extends Disposable {
   /** Echoes so far; fails when the connection broke, which is never mended. */
   echoes(): number;
-  /** Resolves when one more echo has come. @throws Error when none does in 5 s */
+  /** Resolves when one more echo has come. @throws Error when none does in 30 s */
   carries(): Promise<void>;
 }
 
@@ -32,9 +32,9 @@ export async function openTestConnection(from: string, to: string, address: stri
     echoes: read,
     async carries() {
       const before = read();
-      const deadline = Date.now() + 5000;
+      const deadline = Date.now() + 30_000;
       while (read() <= before) {
-        if (Date.now() > deadline) throw new Error(`TCP connection to ${address}: no echo for 5 s`);
+        if (Date.now() > deadline) throw new Error(`TCP connection to ${address}: no echo for 30 s`);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     },

@@ -16,17 +16,17 @@ export interface TracedPod {
 export const startTrace = (node: TestNode, pod: string, more: Partial<NewTraceInput>): Promise<Trace> =>
   node.ask<Trace>('POST', '/traces', { pod: `shop.${pod}`, seconds: 20, ...more });
 
-/** @throws Error with the trace, when it does not come to that in 10 s */
+/** @throws Error with the trace, when it does not come to that in 60 s */
 export async function waitForTrace(
   node: TestNode,
   id: string,
   enough: (trace: Trace) => boolean,
 ): Promise<Trace> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const trace = await node.ask<Trace>('GET', `/traces/${id}`);
     if (enough(trace)) return trace;
-    if (Date.now() > deadline) throw new Error(`not in 10 s: ${JSON.stringify(trace, null, 1)}`);
+    if (Date.now() > deadline) throw new Error(`not in 60 s: ${JSON.stringify(trace, null, 1)}`);
     await sleep(30);
   }
 }
