@@ -2,7 +2,7 @@ import { bootGuest, shellQuote } from '../vm/guest.ts';
 import type { TerminalOutput } from './terminal.ts';
 
 /** Time limit of the guest's tests, in seconds; they take 12 minutes on an idle machine and 36 on a busy one. */
-const timeoutSeconds = 2700;
+const timeoutSeconds = 3600;
 const mark = '\0report\0';
 
 /**

@@ -31,5 +31,5 @@ test.each(cases.map((each, index) => [each.name, index] as const))(
     expect(after.scripted).toEqual(after.migrated);
     expect(after.scripted).not.toEqual(before.scripted);
   },
-  300_000,
+  1_200_000,
 );
