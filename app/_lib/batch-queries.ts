@@ -37,7 +37,7 @@ export function useBatch(id: string | null) {
   });
 }
 
-/** Returns a batch's plan (dry run) and refetches it whenever the request changes. */
+/** Returns a batch's plan (dry run) and fetches it again whenever the request changes. */
 export const useBatchPlan = (wanted: NewBatchInput | null) =>
   useQuery({
     queryKey: ['batch-plan', wanted],

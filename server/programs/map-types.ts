@@ -87,7 +87,7 @@ function prefixText(bytes: Buffer): string {
     : `${address}/${length}`;
 }
 
-/** Returns true if a value is taken for an IP address, judging by its size and its BTF type or member name. */
+/** Returns true if a value is taken for an IP address, going by its size and its BTF type or member name. */
 const isAddress = (bytes: Buffer, type: string, member: string): boolean =>
   (bytes.length === 4 && type === '__be32') ||
   (bytes.length === 16 && /addr/i.test(type)) ||

@@ -12,7 +12,7 @@ import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { buildDeviceRecord, createPodDevice } from '../pods/create-pod-device.ts';
-import { setCurrentDevice, retireDevice } from '../pods/current-device.ts';
+import { retireDevice, setCurrentDevice } from '../pods/current-device.ts';
 import { type DeviceDrift, detectDeviceDrift } from './device-drift.ts';
 
 /**
