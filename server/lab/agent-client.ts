@@ -33,7 +33,7 @@ export async function requestAgent(
   endpoint: AgentEndpoint,
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
-  { body, timeoutMs = 30_000 }: { body?: unknown; timeoutMs?: number } = {},
+  { body, timeoutMs = 180_000 }: { body?: unknown; timeoutMs?: number } = {},
 ): Promise<unknown> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   const { status, text: responseText } = await exchange(endpoint, method, path, text, timeoutMs).catch(
