@@ -11,7 +11,7 @@
 /* The ifindex gives the slot: the primary has BASE + 2 * slot, the peer one more. */
 #define PODLANE_IFINDEX_BASE 1048576
 
-/* In the order of dropReasons in contract/counters.ts; append only, at most PODLANE_DROP_REASONS. */
+/* In the order of dropReasons in contract/counter-table.ts; append only, at most PODLANE_DROP_REASONS. */
 enum podlane_drop_reason {
 	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
 	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dropReasons } from './counters.ts';
+import { dropReasons } from './counter-table.ts';
 import { directionSchema } from './direction.ts';
 
 /** Number of packets that Podlane's programs dropped for a reason in a direction. */

@@ -1,4 +1,4 @@
-import { type CounterName, counterDefinitions } from './counters.ts';
+import { type CounterName, counterDefinitions } from './counter-table.ts';
 
 /**
  * Layout of the binary sample frame: little endian, a 40-byte header, then `columns` columns of `rows` u64.

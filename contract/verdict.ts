@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseCidr } from './cidr.ts';
-import { dropReasons } from './counters.ts';
+import { dropReasons } from './counter-table.ts';
 import { directionSchema } from './direction.ts';
 import { createPageSchema, listQuerySchema } from './list.ts';
 import { ruleSetNameSchema } from './rules.ts';

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ChildHandle, startChildProcess } from './child-process.ts';
 import { startGatewayProcess } from './gateway-process.ts';
-import { labDirectory, startLabNode } from './lab/node.ts';
+import { labDirectory, startLabNode } from './lab/start-lab-node.ts';
 
 const usage = `Usage: npm run dev [-- --port N]
 

@@ -11,7 +11,7 @@ import {
   startGatewayProcess,
 } from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/guest.ts';
-import { labDirectory, startLabNode, type TrafficCounts } from './lab/node.ts';
+import { labDirectory, startLabNode, type TrafficCounts } from './lab/start-lab-node.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');

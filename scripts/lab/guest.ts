@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
 import { run } from '../setup/progress.js';
 import { bootGuest } from '../vm/guest.ts';
-import type { TrafficCounts } from './node.ts';
+import type { TrafficCounts } from './start-lab-node.ts';
 
 const root = join(import.meta.dirname, '../..');
 const guestPort = 7481;

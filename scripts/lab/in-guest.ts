@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { LabGuestEvent } from './guest.ts';
-import { startLabNode } from './node.ts';
+import { startLabNode } from './start-lab-node.ts';
 
 /**
  * The lab's node inside the guest; `guest.ts` starts it. The guest's own namespace is the host namespace, so

@@ -3,7 +3,7 @@ import {
   datapathCounterDefinitions,
   dropCounterDefinitions,
   dropReasons,
-} from '../../contract/counters.ts';
+} from '../../contract/counter-table.ts';
 import { dropCountersSize, slotCountersSize } from './datapath-structs.ts';
 
 /** Number of u64 counters in struct podlane_counters (`bpf/slot-layout.h`), which a sweep reads for every slot. */
@@ -17,7 +17,7 @@ export const slotCounterCount = sweptCounterCount + dropCountersSize / 8;
 const reasonRoom = dropCountersSize / 8 / 2;
 
 if (datapathCounterDefinitions.length !== sweptCounterCount || dropReasons.length > reasonRoom)
-  throw new Error('contract/counters.ts does not match bpf/slot-layout.h');
+  throw new Error('contract/counter-table.ts does not match bpf/slot-layout.h');
 
 const dropIndex = dropCounterDefinitions.map(({ name, direction, reason }): [DatapathCounterName, number] => [
   name,

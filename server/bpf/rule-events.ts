@@ -1,4 +1,4 @@
-import { type DropReason, dropReasons } from '../../contract/counters.ts';
+import { type DropReason, dropReasons } from '../../contract/counter-table.ts';
 import { type Direction, packetDirections } from '../../contract/direction.ts';
 import type { RuleSetName } from '../../contract/rules.ts';
 import { decodeMappedIpAddress, encodeMappedIpAddress } from './rule-layout.ts';

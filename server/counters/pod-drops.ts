@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { dropCounterDefinitions } from '../../contract/counters.ts';
+import { dropCounterDefinitions } from '../../contract/counter-table.ts';
 import type { PodDrops, ProgramDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { counterIndexByName } from '../bpf/counter-layout.ts';

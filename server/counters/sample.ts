@@ -1,4 +1,4 @@
-import type { CounterName, DatapathCounterName } from '../../contract/counters.ts';
+import type { CounterName, DatapathCounterName } from '../../contract/counter-table.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import { counterIndexByName, slotCounterCount } from '../bpf/counter-layout.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';

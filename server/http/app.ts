@@ -6,7 +6,7 @@ import Fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ProblemError } from '../../contract/problem.ts';
-import type { AgentServices } from './agent.ts';
+import type { AgentServices } from './agent-services.ts';
 import { registerErrorHandler, sendProblem } from './error-handler.ts';
 import { registerMethodNotAllowed } from './method-not-allowed.ts';
 import { openapiRoute, registerOpenapi } from './openapi.ts';

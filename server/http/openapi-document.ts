@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
-import type { AgentServices } from './agent.ts';
+import type { AgentServices } from './agent-services.ts';
 import { buildApiApp } from './app.ts';
 
 /** Builds the OpenAPI document of all routes, including the lab's, without a running agent. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ProblemError } from '../../contract/problem.ts';
-import type { AgentServices } from './agent.ts';
+import type { AgentServices } from './agent-services.ts';
 
 /** Schema of the path parameter that identifies a pod. */
 export const podParamsSchema = z.object({ id: z.string().describe('Pod id, or `namespace.name`') });

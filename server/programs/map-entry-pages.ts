@@ -8,7 +8,7 @@ import {
   lookUpMapEntry,
   lookupValueSize,
   perCpuValueStride,
-} from '../bpf/map-entries.ts';
+} from '../bpf/map-access.ts';
 import type { BpfMapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
 import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './map-types.ts';

@@ -15,7 +15,7 @@ import {
   isArrayMapType,
   isPerCpuMapType,
   writeMapEntry,
-} from '../bpf/map-entries.ts';
+} from '../bpf/map-access.ts';
 import { openMapById, readMapInfo } from '../bpf/map-info.ts';
 import { readProgramInfoById } from '../bpf/program-info.ts';
 import { listMapFlagNames, mapTypeName } from '../bpf/type-names.ts';

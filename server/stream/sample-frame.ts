@@ -1,4 +1,4 @@
-import { counterDefinitions } from '../../contract/counters.ts';
+import { counterDefinitions } from '../../contract/counter-table.ts';
 import {
   encodeSampleFrameHeader,
   missingFrameValue,

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
-import type { AgentServices } from '../http/agent.ts';
+import type { AgentServices } from '../http/agent-services.ts';
 import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
 import { ClientSubscriptions } from './subscriptions.ts';
 import { StreamTopicPublisher } from './topics.ts';

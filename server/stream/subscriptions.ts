@@ -2,7 +2,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { sampleFrameColumns } from '../../contract/sample-frame.ts';
 import { clientMessageSchema, type ServerMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
-import type { AgentServices } from '../http/agent.ts';
+import type { AgentServices } from '../http/agent-services.ts';
 import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 import type { StreamTopicPublisher } from './topics.ts';

@@ -1,5 +1,5 @@
 import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
-import type { AgentServices } from '../http/agent.ts';
+import type { AgentServices } from '../http/agent-services.ts';
 import { encodeSampleFrame } from './sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 

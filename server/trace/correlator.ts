@@ -1,4 +1,4 @@
-import type { DropReason } from '../../contract/counters.ts';
+import type { DropReason } from '../../contract/counter-table.ts';
 import type { Hook } from '../../contract/device.ts';
 import { requireValue } from '../../contract/required.ts';
 import type { DecodedPacketHeaders } from './packet-headers.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { dropReasons } from '../../contract/counters.ts';
+import { dropReasons } from '../../contract/counter-table.ts';
 import { decodeConntrackEntry } from '../../server/acl/load/conntrack.ts';
 import { decodeTraceEvent, decodeVerdictEvent, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
 import { decodeMappedIpAddress, encodeMappedIpAddress } from '../../server/bpf/rule-layout.ts';

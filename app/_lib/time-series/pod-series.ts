@@ -1,4 +1,4 @@
-import type { CounterRateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counter-table.ts';
 import {
   type SampleFrame,
   type SampleFrameColumn,

@@ -1,4 +1,4 @@
-import { type CounterRateName, counterDefinitions } from '../../../contract/counters.ts';
+import { type CounterRateName, counterDefinitions } from '../../../contract/counter-table.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { type SampleFrameColumn, sampleFrameColumns } from '../../../contract/sample-frame.ts';
 

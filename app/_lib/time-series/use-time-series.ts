@@ -1,7 +1,7 @@
 'use client';
 
 import { useSyncExternalStore } from 'react';
-import type { CounterRateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counter-table.ts';
 import type { NodeSample } from '../../../contract/node.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { onHalfSecondTick } from '../use-current-time.ts';

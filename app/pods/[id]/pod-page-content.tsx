@@ -13,7 +13,7 @@ import { MigrationList } from './_migration/migration-list.tsx';
 import { useMigrationSheet } from './_migration/use-migration-sheet.ts';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PacketPathDiagram } from './_path/path-diagram.tsx';
-import type { PathDiagramData } from './_path/path-diagram-data.ts';
+import type { PathDiagramData } from './_path/path-diagram-types.ts';
 import { pathText } from './_path/text.ts';
 import { usePathDiagramData } from './_path/use-path-diagram-data.ts';
 import { PodProgramsTable } from './_programs/programs-table.tsx';

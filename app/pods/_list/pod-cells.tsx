@@ -1,7 +1,7 @@
 'use client';
 
 import Link from 'next/link';
-import type { CounterRateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counter-table.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';

@@ -1,6 +1,6 @@
 'use client';
 
-import type { CounterRateName } from '../../../contract/counters.ts';
+import type { CounterRateName } from '../../../contract/counter-table.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { DeviceKindLabel } from '../../_components/device-kind.tsx';
 import type { TableColumn } from '../../_components/table/table-column.ts';

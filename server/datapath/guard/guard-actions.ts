@@ -7,7 +7,7 @@ import { isPodIdle, withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
 import { guardEventTemplates } from './guard-messages.ts';
-import { addGuardAction, type PodGuardState } from './guard-store.ts';
+import { addGuardAction, type PodGuardState } from './guard-state-store.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 
 interface Dependencies {

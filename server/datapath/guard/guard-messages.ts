@@ -3,7 +3,7 @@ import type { GuardAction, GuardThresholdOverrides, GuardThresholds } from '../.
 import type { NewEvent } from '../../store/records.ts';
 import { formatPodName } from '../datapath-context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodGuardState } from './guard-store.ts';
+import type { PodGuardState } from './guard-state-store.ts';
 
 /**
  * Returns the condition of a pod that the guard moved to veth or gave up on, or null while the guard only watches

@@ -25,7 +25,7 @@ import {
   guardStatusMessage,
   nodeWideFailureMessage,
 } from './guard-messages.ts';
-import { addGuardAction, GuardStore, type PodGuardState } from './guard-store.ts';
+import { addGuardAction, GuardStore, type PodGuardState } from './guard-state-store.ts';
 import { createGuardAction, type GuardedPod, monotonicEpochMs } from './guarded-pod.ts';
 import { PodGuardSignals } from './pod-signals.ts';
 

@@ -1,6 +1,6 @@
 import type { GuardAction } from '../../../contract/guard.ts';
 import type { LivePod } from '../pod-registry.ts';
-import type { PodGuardState } from './guard-store.ts';
+import type { PodGuardState } from './guard-state-store.ts';
 import type { PodGuardSignals } from './pod-signals.ts';
 
 /** Pod with its guard signals and guard state. */

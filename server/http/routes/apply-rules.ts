@@ -8,7 +8,7 @@ import {
   stagedRulesResponseSchema,
 } from '../../../contract/rules.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { parseIfMatch } from '../precondition.ts';
 

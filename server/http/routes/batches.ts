@@ -10,9 +10,9 @@ import {
 import { createPageSchema } from '../../../contract/list.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuerySchema } from '../paging.ts';
+import { pageQuerySchema } from '../page-query.ts';
 
 const tags = ['batches'];
 const params = z.object({ id: z.string().max(64) });

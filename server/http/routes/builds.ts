@@ -9,7 +9,7 @@ import {
   sha256Schema,
 } from '../../../contract/build.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['builds'];

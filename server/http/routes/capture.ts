@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { requireValue } from '../../../contract/required.ts';
 import { captureQuerySchema, captureVisibilityTexts } from '../../../contract/trace.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { podDropsSchema } from '../../../contract/drops.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { agentEventSchema } from '../../../contract/event.ts';
 import { createPageSchema } from '../../../contract/list.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuerySchema, toStorePage } from '../paging.ts';
+import { podPageQuerySchema, toStorePage } from '../page-query.ts';
 
 /** Route that lists the node's events. */
 export const eventRoutes =

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { guardThresholdOverridesSchema, nodeGuardSchema, podGuardSchema } from '../../../contract/guard.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { podSchema } from '../../../contract/pod.ts';
 import { hookPlacementSchema } from '../../../contract/settings.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 

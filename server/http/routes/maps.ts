@@ -11,7 +11,7 @@ import {
   newMapEntrySchema,
 } from '../../../contract/map.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['maps'];

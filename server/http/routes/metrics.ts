@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { counterDefinitions, metricHelpTexts } from '../../../contract/counters.ts';
+import { counterDefinitions, metricHelpTexts } from '../../../contract/counter-table.ts';
 import { deviceKindSchema } from '../../../contract/device.ts';
 import { emptyRuleSizes } from '../../acl/tables/limits.ts';
 import { readCounterValue } from '../../counters/sample.ts';
 import { podlaneVersion } from '../../version.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 
 /**
  * Metrics in Prometheus' text format, named by its rules: the unit and `_total` in the name, no series for what never

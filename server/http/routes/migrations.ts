@@ -4,9 +4,9 @@ import { createPageSchema } from '../../../contract/list.ts';
 import { migrationPlanSchema, migrationSchema, newMigrationSchema } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuerySchema, toStorePage } from '../paging.ts';
+import { podPageQuerySchema, toStorePage } from '../page-query.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['migrations'];

@@ -4,9 +4,9 @@ import { createPageSchema } from '../../../contract/list.ts';
 import { podPathSchema } from '../../../contract/path.ts';
 import { newPodSchema, podSchema, podSummarySchema } from '../../../contract/pod.ts';
 import { computePathTraffic } from '../../counters/path-traffic.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuerySchema } from '../paging.ts';
+import { pageQuerySchema } from '../page-query.ts';
 import { podParamsSchema } from '../pod-ref.ts';
 
 const tags = ['pods'];

@@ -8,7 +8,7 @@ import {
   programStatisticsSchema,
   runStatisticsSettingSchema,
 } from '../../../contract/program.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['programs'];

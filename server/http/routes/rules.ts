@@ -13,9 +13,9 @@ import {
   ruleViewSchema,
   stagedRulesResponseSchema,
 } from '../../../contract/rules.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { pageQuerySchema } from '../paging.ts';
+import { pageQuerySchema } from '../page-query.ts';
 import { resolvePodId } from '../pod-ref.ts';
 import {
   readChangeMetadata,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { createPageSchema } from '../../../contract/list.ts';
 import { newTraceSchema, traceSchema, traceSummarySchema } from '../../../contract/trace.ts';
 import { readActor } from '../actor.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['trace'];

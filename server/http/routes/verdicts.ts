@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Verdict } from '../../../contract/verdict.ts';
 import { verdictListQuerySchema, verdictListSchema, verdictQuerySchema } from '../../../contract/verdict.ts';
-import type { AgentServices } from '../agent.ts';
+import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['verdicts'];

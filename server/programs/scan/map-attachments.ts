@@ -1,6 +1,6 @@
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts';
-import { getNextMapKey, lookUpMapEntry } from '../../bpf/map-entries.ts';
+import { getNextMapKey, lookUpMapEntry } from '../../bpf/map-access.ts';
 import { type BpfMapInfo, readMapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
 import { createAttachment } from './attachment.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type DropReason, toDropCounterName } from '../../../contract/counters.ts';
+import { type DropReason, toDropCounterName } from '../../../contract/counter-table.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { encodeIpv4Address } from '../../../server/bpf/address-encoding.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';

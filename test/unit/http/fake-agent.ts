@@ -18,7 +18,7 @@ import type { SampleEvents } from '../../../server/counters/sampler.ts';
 import type { BatchEvents } from '../../../server/datapath/batch/batch-controller.ts';
 import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { DumpEvents } from '../../../server/debug/dumps.ts';
-import type { AgentServices } from '../../../server/http/agent.ts';
+import type { AgentServices } from '../../../server/http/agent-services.ts';
 import { PacketCaptures } from '../../../server/trace/captures.ts';
 import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
 import { PodNameResolver } from '../../../server/trace/pod-names.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { counterDefinitions, toDropCounterName } from '../../../contract/counters.ts';
+import { counterDefinitions, toDropCounterName } from '../../../contract/counter-table.ts';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDropCounters } from '../../../server/counters/kernel-drops.ts';

@@ -8,7 +8,7 @@ import {
   computeProgramRunRate,
   computeVerdictShares,
   type PodPathRates,
-} from '../../../app/pods/[id]/_path/path-diagram-data.ts';
+} from '../../../app/pods/[id]/_path/program-rates.ts';
 import {
   buildArrowHeadPath,
   buildTwistedWirePath,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { computeFlowRates } from '../../../app/pods/[id]/_path/packet-flows.ts';
-import type { PathDiagramData } from '../../../app/pods/[id]/_path/path-diagram-data.ts';
+import type { PathDiagramData } from '../../../app/pods/[id]/_path/path-diagram-types.ts';
 import {
   computeRatesByPath,
   convertToRatesByPath,

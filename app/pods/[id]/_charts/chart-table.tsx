@@ -1,7 +1,7 @@
 import { formatClockTime } from '../../../_lib/format.ts';
 import { focusableRegionProps } from '../focusable-region.ts';
 import css from './chart.module.css';
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { chartsText, formatChartTableLabel } from './text.ts';
 
 /** Column of the table that can be shown in place of a chart. */

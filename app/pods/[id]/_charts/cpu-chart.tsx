@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { formatCount, formatPercent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { AreaTraces } from './lazy-traces.tsx';
 import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
 import { chartsText } from './text.ts';

@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { findNearestPoint } from './nearest-point.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
 

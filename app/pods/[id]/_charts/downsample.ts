@@ -1,4 +1,4 @@
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 
 /**
  * Reduces points to at most `maxPoints` per time range by averaging over intervals of equal length. The intervals

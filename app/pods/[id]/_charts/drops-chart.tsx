@@ -1,12 +1,12 @@
 'use client';
 
 import { useMemo } from 'react';
-import { dropReasonLabels, dropReasons } from '../../../../contract/counters.ts';
+import { dropReasonLabels, dropReasons } from '../../../../contract/counter-table.ts';
 import { formatQuantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { BarTraces } from './lazy-traces.tsx';
 import { chartsText } from './text.ts';
 import { chartPlotSize } from './time-window.ts';

@@ -1,4 +1,4 @@
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 
 /**
  * Returns the chart point nearest to a time; null if none is within `maxDistance` ms. The points are in order of time.

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 
 /**
  * Row of chart data with the values of the device kind that carried the packets; the values of the other kind are

@@ -1,4 +1,4 @@
-import type { ChartPoint } from './chart-points.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
 
 /** Time interval without samples, ms since the epoch. */
 export interface SampleGap {

@@ -1,6 +1,7 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
 import type { HopFact } from './hop-boxes.tsx';
-import { isEgressHookOnHost, type PathDiagramData } from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
+import { isEgressHookOnHost } from './path-hops.ts';
 import { formatFallbackHooks, pathText } from './text.ts';
 
 /** Returns facts about a device for the path diagram: slot, hooks, policy, neighbors and MTUs. */

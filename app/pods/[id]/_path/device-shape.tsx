@@ -1,6 +1,6 @@
 import type { HookPosition, HorizontalPathLayout } from './horizontal-layout.ts';
 import css from './path.module.css';
-import type { DeviceHop } from './path-diagram-data.ts';
+import type { DeviceHop } from './path-hops.ts';
 import { buildTwistedWirePath, hookSymbolSize } from './svg-shapes.ts';
 import { pathText } from './text.ts';
 import type { VerticalPathLayout } from './vertical-layout.ts';

@@ -5,7 +5,8 @@ import { splitGeneratedSuffix, stripPrefixLength } from '../../../_lib/pod-queri
 import { focusableRegionProps } from '../focusable-region.ts';
 import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
-import type { ContainerHop, DeviceHop, HostHop, RatesByDirection, UplinkHop } from './path-diagram-data.ts';
+import type { RatesByDirection } from './path-diagram-types.ts';
+import type { ContainerHop, DeviceHop, HostHop, UplinkHop } from './path-hops.ts';
 import { formatForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
 
 /** Renders a focusable box of the path diagram with a name for screen readers. */

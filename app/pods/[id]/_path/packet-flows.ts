@@ -1,4 +1,5 @@
-import { getAcceptedPacketRate, type PathDiagramData } from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
+import { getAcceptedPacketRate } from './program-rates.ts';
 import { isExactRate, type RateBounds } from './rates-by-path.ts';
 
 /**

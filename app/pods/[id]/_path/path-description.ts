@@ -1,6 +1,8 @@
 import { formatCount, formatQuantity } from '../../../_lib/format.ts';
 import { findFallbackHookFamily } from './device-facts.ts';
-import { computeProgramRunRate, listHooksWithPrograms, type PathDiagramData } from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
+import { listHooksWithPrograms } from './path-hops.ts';
+import { computeProgramRunRate } from './program-rates.ts';
 import { isExactRate, type RateBounds } from './rates-by-path.ts';
 
 const rate = (value: number | null | undefined, unit: string): string =>

@@ -6,7 +6,7 @@ import { findFallbackHookFamily } from './device-facts.ts';
 import { HorizontalPathDiagram } from './horizontal-diagram.tsx';
 import { minHorizontalPathWidth } from './horizontal-layout.ts';
 import { describePacketPath } from './path-description.ts';
-import type { PathDiagramData } from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
 import { formatPathDiagramLabel } from './text.ts';
 import { VerticalPathDiagram } from './vertical-diagram.tsx';
 

@@ -4,7 +4,7 @@ import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import { scaleNumber } from '../../../_lib/format.ts';
 import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
-import type { OtherPodRates } from './path-diagram-data.ts';
+import type { OtherPodRates } from './path-diagram-types.ts';
 import { formatOtherPodsLabel, pathText } from './text.ts';
 
 /** Maximum number of other pods listed by name; one more line stands for the rest. */

@@ -4,7 +4,7 @@ import { formatCount, formatPercent, formatQuantity, widenNarrowSpaces } from '.
 import { focusableRegionProps } from '../focusable-region.ts';
 import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
-import type { ProgramVerdictShares } from './path-diagram-data.ts';
+import type { ProgramVerdictShares } from './program-rates.ts';
 import { formatProgramCostDetail, pathText } from './text.ts';
 
 /** Shows a program on a hook with its runs for this pod, its cost and its verdicts. */

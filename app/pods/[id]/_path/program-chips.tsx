@@ -1,13 +1,10 @@
 import type { CSSProperties } from 'react';
 import type { Direction } from '../../../../contract/direction.ts';
 import css from './path.module.css';
-import {
-  computeProgramRunRate,
-  computeVerdictShares,
-  listHooksWithPrograms,
-  type PathDiagramData,
-} from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
+import { listHooksWithPrograms } from './path-hops.ts';
 import { ProgramChip } from './program-chip.tsx';
+import { computeProgramRunRate, computeVerdictShares } from './program-rates.ts';
 import { formatEmptyHookWithPolicy, pathText } from './text.ts';
 
 /** Returns the number of programs per direction, which the path diagram's layout depends on. */

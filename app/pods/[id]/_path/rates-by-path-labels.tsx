@@ -2,7 +2,7 @@ import Link from 'next/link';
 import type { CSSProperties } from 'react';
 import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
-import type { PathDiagramData } from './path-diagram-data.ts';
+import type { PathDiagramData } from './path-diagram-types.ts';
 import { isExactRate, type RateBounds } from './rates-by-path.ts';
 import { pathText } from './text.ts';
 

@@ -8,13 +8,8 @@ import { requestApi } from '../../../_lib/api.ts';
 import { usePods } from '../../../_lib/pod-queries.ts';
 import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/sample-store.ts';
 import { useFrameCount, useNodeSample, usePodRates } from '../../../_lib/time-series/use-time-series.ts';
-import {
-  findPathHop,
-  type OtherPodRates,
-  type PathDiagramData,
-  type RatesByDirection,
-  type UplinkHop,
-} from './path-diagram-data.ts';
+import type { OtherPodRates, PathDiagramData, RatesByDirection } from './path-diagram-types.ts';
+import { findPathHop, type UplinkHop } from './path-hops.ts';
 import { computeRatesByPath, convertToRatesByPath, type PodRateCounters } from './rates-by-path.ts';
 
 /**

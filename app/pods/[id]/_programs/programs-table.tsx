@@ -7,8 +7,9 @@ import { deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { NotAvailableNumber, SiNumber } from '../../../_components/number-display.tsx';
 import { formatClockTime, formatCount, formatPercent } from '../../../_lib/format.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
-import { computeProgramRunRate, type PathDiagramData } from '../_path/path-diagram-data.ts';
-import { HookPlacementSection } from './hook-placement.tsx';
+import type { PathDiagramData } from '../_path/path-diagram-types.ts';
+import { computeProgramRunRate } from '../_path/program-rates.ts';
+import { HookPlacementSection } from './hooks-section.tsx';
 import { formatProgramCount, programsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';

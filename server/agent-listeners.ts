@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { AgentConfig } from './config.ts';
-import type { AgentServices } from './http/agent.ts';
+import type { AgentServices } from './http/agent-services.ts';
 import { buildApiApp } from './http/app.ts';
 import { requireBearerToken } from './http/bearer-token.ts';
 import { listenOnSocket, listenOnTcp } from './http/listen.ts';

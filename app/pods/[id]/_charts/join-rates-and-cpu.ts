@@ -1,4 +1,4 @@
-import { dropReasons } from '../../../../contract/counters.ts';
+import { dropReasons } from '../../../../contract/counter-table.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 import type { NodeSeriesPoint } from '../../../_lib/time-series/node-series.ts';
