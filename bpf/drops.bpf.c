@@ -9,7 +9,7 @@
 #include "kernel-types.h"
 #include "slot-layout.h"
 
-/* In .rodata, written by the loader; mirrored in server/bpf/kernel-drops.ts. */
+/* In .rodata, written by the loader; mirrored in server/bpf/kernel-drop-program.ts. */
 volatile const struct {
 	__u32 host_netns;    /*  0: inode of the agent's network namespace */
 	__u32 max_slots;     /*  4 */

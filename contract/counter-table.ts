@@ -2,7 +2,7 @@
  * The table of a pod's counters. It is the only place that names them: the columns of the sample frame
  * (`sample-frame.ts`), the agent's samples (`server/counters/sample.ts`), Prometheus metrics
  * (`server/http/routes/metrics.ts`), drops by reason in the API (`drops.ts`) and the dashboard's rates and labels
- * (`app/_lib/time-series/rates.ts`) are derived from it.
+ * (`app/_lib/time-series/pod-rates.ts`) are derived from it.
  *
  * Adding a counter touches three files: `bpf/slot-layout.h` (a field of struct podlane_counters, or a value of enum
  * podlane_drop_reason), `bpf/counters.h` or the check that drops (`bpf/validate.h`, `bpf/acl.h`), and this table.

@@ -7,7 +7,7 @@ import { RuleLoader } from './acl/load/rule-loader.ts';
 import { openAgentListeners } from './agent-listeners.ts';
 import { readBundledObject } from './bpf/datapath-object.ts';
 import type { AgentConfig } from './config.ts';
-import { KernelDropCounters } from './counters/kernel-drops.ts';
+import { KernelDropCounters } from './counters/kernel-drop-counters.ts';
 import { PodDropCounters } from './counters/pod-drops.ts';
 import { CounterSampler } from './counters/sampler.ts';
 import { Datapath } from './datapath/datapath.ts';
@@ -24,11 +24,11 @@ import type { ScannedNamespace } from './programs/scan/node-scan.ts';
 import { BpfScanner } from './programs/scanner.ts';
 import { TrustedSigners } from './programs/trusted-signers.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
-import { PacketCaptures } from './trace/captures.ts';
+import { PacketCaptures } from './trace/running-captures.ts';
 import { KernelDropObserver } from './trace/kernel-drop-observer.ts';
 import { PodNameResolver } from './trace/pod-names.ts';
 import { PacketTraces } from './trace/traces.ts';
-import { VerdictRecorder } from './trace/verdicts.ts';
+import { VerdictRecorder } from './trace/verdict-recorder.ts';
 import { podlaneVersion } from './version.ts';
 
 export interface RunningAgent {

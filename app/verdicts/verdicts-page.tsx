@@ -15,7 +15,7 @@ import { useDebouncedValue } from '../_lib/use-debounced-value.ts';
 import { useUrlQueryState } from '../_lib/use-url-state.ts';
 import { useVerdictLog } from '../_lib/use-verdict-log.ts';
 import { sharedText } from '../_text/shared.ts';
-import { usePauseWhileReading } from './_list/use-auto-pause.ts';
+import { usePauseWhileReading } from './_list/use-pause-while-reading.ts';
 import { createVerdictColumns } from './_list/verdict-columns.tsx';
 import { VerdictFilterBar } from './_list/verdict-filter-bar.tsx';
 import { VerdictLogFooter } from './_list/verdict-log-footer.tsx';

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import type { AttachAnchor } from '../../server/bpf/anchor.ts';
+import type { AttachAnchor } from '../../server/bpf/attach-anchor.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { type CliCommand, type CommandInvocation, type CommandOption, printResult } from '../command.ts';
 

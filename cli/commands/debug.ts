@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDumpSchema } from '../../contract/dump.ts';
 import { defaultDumpSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import { formatDumpName } from '../../server/debug/dump-name.ts';
 import { podlaneVersion } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { syscall } from '../ffi/libc.ts';
-import { type AttachAnchor, attachErrorHints, encodeAttachAnchor } from './anchor.ts';
+import { type AttachAnchor, attachErrorHints, encodeAttachAnchor } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
 import { bpf_attr } from './bpf-structs.ts';
 import { hookAttachTypes, type LinkHook } from './hook.ts';

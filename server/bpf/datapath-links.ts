@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AttachAnchor } from './anchor.ts';
+import type { AttachAnchor } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
 import { datapathLinkHooks, type LoadedDatapathPrograms, programNameByHook } from './datapath-programs.ts';
 import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';

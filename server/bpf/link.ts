@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_link_detach, bpf_link_update } from '../ffi/libbpf.ts';
 import { syscall } from '../ffi/libc.ts';
-import { type AttachAnchor, encodeAttachAnchor } from './anchor.ts';
+import { type AttachAnchor, encodeAttachAnchor } from './attach-anchor.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
 import { bpf_attr } from './bpf-structs.ts';
 import { type DeviceLinkInfo, readDeviceLinkInfo } from './link-info.ts';

@@ -57,7 +57,7 @@ export const policyEntrySize = 12;
 /** Size of struct podlane_rule_entry: protocol_port 0, mask 4, verdict_and_parent 8, rule 12, log_rule 14, hits 16. */
 export const ruleEntrySize = 24;
 /** Values of the verdict in `verdict_and_parent`; `default` leaves the decision to the pod's default entries. */
-export const ruleEntryVerdicts = { allow: 0, deny: 1, default: 2 } as const;
+export const ruleEntryVerdictCodes = { allow: 0, deny: 1, default: 2 } as const;
 /** PODLANE_PARENT_MASK: bits of `verdict_and_parent` with the offset of the enclosing entry. */
 export const parentOffsetMask = 0xff_ffff;
 

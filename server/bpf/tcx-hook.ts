@@ -1,4 +1,4 @@
-import { attachErrorHints } from './anchor.ts';
+import { attachErrorHints } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
 import { type BpfLinkOptions, createBpfLink } from './link.ts';
 

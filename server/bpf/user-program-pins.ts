@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
-import type { AttachAnchor } from './anchor.ts';
+import type { AttachAnchor } from './attach-anchor.ts';
 import { datapathLinkHooks } from './datapath-programs.ts';
 import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';

@@ -6,7 +6,7 @@ import { counterIndexByName } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
-import type { KernelDropCounters } from './kernel-drops.ts';
+import type { KernelDropCounters } from './kernel-drop-counters.ts';
 
 type Pods = EventEmitter<DatapathEvents> & Pick<Datapath, 'all' | 'get' | 'summaries'>;
 

@@ -5,7 +5,7 @@ import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
 import { type CounterSample, samplePod } from './sample.ts';
-import { isSampleDue, SampleSchedule, sampleGridHz } from './schedule.ts';
+import { isSampleDue, SampleSchedule, sampleGridHz } from './sample-schedule.ts';
 import { createSlotReader, createSweepReader, type SlotReader } from './slot-reader.ts';
 
 /** Source of the pods to sample. It is called on every tick and must not make system calls. */

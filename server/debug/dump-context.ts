@@ -1,6 +1,6 @@
 import type { KernelCapability } from '../../contract/node.ts';
 import { problemSchema } from '../../contract/problem.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { DumpFileContent, DumpFileDescription, DumpFiles } from './dump-files.ts';
 import { maxDumpFileSize } from './dump-files.ts';
 import { type ExternalToolName, type ExternalTools, runCommand } from './external-tools.ts';
@@ -120,10 +120,10 @@ export const addJsonFile = (
   files: DumpFiles,
   wanted: DumpFileDescription,
   read: () => unknown,
-): Promise<void> => files.add(wanted, async () => toCompleteContent(formatDumpJson(await read())));
+): Promise<void> => files.add(wanted, async () => toCompleteDumpFile(formatDumpJson(await read())));
 
 /** Wraps complete content that has no problem to report. */
-export const toCompleteContent = (content: Buffer | string): DumpFileContent => ({
+export const toCompleteDumpFile = (content: Buffer | string): DumpFileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DumpFile, DumpPart, DumpPartName } from '../../contract/dump.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { DumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 

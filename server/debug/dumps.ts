@@ -6,7 +6,7 @@ import type { Dump, DumpPart, NewDump } from '../../contract/dump.ts';
 import { dumpRetentionHours, maxStoredDumps } from '../../contract/limits.ts';
 import type { KernelCapability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { AgentGetRequest } from './dump-context.ts';
 import { formatDumpName } from './dump-name.ts';
 import { findExternalTools } from './external-tools.ts';

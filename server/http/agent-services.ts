@@ -13,9 +13,9 @@ import type { DatapathBuilds } from '../programs/builds.ts';
 import type { BpfMaps } from '../programs/maps.ts';
 import type { BpfPrograms } from '../programs/programs.ts';
 import type { HistoryStore } from '../store/store-interfaces.ts';
-import type { PacketCaptures } from '../trace/captures.ts';
+import type { PacketCaptures } from '../trace/running-captures.ts';
 import type { PacketTraces } from '../trace/traces.ts';
-import type { VerdictRecorder } from '../trace/verdicts.ts';
+import type { VerdictRecorder } from '../trace/verdict-recorder.ts';
 
 /**
  * The agent as its listeners see it: the methods of each capability that HTTP and the stream call. Methods of a pod

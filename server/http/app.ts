@@ -10,7 +10,7 @@ import type { AgentServices } from './agent-services.ts';
 import { registerErrorHandler, sendProblem } from './error-handler.ts';
 import { registerMethodNotAllowed } from './method-not-allowed.ts';
 import { openapiRoute, registerOpenapi } from './openapi.ts';
-import { registerRoleChecks } from './role.ts';
+import { registerRoleChecks } from './role-check.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { datapathBuildRoutes } from './routes/builds.ts';
 import { captureRoutes } from './routes/capture.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { listQuerySchema } from '../../contract/list.ts';
 import type { PageRequest } from '../store/records.ts';
 import type { AgentServices } from './agent-services.ts';
-import { resolvePodId } from './pod-ref.ts';
+import { resolvePodId } from './pod-parameter.ts';
 
 /** Query parameter `before`: the cursor of a page, which the previous page returned as `next`. */
 const before = z

@@ -9,7 +9,7 @@ import {
 import type { AgentEvent } from '../../contract/event.ts';
 import { maxBuilds, maxObjectFileSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { SettingStore } from '../store/store-interfaces.ts';
 import { type BuildFiles, computeObjectDigest, type StoredBuild } from './build-files.ts';
 import type { TrustedSigners } from './trusted-signers.ts';

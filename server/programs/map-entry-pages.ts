@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import {
   getNextMapKey,
   isArrayMapType,

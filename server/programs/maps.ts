@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
 import {
   listBpfObjectIds,

@@ -7,7 +7,7 @@ import {
   type ProgramList,
   type ProgramStatistics,
 } from '../../contract/program.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import { Btf } from '../bpf/btf.ts';
 import {
   listBpfObjectIds,

@@ -1,4 +1,4 @@
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { PrismaClient } from './client/client.ts';
 
 /** Maximum numbers of history rows that the store keeps; older rows are deleted. */

@@ -5,8 +5,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
 import type { AgentServices } from '../http/agent-services.ts';
 import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
-import { ClientSubscriptions } from './subscriptions.ts';
-import { StreamTopicPublisher } from './topics.ts';
+import { ClientSubscriptions } from './client-subscriptions.ts';
+import { StreamTopicPublisher } from './topic-publisher.ts';
 
 const path = '/api/v1/stream';
 const maxMessageBytes = 64 << 10;

@@ -1,5 +1,5 @@
 import { parseAddress } from '../../contract/cidr.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { TraceFilter } from '../../contract/trace.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { DropReason } from '../../contract/counter-table.ts';
 import type { Hook } from '../../contract/device.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { DecodedPacketHeaders } from './packet-headers.ts';
 
 /** An observation of a packet: one of Podlane's programs processed it, or the kernel dropped it. */

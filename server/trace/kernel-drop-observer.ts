@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parseAddress } from '../../contract/cidr.ts';
 import type { KernelCapability } from '../../contract/node.ts';
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
 import { BpfArrayMap } from '../bpf/array-map.ts';
 import { checkBpfResult } from '../bpf/bpf-error.ts';

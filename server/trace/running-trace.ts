@@ -1,7 +1,7 @@
 import type { NewTrace, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
 import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import { PacketCorrelator, type PacketObservation, type TracedPacket } from './correlator.ts';
-import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './packet-trace.ts';
+import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './format-packet-trace.ts';
 import { buildTracePath } from './trace-path.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { TraceEdge, TraceNode, TracePacket, TracePoint } from '../../contract/trace.ts';
 
 const nameOf = (pod: TracePoint['pod']): string => (pod ? `${pod.namespace}/${pod.name}` : 'unknown pod');

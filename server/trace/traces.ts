@@ -9,11 +9,11 @@ import type { PacketObservation } from './correlator.ts';
 import { readKernelClock } from './kernel-clock.ts';
 import type { KernelDropObserver } from './kernel-drop-observer.ts';
 import { type DecodedPacketHeaders, decodePacketHeaders } from './packet-headers.ts';
-import type { TraceFormatContext } from './packet-trace.ts';
+import type { TraceFormatContext } from './format-packet-trace.ts';
 import { listPodAddresses, type PodChangeSource, type PodNameResolver, toPodReference } from './pod-names.ts';
 import { createTraceSummary, RunningTrace, type TraceUpdate } from './running-trace.ts';
 import { buildKernelTraceFilters, createTraceMatcher, selectTracedAddresses } from './trace-filter.ts';
-import type { RuleNameResolver } from './verdicts.ts';
+import type { RuleNameResolver } from './verdict-recorder.ts';
 
 /** Interval in ms at which running traces process observations. */
 const advanceMs = 50;

@@ -1,4 +1,4 @@
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
 import { createVerdictMatcher } from './verdict-filter.ts';
 

@@ -6,7 +6,7 @@ import { ValueSkeleton } from '../skeleton.tsx';
 import { TableRowSpacer } from './row-spacer.tsx';
 import { sortTableRows, type TableColumn, type TableSorting } from './table-column.ts';
 import { useStableRowOrder } from './use-stable-row-order.ts';
-import { useTableKeyboard } from './use-table-keys.ts';
+import { useTableKeyboard } from './use-table-keyboard.ts';
 import { useVirtualTableRows } from './use-virtual-rows.ts';
 
 interface DataTableProps<Row, Key extends string> {

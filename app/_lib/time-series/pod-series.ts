@@ -11,7 +11,7 @@ import {
   podRateIndex,
   podRateNames,
   podRateSourceColumns,
-} from './rates.ts';
+} from './pod-rates.ts';
 
 /** Index of the ring buffer for device kinds, after those for the rates. */
 const kindRing = podRateNames.length;

@@ -5,7 +5,7 @@ import type { CounterRateName } from '../../../contract/counter-table.ts';
 import type { NodeSample } from '../../../contract/node.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { onHalfSecondTick } from '../use-current-time.ts';
-import type { PodRates } from './rates.ts';
+import type { PodRates } from './pod-rates.ts';
 import {
   getLastFrameAge,
   getLastFrameTiming,

@@ -17,7 +17,7 @@ import { PodConditionCell } from './pod-condition-cell.tsx';
 import { computeAddressSortKey, type PodSortKey } from './pod-list-filter.ts';
 import { RowSelectCheckbox } from './row-select-checkbox.tsx';
 import { formatSelectPodLabel, listText } from './text.ts';
-import type { PodSelection } from './use-selection.ts';
+import type { PodSelection } from './use-pod-selection.ts';
 
 export type PodColumnKey = PodSortKey | 'select' | 'sparkline' | 'attention';
 type PodColumn = TableColumn<PodSummary, PodColumnKey>;

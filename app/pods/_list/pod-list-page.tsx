@@ -23,7 +23,7 @@ import { PodTableFooter } from './pod-table-footer.tsx';
 import { PodSelectionBar } from './selection-bar.tsx';
 import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
 import { usePodListFilter } from './use-pod-list-filter.ts';
-import { usePodSelection } from './use-selection.ts';
+import { usePodSelection } from './use-pod-selection.ts';
 
 const BatchSheet = lazy(async () => ({ default: (await import('./_batch/batch-sheet.tsx')).BatchSheet }));
 const noPods: PodSummary[] = [];

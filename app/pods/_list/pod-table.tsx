@@ -13,7 +13,7 @@ import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns }
 import { isPodSortKey, type PodListFilter } from './pod-list-filter.ts';
 import { listText } from './text.ts';
 import { useResortTrigger } from './use-resort-trigger.ts';
-import type { PodSelection } from './use-selection.ts';
+import type { PodSelection } from './use-pod-selection.ts';
 
 interface PodTableProps {
   /** Pods that match the filter; null while they are loading. */

@@ -5,7 +5,7 @@ import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx
 import { LargeNumber } from '../../_components/number-display.tsx';
 import { formatClockTime, formatCount, formatPercent } from '../../_lib/format.ts';
 import { BpfOwnerLabel } from '../_components/bpf-owner-label.tsx';
-import { ObjectHeaderTitle } from '../_components/head-title.tsx';
+import { ObjectHeaderTitle } from '../_components/object-header-title.tsx';
 import { formatProgramName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 

@@ -2,7 +2,7 @@
 
 import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { ObjectHeaderSkeleton } from '../_components/head-skeleton.tsx';
+import { ObjectHeaderSkeleton } from '../_components/object-header-skeleton.tsx';
 import { useProgram } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { InstructionListing } from './instruction-listing.tsx';

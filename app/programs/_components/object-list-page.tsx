@@ -13,7 +13,7 @@ import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { programsText } from '../text.ts';
-import { matchesAllWords, type ObjectListFilter } from './list-filter.ts';
+import { matchesAllWords, type ObjectListFilter } from './object-list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
   /** Plural noun for the listed objects, e.g. `maps`. */

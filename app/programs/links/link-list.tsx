@@ -3,7 +3,7 @@
 import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
-import { createObjectListFilterParser } from '../_components/list-filter.ts';
+import { createObjectListFilterParser } from '../_components/object-list-filter.ts';
 import { ObjectListPage } from '../_components/object-list-page.tsx';
 import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';

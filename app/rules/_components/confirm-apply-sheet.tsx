@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { SideSheet } from '../../_components/side-sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
-import { RuleChangeError } from './change-error.tsx';
+import { RuleChangeError } from './rule-change-error.tsx';
 
 interface ConfirmApplySheetProps {
   title: string;

@@ -7,7 +7,7 @@ import type { TableColumn } from '../../_components/table/table-column.ts';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatRulePeers, formatRulePorts, formatRuleSubject } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import type { RulePacketCounts } from './rule-counts.ts';
+import type { RulePacketCounts } from './rule-packet-counts.ts';
 
 export interface RuleListRow {
   rule: Rule;

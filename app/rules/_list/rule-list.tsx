@@ -26,7 +26,7 @@ import { ruleMatchesSearch, sortByEvaluationOrder } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
 import { NoRulesNotice } from './no-rules.tsx';
 import { type RuleListRow, ruleColumns } from './rule-columns.tsx';
-import { computeRuleCounts } from './rule-counts.ts';
+import { computeRuleCounts } from './rule-packet-counts.ts';
 import {
   buildRuleListQuery,
   emptyRuleListFilter,

@@ -10,7 +10,7 @@ import { ErrorState } from '../../_components/error-state.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { useStagedRules } from '../../_lib/rule-queries.ts';
 import { useVerdictLog } from '../../_lib/use-verdict-log.ts';
-import { usePauseWhileReading } from '../../verdicts/_list/use-auto-pause.ts';
+import { usePauseWhileReading } from '../../verdicts/_list/use-pause-while-reading.ts';
 import { createVerdictColumns } from '../../verdicts/_list/verdict-columns.tsx';
 import { VerdictLogFooter } from '../../verdicts/_list/verdict-log-footer.tsx';
 import { VerdictSheet } from '../../verdicts/_list/verdict-sheet.tsx';

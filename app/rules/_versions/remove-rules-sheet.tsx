@@ -8,7 +8,7 @@ import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRemoveRules } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { RuleChangeError } from '../_components/change-error.tsx';
+import { RuleChangeError } from '../_components/rule-change-error.tsx';
 import { rulesText } from '../text.ts';
 
 /** Renders the button that removes all rules, and the sheet that confirms the removal. */

@@ -19,7 +19,7 @@ import {
   useRuleVersion,
 } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
-import { RuleChangeError } from '../_components/change-error.tsx';
+import { RuleChangeError } from '../_components/rule-change-error.tsx';
 import { VersionCommentField } from '../_components/comment-field.tsx';
 import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
 import { openWorkingCopy } from '../_editor/working-copy.ts';

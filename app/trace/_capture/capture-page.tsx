@@ -15,7 +15,7 @@ import { usePods } from '../../_lib/pod-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { useCurrentTime } from '../../_lib/use-current-time.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { PacketFilterFields } from '../_form/packet-fields.tsx';
+import { PacketFilterFields } from '../_form/packet-filter-fields.tsx';
 import { type PacketFilterValues, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
 import { traceText } from '../text.ts';
 import { type PacketCaptureState, usePacketCapture } from './use-capture.ts';

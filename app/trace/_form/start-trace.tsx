@@ -8,7 +8,7 @@ import { ApiError } from '../../_lib/api.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { traceText } from '../text.ts';
 import { useStartTrace } from '../trace-queries.ts';
-import { PacketFilterFields } from './packet-fields.tsx';
+import { PacketFilterFields } from './packet-filter-fields.tsx';
 import {
   emptyPacketFilter,
   type PacketFilterValues,

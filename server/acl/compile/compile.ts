@@ -5,7 +5,7 @@ import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } 
 import { RuleEntryListBuilder } from './entry-lists.ts';
 import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
 import { assignIds, getAssignedId } from './id-allocator.ts';
-import { classifyAddresses } from './identities.ts';
+import { groupAddressesByPeerSets } from './identities.ts';
 import { createLargestRuleFinder } from './largest-rule.ts';
 import { assignPeerSetIds, resolvePeerIpBlocks } from './peer-sets.ts';
 import { assignPolicyIds, buildPolicies } from './policies.ts';
@@ -43,7 +43,7 @@ export function compileRules(
   const findLargest = createLargestRuleFinder(ruleSet, lineOf);
 
   const ipBlocks = resolvePeerIpBlocks(peers, pods);
-  const { classes, prefixes } = classifyAddresses(ipBlocks);
+  const { classes, prefixes } = groupAddressesByPeerSets(ipBlocks);
   checkTableLimit(limits, 'prefixes', prefixes.length, () =>
     findLargest(({ name }) => {
       const own = ipBlocks.get(peers.byRule.get(name) ?? 0) ?? [];

@@ -4,8 +4,8 @@ import type { OrderedRule } from './evaluation-order.ts';
 import {
   defaultEntriesLabel,
   emitPortPrefixes,
-  getDecidingOrder,
-  getLoggingOrder,
+  getDecidingRuleOrder,
+  getLoggingRuleOrder,
   type PortLabel,
   type PortPrefixCover,
 } from './port-prefixes.ts';
@@ -67,8 +67,8 @@ export class PolicyEntryFactory {
     const known = byPrefix.get(prefix);
     if (known) return known;
     const verdict = this.#verdict(label);
-    const rule = label === defaultEntriesLabel ? 0 : this.#number(getDecidingOrder(label));
-    const log = label === defaultEntriesLabel ? 0 : this.#number(getLoggingOrder(label));
+    const rule = label === defaultEntriesLabel ? 0 : this.#number(getDecidingRuleOrder(label));
+    const log = label === defaultEntriesLabel ? 0 : this.#number(getLoggingRuleOrder(label));
     const code = { allow: 0, deny: 1, default: 2 }[verdict];
     const content = String.fromCharCode(
       (protocol << 8) | (length << 2) | code,
@@ -85,7 +85,7 @@ export class PolicyEntryFactory {
 
   #verdict(label: PortLabel): PolicyTableEntry['verdict'] {
     if (label === defaultEntriesLabel) return 'default';
-    const order = getDecidingOrder(label);
+    const order = getDecidingRuleOrder(label);
     if (order === noRuleOrder) return this.#defaultAction;
     const action = this.#ordered[order]?.rule.action;
     if (action !== 'allow' && action !== 'deny') throw new Error(`rule ${order} cannot decide: ${action}`);

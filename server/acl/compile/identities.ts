@@ -38,7 +38,7 @@ const root4In6: Cidr = { family: 6, address: 0xffffn << 32n, length: 96 };
  * A prefix is left out when it has the class of the next shorter one, or when longer ones fill it.
  * @param sets blocks by number of the peer set
  */
-export function classifyAddresses(sets: ReadonlyMap<number, readonly IpBlock[]>): AddressClasses {
+export function groupAddressesByPeerSets(sets: ReadonlyMap<number, readonly IpBlock[]>): AddressClasses {
   const boundaries = new Map<string, BlockBoundary>();
   const boundaryAt = (prefix: Cidr): BlockBoundary => {
     const key = formatCidr(prefix);

@@ -17,8 +17,8 @@ export const defaultEntriesLabel: PortLabel = 0;
 
 export const toPortLabel = ({ decides, logs }: Pick<PortTree, 'decides' | 'logs'>): PortLabel =>
   decides * 16_384 + logs;
-export const getDecidingOrder = (label: PortLabel): RuleOrder => Math.floor(label / 16_384);
-export const getLoggingOrder = (label: PortLabel): RuleOrder => label % 16_384;
+export const getDecidingRuleOrder = (label: PortLabel): RuleOrder => Math.floor(label / 16_384);
+export const getLoggingRuleOrder = (label: PortLabel): RuleOrder => label % 16_384;
 
 /**
  * Labels with which a range needs the fewest entries below it, if its prefix or a longer enclosing one has one of them:

@@ -7,7 +7,7 @@ import type { SelectablePod } from '../spec/pod-selector.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import { type PolicyLookupResult, PolicyTableLookup, toEntryProtocol } from '../tables/table-lookup.ts';
-import type { ExplainedFlow } from './flow.ts';
+import type { ExplainedFlow } from './explained-flow.ts';
 
 /** Result of evaluating a packet by the access rules of one pod. */
 export interface PolicyDecision {

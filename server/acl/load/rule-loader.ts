@@ -32,7 +32,7 @@ import type {
   RuleLoadResult,
   TrackedConnection,
 } from './kernel-rules.ts';
-import { KernelSettings } from './kernel-settings.ts';
+import { KernelSettings } from './datapath-settings-map.ts';
 import { RingBufferSubscription } from './ring-buffer-subscription.ts';
 import { RuleSetLoader } from './rule-set-loader.ts';
 

@@ -9,7 +9,7 @@ import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/po
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 import type { PolicyTableIndex } from '../tables/table-index.ts';
 import type { RuleEntryHits, RuleLoadRequest, RuleLoadResult } from './kernel-rules.ts';
-import type { KernelSettings } from './kernel-settings.ts';
+import type { KernelSettings } from './datapath-settings-map.ts';
 
 /** A policy entry list that is loaded in the kernel. */
 interface LoadedList {

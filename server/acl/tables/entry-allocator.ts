@@ -1,4 +1,4 @@
-import { parentOffsetMask, ruleEntrySize, ruleEntryVerdicts } from '../../bpf/rule-layout.ts';
+import { parentOffsetMask, ruleEntrySize, ruleEntryVerdictCodes } from '../../bpf/rule-layout.ts';
 import type { PolicyTableEntry } from './policy-tables.ts';
 
 const words = ruleEntrySize / 4;
@@ -98,7 +98,7 @@ export class RuleEntryAllocator {
       const at = (index + offset) * words;
       this.#u32[at] = protocolPort;
       this.#u32[at + 1] = maskOf(entry);
-      this.#u32[at + 2] = ruleEntryVerdicts[verdict] * 2 ** 24 + parentOffset;
+      this.#u32[at + 2] = ruleEntryVerdictCodes[verdict] * 2 ** 24 + parentOffset;
       this.#u16[(at + 3) * 2] = rule;
       this.#u16[(at + 3) * 2 + 1] = log;
       this.#hits[at / 2 + 2] = 0n;

@@ -1,6 +1,6 @@
 import type { HookFamily } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { AttachAnchor } from '../../bpf/anchor.ts';
+import type { AttachAnchor } from '../../bpf/attach-anchor.ts';
 import { BpfError } from '../../bpf/bpf-error.ts';
 import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { LinkHook } from '../../bpf/hook.ts';

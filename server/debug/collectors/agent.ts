@@ -1,6 +1,6 @@
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import type { ActiveRules } from '../../../contract/rules.ts';
-import { addJsonFile, type DumpContext, formatAgentRefusal, toCompleteContent } from '../dump-context.ts';
+import { addJsonFile, type DumpContext, formatAgentRefusal, toCompleteDumpFile } from '../dump-context.ts';
 import type { DumpFileDescription } from '../dump-files.ts';
 import { redactLine } from '../redact.ts';
 
@@ -74,7 +74,7 @@ export async function addAgentResponse(
     const { status, body } = await requireValue(agent, 'agent').get(path);
     if (status >= 400) throw new Error(formatAgentRefusal(status, body.toString('utf8')));
     answer = body;
-    return toCompleteContent(body);
+    return toCompleteDumpFile(body);
   });
   return answer;
 }

@@ -9,7 +9,7 @@ import {
   type DumpContext,
   type DumpTarget,
   describeNamespaceFile,
-  toCompleteContent,
+  toCompleteDumpFile,
 } from '../dump-context.ts';
 
 /** Files in /proc that the dump stores verbatim. */
@@ -27,7 +27,7 @@ export async function collectKernelState({ files: into, capabilities }: DumpCont
     // A kernel without module support lacks /proc/modules.
     if (!existsSync(path)) continue;
     await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
-      toCompleteContent(await readFile(path)),
+      toCompleteDumpFile(await readFile(path)),
     );
   }
   await addJsonFile(
@@ -39,8 +39,8 @@ export async function collectKernelState({ files: into, capabilities }: DumpCont
   const command = `zcat /proc/config.gz, or cat ${configuration}`;
   await into.add({ path: 'kernel/config', title: 'Configuration', command }, async () => {
     const packed = await readFile('/proc/config.gz').catch(() => null);
-    if (packed) return toCompleteContent(await promisify(gunzip)(packed));
-    return toCompleteContent(await readFile(configuration));
+    if (packed) return toCompleteDumpFile(await promisify(gunzip)(packed));
+    return toCompleteDumpFile(await readFile(configuration));
   });
 }
 
@@ -48,5 +48,5 @@ export async function collectKernelState({ files: into, capabilities }: DumpCont
 export const collectSysctls = ({ files: into }: DumpContext, target: DumpTarget): Promise<void> =>
   into.add(
     describeNamespaceFile(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'),
-    async () => toCompleteContent(await dumpNetworkSysctls(target.fd)),
+    async () => toCompleteDumpFile(await dumpNetworkSysctls(target.fd)),
   );

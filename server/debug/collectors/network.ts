@@ -1,4 +1,4 @@
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { getIngressQdisc } from '../../netlink/clsact.ts';

@@ -1,5 +1,5 @@
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import { type NetworkNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { type DumpContext, type DumpTarget, fetchAgentJson } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';

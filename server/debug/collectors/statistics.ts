@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import { readEthtoolStatistics } from '../../kernel/ethtool-statistics.ts';
 import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { listLinks } from '../../netlink/link.ts';
@@ -11,7 +11,7 @@ import {
   type DumpTarget,
   describeNamespaceFile,
   hostDumpTarget,
-  toCompleteContent,
+  toCompleteDumpFile,
 } from '../dump-context.ts';
 
 /** Files in /proc with statistics of the whole machine. */
@@ -37,7 +37,7 @@ export async function collectStatistics(context: DumpContext): Promise<void> {
   for (const [file, title] of machineFiles) {
     const path = `statistics/${file.slice('/proc/'.length).replaceAll('/', '-')}`;
     await context.files.add({ path, title, command: `cat ${file}` }, () =>
-      toCompleteContent(readFileSync(file)),
+      toCompleteDumpFile(readFileSync(file)),
     );
   }
   await collectNamespaceStatistics(context, hostDumpTarget);
@@ -50,7 +50,7 @@ export async function collectNamespaceStatistics({ files }: DumpContext, target:
   for (const [file, title] of namespaceFiles)
     await files.add(describeNamespaceFile(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
       // thread-self: /proc/net shows the main thread's namespace, not that of this thread.
-      toCompleteContent(runInNetworkNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
+      toCompleteDumpFile(runInNetworkNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
     );
   const title = 'Driver statistics of the devices; null for drivers without any, such as netkit';
   await addJsonFile(

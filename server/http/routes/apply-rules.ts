@@ -10,7 +10,7 @@ import {
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { parseIfMatch } from '../precondition.ts';
+import { parseIfMatch } from '../if-match.ts';
 
 const tags = ['rules'];
 /** Size limit of a rule text in bytes, enough for 10,000 rules of a few lines each. */

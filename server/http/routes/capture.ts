@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import { captureQuerySchema, captureVisibilityTexts } from '../../../contract/trace.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 /** Unregistered media type of pcapng files that Wireshark and desktops use. */
 const pcapng = 'application/x-pcapng';

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { podDropsSchema } from '../../../contract/drops.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 /** Route that returns the dropped packets of a pod. */
 export const dropRoutes =

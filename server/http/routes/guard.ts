@@ -3,7 +3,7 @@ import { guardThresholdOverridesSchema, nodeGuardSchema, podGuardSchema } from '
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['guard'];
 

@@ -4,7 +4,7 @@ import { hookPlacementSchema } from '../../../contract/settings.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 /** Route that moves Podlane's programs of a pod to netkit or tcx hooks. */
 export const hookPlacementRoutes =

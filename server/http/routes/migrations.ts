@@ -7,7 +7,7 @@ import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podPageQuerySchema, toStorePage } from '../page-query.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['migrations'];
 

@@ -7,7 +7,7 @@ import { computePathTraffic } from '../../counters/path-traffic.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuerySchema } from '../page-query.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['pods'];
 

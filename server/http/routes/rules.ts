@@ -16,7 +16,7 @@ import {
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuerySchema } from '../page-query.ts';
-import { resolvePodId } from '../pod-ref.ts';
+import { resolvePodId } from '../pod-parameter.ts';
 import {
   readChangeMetadata,
   ruleCommentSchema,

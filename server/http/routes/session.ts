@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { sessionSchema } from '../../../contract/session.ts';
 import { readActor } from '../actor.ts';
 import { problemResponses } from '../openapi.ts';
-import { readRole } from '../role.ts';
+import { readRole } from '../role-check.ts';
 
 /** Route that returns the caller's session. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {

@@ -4,7 +4,7 @@ import { newUserProgramSchema, userProgramSchema } from '../../../contract/build
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podParamsSchema } from '../pod-ref.ts';
+import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['programs'];
 /** Route configuration for admins only, because the routes choose code that runs in the kernel. */

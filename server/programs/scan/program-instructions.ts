@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
-import { requireValue } from '../../../contract/required.ts';
+import { requireValue } from '../../../contract/require-value.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassembleProgram } from '../../bpf/disassemble.ts';
 import { withBpfObjectById } from '../../bpf/kernel-object.ts';

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { ProgramInstructions } from '../../../contract/program.ts';
 import type { NodeScan, NodeScanRequest } from './node-scan.ts';
 import { readProgramInstructions } from './program-instructions.ts';
-import { scanNode } from './scan.ts';
+import { scanNode } from './scan-node.ts';
 
 export type ScanWorkerRequest = NodeScanRequest | { instructions: number };
 export type ScanWorkerResponse =

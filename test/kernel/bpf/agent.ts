@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
-import type { AttachAnchor } from '../../../server/bpf/anchor.ts';
+import type { AttachAnchor } from '../../../server/bpf/attach-anchor.ts';
 import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import type { PinnedDatapathLink } from '../../../server/bpf/datapath-links.ts';
 import type { DecodedSlotEntry, EndpointEntry, SlotEntry } from '../../../server/bpf/datapath-structs.ts';

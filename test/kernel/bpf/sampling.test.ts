@@ -14,7 +14,7 @@ import type { CounterSample } from '../../../server/counters/sample.ts';
 import { CounterSampler } from '../../../server/counters/sampler.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { libbpf_num_possible_cpus } from '../../../server/ffi/libbpf.ts';
-import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/encode-sample-frame.ts';
 
 const slots = 8;
 const cpus = libbpf_num_possible_cpus();

@@ -5,7 +5,7 @@ import type { AgentEvent } from '../../../contract/event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
 import type { LocalPodEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
-import { parseIfMatch } from '../../../server/http/precondition.ts';
+import { parseIfMatch } from '../../../server/http/if-match.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
 import { FakeKernelRules, noRoom } from './fake-kernel-rules.ts';
 

@@ -12,7 +12,7 @@ import {
   type SlotReader,
 } from '../../../server/counters/slot-reader.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
-import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/encode-sample-frame.ts';
 
 const clock = { sequence: 7n, realtimeNs: 1_800_000_000_000_000_000n, monotonicNs: 123n };
 

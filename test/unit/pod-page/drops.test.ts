@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import {
-  addDropReading,
+  addToRecentDropReadings,
   buildDropTableRows,
   type DropReading,
   dropRateWindowMs,
@@ -46,8 +46,8 @@ test('rates cover all readings; a new reason had no packets before', () => {
 
 test('readings of a minute are kept; those before a restart of the agent are removed', () => {
   const old = reading(0, 1, 1);
-  const kept = addDropReading([old, reading(2000, 1, 2)], reading(dropRateWindowMs + 1000, 1, 3));
+  const kept = addToRecentDropReadings([old, reading(2000, 1, 2)], reading(dropRateWindowMs + 1000, 1, 3));
   expect(kept.map(({ at }) => at)).toEqual([2000, dropRateWindowMs + 1000]);
   const restarted = reading(dropRateWindowMs + 3000, 1, 0, { since: '2026-01-01T00:05:00.000Z' });
-  expect(addDropReading(kept, restarted)).toEqual([restarted]);
+  expect(addToRecentDropReadings(kept, restarted)).toEqual([restarted]);
 });

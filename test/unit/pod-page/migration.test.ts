@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findMigrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.ts';
-import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/sheet-state.ts';
+import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/migration-sheet-state.ts';
 import {
   findMigrationDisabledReason,
   formatMigrationOutcome,
@@ -9,7 +9,7 @@ import {
   computeDurationWithoutDrain,
   computeMigrationTiming,
   computeTimeAxis,
-} from '../../../app/pods/[id]/_migration/timing.ts';
+} from '../../../app/pods/[id]/_migration/migration-timing.ts';
 import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
 import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';

@@ -9,7 +9,7 @@ import type { ServerMessage } from '../../../contract/stream.ts';
 import { slotCounterCount } from '../../../server/bpf/counter-layout.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
 import { requireBearerToken } from '../../../server/http/bearer-token.ts';
-import { encodeSampleFrame } from '../../../server/stream/sample-frame.ts';
+import { encodeSampleFrame } from '../../../server/stream/encode-sample-frame.ts';
 import { StreamServer } from '../../../server/stream/stream-server.ts';
 import { member, newBatch } from '../batch/records.ts';
 import { fakeAgent } from '../http/fake-agent.ts';

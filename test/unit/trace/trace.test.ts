@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { newTraceSchema } from '../../../contract/trace.ts';
 import type { PacketObservation } from '../../../server/trace/correlator.ts';
 import { readKernelClock } from '../../../server/trace/kernel-clock.ts';
-import type { TraceFormatContext } from '../../../server/trace/packet-trace.ts';
+import type { TraceFormatContext } from '../../../server/trace/format-packet-trace.ts';
 import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-names.ts';
 import { createTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
 import { buildKernelTraceFilters, createTraceMatcher } from '../../../server/trace/trace-filter.ts';

@@ -5,7 +5,7 @@ import type { LostVerdictEvents } from '../../../server/acl/load/kernel-rules.ts
 import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-names.ts';
 import { VerdictLog } from '../../../server/trace/verdict-log.ts';
-import { VerdictRecorder } from '../../../server/trace/verdicts.ts';
+import { VerdictRecorder } from '../../../server/trace/verdict-recorder.ts';
 import { verdictEvent } from './event-fixtures.ts';
 
 const summary = (number: number, name: string, addresses: string[]) => ({

@@ -14,7 +14,7 @@ import type { MigrationMark } from './migration-flags.ts';
 import { MigrationMarkLines } from './migration-marks.tsx';
 import type { SampleGap } from './sample-gaps.ts';
 import { chartsText, formatChartLabel, formatShowAsChartLabel, formatShowAsTableLabel } from './text.ts';
-import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './time-window.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './chart-time-window.ts';
 import { useHasBeenVisible } from './use-has-been-visible.ts';
 
 /** State that all charts of a page share: time window, gaps, migrations and crosshair. */

@@ -5,10 +5,10 @@ import { formatCount, formatPercent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { AreaTraces } from './lazy-traces.tsx';
-import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
+import { AreaTraces } from './lazy-chart-traces.tsx';
+import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
 import { chartsText } from './text.ts';
-import { chartPlotSize } from './time-window.ts';
+import { chartPlotSize } from './chart-time-window.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const share = (value: number | null): string =>

@@ -4,7 +4,7 @@ import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { findNearestPoint } from './nearest-point.ts';
-import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
 
 /** Ring drawn on a trace at the value under the crosshair. */
 export interface CrosshairDot {

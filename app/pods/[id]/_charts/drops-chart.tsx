@@ -7,9 +7,9 @@ import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { BarTraces } from './lazy-traces.tsx';
+import { BarTraces } from './lazy-chart-traces.tsx';
 import { chartsText } from './text.ts';
-import { chartPlotSize } from './time-window.ts';
+import { chartPlotSize } from './chart-time-window.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

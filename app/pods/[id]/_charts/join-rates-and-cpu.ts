@@ -2,7 +2,7 @@ import { dropReasons } from '../../../../contract/counter-table.ts';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
 import type { NodeSeriesPoint } from '../../../_lib/time-series/node-series.ts';
-import type { PodRateHistory } from '../../../_lib/time-series/rates.ts';
+import type { PodRateHistory } from '../../../_lib/time-series/pod-rates.ts';
 
 /** Rates of a pod over the second that ended at `time` (ms since the epoch). */
 export interface ChartPoint {

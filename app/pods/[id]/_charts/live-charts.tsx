@@ -18,7 +18,7 @@ import { findNearestPoint } from './nearest-point.ts';
 import { RateChart } from './rate-chart.tsx';
 import { findSampleGaps } from './sample-gaps.ts';
 import { chartsText } from './text.ts';
-import { type ChartTimeWindow, chartTimeRanges } from './time-window.ts';
+import { type ChartTimeWindow, chartTimeRanges } from './chart-time-window.ts';
 import { useChartPoints } from './use-chart-points.ts';
 
 /** Maximum number of points of a chart trace; more would be less than a pixel apart. */

@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import css from './chart.module.css';
 import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
-import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './time-window.ts';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
 
 /** Draws a dashed line for each migration in a chart, with a flag that shows both device kinds. */
 export function MigrationMarkLines({

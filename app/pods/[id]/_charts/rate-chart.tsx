@@ -5,10 +5,10 @@ import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { AreaTraces } from './lazy-traces.tsx';
-import { buildRowsByKind, computeMaxConnectedDistance } from './rows-by-kind.ts';
+import { AreaTraces } from './lazy-chart-traces.tsx';
+import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
 import { chartsText } from './text.ts';
-import { chartPlotSize } from './time-window.ts';
+import { chartPlotSize } from './chart-time-window.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';

@@ -2,8 +2,8 @@
 
 import { memo } from 'react';
 import { Area, AreaChart, Bar, BarChart, XAxis, YAxis } from 'recharts';
-import type { ChartRowByKind } from './rows-by-kind.ts';
-import type { ChartTimeWindow } from './time-window.ts';
+import type { ChartRowByKind } from './chart-rows-by-kind.ts';
+import type { ChartTimeWindow } from './chart-time-window.ts';
 
 const still = {
   isAnimationActive: false,

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { PodDrops } from '../../../../contract/drops.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { requestApi } from '../../../_lib/api.ts';
-import { addDropReading, type DropReading } from './drop-rates.ts';
+import { addToRecentDropReadings, type DropReading } from './drop-rates.ts';
 
 const everyMs = 2000;
 
@@ -12,7 +12,7 @@ export const usePodDropReadings = (pod: Pod) =>
     queryKey: ['pod', pod.id, 'drops'],
     queryFn: async ({ signal, client, queryKey }) => {
       const drops = await requestApi<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
-      return addDropReading(client.getQueryData<DropReading[]>(queryKey) ?? [], { at: Date.now(), drops });
+      return addToRecentDropReadings(client.getQueryData<DropReading[]>(queryKey) ?? [], { at: Date.now(), drops });
     },
     refetchInterval: everyMs,
     staleTime: everyMs,

@@ -10,7 +10,7 @@ import { showToast } from '../../../_components/toast.tsx';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { usePodGuard, useResumeGuard, useSetPodGuard } from '../../../_lib/guard-queries.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
-import { GuardActionList } from './actions-list.tsx';
+import { GuardActionList } from './guard-action-list.tsx';
 import { GuardSignalsTable } from './signals-table.tsx';
 import { formatGuardStage, guardText } from './text.ts';
 

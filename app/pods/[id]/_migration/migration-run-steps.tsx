@@ -4,7 +4,7 @@ import type { ExecutedStep, Migration } from '../../../../contract/migration.ts'
 import { formatDuration } from '../../../_lib/format.ts';
 import { PointOfNoReturnLine } from './point-of-no-return.tsx';
 import { findLastUndoableIndex, formatDurationWithoutDrain, formatStepsDone, migrationText } from './text.ts';
-import { computeDurationWithoutDrain } from './timing.ts';
+import { computeDurationWithoutDrain } from './migration-timing.ts';
 
 /** Lists the steps of a migration with their times. A step is ticked once the kernel has acknowledged it. */
 export function MigrationRunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {

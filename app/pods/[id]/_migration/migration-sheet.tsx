@@ -11,7 +11,7 @@ import { MigrationPlanFooter } from './migration-plan-footer.tsx';
 import { MigrationPlanView } from './migration-plan-view.tsx';
 import { MigrationRunFooter } from './migration-run-footer.tsx';
 import { MigrationRunView } from './migration-run-view.tsx';
-import { MigrationSheetHeader } from './sheet-head.tsx';
+import { MigrationSheetHeader } from './migration-sheet-header.tsx';
 import { formatMigrateButtonLabel, formatMigrationTitle, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 import { usePodRequestTicks } from './use-request-counts.ts';

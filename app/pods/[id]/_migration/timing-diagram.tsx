@@ -5,7 +5,7 @@ import { formatDuration } from '../../../_lib/format.ts';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
 import { migrationText } from './text.ts';
 import css from './timing.module.css';
-import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './timing.ts';
+import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './migration-timing.ts';
 import {
   buildDeviceLevelPath,
   DeviceOverlapBracket,

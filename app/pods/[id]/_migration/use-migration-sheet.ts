@@ -3,7 +3,7 @@
 import { usePathname, useSearchParams } from 'next/navigation';
 import { useCallback } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
-import { parseMigrationSheetState } from './sheet-state.ts';
+import { parseMigrationSheetState } from './migration-sheet-state.ts';
 
 export type MigrationSheetControl = ReturnType<typeof useMigrationSheet>;
 

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { NeighborEntry, Pod, RouteEntry } from '../../../../contract/pod.ts';
-import { sortBySideAndFamily } from './rows-by-family.ts';
+import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
   formatBothEnds,
   formatNetkitPolicy,

@@ -8,7 +8,7 @@ import { computeFlowRates, isSharedPacketFlow } from './packet-flows.ts';
 import css from './path.module.css';
 import type { PathDiagramData } from './path-diagram-types.ts';
 import { formatNetnsName, isEgressHookOnHost } from './path-hops.ts';
-import { countOtherPodsRows, OtherPodsList } from './pods-list.tsx';
+import { countOtherPodsRows, OtherPodsList } from './other-pods-list.tsx';
 import { countProgramsByDirection, ProgramChipStack } from './program-chips.tsx';
 import { BoundedRateNumber, HostRouteRateLabel, RedirectRateLabel } from './rates-by-path-labels.tsx';
 import { pathText } from './text.ts';

@@ -8,7 +8,7 @@ import { CopyButton } from '../../../_components/copy-button.tsx';
 import { LabeledFact, LabeledFactList } from '../../../_components/labeled-fact.tsx';
 import { formatByteSize, formatCount } from '../../../_lib/format.ts';
 import { BpfOwnerLabel } from '../../_components/bpf-owner-label.tsx';
-import { ObjectHeaderTitle } from '../../_components/head-title.tsx';
+import { ObjectHeaderTitle } from '../../_components/object-header-title.tsx';
 import { formatProgramName, usePrograms } from '../../program-queries.ts';
 import { formatMapName } from '../_list/map-columns.tsx';
 import { mapExportPath } from '../map-queries.ts';

@@ -3,7 +3,7 @@
 import type { BpfMap } from '../../../../contract/map.ts';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
-import { createObjectListFilterParser } from '../../_components/list-filter.ts';
+import { createObjectListFilterParser } from '../../_components/object-list-filter.ts';
 import { ObjectListPage } from '../../_components/object-list-page.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
 import { useMaps } from '../map-queries.ts';

@@ -3,9 +3,9 @@ import { sampleFrameColumns } from '../../contract/sample-frame.ts';
 import { clientMessageSchema, type ServerMessage } from '../../contract/stream.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 import type { AgentServices } from '../http/agent-services.ts';
-import { encodeSampleFrame } from './sample-frame.ts';
+import { encodeSampleFrame } from './encode-sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
-import type { StreamTopicPublisher } from './topics.ts';
+import type { StreamTopicPublisher } from './topic-publisher.ts';
 
 /** Maximum number of pods, and of traces, that one client may watch at a time. */
 const maxSubscriptions = 32;

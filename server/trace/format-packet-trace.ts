@@ -1,4 +1,4 @@
-import { requireValue } from '../../contract/required.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../contract/trace.ts';
 import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import type { PodReference } from '../../contract/verdict.ts';

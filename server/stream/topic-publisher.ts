@@ -1,6 +1,6 @@
 import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
 import type { AgentServices } from '../http/agent-services.ts';
-import { encodeSampleFrame } from './sample-frame.ts';
+import { encodeSampleFrame } from './encode-sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';
 
 export type StreamTopic = Exclude<ClientMessage['topic'], 'pod' | 'verdicts' | 'trace'>;
