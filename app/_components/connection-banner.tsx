@@ -5,7 +5,7 @@ import { useSyncExternalStore } from 'react';
 import { formatElapsedTime } from '../_lib/format.ts';
 import { getLiveConnection, type LiveConnectionStatus } from '../_lib/live-connection.ts';
 import { useNodeInfo } from '../_lib/node-queries.ts';
-import { getLastFrameAge, sampleStaleAfterMs } from '../_lib/time-series/sample-store.ts';
+import { getLastSampleFrameAge, sampleStaleAfterMs } from '../_lib/time-series/sample-store.ts';
 import { useCurrentTime } from '../_lib/use-current-time.ts';
 import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
@@ -25,7 +25,7 @@ export function ConnectionBanner() {
   const status = useConnectionStatus();
   const now = useCurrentTime();
   const node = useNodeInfo().data?.name ?? sharedText.thisNode;
-  const age = getLastFrameAge();
+  const age = getLastSampleFrameAge();
   const lost = status.state === 'lost' && now - status.since > 2000;
   const silent = status.state === 'connected' && (age ?? now - status.since) > sampleStaleAfterMs;
   if (!lost && !silent) return null;

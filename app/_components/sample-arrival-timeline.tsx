@@ -1,8 +1,12 @@
 'use client';
 
 import { formatElapsedTime, narrowNoBreakSpace } from '../_lib/format.ts';
-import { getLastFrameAge, podTimeSeries, sampleStaleAfterMs } from '../_lib/time-series/sample-store.ts';
-import { useLastFrameTiming } from '../_lib/time-series/use-time-series.ts';
+import {
+  getLastSampleFrameAge,
+  podTimeSeries,
+  sampleStaleAfterMs,
+} from '../_lib/time-series/sample-store.ts';
+import { useLastSampleFrameTiming } from '../_lib/time-series/use-time-series.ts';
 import { useCurrentTime } from '../_lib/use-current-time.ts';
 import { sharedText } from '../_text/shared.ts';
 
@@ -10,9 +14,9 @@ const ticks = 60;
 
 /** Shows the age of the last sample and a tick for each second of the last minute; a missing sample is a red stub. */
 export function SampleArrivalTimeline() {
-  const sample = useLastFrameTiming();
+  const sample = useLastSampleFrameTiming();
   useCurrentTime();
-  const age = getLastFrameAge();
+  const age = getLastSampleFrameAge();
   const late = age === null ? 0 : Math.max(0, Math.floor(age / 1000 - 0.5));
   const came = [...podTimeSeries.presence(ticks), ...Array<boolean>(Math.min(late, ticks)).fill(false)].slice(
     -ticks,

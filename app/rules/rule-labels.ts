@@ -58,7 +58,7 @@ export const formatPortRange = (from: number, to: number): string =>
  * Formats the ports of an entry; `all` if the entry covers every port. For ICMP the ports stand for type × 256 + code,
  * and are formatted as types and codes.
  */
-export function formatEntryPorts(protocol: Rule['protocol'], from: number, to: number): string {
+export function formatRuleEntryPorts(protocol: Rule['protocol'], from: number, to: number): string {
   if (from === 0 && to === 65_535) return 'all';
   if (protocol !== 'icmp') return formatPortRange(from, to);
   const [first, last] = [from >> 8, to >> 8];

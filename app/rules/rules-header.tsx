@@ -10,14 +10,14 @@ import { ValueSkeleton } from '../_components/skeleton.tsx';
 import { WarningIcon } from '../_components/warning-icon.tsx';
 import { formatClockTime, formatCount, formatDuration } from '../_lib/format.ts';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
-import { isWorkingCopyModified, useWorkingCopy } from './_editor/working-copy.ts';
+import { isRulesWorkingCopyModified, useRulesWorkingCopy } from './_editor/working-copy.ts';
 import { rulesText } from './text.ts';
 
 /** Header of the rules pages: facts about the active rules, and tabs. */
 export function RulesPageHeader() {
   const { data: active, error } = useActiveRules();
   const { data: staged } = useStagedRules();
-  const unsaved = isWorkingCopyModified(useWorkingCopy());
+  const unsaved = isRulesWorkingCopyModified(useRulesWorkingCopy());
   return (
     <>
       <header className="flex items-center gap-x-4 gap-y-2 px-(--gutter) pt-3 pb-2 max-md:flex-col max-md:items-stretch">

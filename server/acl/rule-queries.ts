@@ -10,8 +10,8 @@ import type {
 } from '../../contract/rules.ts';
 import { RuleEntryHitCounts } from './explain/entry-hits.ts';
 import type { RuleEntryFilter } from './explain/entry-index.ts';
+import { formatExplainedFlow, resolveExplainedFlow } from './explain/explained-flow.ts';
 import type { PodExplanation } from './explain/explainer.ts';
-import { formatFlow, resolveFlow } from './explain/explained-flow.ts';
 import type { SelectablePod } from './spec/pod-selector.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError } from './staged/staged-rules.ts';
@@ -91,8 +91,8 @@ export class RuleQueries {
    */
   async explain(request: ExplainRequest): Promise<RuleExplanation> {
     const { set } = request;
-    const flow = resolveFlow(request, (name) => this.#findPod(name));
-    const header = { set, ...formatFlow(flow) };
+    const flow = resolveExplainedFlow(request, (name) => this.#findPod(name));
+    const header = { set, ...formatExplainedFlow(flow) };
     const found = await this.#compiler.explain(set, flow);
     const allowed = { verdict: 'allow' as const, egress: null, ingress: null };
     if (!found)

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
-import type { AttachAnchor } from './attach-anchor.ts';
 import { BpfArrayMap } from './array-map.ts';
+import type { AttachAnchor } from './attach-anchor.ts';
 import { CounterMap } from './counter-map.ts';
 import {
   attachPinnedLink,

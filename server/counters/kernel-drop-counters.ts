@@ -4,7 +4,11 @@ import type { KernelCapability } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
-import { type KernelDropCount, type KernelDropProgram, openKernelDropProgram } from '../bpf/kernel-drop-program.ts';
+import {
+  type KernelDropCount,
+  type KernelDropProgram,
+  openKernelDropProgram,
+} from '../bpf/kernel-drop-program.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 
 /** A pod whose kernel drops are counted, both in its network namespace and on the primary devices of its slots. */

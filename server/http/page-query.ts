@@ -18,7 +18,7 @@ export const pageQuerySchema = listQuerySchema.omit({ pod: true }).extend({ befo
 export const podPageQuerySchema = listQuerySchema.extend({ before });
 
 /** Converts a list query to a page request of the store, and resolves the pod's name to its id. */
-export const toStorePage = (
+export const toStorePageRequest = (
   agent: AgentServices,
   { pod, ...page }: z.infer<typeof podPageQuerySchema>,
 ): PageRequest => (pod === undefined ? page : { ...page, pod: resolvePodId(agent, pod) });

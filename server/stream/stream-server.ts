@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
 import type { AgentServices } from '../http/agent-services.ts';
-import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
+import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
 import { StreamTopicPublisher } from './topic-publisher.ts';
 
 const path = '/api/v1/stream';

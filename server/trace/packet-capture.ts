@@ -6,7 +6,7 @@ import {
   encodePcapngHeader,
   encodePcapngPacket,
   encodePcapngStatistics,
-  getPacketBlockSize,
+  getPcapngPacketBlockSize,
 } from './pcapng.ts';
 
 /**
@@ -93,7 +93,7 @@ export class PacketCapture extends Readable {
     const packets: Buffer[] = [];
     let full = false;
     for (const packet of this.#ring.readBlock()) {
-      const bytes = getPacketBlockSize(packet.bytes.length);
+      const bytes = getPcapngPacketBlockSize(packet.bytes.length);
       full =
         this.#written >= this.#limits.packets ||
         this.#bytes + bytes > this.#limits.bytes ||

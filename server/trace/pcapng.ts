@@ -92,11 +92,11 @@ const receptions = [1, 3, 2, 4];
 const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((receptions[type] ?? 0) << 2));
 
 /** Returns the size in bytes of the pcapng block for a packet with `captured` bytes. */
-export const getPacketBlockSize = (captured: number): number => 32 + padded(captured) + 12;
+export const getPcapngPacketBlockSize = (captured: number): number => 32 + padded(captured) + 12;
 
 /** Encodes a captured packet as a pcapng Enhanced Packet Block. */
 export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
-  const total = getPacketBlockSize(bytes.length);
+  const total = getPcapngPacketBlockSize(bytes.length);
   const out = Buffer.alloc(total);
   out.writeUInt32LE(blocks.packet, 0);
   out.writeUInt32LE(total, 4);

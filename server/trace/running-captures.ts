@@ -5,8 +5,8 @@ import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
 import { type CaptureQuery, captureVisibilityTexts } from '../../contract/trace.ts';
-import { PacketCapture } from './packet-capture.ts';
 import { compileCaptureFilter, formatTcpdumpFilter } from './compile-capture-filter.ts';
+import { PacketCapture } from './packet-capture.ts';
 import { PacketSocket } from './packet-socket.ts';
 import type { PodChangeSource } from './pod-names.ts';
 

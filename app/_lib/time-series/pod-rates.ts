@@ -14,7 +14,7 @@ export const podRateIndex = Object.fromEntries(podRateNames.map((name, index) =>
 >;
 
 /** Index of each column in a sample frame. */
-export const frameColumnIndex = Object.fromEntries(
+export const sampleFrameColumnIndex = Object.fromEntries(
   sampleFrameColumns.map((name, index) => [name, index]),
 ) as Record<SampleFrameColumn, number>;
 
@@ -26,7 +26,7 @@ export const podRateSourceColumns: readonly { columns: readonly number[]; factor
   podRateNames.map((name) => {
     const sources = counterDefinitions.filter(({ rate }) => rate === name);
     return {
-      columns: sources.map((counter) => frameColumnIndex[counter.name]),
+      columns: sources.map((counter) => sampleFrameColumnIndex[counter.name]),
       factor: sources.some(({ unit }) => unit === 'bytes') ? 8 : 1,
     };
   });

@@ -5,12 +5,12 @@ import {
   sampleFrameColumns,
 } from '../../../contract/sample-frame.ts';
 import {
-  frameColumnIndex,
   type PodRateHistory,
   type PodRates,
   podRateIndex,
   podRateNames,
   podRateSourceColumns,
+  sampleFrameColumnIndex,
 } from './pod-rates.ts';
 
 /** Index of the ring buffer for device kinds, after those for the rates. */
@@ -107,7 +107,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
 
   /** Adds the totals of one pod. @returns true if there was an earlier sample to compare with */
   function add(totals: Float64Array, monotonicNs: number, timeMs: number, sums: Float64Array): boolean {
-    const track = trackOf(valueAt(totals, frameColumnIndex.pod));
+    const track = trackOf(valueAt(totals, sampleFrameColumnIndex.pod));
     const comparable = track.monotonicNs > 0;
     const seconds = (monotonicNs - track.monotonicNs) / 1e9;
     for (const [index, { columns, factor }] of podRateSourceColumns.entries()) {
@@ -121,7 +121,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
       if (rate > 0) sums[index] = valueAt(sums, index) + rate;
     }
     // The first rate after a gap is the mean over the gap: valid as a number, but not a point of a line.
-    write(track, comparable && seconds * 1000 < periodMs * 2.5, valueAt(totals, frameColumnIndex.kind));
+    write(track, comparable && seconds * 1000 < periodMs * 2.5, valueAt(totals, sampleFrameColumnIndex.kind));
     for (const [column, value] of totals.entries()) {
       const highest = valueAt(track.highestTotals, column);
       track.highestTotals[column] = highest > value ? highest : value;
@@ -167,7 +167,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
         CounterRateName,
         number
       >),
-      kind: track.lastTotals[frameColumnIndex.kind] === 1 ? 'veth' : 'netkit',
+      kind: track.lastTotals[sampleFrameColumnIndex.kind] === 1 ? 'veth' : 'netkit',
       time: track.timeMs,
     };
     return track.ratesObject;
@@ -225,7 +225,7 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
      * sample.
      */
     total: (number: number, column: SampleFrameColumn): number =>
-      tracks.get(number)?.highestTotals[frameColumnIndex[column]] ?? Number.NaN,
+      tracks.get(number)?.highestTotals[sampleFrameColumnIndex[column]] ?? Number.NaN,
     /** Returns the last `points` values of one rate or of the device kind (0 netkit, 1 veth), oldest first. */
     values: (number: number, name: CounterRateName | 'kind', points: number): Float32Array =>
       copy(tracks.get(number), name === 'kind' ? kindRing : podRateIndex[name], points),

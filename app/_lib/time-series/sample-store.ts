@@ -16,7 +16,7 @@ export const podTimeSeries = createPodTimeSeries({
 export const nodeTimeSeries = createNodeTimeSeries(longSeconds);
 
 /** Sequence number and times of the last frame, and the number of frames skipped for this client. */
-export interface LastFrameTiming {
+export interface LastSampleFrameTiming {
   sequence: number;
   /** Time on the node at which the frame was read, ms since the epoch. */
   time: number;
@@ -28,7 +28,7 @@ export interface LastFrameTiming {
 /** Age in ms from which the last sample counts as stale. */
 export const sampleStaleAfterMs = 3000;
 
-let clock: LastFrameTiming | null = null;
+let clock: LastSampleFrameTiming | null = null;
 let skipped = 0;
 const sampleListeners = new Set<() => void>();
 const nodeListeners = new Set<() => void>();
@@ -46,10 +46,10 @@ export const onSampleFrame = (listener: () => void): (() => void) => listen(samp
 export const onNodeSample = (listener: () => void): (() => void) => listen(nodeListeners, listener);
 
 /** Returns the sequence number and times of the last frame; null before the first frame. */
-export const getLastFrameTiming = (): LastFrameTiming | null => clock;
+export const getLastSampleFrameTiming = (): LastSampleFrameTiming | null => clock;
 
 /** Returns the age of the last frame in ms; null before the first frame. */
-export const getLastFrameAge = (): number | null =>
+export const getLastSampleFrameAge = (): number | null =>
   clock === null ? null : Math.max(0, Date.now() - clock.receivedAt);
 
 function receiveFrame(buffer: ArrayBuffer): void {

@@ -7,9 +7,9 @@ import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { onHalfSecondTick } from '../use-current-time.ts';
 import type { PodRates } from './pod-rates.ts';
 import {
-  getLastFrameAge,
-  getLastFrameTiming,
-  type LastFrameTiming,
+  getLastSampleFrameAge,
+  getLastSampleFrameTiming,
+  type LastSampleFrameTiming,
   nodeTimeSeries,
   onNodeSample,
   onSampleFrame,
@@ -23,9 +23,10 @@ export function useTimeSeriesValue<T>(read: () => T, serverValue: T): T {
 }
 
 /** Returns the number of frames received; 0 before the first. */
-export const useFrameCount = (): number => useTimeSeriesValue(() => podTimeSeries.version, 0);
+export const useSampleFrameCount = (): number => useTimeSeriesValue(() => podTimeSeries.version, 0);
 /** Returns the sequence number and times of the last frame; null before the first frame. */
-export const useLastFrameTiming = (): LastFrameTiming | null => useTimeSeriesValue(getLastFrameTiming, null);
+export const useLastSampleFrameTiming = (): LastSampleFrameTiming | null =>
+  useTimeSeriesValue(getLastSampleFrameTiming, null);
 
 /** Returns the rates of a pod over the last second; null before its first sample, NaN before its second. */
 export const usePodRates = (number: number): PodRates | null =>
@@ -51,14 +52,14 @@ export const useNodeSample = (): NodeSample | null =>
 export const useSamplesAreStale = (): boolean =>
   useSyncExternalStore(
     onHalfSecondTick,
-    () => (getLastFrameAge() ?? 0) > sampleStaleAfterMs,
+    () => (getLastSampleFrameAge() ?? 0) > sampleStaleAfterMs,
     () => false,
   );
 
 /** Returns a function that says whether a pod is missing from the samples of the last three seconds. */
 export function usePodsAreStale(pods: readonly { number: number }[]): (number: number) => boolean {
   const stale = useTimeSeriesValue(() => {
-    const now = getLastFrameTiming()?.time ?? 0;
+    const now = getLastSampleFrameTiming()?.time ?? 0;
     return pods
       .filter(({ number }) => {
         const time = podTimeSeries.timeOf(number);

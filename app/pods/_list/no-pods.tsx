@@ -1,6 +1,6 @@
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { listText } from './text.ts';
+import { podListText } from './text.ts';
 
 const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/pods \\
   -H 'content-type: application/json' \\
@@ -10,10 +10,10 @@ const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/
 export function NoPodsNotice() {
   return (
     <div className="px-(--gutter) py-6">
-      <EmptyState title={listText.noPods}>
-        <p>{listText.noPodsDetail}</p>
+      <EmptyState title={podListText.noPods}>
+        <p>{podListText.noPodsDetail}</p>
         <Command text="npm run lab" />
-        <p className="mt-3">{listText.addPodDetail}</p>
+        <p className="mt-3">{podListText.addPodDetail}</p>
         <Command text={add} />
       </EmptyState>
     </div>
@@ -24,7 +24,7 @@ function Command({ text }: { text: string }) {
   return (
     <div className="mt-1 flex items-start gap-2">
       <pre className="code min-w-0 whitespace-pre-wrap break-words py-1 text-ink-1">{text}</pre>
-      <CopyButton text={text} what={listText.command} />
+      <CopyButton text={text} what={podListText.command} />
     </div>
   );
 }

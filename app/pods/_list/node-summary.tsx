@@ -8,8 +8,12 @@ import { Sparkline } from '../../_components/sparkline.tsx';
 import { formatPercent } from '../../_lib/format.ts';
 import { computeSoftirqCpuShare } from '../../_lib/time-series/node-series.ts';
 import { nodeTimeSeries, podTimeSeries } from '../../_lib/time-series/sample-store.ts';
-import { useFrameCount, useNodeSample, useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
-import { formatPodsByKindLabel, formatSoftirqLabel, listText } from './text.ts';
+import {
+  useNodeSample,
+  useSampleFrameCount,
+  useSamplesAreStale,
+} from '../../_lib/time-series/use-time-series.ts';
+import { formatPodsByKindLabel, formatSoftirqLabel, podListText } from './text.ts';
 
 const seconds = 60;
 
@@ -18,11 +22,11 @@ export function NodeSummary({ pods, kinds }: { pods: number | null; kinds: Recor
   const stale = useSamplesAreStale();
   return (
     <section
-      aria-label={listText.summary}
+      aria-label={podListText.summary}
       className={`flex border-line-1 border-b px-(--gutter) max-lg:grid max-lg:grid-cols-2 max-lg:gap-x-4 max-lg:py-2 ${stale ? 'saturate-20 [&_*]:text-muted' : ''}`}
     >
       <div className="w-[316px] flex-none py-3 pr-5 max-xl:w-56 max-lg:col-span-2 max-lg:w-auto max-lg:py-1 max-lg:pr-0">
-        <Label>{pods === null ? listText.podsByKind : formatPodsByKindLabel(pods)}</Label>
+        <Label>{pods === null ? podListText.podsByKind : formatPodsByKindLabel(pods)}</Label>
         <div className="flex h-8 flex-col justify-end gap-[7px]">
           <div className="flex gap-4">
             {(['netkit', 'veth'] as const).map((kind) => (
@@ -67,7 +71,7 @@ function KindBar({ kinds: { netkit, veth } }: { kinds: Record<DeviceKind, number
 }
 
 function Live() {
-  useFrameCount();
+  useSampleFrameCount();
   const node = useNodeSample();
   const sums = podTimeSeries.sums();
   const sum = (
@@ -80,19 +84,19 @@ function Live() {
   return (
     <>
       <Item
-        label={listText.packets}
+        label={podListText.packets}
         trace={<Trace values={podTimeSeries.sumValues('ingressPackets', seconds)} />}
       >
-        <LargeNumber value={sum('ingressPackets')} unit={listText.ppsIn} />
+        <LargeNumber value={sum('ingressPackets')} unit={podListText.ppsIn} />
       </Item>
       <Item label={'\u00a0'} trace={<Trace values={podTimeSeries.sumValues('egressPackets', seconds)} />}>
-        <LargeNumber value={sum('egressPackets')} unit={listText.ppsOut} />
+        <LargeNumber value={sum('egressPackets')} unit={podListText.ppsOut} />
       </Item>
-      <Item label={listText.bits} trace={<Trace values={both('ingressBits', 'egressBits')} />}>
+      <Item label={podListText.bits} trace={<Trace values={both('ingressBits', 'egressBits')} />}>
         <LargeNumber value={sum('ingressBits', 'egressBits')} unit="bit/s" />
       </Item>
       <Item
-        label={listText.drops}
+        label={podListText.drops}
         trace={
           <Trace
             values={both('ingressDroppedPackets', 'egressDroppedPackets')}
@@ -103,7 +107,7 @@ function Live() {
         <LargeNumber value={dropped} unit="/s" />
       </Item>
       <Item
-        label={node === null ? listText.softirq : formatSoftirqLabel(node.cpus.length)}
+        label={node === null ? podListText.softirq : formatSoftirqLabel(node.cpus.length)}
         trace={<Trace values={softirq} />}
       >
         <LargeNumber value={computeSoftirqCpuShare(node)} unit="%" format={formatPercent} />

@@ -8,9 +8,13 @@ import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitGeneratedSuffix } from '../../_lib/pod-queries.ts';
 import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
-import { useFrameCount, usePodCounterTotal, usePodRate } from '../../_lib/time-series/use-time-series.ts';
+import {
+  usePodCounterTotal,
+  usePodRate,
+  useSampleFrameCount,
+} from '../../_lib/time-series/use-time-series.ts';
 import { PodConditionCell } from './pod-condition-cell.tsx';
-import { listText } from './text.ts';
+import { podListText } from './text.ts';
 
 /** Shows a pod's name with a link to its page and, in narrow windows, its conditions. */
 export function PodNameCell({ pod }: { pod: PodSummary }) {
@@ -68,7 +72,7 @@ export function PodRequestCountCell({
       <SiNumber
         value={value}
         slot={!isFailed}
-        unknown={listText.noRequestCounts}
+        unknown={podListText.noRequestCounts}
         className={isFailed && value > 0 ? 'font-semibold text-signal-text' : ''}
       />
     </span>
@@ -77,7 +81,7 @@ export function PodRequestCountCell({
 
 /** Draws a pod's ingress packet rate of the last 60 seconds, in the color of its device kind. */
 export function PodRateSparkline({ number }: { number: number }) {
-  useFrameCount();
+  useSampleFrameCount();
   return (
     <Sparkline
       values={podTimeSeries.values(number, 'ingressPackets', 60)}

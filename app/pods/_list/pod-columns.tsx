@@ -16,7 +16,7 @@ import {
 import { PodConditionCell } from './pod-condition-cell.tsx';
 import { computeAddressSortKey, type PodSortKey } from './pod-list-filter.ts';
 import { RowSelectCheckbox } from './row-select-checkbox.tsx';
-import { formatSelectPodLabel, listText } from './text.ts';
+import { formatSelectPodLabel, podListText } from './text.ts';
 import type { PodSelection } from './use-pod-selection.ts';
 
 export type PodColumnKey = PodSortKey | 'select' | 'sparkline' | 'attention';
@@ -31,7 +31,7 @@ const fromWide = 'max-2xl:hidden';
 export const podColumns: readonly PodColumn[] = [
   {
     key: 'kind',
-    label: listText.kind,
+    label: podListText.kind,
     width: 'w-[92px] max-md:w-[34px]',
     sort: ({ kind }) => kind,
     cell: ({ kind }) => (
@@ -47,7 +47,7 @@ export const podColumns: readonly PodColumn[] = [
   },
   {
     key: 'pod',
-    label: listText.pod,
+    label: podListText.pod,
     width: '2xl:w-64',
     sort: ({ name }) => name,
     head: true,
@@ -55,7 +55,7 @@ export const podColumns: readonly PodColumn[] = [
   },
   {
     key: 'namespace',
-    label: listText.namespace,
+    label: podListText.namespace,
     width: 'w-[102px]',
     from: fromMedium,
     sort: ({ namespace }) => namespace,
@@ -63,7 +63,7 @@ export const podColumns: readonly PodColumn[] = [
   },
   {
     key: 'address',
-    label: listText.address,
+    label: podListText.address,
     width: 'w-[132px]',
     from: fromLarge,
     sort: computeAddressSortKey,
@@ -73,23 +73,23 @@ export const podColumns: readonly PodColumn[] = [
       </span>
     ),
   },
-  rateColumn('pps-in', 'ingressPackets', listText.ingress, listText.packetsPerSecond, {
+  rateColumn('pps-in', 'ingressPackets', podListText.ingress, podListText.packetsPerSecond, {
     width: 'w-[74px] max-md:w-16',
   }),
-  rateColumn('pps-out', 'egressPackets', listText.egress, listText.packetsPerSecond, {
+  rateColumn('pps-out', 'egressPackets', podListText.egress, podListText.packetsPerSecond, {
     width: 'w-[74px] max-md:w-16',
   }),
-  rateColumn('bits-in', 'ingressBits', listText.ingress, listText.bitsPerSecond, {
+  rateColumn('bits-in', 'ingressBits', podListText.ingress, podListText.bitsPerSecond, {
     width: 'w-[78px]',
     from: fromLarge,
   }),
-  rateColumn('bits-out', 'egressBits', listText.egress, listText.bitsPerSecond, {
+  rateColumn('bits-out', 'egressBits', podListText.egress, podListText.bitsPerSecond, {
     width: 'w-[78px]',
     from: fromLarge,
   }),
   {
     key: 'drops',
-    label: listText.dropsPerSecond,
+    label: podListText.dropsPerSecond,
     width: 'w-[68px] max-md:w-[76px]',
     from: 'max-md:pr-(--gutter)',
     align: 'right',
@@ -102,8 +102,8 @@ export const podColumns: readonly PodColumn[] = [
 export const podRequestColumns: readonly PodColumn[] = [
   {
     key: 'ok',
-    label: listText.succeeded,
-    group: listText.requests,
+    label: podListText.succeeded,
+    group: podListText.requests,
     width: 'w-[78px]',
     from: fromExtraLarge,
     align: 'slot',
@@ -112,8 +112,8 @@ export const podRequestColumns: readonly PodColumn[] = [
   },
   {
     key: 'failed',
-    label: listText.failed,
-    group: listText.requests,
+    label: podListText.failed,
+    group: podListText.requests,
     width: 'w-[64px]',
     from: fromExtraLarge,
     align: 'right',
@@ -126,14 +126,14 @@ export const podRequestColumns: readonly PodColumn[] = [
 export const trailingPodColumns: readonly PodColumn[] = [
   {
     key: 'sparkline',
-    label: listText.sparkline,
+    label: podListText.sparkline,
     width: 'w-[144px] 2xl:w-32',
     from: `${fromMedium} pl-4 max-2xl:pr-(--gutter)`,
     cell: ({ number }) => <PodRateSparkline number={number} />,
   },
   {
     key: 'attention',
-    label: listText.attention,
+    label: podListText.attention,
     from: fromWide,
     cell: (pod) => <PodConditionCell pod={pod} />,
   },
@@ -151,7 +151,7 @@ export const createSelectColumn = (
     width: 'w-[42px] max-md:w-[34px]',
     headContent: (
       <RowSelectCheckbox
-        label={listText.selectAll}
+        label={podListText.selectAll}
         checked={selected === 0 ? false : selected === shownIds.length || 'some'}
         onChange={() => selection.toggleAll(shownIds)}
       />

@@ -4,12 +4,12 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { MigrationStepBar } from '../../_components/migration-step-bar.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { useMigration } from '../../_lib/migration-queries.ts';
-import { formatMigratingState, listText } from './text.ts';
+import { formatMigratingState, podListText } from './text.ts';
 
 /** Shows a pod's running migration, or otherwise the first of its conditions that need attention. */
 export function PodConditionCell({ pod, short = false }: { pod: PodSummary; short?: boolean }) {
   if (pod.migration !== null) return <RunningMigration id={pod.migration} short={short} />;
-  const conditions = pod.state === 'gone' ? [listText.netnsGone, ...pod.attention] : pod.attention;
+  const conditions = pod.state === 'gone' ? [podListText.netnsGone, ...pod.attention] : pod.attention;
   const [first] = conditions;
   if (first === undefined) return null;
   return (

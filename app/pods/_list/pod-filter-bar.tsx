@@ -10,7 +10,7 @@ import {
   toggleListItem,
 } from '../../_components/filter-field.tsx';
 import type { PodFacetCounts, PodListFilter } from './pod-list-filter.ts';
-import { listText } from './text.ts';
+import { podListText } from './text.ts';
 
 interface FilterBarProps {
   view: PodListFilter;
@@ -32,8 +32,8 @@ export function PodFilterBar({ view, change, facets }: FilterBarProps) {
       <FilterTextField
         text={view.text}
         change={(text) => change({ text })}
-        label={listText.filter}
-        placeholder={listText.filterPlaceholder}
+        label={podListText.filter}
+        placeholder={podListText.filterPlaceholder}
       />
       <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
         {(['netkit', 'veth'] as const).map((kind) => (
@@ -67,7 +67,7 @@ export function PodFilterBar({ view, change, facets }: FilterBarProps) {
               toggle={() => change({ attention: !view.attention })}
             >
               <TriangleAlert aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
-              {listText.needsAttention}
+              {podListText.needsAttention}
             </FacetButton>
           </>
         )}

@@ -21,7 +21,7 @@ import {
 import { PodTable } from './pod-table.tsx';
 import { PodTableFooter } from './pod-table-footer.tsx';
 import { PodSelectionBar } from './selection-bar.tsx';
-import { formatNoMatchTitle, formatPodsOnNode, listText } from './text.ts';
+import { formatNoMatchingPodsTitle, formatPodsOnNode, podListText } from './text.ts';
 import { usePodListFilter } from './use-pod-list-filter.ts';
 import { usePodSelection } from './use-pod-selection.ts';
 
@@ -40,7 +40,7 @@ export function PodListPage() {
 
   return (
     <div className="flex min-h-[calc(100dvh-var(--chrome))] flex-col">
-      <h1 className="sr-only">{listText.title}</h1>
+      <h1 className="sr-only">{podListText.title}</h1>
       <NodeSummary pods={pods?.length ?? null} kinds={facets.kinds} />
       <RunningBatchStrip open={sheet.open} />
       <PodFilterBar view={view} change={change} facets={pods === undefined ? null : facets} />
@@ -99,14 +99,14 @@ function NoMatch({ text, pods, nearest, clear, use }: NoMatchProps) {
   return (
     <div className="px-(--gutter) py-6" role="status">
       <EmptyState
-        title={formatNoMatchTitle(text)}
-        action={<Button onClick={clear}>{listText.clearFilter}</Button>}
+        title={formatNoMatchingPodsTitle(text)}
+        action={<Button onClick={clear}>{podListText.clearFilter}</Button>}
       >
         {formatPodsOnNode(pods)}
         {nearest !== null && (
           <>
             {' '}
-            {listText.didYouMean}{' '}
+            {podListText.didYouMean}{' '}
             <button type="button" className="link text-ink-1" onClick={() => use(nearest)}>
               {nearest}
             </button>

@@ -1,14 +1,14 @@
 'use client';
 
 import { formatClockTime, formatDuration } from '../../_lib/format.ts';
-import { useLastFrameTiming, useNodeSample } from '../../_lib/time-series/use-time-series.ts';
+import { useLastSampleFrameTiming, useNodeSample } from '../../_lib/time-series/use-time-series.ts';
 import {
   formatPodCount,
   formatReadDuration,
   formatSampleNumber,
   formatShownPods,
   formatSkippedSamples,
-  listText,
+  podListText,
 } from './text.ts';
 
 /**
@@ -24,12 +24,13 @@ export function PodTableFooter({
   all: number | null;
   filtered: boolean;
 }) {
-  const sample = useLastFrameTiming();
+  const sample = useLastSampleFrameTiming();
   const node = useNodeSample();
   return (
     <footer className="sticky bottom-0 z-10 flex h-8 items-center justify-end gap-1.5 whitespace-nowrap border-line-1 border-t bg-surface-0 px-(--gutter) text-12 text-muted tabular-nums">
       <span className="max-md:hidden">
-        <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd> {listText.keys}
+        <kbd className="font-mono text-11">↑</kbd> <kbd className="font-mono text-11">↓</kbd>{' '}
+        {podListText.keys}
       </span>
       <span className="flex-1" />
       <span role="status">

@@ -11,9 +11,9 @@ import {
 } from '../../_lib/time-series/use-time-series.ts';
 import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
 import { isPodSortKey, type PodListFilter } from './pod-list-filter.ts';
-import { listText } from './text.ts';
-import { useResortTrigger } from './use-resort-trigger.ts';
+import { podListText } from './text.ts';
 import type { PodSelection } from './use-pod-selection.ts';
+import { useResortTrigger } from './use-resort-trigger.ts';
 
 interface PodTableProps {
   /** Pods that match the filter; null while they are loading. */
@@ -52,7 +52,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   );
   return (
     <DataTable
-      label={listText.table}
+      label={podListText.table}
       columns={columns}
       rows={rows}
       rowKey={({ id }) => id}

@@ -5,7 +5,7 @@ import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { DeviceKindIcon } from '../../_components/device-kind.tsx';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
-import { formatSelectedPods, formatSelectMoreLabel, listText } from './text.ts';
+import { formatSelectedPods, formatSelectMoreLabel, podListText } from './text.ts';
 
 interface SelectionBarProps {
   pods: readonly PodSummary[];
@@ -23,7 +23,7 @@ export function PodSelectionBar({ pods, unselected, selectShown, clear, move }: 
   const countOf = (kind: DeviceKind): number => pods.filter((pod) => pod.kind === kind).length;
   return (
     <section
-      aria-label={listText.selection}
+      aria-label={podListText.selection}
       className="sticky bottom-8 z-20 flex min-h-11 flex-wrap items-center gap-x-4 gap-y-2 border-line-control border-t bg-surface-1 px-(--gutter) py-2"
     >
       <span className="flex items-center gap-3" role="status">
@@ -42,17 +42,17 @@ export function PodSelectionBar({ pods, unselected, selectShown, clear, move }: 
           </button>
         )}
         <button type="button" className="link text-ink-2" onClick={clear}>
-          {listText.clear}
+          {podListText.clear}
         </button>
       </span>
       <span className="flex-1 max-md:hidden" />
       {missingRole !== null && <span className="text-12 text-ink-2">{missingRole}</span>}
       <span className="flex gap-2">
         <Button disabled={missingRole !== null} onClick={() => move('veth')}>
-          {listText.fallBack}
+          {podListText.fallBack}
         </Button>
         <Button disabled={missingRole !== null} onClick={() => move('netkit')}>
-          {listText.promote}
+          {podListText.promote}
         </Button>
       </span>
     </section>

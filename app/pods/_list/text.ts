@@ -1,7 +1,7 @@
 import { formatCount } from '../../_lib/format.ts';
 
 /** Interface texts of the pod list. */
-export const listText = {
+export const podListText = {
   title: 'Pods',
   table: 'Pods',
   kind: 'kind',
@@ -54,11 +54,11 @@ export const listText = {
 
 export const formatPodCount = (pods: number): string => (pods === 1 ? '1 pod' : `${formatCount(pods)} pods`);
 export const formatSelectPodLabel = (pod: string): string => `Select ${pod}`;
-export const formatNoMatchTitle = (text: string): string =>
-  text === '' ? listText.noMatch : `${listText.noMatch} “${text}”`;
+export const formatNoMatchingPodsTitle = (text: string): string =>
+  text === '' ? podListText.noMatch : `${podListText.noMatch} “${text}”`;
 export const formatPodsOnNode = (pods: number): string => `${formatPodCount(pods)} on this node.`;
 export const formatPodsByKindLabel = (pods: number): string => `${formatPodCount(pods)} by kind`;
-export const formatSoftirqLabel = (cores: number): string => `${listText.softirq}, ${cores} cores`;
+export const formatSoftirqLabel = (cores: number): string => `${podListText.softirq}, ${cores} cores`;
 export const formatSelectedPods = (pods: number): string => `${formatPodCount(pods)} selected`;
 export const formatSelectMoreLabel = (pods: number): string => `Select ${formatCount(pods)} more shown`;
 export const formatShownPods = (shown: number, all: number): string =>

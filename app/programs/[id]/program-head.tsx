@@ -5,7 +5,7 @@ import { LabeledFact, LabeledFactList } from '../../_components/labeled-fact.tsx
 import { LargeNumber } from '../../_components/number-display.tsx';
 import { formatClockTime, formatCount, formatPercent } from '../../_lib/format.ts';
 import { BpfOwnerLabel } from '../_components/bpf-owner-label.tsx';
-import { ObjectHeaderTitle } from '../_components/object-header-title.tsx';
+import { BpfObjectHeaderTitle } from '../_components/object-header-title.tsx';
 import { formatProgramName } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
@@ -16,7 +16,7 @@ export function ProgramPageHeader({ program, gone }: { program: BpfProgram; gone
     <header className="flex items-center gap-x-8 gap-y-2 border-line-1 border-b px-(--gutter) py-3 max-lg:flex-col max-lg:items-stretch">
       <div className="min-w-0 flex-1">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
-          <ObjectHeaderTitle
+          <BpfObjectHeaderTitle
             name={formatProgramName(program)}
             type={program.type}
             gone={gone ? 'unloaded' : null}

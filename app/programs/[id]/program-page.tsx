@@ -2,7 +2,7 @@
 
 import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { ObjectHeaderSkeleton } from '../_components/object-header-skeleton.tsx';
+import { BpfObjectHeaderSkeleton } from '../_components/object-header-skeleton.tsx';
 import { useProgram } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { InstructionListing } from './instruction-listing.tsx';
@@ -27,7 +27,7 @@ export function ProgramPage({ id }: { id: number }) {
         </div>
       </>
     );
-  if (error === null) return <ObjectHeaderSkeleton what="program" />;
+  if (error === null) return <BpfObjectHeaderSkeleton what="program" />;
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">{programsText.programTitle(id)}</h1>

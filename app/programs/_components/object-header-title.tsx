@@ -8,7 +8,7 @@ interface HeadTitleProps {
 }
 
 /** Renders the title of a program's or map's page. */
-export const ObjectHeaderTitle = ({ name, type, gone }: HeadTitleProps) => (
+export const BpfObjectHeaderTitle = ({ name, type, gone }: HeadTitleProps) => (
   <>
     <h1 className="break-all font-semibold text-20 tracking-[-.014em] max-md:text-[18px]">{name}</h1>
     <span className="code inline-flex h-6 items-center rounded-1 bg-surface-2 px-2 text-ink-2">{type}</span>

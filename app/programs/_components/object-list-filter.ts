@@ -1,7 +1,7 @@
 import type { TableSorting } from '../../_components/table/table-column.ts';
 
 /** Text, owner and sort order of a list of maps or links, stored in the URL. */
-export interface ObjectListFilter<Key extends string> extends TableSorting<Key> {
+export interface BpfObjectListFilter<Key extends string> extends TableSorting<Key> {
   text: string;
   owner: 'podlane' | 'foreign' | null;
 }
@@ -10,10 +10,10 @@ export interface ObjectListFilter<Key extends string> extends TableSorting<Key> 
  * Creates the functions that parse a list's filter from a URL query and convert it back; `plain` is the default sort
  * order.
  */
-export function createObjectListFilterParser<Key extends string>(keys: readonly Key[], plain: Key) {
+export function createBpfObjectListFilterParser<Key extends string>(keys: readonly Key[], plain: Key) {
   return {
-    plain: { text: '', owner: null, sort: plain, descending: false } satisfies ObjectListFilter<Key>,
-    parse(query: URLSearchParams): ObjectListFilter<Key> {
+    plain: { text: '', owner: null, sort: plain, descending: false } satisfies BpfObjectListFilter<Key>,
+    parse(query: URLSearchParams): BpfObjectListFilter<Key> {
       const owner = query.get('owner');
       return {
         text: query.get('q') ?? '',
@@ -22,7 +22,7 @@ export function createObjectListFilterParser<Key extends string>(keys: readonly 
         descending: query.get('order') === 'desc',
       };
     },
-    query(view: ObjectListFilter<Key>): string {
+    query(view: BpfObjectListFilter<Key>): string {
       const query = new URLSearchParams();
       if (view.text !== '') query.set('q', view.text);
       if (view.owner !== null) query.set('owner', view.owner);

@@ -13,7 +13,7 @@ import { TableFooter } from '../../_components/table/table-footer.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { programsText } from '../text.ts';
-import { matchesAllWords, type ObjectListFilter } from './object-list-filter.ts';
+import { type BpfObjectListFilter, matchesAllWords } from './object-list-filter.ts';
 
 interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string> {
   /** Plural noun for the listed objects, e.g. `maps`. */
@@ -26,14 +26,14 @@ interface Props<Row extends { id: number; owner: BpfOwner }, Key extends string>
   columns: readonly TableColumn<Row, Key>[];
   /** Returns the texts of a row that the filter searches. */
   texts: (row: Row) => readonly string[];
-  view: ObjectListFilter<Key>;
-  change: (change: Partial<ObjectListFilter<Key>>) => void;
+  view: BpfObjectListFilter<Key>;
+  change: (change: Partial<BpfObjectListFilter<Key>>) => void;
   /** Content shown if the node has no objects of the listed type. */
   none: ReactNode;
 }
 
 /** Page that lists the node's maps or links, filtered by text and owner. */
-export function ObjectListPage<Row extends { id: number; owner: BpfOwner }, Key extends string>({
+export function BpfObjectListPage<Row extends { id: number; owner: BpfOwner }, Key extends string>({
   what,
   title,
   placeholder,

@@ -3,13 +3,13 @@
 import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
-import { createObjectListFilterParser } from '../_components/object-list-filter.ts';
-import { ObjectListPage } from '../_components/object-list-page.tsx';
+import { createBpfObjectListFilterParser } from '../_components/object-list-filter.ts';
+import { BpfObjectListPage } from '../_components/object-list-page.tsx';
 import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { linkColumns, linkSortKeys } from './link-columns.tsx';
 
-const { parse, query } = createObjectListFilterParser(linkSortKeys, 'default');
+const { parse, query } = createBpfObjectListFilterParser(linkSortKeys, 'default');
 
 const texts = (link: BpfLink) => [
   ...[
@@ -28,7 +28,7 @@ export function LinkListPage() {
   const { data, error, refetch } = useBpfLinks();
   const [view, change] = useUrlQueryState(parse, query);
   return (
-    <ObjectListPage
+    <BpfObjectListPage
       what={programsText.linksNoun}
       title={programsText.links}
       placeholder={programsText.linkFilterPlaceholder}

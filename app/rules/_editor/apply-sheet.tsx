@@ -13,7 +13,7 @@ import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
 import { formatRuleChanges, RuleChangesSection } from './rule-changes.tsx';
 import { RuleSizesTable } from './sizes-table.tsx';
 import { editorText } from './text.ts';
-import { type RulesWorkingCopy, updateWorkingCopy } from './working-copy.ts';
+import { type RulesWorkingCopy, updateRulesWorkingCopy } from './working-copy.ts';
 
 /** Sheet that confirms applying the editor's rules: shows changes, map updates and warnings, and takes a comment. */
 export function ApplyEditedRulesSheet({
@@ -33,7 +33,12 @@ export function ApplyEditedRulesSheet({
       { text, etag, comment },
       {
         onSuccess: (active) => {
-          updateWorkingCopy({ opened: text, source: 'active', version: active.version, etag: active.etag });
+          updateRulesWorkingCopy({
+            opened: text,
+            source: 'active',
+            version: active.version,
+            etag: active.etag,
+          });
           showToast({
             title: editorText.versionActive(active.version),
             detail: formatRuleChanges(plan.changes),

@@ -5,8 +5,8 @@ import { Button } from '../../_components/button.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../_lib/format.ts';
 import { editorText } from './text.ts';
-import { createWorkingCopy } from './use-synced-copy.ts';
-import { openWorkingCopy, updateWorkingCopy } from './working-copy.ts';
+import { createRulesWorkingCopy } from './use-synced-copy.ts';
+import { openRulesWorkingCopy, updateRulesWorkingCopy } from './working-copy.ts';
 
 /** Shows that someone else applied rules during editing, and offers to discard or keep the edits. */
 export function RulesConflictBanner({ active, staged }: { active: ActiveRules; staged: StagedRules | null }) {
@@ -30,10 +30,10 @@ export function RulesConflictBanner({ active, staged }: { active: ActiveRules; s
         </span>
       </p>
       <span className="flex flex-wrap gap-2">
-        <Button onClick={() => openWorkingCopy(createWorkingCopy(active, staged))}>
+        <Button onClick={() => openRulesWorkingCopy(createRulesWorkingCopy(active, staged))}>
           {editorText.discardMine}
         </Button>
-        <Button onClick={() => updateWorkingCopy({ etag: active.etag, version: active.version })}>
+        <Button onClick={() => updateRulesWorkingCopy({ etag: active.etag, version: active.version })}>
           {editorText.keepMine}
         </Button>
       </span>

@@ -6,8 +6,8 @@ import { Button, KeyboardKey } from '../../_components/button.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { useStageRules } from '../../_lib/rule-queries.ts';
 import { editorText } from './text.ts';
-import { createWorkingCopy } from './use-synced-copy.ts';
-import { openWorkingCopy, type RulesWorkingCopy, updateWorkingCopy } from './working-copy.ts';
+import { createRulesWorkingCopy } from './use-synced-copy.ts';
+import { openRulesWorkingCopy, type RulesWorkingCopy, updateRulesWorkingCopy } from './working-copy.ts';
 
 interface EditorFooterProps {
   copy: RulesWorkingCopy | null;
@@ -41,7 +41,7 @@ export function RuleEditorFooter({
       { text, etag: staged?.etag ?? null },
       {
         onSuccess: () => {
-          updateWorkingCopy({ opened: text, source: 'staged' });
+          updateRulesWorkingCopy({ opened: text, source: 'staged' });
           router.push('/rules/staged');
         },
         onError: (error) =>
@@ -63,7 +63,7 @@ export function RuleEditorFooter({
         </span>
       </span>
       {dirty && active !== undefined && (
-        <Button look="quiet" onClick={() => openWorkingCopy(createWorkingCopy(active, staged))}>
+        <Button look="quiet" onClick={() => openRulesWorkingCopy(createRulesWorkingCopy(active, staged))}>
           {editorText.discardChanges}
         </Button>
       )}

@@ -12,7 +12,7 @@ import { ApiError } from '../../_lib/api.ts';
 import { useImportRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
 import { editorText } from './text.ts';
-import { openWorkingCopy } from './working-copy.ts';
+import { openRulesWorkingCopy } from './working-copy.ts';
 
 /**
  * Sheet that imports rules into the editor from a file or pasted text: a Podlane rule set or Kubernetes
@@ -31,7 +31,7 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
   const take = () =>
     read.mutate(text, {
       onSuccess: ({ text: written, source, rules }) => {
-        openWorkingCopy({
+        openRulesWorkingCopy({
           text: written,
           opened: '',
           source: 'import',

@@ -15,8 +15,8 @@ import { ImportRulesSheet } from './import-sheet.tsx';
 import { buildLineDiagnostics } from './line-diagnostics.ts';
 import { RuleAtCursorEntries, RulesPlanPane } from './rules-plan-pane.tsx';
 import { editorText } from './text.ts';
-import { useSyncedWorkingCopy } from './use-synced-copy.ts';
-import { updateWorkingCopy } from './working-copy.ts';
+import { useSyncedRulesWorkingCopy } from './use-synced-copy.ts';
+import { updateRulesWorkingCopy } from './working-copy.ts';
 import type { YamlEditorHandle } from './yaml-editor.tsx';
 
 const YamlEditor = dynamic(() => import('./yaml-editor.tsx'), { ssr: false, loading: () => <Lines /> });
@@ -28,7 +28,7 @@ const settleMs = 350;
 export function RuleEditorPage() {
   const active = useActiveRules();
   const staged = useStagedRules();
-  const { copy, dirty, outdated } = useSyncedWorkingCopy(active.data, staged.data);
+  const { copy, dirty, outdated } = useSyncedRulesWorkingCopy(active.data, staged.data);
   const [rule, setRule] = useState<string | null>(null);
   const [applying, setApplying] = useState(false);
   const missingRole = useMissingRoleReason('operator');
@@ -80,7 +80,7 @@ export function RuleEditorPage() {
           ) : (
             <YamlEditor
               text={copy.text}
-              change={(next) => updateWorkingCopy({ text: next })}
+              change={(next) => updateRulesWorkingCopy({ text: next })}
               onRule={(span) => setRule(span?.name ?? null)}
               onSubmit={() => ready && missingRole === null && setApplying(true)}
               notes={current ? notes : []}

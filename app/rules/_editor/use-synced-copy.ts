@@ -3,10 +3,10 @@
 import { useEffect } from 'react';
 import type { ActiveRules, StagedRules } from '../../../contract/rules.ts';
 import {
-  isWorkingCopyModified,
-  openWorkingCopy,
+  isRulesWorkingCopyModified,
+  openRulesWorkingCopy,
   type RulesWorkingCopy,
-  useWorkingCopy,
+  useRulesWorkingCopy,
 } from './working-copy.ts';
 
 /**
@@ -14,19 +14,19 @@ import {
  * the active ones. Modified text is kept, and `outdated` tells that other rules have been applied since the text was
  * opened.
  */
-export function useSyncedWorkingCopy(
+export function useSyncedRulesWorkingCopy(
   active: ActiveRules | undefined,
   staged: StagedRules | null | undefined,
 ) {
-  const copy = useWorkingCopy();
-  const dirty = isWorkingCopyModified(copy);
+  const copy = useRulesWorkingCopy();
+  const dirty = isRulesWorkingCopyModified(copy);
   useEffect(() => {
     if (active === undefined || staged === undefined) return;
-    const next = createWorkingCopy(active, staged);
+    const next = createRulesWorkingCopy(active, staged);
     // Keeps rules that were just applied, although other rules may be staged.
     const applied = copy?.source === 'active' && copy.opened === (active.text ?? '');
     const same = copy?.etag === next.etag && (applied || copy.opened === next.opened);
-    if (!dirty && !same) openWorkingCopy(next);
+    if (!dirty && !same) openRulesWorkingCopy(next);
   }, [active, staged, copy, dirty]);
   useEffect(() => {
     if (!dirty) return;
@@ -38,7 +38,7 @@ export function useSyncedWorkingCopy(
 }
 
 /** Creates a working copy of the staged rules or, without staged rules, of the active ones. */
-export function createWorkingCopy(active: ActiveRules, staged: StagedRules | null): RulesWorkingCopy {
+export function createRulesWorkingCopy(active: ActiveRules, staged: StagedRules | null): RulesWorkingCopy {
   const text = staged?.text ?? active.text ?? '';
   const source = staged === null ? 'active' : 'staged';
   return { text, opened: text, source, version: active.version, etag: active.etag };

@@ -17,20 +17,20 @@ let copy: RulesWorkingCopy | null = null;
 const listeners = new Set<() => void>();
 
 /** Replaces the editor's working copy; null discards it. */
-export function openWorkingCopy(next: RulesWorkingCopy | null): void {
+export function openRulesWorkingCopy(next: RulesWorkingCopy | null): void {
   copy = next;
   for (const listener of listeners) listener();
 }
 
 /** Updates some fields of the editor's working copy. */
-export function updateWorkingCopy(change: Partial<RulesWorkingCopy>): void {
-  if (copy !== null) openWorkingCopy({ ...copy, ...change });
+export function updateRulesWorkingCopy(change: Partial<RulesWorkingCopy>): void {
+  if (copy !== null) openRulesWorkingCopy({ ...copy, ...change });
 }
 
-export const isWorkingCopyModified = (of: RulesWorkingCopy | null): boolean =>
+export const isRulesWorkingCopyModified = (of: RulesWorkingCopy | null): boolean =>
   of !== null && of.text !== of.opened;
 
-export const useWorkingCopy = (): RulesWorkingCopy | null =>
+export const useRulesWorkingCopy = (): RulesWorkingCopy | null =>
   useSyncExternalStore(
     (listener) => {
       listeners.add(listener);

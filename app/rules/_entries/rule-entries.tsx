@@ -22,8 +22,8 @@ import { useActiveRules } from '../../_lib/rule-queries.ts';
 import { useDebouncedValue } from '../../_lib/use-debounced-value.ts';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { formatEntryUseDetails, formatEntryUses } from '../_rule/entry-uses.ts';
-import { formatEntryPorts } from '../rule-labels.ts';
+import { formatRuleEntryUseDetails, formatRuleEntryUses } from '../_rule/entry-uses.ts';
+import { formatRuleEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
 
 interface View {
@@ -160,7 +160,7 @@ const columns: readonly TableColumn<RuleEntry>[] = [
     cell: ({ protocol, from, to, length }) => (
       <span className="code" title={rulesText.prefixLength(length)}>
         <span className="md:hidden">{protocol} </span>
-        {formatEntryPorts(protocol, from, to)}
+        {formatRuleEntryPorts(protocol, from, to)}
         {protocol !== 'icmp' && length < 16 && length > 0 && <span className="text-muted"> /{length}</span>}
       </span>
     ),
@@ -184,8 +184,12 @@ const columns: readonly TableColumn<RuleEntry>[] = [
     label: rulesText.usesColumn,
     from: 'max-lg:hidden',
     cell: ({ uses }) => (
-      <span className="text-ink-2" title={uses.map(formatEntryUseDetails).join('\n')}>
-        {uses.length === 0 ? <span className="text-muted">{rulesText.unused}</span> : formatEntryUses(uses)}
+      <span className="text-ink-2" title={uses.map(formatRuleEntryUseDetails).join('\n')}>
+        {uses.length === 0 ? (
+          <span className="text-muted">{rulesText.unused}</span>
+        ) : (
+          formatRuleEntryUses(uses)
+        )}
       </span>
     ),
   },

@@ -4,7 +4,7 @@ import { useRouter } from 'next/navigation';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { openWorkingCopy } from '../_editor/working-copy.ts';
+import { openRulesWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 import { exampleRules } from './example-rules.ts';
 
@@ -12,7 +12,7 @@ import { exampleRules } from './example-rules.ts';
 export function NoRulesNotice({ active }: { active: ActiveRules }) {
   const router = useRouter();
   const begin = (text: string, source: 'example' | 'active') => {
-    openWorkingCopy({ text, opened: '', source, version: active.version, etag: active.etag });
+    openRulesWorkingCopy({ text, opened: '', source, version: active.version, etag: active.etag });
     router.push('/rules/editor');
   };
   return (

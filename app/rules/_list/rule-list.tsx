@@ -26,13 +26,13 @@ import { ruleMatchesSearch, sortByEvaluationOrder } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
 import { NoRulesNotice } from './no-rules.tsx';
 import { type RuleListRow, ruleColumns } from './rule-columns.tsx';
-import { computeRuleCounts } from './rule-packet-counts.ts';
 import {
   buildRuleListQuery,
   emptyRuleListFilter,
   isRuleListFiltered,
   parseRuleListFilter,
 } from './rule-filter-params.ts';
+import { computeRuleCounts } from './rule-packet-counts.ts';
 
 const directions = ['ingress', 'egress'] as const;
 const actions = ['allow', 'deny', 'log'] as const;

@@ -7,7 +7,7 @@ import { rulesText } from '../text.ts';
  * Summarizes the pods, direction and peers of an entry's uses, e.g. `shop.cart ← 10.0.0.0/8, fd00::/8`, without
  * repeating the same pods.
  */
-export function formatEntryUses(uses: readonly RuleEntryUse[]): string {
+export function formatRuleEntryUses(uses: readonly RuleEntryUse[]): string {
   const byPods = Map.groupBy(uses, ({ direction, pods, podCount }) => {
     const who = listWords(pods.map(formatPodName), podCount);
     return `${who} ${direction === 'ingress' ? '←' : '→'}`;
@@ -22,7 +22,13 @@ const listWords = (shown: readonly string[], all: number): string =>
   all > 2 ? rulesText.firstAndMore(shown[0] ?? '', formatCount(all - 1)) : shown.join(', ');
 
 /** Describes a use of an entry in full: up to 20 pods and peers, and the number of further ones. */
-export function formatEntryUseDetails({ direction, pods, podCount, peers, peerCount }: RuleEntryUse): string {
+export function formatRuleEntryUseDetails({
+  direction,
+  pods,
+  podCount,
+  peers,
+  peerCount,
+}: RuleEntryUse): string {
   const more = (listed: readonly string[], all: number) =>
     all > listed.length ? rulesText.andMore(formatCount(all - listed.length)) : '';
   const names = pods.map(formatPodName);

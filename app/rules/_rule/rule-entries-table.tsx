@@ -2,9 +2,9 @@ import type { RuleEntry } from '../../../contract/rules.ts';
 import { SiNumber } from '../../_components/number-display.tsx';
 import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
-import { formatEntryPorts } from '../rule-labels.ts';
+import { formatRuleEntryPorts } from '../rule-labels.ts';
 import { rulesText } from '../text.ts';
-import { formatEntryUseDetails, formatEntryUses } from './entry-uses.ts';
+import { formatRuleEntryUseDetails, formatRuleEntryUses } from './entry-uses.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -58,7 +58,7 @@ export function RuleEntriesTable({
               <td className={`${cell} code text-muted`}>{entry.entryList}</td>
               <td className={cell}>{entry.protocol}</td>
               <td className={`${cell} code`} title={rulesText.prefixLength(entry.length)}>
-                {formatEntryPorts(entry.protocol, entry.from, entry.to)}
+                {formatRuleEntryPorts(entry.protocol, entry.from, entry.to)}
                 {entry.protocol !== 'icmp' && entry.length < 16 && entry.length > 0 && (
                   <span className="text-muted"> /{entry.length}</span>
                 )}
@@ -68,12 +68,12 @@ export function RuleEntriesTable({
               </td>
               <td
                 className={`${cell} text-ink-2 max-md:hidden`}
-                title={entry.uses.map(formatEntryUseDetails).join('\n')}
+                title={entry.uses.map(formatRuleEntryUseDetails).join('\n')}
               >
                 {entry.uses.length === 0 ? (
                   <span className="text-muted">{rulesText.unused}</span>
                 ) : (
-                  formatEntryUses(entry.uses)
+                  formatRuleEntryUses(entry.uses)
                 )}
               </td>
               {counted && (

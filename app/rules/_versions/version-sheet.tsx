@@ -19,10 +19,10 @@ import {
   useRuleVersion,
 } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
-import { RuleChangeError } from '../_components/rule-change-error.tsx';
 import { VersionCommentField } from '../_components/comment-field.tsx';
+import { RuleChangeError } from '../_components/rule-change-error.tsx';
 import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
-import { openWorkingCopy } from '../_editor/working-copy.ts';
+import { openRulesWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 
 /** Sheet of a version of the rules: its text, the changes that a rollback would make, and the button to roll back. */
@@ -57,7 +57,7 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
     );
   const edit = () => {
     if (active === undefined || text === null) return;
-    openWorkingCopy({ text, opened: '', source: 'version', version: active.version, etag: active.etag });
+    openRulesWorkingCopy({ text, opened: '', source: 'version', version: active.version, etag: active.etag });
     router.push('/rules/editor');
   };
   return (

@@ -19,7 +19,7 @@ export interface ExplainedFlow {
  * @param find returns a pod by id or `namespace.name`
  * @throws ProblemError `unprocessable` for an end that is neither an address nor a pod, or ends without a common family
  */
-export function resolveFlow(
+export function resolveExplainedFlow(
   request: ExplainRequest,
   find: (pod: string) => SelectablePod | undefined,
 ): ExplainedFlow {
@@ -64,7 +64,7 @@ function addressesOf(end: string, find: (pod: string) => SelectablePod | undefin
 }
 
 /** Formats a flow for the API; `port` is null for protocols without ports. */
-export const formatFlow = ({ source, destination, protocol, port }: ExplainedFlow) => ({
+export const formatExplainedFlow = ({ source, destination, protocol, port }: ExplainedFlow) => ({
   source: formatIpAddress(source),
   destination: formatIpAddress(destination),
   protocol,

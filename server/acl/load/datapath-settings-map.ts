@@ -14,7 +14,7 @@ import type { ConntrackTimeouts } from './conntrack-timeouts.ts';
 const setIndex = { active: 0, staged: 1 } as const;
 
 /** Maps struct podlane_settings, which all BPF programs read. Each write is a single store. */
-export class KernelSettings {
+export class DatapathSettingsMap {
   readonly #mapping: MemoryMapping;
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;

@@ -24,6 +24,7 @@ import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
 import { RuleEntryAllocator } from '../tables/entry-allocator.ts';
 import { listTrackedConnections } from './conntrack.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from './conntrack-timeouts.ts';
+import { DatapathSettingsMap } from './datapath-settings-map.ts';
 import type {
   KernelRules,
   LostVerdictEvents,
@@ -32,7 +33,6 @@ import type {
   RuleLoadResult,
   TrackedConnection,
 } from './kernel-rules.ts';
-import { KernelSettings } from './datapath-settings-map.ts';
 import { RingBufferSubscription } from './ring-buffer-subscription.ts';
 import { RuleSetLoader } from './rule-set-loader.ts';
 
@@ -47,7 +47,7 @@ export interface RuleLoaderOptions {
 /** Loads rule sets into the kernel and reads connections, verdict events and trace events from it. */
 export class RuleLoader implements KernelRules {
   readonly #slots: number;
-  readonly #settings: KernelSettings;
+  readonly #settings: DatapathSettingsMap;
   readonly #entries: MemoryMapping;
   readonly #sets: Record<RuleSetName, RuleSetLoader>;
   readonly #conntrack: BpfHashMap;
@@ -63,7 +63,7 @@ export class RuleLoader implements KernelRules {
   constructor(maps: RuleMapDescriptors, options: RuleLoaderOptions) {
     const { slots, timeouts = defaultConntrackTimeouts, verdicts = { perSecond: 50, burst: 100 } } = options;
     this.#slots = slots;
-    this.#settings = new KernelSettings(maps.settings);
+    this.#settings = new DatapathSettingsMap(maps.settings);
     this.#settings.setTimeouts(timeouts);
     this.#entries = new MemoryMapping(
       'the rule entries',

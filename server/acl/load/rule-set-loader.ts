@@ -8,8 +8,8 @@ import type { RuleEntryAllocator } from '../tables/entry-allocator.ts';
 import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/policy-maps.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 import type { PolicyTableIndex } from '../tables/table-index.ts';
+import type { DatapathSettingsMap } from './datapath-settings-map.ts';
 import type { RuleEntryHits, RuleLoadRequest, RuleLoadResult } from './kernel-rules.ts';
-import type { KernelSettings } from './datapath-settings-map.ts';
 
 /** A policy entry list that is loaded in the kernel. */
 interface LoadedList {
@@ -31,7 +31,7 @@ export interface RuleSetSwitch {
 export class RuleSetLoader {
   readonly #name: RuleSetName;
   readonly #fds: PolicyMapFds;
-  readonly #settings: KernelSettings;
+  readonly #settings: DatapathSettingsMap;
   readonly #allocator: RuleEntryAllocator;
   readonly #maps: PolicyMaps;
   /** Loaded entry lists by entry list number. */
@@ -44,7 +44,12 @@ export class RuleSetLoader {
   #outOfSync = false;
 
   /** Takes over the tables of an earlier agent and reserves the extents that its active table uses. */
-  constructor(name: RuleSetName, fds: PolicyMapFds, settings: KernelSettings, allocator: RuleEntryAllocator) {
+  constructor(
+    name: RuleSetName,
+    fds: PolicyMapFds,
+    settings: DatapathSettingsMap,
+    allocator: RuleEntryAllocator,
+  ) {
     this.#name = name;
     this.#fds = fds;
     this.#settings = settings;

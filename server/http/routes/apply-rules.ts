@@ -9,8 +9,8 @@ import {
 } from '../../../contract/rules.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
-import { problemResponses } from '../openapi.ts';
 import { parseIfMatch } from '../if-match.ts';
+import { problemResponses } from '../openapi.ts';
 
 const tags = ['rules'];
 /** Size limit of a rule text in bytes, enough for 10,000 rules of a few lines each. */
@@ -55,7 +55,10 @@ export const ruleTextRoutes =
       async (request, reply) => {
         const { body, query } = request;
         if (query.dryRun === 'true') return sendWithEtag(reply, await agent.rules.plan(body, query.rule));
-        return sendWithEtag(reply, await agent.rules.apply(body, readChangeMetadata(request, query.comment)));
+        return sendWithEtag(
+          reply,
+          await agent.rules.apply(body, readRuleChangeMetadata(request, query.comment)),
+        );
       },
     );
 
@@ -72,7 +75,7 @@ export const ruleTextRoutes =
         },
       },
       async (request, reply) =>
-        sendStagedRules(reply, await agent.rules.stage(request.body, readChangeMetadata(request))),
+        sendStagedRules(reply, await agent.rules.stage(request.body, readRuleChangeMetadata(request))),
     );
 
     app.post(
@@ -104,7 +107,7 @@ function acceptText(app: App): void {
 }
 
 /** Reads the actor, comment and If-Match precondition of a rule change from a request. */
-export const readChangeMetadata = ({ headers }: FastifyRequest, comment?: string) => ({
+export const readRuleChangeMetadata = ({ headers }: FastifyRequest, comment?: string) => ({
   actor: readActor(headers),
   comment,
   precondition: parseIfMatch(headers['if-match']),

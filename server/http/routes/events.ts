@@ -3,7 +3,7 @@ import { agentEventSchema } from '../../../contract/event.ts';
 import { createPageSchema } from '../../../contract/list.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuerySchema, toStorePage } from '../page-query.ts';
+import { podPageQuerySchema, toStorePageRequest } from '../page-query.ts';
 
 /** Route that lists the node's events. */
 export const eventRoutes =
@@ -19,6 +19,6 @@ export const eventRoutes =
           response: { 200: createPageSchema(agentEventSchema), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listEvents(toStorePage(agent, query)),
+      ({ query }) => agent.store.listEvents(toStorePageRequest(agent, query)),
     );
   };

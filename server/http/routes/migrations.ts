@@ -6,7 +6,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
-import { podPageQuerySchema, toStorePage } from '../page-query.ts';
+import { podPageQuerySchema, toStorePageRequest } from '../page-query.ts';
 import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['migrations'];
@@ -51,7 +51,7 @@ export const migrationRoutes =
           response: { 200: createPageSchema(migrationSchema), ...problemResponses },
         },
       },
-      ({ query }) => agent.store.listMigrations(toStorePage(agent, query)),
+      ({ query }) => agent.store.listMigrations(toStorePageRequest(agent, query)),
     );
 
     app.get(

@@ -18,7 +18,7 @@ import { problemResponses } from '../openapi.ts';
 import { pageQuerySchema } from '../page-query.ts';
 import { resolvePodId } from '../pod-parameter.ts';
 import {
-  readChangeMetadata,
+  readRuleChangeMetadata,
   ruleCommentSchema,
   ruleTextRoutes,
   sendStagedRules,
@@ -64,7 +64,7 @@ export const ruleRoutes =
         },
       },
       async (request, reply) =>
-        sendWithEtag(reply, await agent.rules.remove(readChangeMetadata(request, request.query.comment))),
+        sendWithEtag(reply, await agent.rules.remove(readRuleChangeMetadata(request, request.query.comment))),
     );
 
     app.get(
@@ -110,7 +110,7 @@ export const ruleRoutes =
         },
       },
       async (request, reply) => {
-        await agent.rules.discardStaged(readChangeMetadata(request));
+        await agent.rules.discardStaged(readRuleChangeMetadata(request));
         return reply.code(204).send(null);
       },
     );
@@ -130,7 +130,7 @@ export const ruleRoutes =
       async (request, reply) =>
         sendWithEtag(
           reply,
-          await agent.rules.applyStaged(readChangeMetadata(request, request.query.comment)),
+          await agent.rules.applyStaged(readRuleChangeMetadata(request, request.query.comment)),
         ),
     );
 
@@ -175,7 +175,7 @@ export const ruleRoutes =
         const { params, query } = request;
         return sendWithEtag(
           reply,
-          await agent.rules.rollBack(params.number, readChangeMetadata(request, query.comment)),
+          await agent.rules.rollBack(params.number, readRuleChangeMetadata(request, query.comment)),
         );
       },
     );

@@ -11,12 +11,12 @@ import {
 import { createUdpClient } from './udp-client.ts';
 
 /** Flow with its index in `labFlows` and the address of its server. */
-export type AddressedFlow = LabFlow & { index: number; address: string };
+export type AddressedLabFlow = LabFlow & { index: number; address: string };
 
 /** Client with its flow and the number of requests that are due; the number can have a fraction. */
 interface PacedClient {
   client: TrafficClient;
-  flow: AddressedFlow;
+  flow: AddressedLabFlow;
   due: number;
 }
 
@@ -30,7 +30,7 @@ export class LoadGenerator {
   #running = false;
 
   /** Starts a client for each flow. @param joined called once, after every server has replied */
-  start(flows: readonly AddressedFlow[], counts: RequestCounts, joined: () => void): void {
+  start(flows: readonly AddressedLabFlow[], counts: RequestCounts, joined: () => void): void {
     this.#clients = flows.map((flow) => ({ flow, client: clientOf(flow, counts, this.#clock), due: 1 }));
     this.#running = true;
     const started = performance.now();
@@ -81,7 +81,7 @@ export class LoadGenerator {
 const dueLimit = (flow: LabFlow): number => (flow.type === 'burst' ? 1 : 4);
 
 function clientOf(
-  flow: AddressedFlow,
+  flow: AddressedLabFlow,
   counts: RequestCounts,
   clock: TrafficClientOptions['clock'],
 ): TrafficClient {

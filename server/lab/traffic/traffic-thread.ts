@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { labServerPort } from '../flows.ts';
 import { enterNetns } from './enter-netns.ts';
-import { type AddressedFlow, LoadGenerator } from './load-generator.ts';
+import { type AddressedLabFlow, LoadGenerator } from './load-generator.ts';
 import { startTrafficServers } from './servers.ts';
 import { openSharedRequestCounts } from './traffic-client.ts';
 
@@ -9,7 +9,7 @@ import { openSharedRequestCounts } from './traffic-client.ts';
 export interface TrafficThreadData {
   netns: string;
   address: string;
-  flows: AddressedFlow[];
+  flows: AddressedLabFlow[];
   counts: SharedArrayBuffer;
 }
 

@@ -171,7 +171,8 @@ describe('ports are split into the fewest prefixes', () => {
       const [mine, below] = [runs(own), buildDefaultEntriesTrees(runs(base))];
       const splitter = new PortPrefixSplitter();
       const label = getAnyProtocolLabel(splitter.split(mine.other, below.other));
-      const text = (label: PortLabel) => (label === defaultEntriesLabel ? 'pass' : getDecidingRuleOrder(label));
+      const text = (label: PortLabel) =>
+        label === defaultEntriesLabel ? 'pass' : getDecidingRuleOrder(label);
       const lines = label === defaultEntriesLabel ? [] : [`any ${text(label)}`];
       for (const protocol of portProtocols)
         emitPortPrefixes(splitter.split(mine[protocol], below[protocol]), label, (port, length, each) =>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import {
-  formatEntryPorts,
+  formatRuleEntryPorts,
   formatRulePeers,
   formatRulePorts,
   formatRuleSubject,
@@ -51,7 +51,7 @@ test.each([
   ['icmp', 8 * 256, 8 * 256 + 255, 'type 8'],
   ['icmp', 3 * 256 + 4, 3 * 256 + 4, 'type 3 code 4'],
 ] as const)('an entry of %s %i to %i has ports %s', (protocol, from, to, words) => {
-  expect(formatEntryPorts(protocol, from, to)).toBe(words);
+  expect(formatRuleEntryPorts(protocol, from, to)).toBe(words);
 });
 
 test('rules are evaluated by priority, and in their order within a priority', () => {

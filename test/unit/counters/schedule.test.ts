@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { isSampleDue, SampleSchedule, type SampleScheduleClock } from '../../../server/counters/sample-schedule.ts';
+import {
+  isSampleDue,
+  SampleSchedule,
+  type SampleScheduleClock,
+} from '../../../server/counters/sample-schedule.ts';
 
 /** A clock that a test moves: timers fire `late` ms after their time. */
 class TestClock implements SampleScheduleClock {

@@ -19,9 +19,9 @@ import type { BatchEvents } from '../../../server/datapath/batch/batch-controlle
 import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
 import type { DumpEvents } from '../../../server/debug/dumps.ts';
 import type { AgentServices } from '../../../server/http/agent-services.ts';
-import { PacketCaptures } from '../../../server/trace/running-captures.ts';
 import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
 import { PodNameResolver } from '../../../server/trace/pod-names.ts';
+import { PacketCaptures } from '../../../server/trace/running-captures.ts';
 import { PacketTraces } from '../../../server/trace/traces.ts';
 import { VerdictRecorder } from '../../../server/trace/verdict-recorder.ts';
 import { FakeKernelRules } from '../acl/fake-kernel-rules.ts';

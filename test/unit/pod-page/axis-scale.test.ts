@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { roundUpToScaleTop, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-maximum.ts';
+import { roundUpToAxisMaximum, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-maximum.ts';
 import { formatAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
-describe('roundUpToScaleTop', () => {
+describe('roundUpToAxisMaximum', () => {
   test.each([
     [0, 1],
     [Number.NaN, 1],
@@ -15,13 +15,13 @@ describe('roundUpToScaleTop', () => {
     [0.72, 0.8],
     [99, 100],
   ])('of %d is %d', (value, top) => {
-    expect(roundUpToScaleTop(value)).toBeCloseTo(top, 10);
+    expect(roundUpToAxisMaximum(value)).toBeCloseTo(top, 10);
   });
 
   test('is at least the value, and less than twice the value', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-6, max: 1e12, noNaN: true }), (value) => {
-        const top = roundUpToScaleTop(value);
+        const top = roundUpToAxisMaximum(value);
         expect(top).toBeGreaterThanOrEqual(value * (1 - 1e-9));
         expect(top).toBeLessThanOrEqual(value * 2.000001);
       }),

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createNodeTimeSeries, type NodeSeriesPoint } from '../../../app/_lib/time-series/node-series.ts';
 import { type PodRateHistory, podRateNames } from '../../../app/_lib/time-series/pod-rates.ts';
+import { buildRowsByKind } from '../../../app/pods/[id]/_charts/chart-rows-by-kind.ts';
 import { downsampleChartPoints } from '../../../app/pods/[id]/_charts/downsample.ts';
 import { type ChartPoint, joinRatesWithCpuTime } from '../../../app/pods/[id]/_charts/join-rates-and-cpu.ts';
 import { placeMigrationFlags } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { findNearestPoint } from '../../../app/pods/[id]/_charts/nearest-point.ts';
-import { buildRowsByKind } from '../../../app/pods/[id]/_charts/chart-rows-by-kind.ts';
 import { findSampleGaps } from '../../../app/pods/[id]/_charts/sample-gaps.ts';
 import type { CounterRateName } from '../../../contract/counter-table.ts';
 

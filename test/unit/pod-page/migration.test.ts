@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { findMigrationMarks } from '../../../app/pods/[id]/_charts/migration-flags.ts';
 import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/migration-sheet-state.ts';
 import {
-  findMigrationDisabledReason,
-  formatMigrationOutcome,
-} from '../../../app/pods/[id]/_migration/text.ts';
-import {
   computeDurationWithoutDrain,
   computeMigrationTiming,
   computeTimeAxis,
 } from '../../../app/pods/[id]/_migration/migration-timing.ts';
+import {
+  findMigrationDisabledReason,
+  formatMigrationOutcome,
+} from '../../../app/pods/[id]/_migration/text.ts';
 import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
 import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { splitCheckNote } from '../../../app/pods/[id]/_migration/text.ts';
-import { detectAddressFamily, sortBySideAndFamily } from '../../../app/pods/[id]/_network/sort-by-side-and-family.ts';
+import {
+  detectAddressFamily,
+  sortBySideAndFamily,
+} from '../../../app/pods/[id]/_network/sort-by-side-and-family.ts';
 
 test('rows are ordered by namespace, then by family', () => {
   const rows = sortBySideAndFamily(

@@ -3,7 +3,7 @@ import {
   encodePcapngHeader,
   encodePcapngPacket,
   encodePcapngStatistics,
-  getPacketBlockSize,
+  getPcapngPacketBlockSize,
 } from '../../../server/trace/pcapng.ts';
 
 interface Block {
@@ -70,7 +70,7 @@ test('packets of any length keep bytes, time, length and direction', () => {
     const bytes = Buffer.alloc(captured, 0xab);
     const timeNs = 1_795_392_862_523_317_682n;
     const block = encodePcapngPacket({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
-    expect(block).toHaveLength(getPacketBlockSize(captured));
+    expect(block).toHaveLength(getPcapngPacketBlockSize(captured));
     const [{ type, body, options }] = blocksOf(block) as [Block];
     expect(type).toBe(6);
     expect((BigInt(body.readUInt32LE(4)) << 32n) | BigInt(body.readUInt32LE(8))).toBe(timeNs);

@@ -2,7 +2,7 @@
  * Returns the smallest of 1, 2, 3, 4, 6, 8, 10, 20 … that is at least `value`; 1 for 0. Half of each result is a round
  * number too.
  */
-export function roundUpToScaleTop(value: number): number {
+export function roundUpToAxisMaximum(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   for (const step of [1, 2, 3, 4, 6, 8, 10]) {
@@ -29,7 +29,7 @@ const shrinkAfterMs = 30_000;
  * @param now time of the last sample, ms
  */
 export function updateAxisScale(scale: ChartAxisScale | null, highest: number, now: number): ChartAxisScale {
-  const wanted = roundUpToScaleTop(highest);
+  const wanted = roundUpToAxisMaximum(highest);
   if (scale === null || wanted > scale.top) return { top: wanted, lowerSince: null };
   if (wanted === scale.top) return scale.lowerSince === null ? scale : { top: scale.top, lowerSince: null };
   if (scale.lowerSince === null || now < scale.lowerSince) return { top: scale.top, lowerSince: now };

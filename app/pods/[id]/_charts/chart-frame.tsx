@@ -8,13 +8,13 @@ import { focusableRegionProps } from '../focusable-region.ts';
 import css from './chart.module.css';
 import { ChartGrid } from './chart-grid.tsx';
 import { ChartTable, type ChartTableColumn } from './chart-table.tsx';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './chart-time-window.ts';
 import { ChartCrosshair, type CrosshairDot } from './crosshair.tsx';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import type { MigrationMark } from './migration-flags.ts';
 import { MigrationMarkLines } from './migration-marks.tsx';
 import type { SampleGap } from './sample-gaps.ts';
 import { chartsText, formatChartLabel, formatShowAsChartLabel, formatShowAsTableLabel } from './text.ts';
-import { type ChartTimeWindow, chartPlotSize, convertTimeToX, convertXToTime } from './chart-time-window.ts';
 import { useHasBeenVisible } from './use-has-been-visible.ts';
 
 /** State that all charts of a page share: time window, gaps, migrations and crosshair. */

@@ -1,7 +1,7 @@
 import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
-import { chartsText } from './text.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
+import { chartsText } from './text.ts';
 
 const divisions = 5;
 /** Half the width in px of a time label and of the crosshair's time. */

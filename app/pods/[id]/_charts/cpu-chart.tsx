@@ -4,11 +4,11 @@ import { useMemo } from 'react';
 import { formatCount, formatPercent } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { AreaTraces } from './lazy-chart-traces.tsx';
 import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
-import { chartsText } from './text.ts';
 import { chartPlotSize } from './chart-time-window.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
+import { ChartAreaTraces } from './lazy-chart-traces.tsx';
+import { chartsText } from './text.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const share = (value: number | null): string =>
@@ -80,7 +80,7 @@ export function CpuChart({ shared, read }: { shared: SharedChartState; read: Cha
       ]}
     >
       {(width) => (
-        <AreaTraces
+        <ChartAreaTraces
           width={width}
           height={chartPlotSize.height}
           window={window}

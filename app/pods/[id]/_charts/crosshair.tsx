@@ -2,9 +2,9 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
+import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { findNearestPoint } from './nearest-point.ts';
-import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
 
 /** Ring drawn on a trace at the value under the crosshair. */
 export interface CrosshairDot {

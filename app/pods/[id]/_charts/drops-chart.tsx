@@ -6,10 +6,10 @@ import { formatQuantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
-import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { BarTraces } from './lazy-chart-traces.tsx';
-import { chartsText } from './text.ts';
 import { chartPlotSize } from './chart-time-window.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
+import { ChartBarTraces } from './lazy-chart-traces.tsx';
+import { chartsText } from './text.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -56,7 +56,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
       }))}
     >
       {(width) => (
-        <BarTraces
+        <ChartBarTraces
           width={width}
           height={chartPlotSize.height}
           window={window}

@@ -8,14 +8,14 @@ const LazyAreaTraces = lazy(async () => ({ default: (await rechartsTraces()).Rec
 const LazyBarTraces = lazy(async () => ({ default: (await rechartsTraces()).RechartsBarTraces }));
 
 /** Loads and draws the traces of an area chart with two values per device kind. */
-export const AreaTraces = (props: ComponentProps<typeof LazyAreaTraces>) => (
+export const ChartAreaTraces = (props: ComponentProps<typeof LazyAreaTraces>) => (
   <Suspense fallback={null}>
     <LazyAreaTraces {...props} />
   </Suspense>
 );
 
 /** Loads and draws the traces of a stacked bar chart. */
-export const BarTraces = (props: ComponentProps<typeof LazyBarTraces>) => (
+export const ChartBarTraces = (props: ComponentProps<typeof LazyBarTraces>) => (
   <Suspense fallback={null}>
     <LazyBarTraces {...props} />
   </Suspense>

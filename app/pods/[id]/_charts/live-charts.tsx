@@ -9,6 +9,7 @@ import { DeviceKindLabel } from '../../../_components/device-kind.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import type { SharedChartState } from './chart-frame.tsx';
+import { type ChartTimeWindow, chartTimeRanges } from './chart-time-window.ts';
 import { CpuChart } from './cpu-chart.tsx';
 import { computeCrosshairSnapDistance } from './crosshair.tsx';
 import { downsampleChartPoints } from './downsample.ts';
@@ -18,7 +19,6 @@ import { findNearestPoint } from './nearest-point.ts';
 import { RateChart } from './rate-chart.tsx';
 import { findSampleGaps } from './sample-gaps.ts';
 import { chartsText } from './text.ts';
-import { type ChartTimeWindow, chartTimeRanges } from './chart-time-window.ts';
 import { useChartPoints } from './use-chart-points.ts';
 
 /** Maximum number of points of a chart trace; more would be less than a pixel apart. */

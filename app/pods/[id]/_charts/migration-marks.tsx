@@ -1,8 +1,8 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
 import css from './chart.module.css';
-import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
 import { type ChartTimeWindow, chartPlotSize, convertTimeToX } from './chart-time-window.ts';
+import { type MigrationMark, migrationFlagSize, placeMigrationFlags } from './migration-flags.ts';
 
 /** Draws a dashed line for each migration in a chart, with a flag that shows both device kinds. */
 export function MigrationMarkLines({

@@ -4,11 +4,11 @@ import { useMemo } from 'react';
 import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
 import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
-import type { ChartPoint } from './join-rates-and-cpu.ts';
-import { AreaTraces } from './lazy-chart-traces.tsx';
 import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
-import { chartsText } from './text.ts';
 import { chartPlotSize } from './chart-time-window.ts';
+import type { ChartPoint } from './join-rates-and-cpu.ts';
+import { ChartAreaTraces } from './lazy-chart-traces.tsx';
+import { chartsText } from './text.ts';
 import { useAxisTop } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
@@ -69,7 +69,7 @@ export function RateChart(props: {
       ]}
     >
       {(width) => (
-        <AreaTraces
+        <ChartAreaTraces
           width={width}
           height={chartPlotSize.height}
           window={window}

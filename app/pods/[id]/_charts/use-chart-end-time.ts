@@ -1,6 +1,6 @@
 'use client';
 
-import { useLastFrameTiming } from '../../../_lib/time-series/use-time-series.ts';
+import { useLastSampleFrameTiming } from '../../../_lib/time-series/use-time-series.ts';
 import { useCurrentTime } from '../../../_lib/use-current-time.ts';
 
 /**
@@ -9,7 +9,7 @@ import { useCurrentTime } from '../../../_lib/use-current-time.ts';
  * sample.
  */
 export function useChartEndTime(stale: boolean): number | null {
-  const clock = useLastFrameTiming();
+  const clock = useLastSampleFrameTiming();
   const now = useCurrentTime();
   if (clock === null) return null;
   return stale ? clock.time + Math.max(0, now - clock.receivedAt) : clock.time;

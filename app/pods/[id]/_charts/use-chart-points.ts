@@ -4,13 +4,13 @@ import { useEffect, useMemo, useState } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/sample-store.ts';
-import { useFrameCount } from '../../../_lib/time-series/use-time-series.ts';
+import { useSampleFrameCount } from '../../../_lib/time-series/use-time-series.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
 import { type ChartPoint, joinRatesWithCpuTime, type ProgramIdByDirection } from './join-rates-and-cpu.ts';
 
 /** Returns a pod's chart points from `since` (ms since the epoch) on, updated with every sample. */
 export function useChartPoints(pod: Pod, since: number): ChartPoint[] {
-  const version = useFrameCount();
+  const version = useSampleFrameCount();
   const programs = useProgramIds(pod);
   useEffect(() => podTimeSeries.keepLonger(pod.number), [pod.number]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the series change with every version

@@ -12,7 +12,10 @@ export const usePodDropReadings = (pod: Pod) =>
     queryKey: ['pod', pod.id, 'drops'],
     queryFn: async ({ signal, client, queryKey }) => {
       const drops = await requestApi<PodDrops>(`/pods/${encodeURIComponent(pod.id)}/drops`, { signal });
-      return addToRecentDropReadings(client.getQueryData<DropReading[]>(queryKey) ?? [], { at: Date.now(), drops });
+      return addToRecentDropReadings(client.getQueryData<DropReading[]>(queryKey) ?? [], {
+        at: Date.now(),
+        drops,
+      });
     },
     refetchInterval: everyMs,
     staleTime: everyMs,

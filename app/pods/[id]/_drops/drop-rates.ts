@@ -25,7 +25,10 @@ export const dropRateWindowMs = 60_000;
  * Adds a reading to those of the last minute. Removes readings from before a restart of the pod's or the agent's
  * counters.
  */
-export function addToRecentDropReadings(readings: readonly DropReading[], reading: DropReading): DropReading[] {
+export function addToRecentDropReadings(
+  readings: readonly DropReading[],
+  reading: DropReading,
+): DropReading[] {
   const { since, kernel } = reading.drops;
   const kept = readings.filter(
     ({ at, drops }) =>

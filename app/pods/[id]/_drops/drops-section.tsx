@@ -13,9 +13,9 @@ import { DropsTable } from './drops-table.tsx';
 import {
   dropsText,
   formatDropsCountedSince,
+  formatDropsNotReadSince,
   formatKernelReasonsUnavailable,
   formatNoDropsSince,
-  formatNotReadSince,
   formatUnattributedDrops,
 } from './text.ts';
 
@@ -48,7 +48,8 @@ export function DropsSection({ pod }: { pod: Pod }) {
         </Link>
         {last !== undefined && error !== null && !gone && (
           <span className="flex min-w-0 items-center gap-1.5 text-12 text-ink-2" title={error.message}>
-            <WarningIcon /> <span className="truncate">{formatNotReadSince(formatClockTime(last.at))}</span>
+            <WarningIcon />{' '}
+            <span className="truncate">{formatDropsNotReadSince(formatClockTime(last.at))}</span>
           </span>
         )}
       </div>

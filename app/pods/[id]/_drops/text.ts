@@ -27,7 +27,7 @@ export const dropPlaceLabels = {
   kernel: { label: 'kernel', detail: 'The kernel, at the pod’s device, in its namespace or at its sockets' },
 } as const;
 
-export const formatNotReadSince = (time: string): string => `not read since ${time}`;
+export const formatDropsNotReadSince = (time: string): string => `not read since ${time}`;
 export const formatNoDropsSince = (time: string, includesKernel: boolean): string =>
   includesKernel ? `No drops since ${time}.` : `No drops by Podlane’s programs since ${time}.`;
 export const formatKernelReasonsUnavailable = (detail: string, hint: string | null): string =>

@@ -4,7 +4,7 @@ import type { Migration } from '../../../../contract/migration.ts';
 import { DeviceKindChangeLabel, deviceKindColorClass } from '../../../_components/device-kind.tsx';
 import { formatClockTime, formatDay, formatDuration } from '../../../_lib/format.ts';
 import { useCurrentTime } from '../../../_lib/use-current-time.ts';
-import { formatFailedRequests, formatMigrationOutcome, migrationText } from './text.ts';
+import { formatFailedRequestCount, formatMigrationOutcome, migrationText } from './text.ts';
 
 /** Lists a pod's migrations, newest first; each opens its own sheet. */
 export function MigrationList(props: { migrations: readonly Migration[]; open: (id: string) => void }) {
@@ -40,7 +40,7 @@ function summary(migrations: readonly Migration[]): string {
   );
   const failed = counted.reduce((sum, { result }) => sum + (result?.requestsFailed ?? 0), 0);
   if (counted.length === 0) return '';
-  return failed === 0 ? migrationText.noFailedRequests : formatFailedRequests(failed);
+  return failed === 0 ? migrationText.noFailedRequests : formatFailedRequestCount(failed);
 }
 
 function Row({ migration, open }: { migration: Migration; open: (id: string) => void }) {

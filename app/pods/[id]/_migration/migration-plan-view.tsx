@@ -14,7 +14,7 @@ import { PreflightCheckList } from './preflight-checks.tsx';
 import {
   findLastUndoableIndex,
   formatCopyStepCommandLabel,
-  formatStepsSummary,
+  formatMigrationStepsSummary,
   migrationText,
 } from './text.ts';
 
@@ -54,7 +54,9 @@ export function MigrationPlanView(props: {
           <h3 id="plan" className="font-semibold">
             {migrationText.plan}
           </h3>
-          <span className="truncate text-12 text-muted">{formatStepsSummary(plan.steps.length)}</span>
+          <span className="truncate text-12 text-muted">
+            {formatMigrationStepsSummary(plan.steps.length)}
+          </span>
           <span className="flex-1" />
           <CopyScript script={plan.script} />
         </div>

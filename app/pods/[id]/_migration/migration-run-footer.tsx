@@ -5,7 +5,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
-import { formatJournalEntry, formatUndoMigrationLabel, migrationText } from './text.ts';
+import { formatMigrationStartedBy, formatUndoMigrationLabel, migrationText } from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet.ts';
 
 /**
@@ -46,7 +46,7 @@ export function MigrationRunFooter({
   return (
     <>
       <span className="text-12 text-muted">
-        {formatJournalEntry(
+        {formatMigrationStartedBy(
           migration.number,
           migration.actor,
           formatClockTime(Date.parse(migration.startedAt)),

@@ -2,9 +2,14 @@ import { Check, X } from 'lucide-react';
 import { Fragment } from 'react';
 import type { ExecutedStep, Migration } from '../../../../contract/migration.ts';
 import { formatDuration } from '../../../_lib/format.ts';
-import { PointOfNoReturnLine } from './point-of-no-return.tsx';
-import { findLastUndoableIndex, formatDurationWithoutDrain, formatStepsDone, migrationText } from './text.ts';
 import { computeDurationWithoutDrain } from './migration-timing.ts';
+import { PointOfNoReturnLine } from './point-of-no-return.tsx';
+import {
+  findLastUndoableIndex,
+  formatDurationWithoutDrain,
+  formatMigrationStepsDone,
+  migrationText,
+} from './text.ts';
 
 /** Lists the steps of a migration with their times. A step is ticked once the kernel has acknowledged it. */
 export function MigrationRunSteps({ migration, elapsed }: { migration: Migration; elapsed: number }) {
@@ -18,7 +23,7 @@ export function MigrationRunSteps({ migration, elapsed }: { migration: Migration
           {migrationText.steps}
         </h3>
         <span className="text-12 text-muted">
-          {formatStepsDone(done, steps.length)}
+          {formatMigrationStepsDone(done, steps.length)}
           {rest !== null && formatDurationWithoutDrain(formatDuration(rest))}
         </span>
         <span className="flex-1" />

@@ -11,7 +11,7 @@ import { MigrationRunSteps } from './migration-run-steps.tsx';
 import {
   formatMigrationFailureTitle,
   formatMigrationTitle,
-  formatOfPackets,
+  formatOutOfPackets,
   formatRolledBackNotice,
   formatVerifiedTraffic,
   migrationText,
@@ -84,7 +84,7 @@ function Counters({
         </span>
         {result !== null && (
           <span className="text-13 text-muted">
-            {formatOfPackets(result.egressPackets + result.ingressPackets)}
+            {formatOutOfPackets(result.egressPackets + result.ingressPackets)}
           </span>
         )}
       </Counter>

@@ -66,21 +66,22 @@ export const migrationText = {
   notCounted: 'not counted',
 } as const;
 
-export const formatStepsSummary = (steps: number): string =>
+export const formatMigrationStepsSummary = (steps: number): string =>
   `${steps} steps, each with the equivalent command`;
-export const formatStepsDone = (done: number, all: number): string => `${done} of ${all}`;
+export const formatMigrationStepsDone = (done: number, all: number): string => `${done} of ${all}`;
 export const formatDurationWithoutDrain = (duration: string): string => `, ${duration} without the drain`;
 export const formatCopyStepCommandLabel = (step: string): string => `the command of ${step}`;
 export const formatSlotChange = (from: number, to: number): string => `slot ${from}, then ${to}`;
 export const formatDeviceNameChange = (from: string, to: string): string => `${from}, then ${to}`;
 export const formatEarlierMigrations = (migrations: number, to: DeviceKind): string =>
   migrations === 0 ? `no earlier migration to ${to}` : `from ${migrations} of this pod to ${to}`;
-export const formatFailedRequests = (requests: number): string => `${formatCount(requests)} requests failed`;
-export const formatOfPackets = (packets: number): string => ` of ${formatCount(packets)} packets`;
+export const formatFailedRequestCount = (requests: number): string =>
+  `${formatCount(requests)} requests failed`;
+export const formatOutOfPackets = (packets: number): string => ` of ${formatCount(packets)} packets`;
 export const formatMigrationFailureTitle = (title: string, step: string): string => `${title}, at ${step}.`;
 export const formatRolledBackNotice = (kind: DeviceKind): string =>
   `All steps were rolled back. The pod is still on ${kind}.`;
-export const formatJournalEntry = (number: number, actor: string, time: string): string =>
+export const formatMigrationStartedBy = (number: number, actor: string, time: string): string =>
   `Journal ${formatCount(number)} · by ${actor} · ${time}`;
 export const formatDeviceUpLabel = (device: string): string => `${device} up`;
 export const formatBothDevicesUpLabel = (duration: string): string => `both up for ${duration}`;

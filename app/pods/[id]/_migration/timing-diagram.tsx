@@ -3,9 +3,9 @@
 import type { Migration } from '../../../../contract/migration.ts';
 import { formatDuration } from '../../../_lib/format.ts';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
+import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './migration-timing.ts';
 import { migrationText } from './text.ts';
 import css from './timing.module.css';
-import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './migration-timing.ts';
 import {
   buildDeviceLevelPath,
   DeviceOverlapBracket,

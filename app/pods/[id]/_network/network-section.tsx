@@ -6,7 +6,7 @@ import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
   formatBothEnds,
   formatNetkitPolicy,
-  formatNetworkSummary,
+  formatPodNetworkSummary,
   formatRequestedMtu,
   networkText,
 } from './text.ts';
@@ -29,7 +29,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
           {networkText.title}
         </h2>
         <span className="text-12 text-muted">
-          {formatNetworkSummary(pod.network.addresses.length, routes.pod.length, routes.host.length)}
+          {formatPodNetworkSummary(pod.network.addresses.length, routes.pod.length, routes.host.length)}
         </span>
       </div>
       <dl className="grid grid-cols-[112px_minmax(0,1fr)] gap-y-0.5 border-line-2 border-t py-1.5 text-12 leading-5 max-md:grid-cols-[88px_minmax(0,1fr)]">

@@ -2,7 +2,7 @@ import { isIpv6Text } from '../../../../contract/cidr.ts';
 
 export type NamespaceSide = 'pod' | 'host';
 
-export interface NamespaceTableRow<T> {
+export interface NetworkTableRow<T> {
   side: NamespaceSide;
   family: 'IPv4' | 'IPv6';
   item: T;
@@ -15,7 +15,7 @@ export interface NamespaceTableRow<T> {
 export function sortBySideAndFamily<T>(
   rows: Record<NamespaceSide, readonly T[]>,
   text: (item: T) => string,
-): NamespaceTableRow<T>[] {
+): NetworkTableRow<T>[] {
   return (['pod', 'host'] as const).flatMap((side) => {
     const all = rows[side].map((item) => ({ side, item, family: detectAddressFamily(text(item)) }));
     return [

@@ -31,7 +31,7 @@ export const networkText = {
   copy: 'copy',
 } as const;
 
-export const formatNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
+export const formatPodNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
   `${formatCount(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
 /** Formats a value for both ends of a device: `peer 1, primary 0`. */
 export const formatBothEnds = (peer: string | number, primary: string | number): string =>

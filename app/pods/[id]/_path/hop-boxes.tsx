@@ -7,7 +7,7 @@ import { LiveNumber } from './live-number.tsx';
 import css from './path.module.css';
 import type { RatesByDirection } from './path-diagram-types.ts';
 import type { ContainerHop, DeviceHop, HostHop, UplinkHop } from './path-hops.ts';
-import { formatForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
+import { formatIpForwarding, formatUplinkDrops, formatUplinkDropsDetail, pathText } from './text.ts';
 
 /** Renders a focusable box of the path diagram with a name for screen readers. */
 function Box(props: { name: string; style: CSSProperties; children: ReactNode }) {
@@ -93,7 +93,7 @@ export function HostHopBox({
             neighborLabel(hop.neighbors, device),
             hop.neighbors.join('\n') || pathText.noNeighborDetail,
           ],
-          [pathText.forwarding, formatForwarding(hop.forwarding, hop.rpFilter)],
+          [pathText.forwarding, formatIpForwarding(hop.forwarding, hop.rpFilter)],
         ]}
       />
     </Box>

@@ -78,7 +78,7 @@ export const formatUplinkDrops = (packets: string): string => `dropped ${packets
 export const formatUplinkDropsDetail = (received: number, sent: number): string =>
   `received ${received}, sent ${sent}, since the interface was created`;
 export const formatOtherPodsLabel = (pods: number): string => (pods === 1 ? '1 other' : `${pods} others`);
-export const formatForwarding = (enabled: boolean, reversePathFilter: number): string =>
+export const formatIpForwarding = (enabled: boolean, reversePathFilter: number): string =>
   `${enabled ? 'on' : 'off'}, rp_filter ${reversePathFilter}`;
 
 /** Explains a program's cost, and that its mean run time covers the whole node. */

@@ -7,7 +7,11 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { requestApi } from '../../../_lib/api.ts';
 import { usePods } from '../../../_lib/pod-queries.ts';
 import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/sample-store.ts';
-import { useFrameCount, useNodeSample, usePodRates } from '../../../_lib/time-series/use-time-series.ts';
+import {
+  useNodeSample,
+  usePodRates,
+  useSampleFrameCount,
+} from '../../../_lib/time-series/use-time-series.ts';
 import type { OtherPodRates, PathDiagramData, RatesByDirection } from './path-diagram-types.ts';
 import { findPathHop, type UplinkHop } from './path-hops.ts';
 import { computeRatesByPath, convertToRatesByPath, type PodRateCounters } from './rates-by-path.ts';
@@ -29,7 +33,7 @@ export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | n
     refetchInterval: refetchMs,
     enabled: pod.state !== 'gone',
   });
-  const version = useFrameCount();
+  const version = useSampleFrameCount();
   const rates = usePodRates(pod.number);
   const nodeSample = useNodeSample();
   const { data: allPods } = usePods();

@@ -2,11 +2,11 @@ import type { AttachedProgram, Device, HookFamily } from '../../../../contract/d
 import type { HookPlacement } from '../../../../contract/settings.ts';
 import { getHookDirection } from '../_path/hook-direction.ts';
 import {
-  countStepDetail,
   formatAttachStepDetail,
   formatDetachStepDetail,
   formatPolicyStepDetail,
   hookMoveStepTitles,
+  switchCountersStepDetail,
 } from './text.ts';
 
 /** Step of moving programs to other hooks, with the equivalent commands or system calls. */
@@ -50,7 +50,7 @@ export function planHookMove({ device, policy, to, primaryHooks }: HookMove): Ho
     },
     {
       title: hookMoveStepTitles.count,
-      detail: countStepDetail,
+      detail: switchCountersStepDetail,
       commands: [],
     },
     {

@@ -10,7 +10,7 @@ import { getHookDirection } from '../_path/hook-direction.ts';
 import type { PathDiagramData } from '../_path/path-diagram-types.ts';
 import { computeProgramRunRate } from '../_path/program-rates.ts';
 import { HookPlacementSection } from './hooks-section.tsx';
-import { formatProgramCount, programsText } from './text.ts';
+import { formatAttachedProgramCount, programsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -27,7 +27,7 @@ export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramDat
           {programsText.title}
         </h2>
         <span className="text-12 text-muted">
-          {formatProgramCount(programs.length, programs.length - ours)}
+          {formatAttachedProgramCount(programs.length, programs.length - ours)}
         </span>
         <HookPlacementSection pod={pod} />
       </div>

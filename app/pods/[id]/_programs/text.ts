@@ -41,7 +41,7 @@ export const programsText = {
   undo: 'Undo: move them back',
 } as const;
 
-export const formatProgramCount = (programs: number, foreign: number): string =>
+export const formatAttachedProgramCount = (programs: number, foreign: number): string =>
   `${programs} attached${foreign > 0 ? `, ${foreign} not Podlane’s` : ''}`;
 
 /** Returns the label of the button that moves programs to other hooks, which is also the title of its dialog. */
@@ -71,7 +71,7 @@ export const hookMoveStepTitles = {
 
 export const formatAttachStepDetail = (family: HookFamily, device: string): string =>
   `to_pod, then from_pod, on ${formatHookNames(family)} of ${device}. Both places check packets from now on.`;
-export const countStepDetail =
+export const switchCountersStepDetail =
   'Records the new hooks, then sets one flag of the device: each packet is counted once, before and after.';
 export const formatPolicyStepDetail = (primary: string, peer: string, isUnchanged: boolean): string =>
   isUnchanged

@@ -52,12 +52,12 @@ export const programOrderDescriptions: Record<UserProgramOrder, string> = {
 
 export const formatProgramOrder = (place: UserProgramOrder): string => `${place} Podlane’s`;
 /** Formats the position at which a program runs on its hook; `position` counts from 0. */
-export const formatRunPosition = (position: number): string =>
+export const formatProgramRunPosition = (position: number): string =>
   position === 0 ? 'runs first' : `runs as number ${position + 1}`;
 export const formatProgramAttachedTitle = (name: string): string => `${name} attached`;
 export const formatProgramAttachedDetail = (place: UserProgramOrder, hook: Hook): string =>
   `${formatProgramOrder(place)} on ${hook}`;
 export const formatProgramDetachedTitle = (name: string): string => `${name} detached`;
-export const formatNotDetachedTitle = (name: string): string => `${name} was not detached`;
+export const formatProgramNotDetachedTitle = (name: string): string => `${name} was not detached`;
 export const formatMaxProgramsReason = (max: number): string => `A pod has at most ${max} custom programs.`;
 export const formatMaxObjectSizeReason = (bytes: number): string => `The object exceeds ${bytes / 1024} KiB.`;

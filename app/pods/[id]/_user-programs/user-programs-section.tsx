@@ -14,10 +14,10 @@ import { formatClockTime } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import {
   formatMaxProgramsReason,
-  formatNotDetachedTitle,
   formatProgramDetachedTitle,
+  formatProgramNotDetachedTitle,
   formatProgramOrder,
-  formatRunPosition,
+  formatProgramRunPosition,
   userProgramsText,
 } from './text.ts';
 import { useDetachUserProgram, useUserPrograms } from './user-program-queries.ts';
@@ -114,7 +114,7 @@ function UserLine({ pod, program, refused }: LineProps) {
         {attached ? (
           <>
             {formatProgramOrder(place)}
-            {position !== null && `, ${formatRunPosition(position)}`}
+            {position !== null && `, ${formatProgramRunPosition(position)}`}
           </>
         ) : (
           <span className="inline-flex items-center gap-1.5">
@@ -151,7 +151,7 @@ function Detach({ pod, program, refused }: LineProps) {
     detach.mutate(program.number, {
       onSuccess: () => showToast({ tone: 'done', title: formatProgramDetachedTitle(program.name) }),
       onError: ({ message }) =>
-        showToast({ tone: 'failed', title: formatNotDetachedTitle(program.name), detail: message }),
+        showToast({ tone: 'failed', title: formatProgramNotDetachedTitle(program.name), detail: message }),
     });
   if (!isConfirming)
     return (

@@ -8,7 +8,7 @@ import { CopyButton } from '../../../_components/copy-button.tsx';
 import { LabeledFact, LabeledFactList } from '../../../_components/labeled-fact.tsx';
 import { formatByteSize, formatCount } from '../../../_lib/format.ts';
 import { BpfOwnerLabel } from '../../_components/bpf-owner-label.tsx';
-import { ObjectHeaderTitle } from '../../_components/object-header-title.tsx';
+import { BpfObjectHeaderTitle } from '../../_components/object-header-title.tsx';
 import { formatProgramName, usePrograms } from '../../program-queries.ts';
 import { formatMapName } from '../_list/map-columns.tsx';
 import { mapExportPath } from '../map-queries.ts';
@@ -20,7 +20,7 @@ export function MapPageHeader({ map, gone }: { map: BpfMapDetail; gone: boolean 
   return (
     <header className="border-line-1 border-b px-(--gutter) py-3">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <ObjectHeaderTitle name={formatMapName(map)} type={map.type} gone={gone ? 'gone' : null} />
+        <BpfObjectHeaderTitle name={formatMapName(map)} type={map.type} gone={gone ? 'gone' : null} />
         <span className="flex-1" />
         {map.notListed === null && !gone && (
           <Button asChild>

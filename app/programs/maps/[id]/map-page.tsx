@@ -2,7 +2,7 @@
 
 import { MissingResourceNotice } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { ObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
+import { BpfObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
 import { useMap } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 import { MapEntriesSection } from './map-entries.tsx';
@@ -19,7 +19,7 @@ export function MapPage({ id }: { id: number }) {
         <MapEntriesSection map={map} />
       </div>
     );
-  if (error === null) return <ObjectHeaderSkeleton what="map" />;
+  if (error === null) return <BpfObjectHeaderSkeleton what="map" />;
   return (
     <div className="p-(--gutter)">
       <h1 className="sr-only">{mapsText.mapTitle(id)}</h1>

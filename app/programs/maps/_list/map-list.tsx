@@ -3,14 +3,14 @@
 import type { BpfMap } from '../../../../contract/map.ts';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
-import { createObjectListFilterParser } from '../../_components/object-list-filter.ts';
-import { ObjectListPage } from '../../_components/object-list-page.tsx';
+import { createBpfObjectListFilterParser } from '../../_components/object-list-filter.ts';
+import { BpfObjectListPage } from '../../_components/object-list-page.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
 import { useMaps } from '../map-queries.ts';
 import { mapsText } from '../text.ts';
 import { mapColumns, mapSortKeys } from './map-columns.tsx';
 
-const { parse, query } = createObjectListFilterParser(mapSortKeys, 'default');
+const { parse, query } = createBpfObjectListFilterParser(mapSortKeys, 'default');
 
 const texts = (map: BpfMap) => [
   ...[map.name, map.type, formatBpfOwner(map.owner), ...map.flagNames, ...map.pins],
@@ -22,7 +22,7 @@ export function MapListPage() {
   const { data, error, refetch } = useMaps();
   const [view, change] = useUrlQueryState(parse, query);
   return (
-    <ObjectListPage
+    <BpfObjectListPage
       what={mapsText.mapsNoun}
       title={mapsText.maps}
       placeholder={mapsText.mapFilterPlaceholder}
