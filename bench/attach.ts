@@ -4,7 +4,10 @@ import type { BenchOptions } from './run.ts';
 import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
-/** Compares attaching and detaching pods with iproute2 doing the same: veth natively, netkit in a guest if needed. */
+/**
+ * Compares how long Podlane and iproute2 take to attach and detach pods, with netkit in a guest if this kernel lacks
+ * it.
+ */
 export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const [rounds, pods] = quick ? [2, 3] : [10, 10];
   progress('attaching pods by veth, with and without programs');

@@ -90,7 +90,7 @@ export const iproute2DetachCommands = ({ device }: BenchPod): CommandLine[] => [
   ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
 ];
 
-/** Returns the same commands without any work to do, to measure the cost of starting the processes. */
+/** Returns commands that start the same programs but do nothing, to measure the cost of starting the processes. */
 export const noopCommands = (commands: CommandLine[]): CommandLine[] =>
   commands.map(([program = '', ...words]) =>
     words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],

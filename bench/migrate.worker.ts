@@ -19,7 +19,7 @@ interface Measure {
   pings: number;
   /** Milliseconds between two pings of the same pod and address family. */
   intervalMs: number;
-  /** Real-time priority of the pingers; null on a single CPU, which they would not share with other processes. */
+  /** Real-time priority of the pingers; null on a single CPU, where other processes would then not run. */
   priority: number | null;
   /** Number of measured rounds of each stream; every round is run with and without a migration. */
   rounds: number;
@@ -27,7 +27,7 @@ interface Measure {
   roundMs: number;
 }
 
-/** Settings by environment. The guest emulates one CPU, so that it gets slower pings and fewer but longer rounds. */
+/** Settings by environment. The guest emulates one CPU, so it gets slower pings and fewer but longer rounds. */
 const measures = {
   native: { intervalMs: 2, priority: 10, rounds: 10, roundMs: 500 },
   guest: { intervalMs: 4, priority: null, rounds: 2, roundMs: 3000 },
@@ -181,7 +181,7 @@ async function underStream(
     }
 }
 
-/** Wraps a promise so that `over` tells synchronously if it has settled. */
+/** Wraps a promise so that `over` says synchronously whether it has settled. */
 function settled(done: Promise<unknown>): { over: boolean; done: Promise<unknown> } {
   const asked = { over: false, done };
   const end = (): void => {

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { type BenchFigure, type BenchReporter, formatFigureTable, jsonLinesReporter } from './report.ts';
 
 export interface BenchOptions {
-  /** Runs fewer, shorter rounds, to check that a benchmark works rather than to measure anything. */
+  /** True to run fewer and shorter rounds, which check that a benchmark works rather than measure anything. */
   quick: boolean;
   /** Writes a line about the current step to standard error. */
   progress(text: string): void;
@@ -20,7 +20,7 @@ const usage = `Usage: npm run bench -- NAME… [--json] [--quick]
 
 Benches: `;
 
-/** Names of the benchmarks: the files of this folder that export `run`. */
+/** Names of the benchmarks: the files of this folder that export `runBench`. */
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && /^export (const|async function) runBench\b/m.test(source(file)))
   .map((file) => file.slice(0, -3))

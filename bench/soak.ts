@@ -3,7 +3,10 @@ import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
 import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 
-/** Measures what 2,000 migrations leave behind, or fewer in a guest if this kernel has no netkit. */
+/**
+ * Measures the resources that 2,000 migrations leave behind; if this kernel has no netkit, also those of 200 in a
+ * guest.
+ */
 export async function runBench(report: BenchReporter, { quick, progress }: BenchOptions): Promise<void> {
   const migrations = quick ? 80 : 2000;
   progress(`${migrations} migrations on this kernel: some minutes`);

@@ -19,7 +19,9 @@ interface Measure {
 /** Directory that the agent writes its heap snapshots to. */
 const snapshots = mkdtempSync(join(tmpdir(), 'podlane-soak-'));
 
-/** Migrations before the first reading, until code is compiled, caches are filled and the heap has its working size. */
+/**
+ * Number of migrations before the first reading, which compile code, fill caches and grow the heap to its working size.
+ */
 const warmUp = { native: 600, guest: 40 } as const;
 
 /** Migrates pods concurrently and compares the agent's resources before and after. */

@@ -25,7 +25,7 @@ export const sampleFrameKinds = { all: 1, watched: 2 } as const;
 
 /** Columns of a pod in a sample frame: pod number, slot of its device, and device kind (0 netkit, 1 veth). */
 export const podFrameColumns = ['pod', 'slot', 'kind'] as const;
-/** Columns of a sample frame: the pod's columns, then the counters (`counters.ts`). */
+/** Columns of a sample frame: the pod's columns, then the counters (`counter-table.ts`). */
 export const sampleFrameColumns: readonly SampleFrameColumn[] = [
   ...podFrameColumns,
   ...counterDefinitions.map(({ name }) => name),

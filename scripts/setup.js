@@ -16,7 +16,7 @@ const environment = {
   NEXT_TELEMETRY_DISABLED: '1',
 };
 
-/** The database client, from the models. */
+/** Makes the database client from the models. */
 const makeClient = () =>
   makeFrom({
     root,
@@ -34,7 +34,7 @@ const makeClient = () =>
       ),
   });
 
-/** The dashboard, for production. */
+/** Builds the dashboard for production. */
 const makeDashboard = () =>
   makeFrom({
     root,

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Shown in place of an empty list: says what is missing, why, and how to add it. */
+/** Renders a message in place of an empty list: what is missing, why, and how to add it. */
 export function EmptyState({
   title,
   children,

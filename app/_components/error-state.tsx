@@ -3,7 +3,7 @@ import { sharedText } from '../_text/shared.ts';
 import { Button } from './button.tsx';
 import { EmptyState } from './empty-state.tsx';
 
-/** Shown in place of a page whose data could not be loaded: title, detail, hint and a button to retry. */
+/** Renders an error in place of a page whose data could not be loaded: title, detail, hint and a button to retry. */
 export function ErrorState({ error, retry }: { error: Error; retry?: () => void }) {
   const api = error instanceof ApiError ? error : null;
   return (

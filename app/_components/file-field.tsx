@@ -3,7 +3,7 @@ import { formatByteSize } from '../_lib/format.ts';
 
 interface Props {
   label: string;
-  /** File types that the browser's file picker prefers, e.g. `.o`. */
+  /** File name extension that the browser's file picker offers, e.g. `.o`. */
   accept: string;
   file: File | null;
   choose: (file: File | null) => void;

@@ -13,7 +13,7 @@ interface MissingResourceProps {
   retry: () => void;
 }
 
-/** Shown in place of a page whose resource does not exist or could not be loaded. */
+/** Renders a message in place of a page whose resource does not exist or could not be loaded. */
 export function MissingResourceNotice({ error, gone, list, retry }: MissingResourceProps) {
   if (gone === null) return <ErrorState error={error} retry={retry} />;
   return (

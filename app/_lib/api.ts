@@ -10,7 +10,7 @@ export class ApiError extends Error {
   readonly status: number;
   readonly title: string;
   readonly hint: string | undefined;
-  /** Errors in parts of the request: in fields, or in lines of a text. */
+  /** Errors of single parts of the request: of its fields, or of lines of its text. */
   readonly errors: NonNullable<Problem['errors']>;
   /** The BPF verifier's message about a program that it refused. */
   readonly verifier: Problem['verifier'];

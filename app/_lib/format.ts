@@ -44,7 +44,9 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Formats a share from 0 to 1 as a percentage with three significant digits, without the percent sign: `11.4`. */
+/**
+ * Formats a share from 0 to 1 as a percentage with at most three significant digits, without the percent sign: `11.4`.
+ */
 export function formatPercent(share: number): string {
   const value = share * 100;
   if (value >= 9.995) return value >= 99.95 ? Math.round(value).toString() : value.toFixed(1);
@@ -62,7 +64,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** Formats a duration in ms with its two largest units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
+/** Formats a duration given in ms, with at most two units: `0.31 ms`, `108.6 ms`, `12.4 s`, `3 min 54 s`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   const t = Math.max(0, ms);
   if (t < 0.995) return `${t.toFixed(2)}${narrowNoBreakSpace}ms`;
@@ -71,7 +73,7 @@ export function formatDuration(ms: number): string {
   return coarse(t);
 }
 
-/** Formats an elapsed time in ms in whole units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
+/** Formats an elapsed time given in ms in whole seconds or larger units: `12 s`, `3 min 54 s`, `3 d 4 h`. */
 export function formatElapsedTime(ms: number): string {
   const t = Math.max(0, ms);
   return t < minute ? `${Math.floor(t / second)}${narrowNoBreakSpace}s` : coarse(t);

@@ -9,7 +9,7 @@ export interface LiveConnectionStatus {
   since: number;
   /** Time of the next reconnection attempt, ms since the epoch; null unless the connection is lost. */
   nextTryAt: number | null;
-  /** The process that does not respond, or `signed-out`; null until the reason is known. */
+  /** Reason for the lost connection: the process that does not respond, or `signed-out`; null until it is known. */
   reason: 'agent' | 'gateway' | 'signed-out' | null;
 }
 
@@ -26,7 +26,7 @@ export interface MinimalWebSocket {
 
 export interface LiveConnectionOptions {
   open: () => MinimalWebSocket;
-  /** Finds out which process does not respond. */
+  /** Finds out whether the agent or the gateway does not respond, or whether the session has ended. */
   probe: () => Promise<LiveConnectionStatus['reason']>;
   random?: () => number;
 }

@@ -34,7 +34,7 @@ export function usePodMigrations(podId: string) {
   });
 }
 
-/** Returns the plan of a migration (dry run), read again each time the plan is shown. */
+/** Returns the plan of a migration (dry run), and reads it again each time the plan is shown. */
 export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean) =>
   useQuery({
     queryKey: ['plan', podId, to],

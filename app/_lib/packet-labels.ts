@@ -64,7 +64,7 @@ export function buildPolicyLookupHref(
   return `/rules/explain?${query}`;
 }
 
-/** Returns the URL of a form that traces a packet's flow between a pod and its peer. */
+/** Returns the URL of the trace form, filled in to trace a packet's flow between a pod and its peer. */
 export function buildNewTraceHref(
   pod: PodReference,
   { source, destination, protocolName }: PacketHeaders,

@@ -18,7 +18,7 @@ export function usePods() {
   });
 }
 
-/** Returns a pod with its device, read again whenever the pod changes. */
+/** Returns a pod with its device, and reads it again whenever the pod changes. */
 export function usePod(id: string) {
   useLiveTopic('pods');
   return useQuery({

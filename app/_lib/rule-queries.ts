@@ -26,7 +26,7 @@ const named = (path: string, query: Record<string, string | undefined>): string 
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 };
 
-/** Returns the active rules, read again when an event reports a change. */
+/** Returns the active rules, and reads them again when an event reports a change. */
 export function useActiveRules() {
   useLiveTopic('events');
   return useQuery({

@@ -103,7 +103,7 @@ export function VerdictsPage() {
   );
 }
 
-/** Shown in place of an empty list: there are no verdicts, or none that match the filter. */
+/** Renders a message in place of an empty list of verdicts: there are none, or none match the filter. */
 function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) {
   const { data: active } = useActiveRules();
   const { data: staged } = useStagedRules();

@@ -21,7 +21,7 @@ interface DumpResult {
   file: string;
   bytes: number;
   sha256: string;
-  /** True if the dump includes the agent's own part. */
+  /** True if the agent took the dump; false if this command took it without the agent. */
   agent: boolean;
   files: number;
   problems: DumpPart['problems'];

@@ -85,7 +85,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     }
   }
 
-  /** Watches the node's addresses; packets from them to pods are allowed without evaluation. */
+  /** Watches the node's addresses, because packets from them to pods are allowed without evaluation. */
   async watchNode(): Promise<void> {
     this.#stopWatching = await watchNodeAddresses(
       (addresses) => {
@@ -96,7 +96,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     );
   }
 
-  /** Waits for running changes. The kernel keeps enforcing the rules. */
+  /** Waits for running changes and stops the compiler thread. The kernel keeps enforcing the rules. */
   async close(): Promise<void> {
     await this.#stopWatching?.();
     await this.#scope.close();

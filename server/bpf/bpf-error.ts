@@ -6,7 +6,7 @@ interface BpfErrorOptions {
   code?: 'no_netkit' | 'no_tcx';
 }
 
-/** Error of a BPF call, with the attempted operation, the positive errno and the errno's name. */
+/** Error of a BPF system call, with the attempted operation, the errno as a positive number, and the errno's name. */
 export class BpfError extends ProblemError {
   readonly operation: string;
   readonly errno: number;

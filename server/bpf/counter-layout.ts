@@ -33,5 +33,5 @@ export const counterIndexByName = Object.fromEntries([
   ...dropIndex,
 ]) as Readonly<Record<DatapathCounterName, number>>;
 
-/** Returns counters that are all zero, as of an unused slot. */
+/** Returns the counters of an unused slot, which are all zero. */
 export const zeroSlotCounters = (): bigint[] => Array<bigint>(slotCounterCount).fill(0n);

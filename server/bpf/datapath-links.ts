@@ -90,7 +90,7 @@ export async function updatePinnedLinks(
   return updated;
 }
 
-/** Replaces the program of a link. @returns false if the device was removed in the meantime */
+/** Replaces the program of a BPF link. @returns false if the link's device was removed in the meantime */
 async function replaceUnlessGone(tried: string, link: number, program: number): Promise<boolean> {
   try {
     await updateBpfLink(tried, link, program);

@@ -30,7 +30,7 @@ const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, red
 
 /** Configuration of a slot, which the programs of its device read. */
 export interface SlotEntry {
-  /** Number of the pod, which both devices of a migration share; packets may come from any address of the pod. */
+  /** Number of the pod that the slot's device belongs to; during a migration, the slots of both devices have it. */
   owner: number;
   /** First IPv4 address of the pod, checked before the endpoint map, since most packets have it. */
   address4?: string | undefined;
@@ -45,7 +45,7 @@ export interface SlotEntry {
   redirect: boolean;
   /** Destination and source MAC of frames to the pod (the peer's and the primary's); null for netkit in L3 mode. */
   macs: { toPod: string; fromPod: string } | null;
-  /** Drops packets from the pod with a source address that is not the pod's; default true. */
+  /** True to drop packets from the pod whose source address is not one of the pod's addresses; default true. */
   check?: boolean;
 }
 

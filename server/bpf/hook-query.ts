@@ -63,7 +63,7 @@ export async function queryHookPrograms(ifindex: number, hook: LinkHook): Promis
   return query.programs;
 }
 
-/** Errnos for targets without programs, since they do not support the hook or no longer exist. */
+/** Errnos of a query for a target that has no programs, because it does not support the hook or no longer exists. */
 const nothingAttached = new Set(['EINVAL', 'ENXIO', 'ENODEV', 'ENOENT', 'EOPNOTSUPP', 'EACCES', 'EBADF']);
 
 /**

@@ -36,7 +36,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   latest: CounterSample | null = null;
   /** Sample of all pods before the latest one; null before the second one. */
   previous: CounterSample | null = null;
-  /** Latest sample of the node; null before the first one. */
+  /** Latest sample of the node's CPU and memory use; null before the first one. */
   node: NodeSample | null = null;
   readonly #pods: SampledPodSource;
   readonly #counters: Counters;

@@ -77,7 +77,7 @@ export const describeNamespaceFile = (
   ...(place.pod === null ? {} : { pod: place.pod }),
 });
 
-/** Adds the output of a program run in the namespace, or a note that it is not installed. @returns the output */
+/** Adds a program's output to the dump, or a note if the program is not installed. @returns the output, or null */
 export async function addCommandOutput(
   { files, tools }: Pick<DumpContext, 'files' | 'tools'>,
   place: DumpTarget,
@@ -122,7 +122,7 @@ export const addJsonFile = (
   read: () => unknown,
 ): Promise<void> => files.add(wanted, async () => toCompleteDumpFile(formatDumpJson(await read())));
 
-/** Wraps complete content that has no problem to report. */
+/** Creates the content of a dump file that is complete and has no problem to report. */
 export const toCompleteDumpFile = (content: Buffer | string): DumpFileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,

@@ -47,7 +47,7 @@ interface Running {
 export class DebugDumps extends EventEmitter<DumpEvents> {
   readonly #options: DumpsOptions;
   readonly #saved: SavedDumpArchives;
-  /** All dumps, newest first. */
+  /** Finished dumps, newest first. */
   #done: Dump[];
   #running: Running | null = null;
   readonly #pruning: NodeJS.Timeout;

@@ -111,7 +111,7 @@ function tidyDocument(api: ApiDocument): ApiDocument {
   return api;
 }
 
-/** Error response that the schema of every route contains. */
+/** Error response that the OpenAPI schema of every HTTP route contains. */
 export const problemResponses = {
   default: {
     description: 'The request was rejected or failed',

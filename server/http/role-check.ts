@@ -6,7 +6,7 @@ import { roleSchema } from '../../contract/session.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Minimum role for calling the route. Default: `viewer` for GET and HEAD, `operator` for other methods. */
+    /** Minimum role for calling the HTTP route. Default: `viewer` for GET and HEAD, `operator` for other methods. */
     role?: Role;
   }
 }

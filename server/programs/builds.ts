@@ -41,7 +41,7 @@ interface DatapathBuildsOptions {
   files: BuildFiles;
   signers: TrustedSigners;
   store: Pick<SettingStore, 'setting' | 'saveSetting'>;
-  /** Path of the BPF object file bundled with the agent. */
+  /** Content of the BPF object file bundled with the agent. */
   installed: Buffer;
 }
 

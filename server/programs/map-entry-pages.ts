@@ -84,7 +84,7 @@ export async function* walkMapEntries(
   }
 }
 
-/** Reads one page of the map entries that match the query. @throws BpfRefusal */
+/** Reads one page of the map entries that match the query. @throws BpfError */
 export async function readMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery): Promise<MapEntryPage> {
   const wanted = query.search?.toLowerCase();
   const { cursor, note } = startOf(map, query.cursor);

@@ -72,7 +72,7 @@ function pointOf(
   };
 }
 
-/** Returns the kind of the observed device, derived from the hook, because a migration may have replaced the device. */
+/** Returns the kind of the observed device by its hook, because the pod may have been migrated in the meantime. */
 const kindOf = ({ hook }: PacketObservation, current: 'netkit' | 'veth' | undefined): 'netkit' | 'veth' =>
   hook?.startsWith('netkit') ? 'netkit' : (current ?? 'veth');
 

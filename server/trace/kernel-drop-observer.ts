@@ -222,7 +222,7 @@ export class KernelDropObserver {
   }
 }
 
-/** Counts unreported drops: the ring buffer was full, or the program was already running on the same CPU. */
+/** Returns the number of drops not reported because the ring buffer was full or the program was already running. */
 const lostOf = (object: LoadedBpfObject): bigint =>
   new BpfArrayMap(
     requireValue(object.maps.get('lost_trace_drops'), 'map lost_trace_drops'),

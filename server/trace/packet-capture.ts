@@ -88,7 +88,7 @@ export class PacketCapture extends Readable {
     this.#stopWaiting = null;
   }
 
-  /** Writes data to the capture stream. @returns true if the stream accepts more data */
+  /** Writes the packets of one ring block to the capture stream. @returns true if the stream accepts more data */
   #takeBlock(): boolean {
     const packets: Buffer[] = [];
     let full = false;

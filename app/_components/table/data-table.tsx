@@ -216,7 +216,7 @@ function Cell<Row>({ column, children }: { column: TableColumn<Row>; children: R
   return <td className={className}>{children}</td>;
 }
 
-/** Renders the headings of column groups, above those of the columns. */
+/** Renders the headings that adjacent columns share, above the columns' own headings. */
 function GroupHeads<Row, Key extends string>({ columns }: { columns: readonly TableColumn<Row, Key>[] }) {
   return columns.map(({ key, group, from = '' }, index) => {
     if (group === undefined) return <td key={key} className={from} />;

@@ -3,7 +3,7 @@
 import { type FocusEvent, type PointerEvent, useState } from 'react';
 
 interface Held {
-  /** Sort key under which the row order was captured. */
+  /** Sort column and direction of the table when the row order was captured. */
   by: string;
   positions: ReadonlyMap<string, number>;
 }

@@ -24,7 +24,7 @@ export function useVirtualTableRows(body: RefObject<HTMLTableSectionElement | nu
   return {
     /** Indexes of the table rows to render. */
     visible: items.map(({ index }) => index),
-    /** Height in px of the rows before the rendered ones; `below` is that of the rows after them. */
+    /** Height in px of the rows before the rendered ones; `below` is the height of the rows after them. */
     above: (items[0]?.start ?? margin) - margin,
     below: virtualizer.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin),
     scrollTo: (index: number) => virtualizer.scrollToIndex(index),

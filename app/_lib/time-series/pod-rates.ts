@@ -13,7 +13,7 @@ export const podRateIndex = Object.fromEntries(podRateNames.map((name, index) =>
   number
 >;
 
-/** Index of each column in a sample frame. */
+/** Index of each column of a sample frame, by column name. */
 export const sampleFrameColumnIndex = Object.fromEntries(
   sampleFrameColumns.map((name, index) => [name, index]),
 ) as Record<SampleFrameColumn, number>;

@@ -3,7 +3,7 @@ import { getLiveConnection } from '../live-connection.ts';
 import { createNodeTimeSeries } from './node-series.ts';
 import { createPodTimeSeries } from './pod-series.ts';
 
-/** Number of samples that cover 31 minutes at one sample a second. */
+/** Number of samples stored for 31 minutes, at one sample a second. */
 const longSeconds = 1860;
 
 /** Rates of all pods at 1 Hz: the last 7 minutes, or 31 minutes for pods whose page has been opened. */
@@ -15,10 +15,10 @@ export const podTimeSeries = createPodTimeSeries({
 /** Samples of the node at 1 Hz over the last 31 minutes. */
 export const nodeTimeSeries = createNodeTimeSeries(longSeconds);
 
-/** Sequence number and times of the last frame, and the number of frames skipped for this client. */
+/** Sequence number and times of the last sample frame, and the number of frames skipped for this client. */
 export interface LastSampleFrameTiming {
   sequence: number;
-  /** Time on the node at which the frame was read, ms since the epoch. */
+  /** Time on the node at which the frame's counters were read, ms since the epoch. */
   time: number;
   /** Time in the browser at which the frame was received, ms since the epoch. */
   receivedAt: number;
@@ -40,15 +40,15 @@ function listen(listeners: Set<() => void>, listener: () => void): () => void {
   };
 }
 
-/** Calls `listener` after each frame with all pods. @returns a function that stops the calls */
+/** Calls `listener` after each sample frame with all pods. @returns a function that stops the calls */
 export const onSampleFrame = (listener: () => void): (() => void) => listen(sampleListeners, listener);
 /** Calls `listener` after each node sample. @returns a function that stops the calls */
 export const onNodeSample = (listener: () => void): (() => void) => listen(nodeListeners, listener);
 
-/** Returns the sequence number and times of the last frame; null before the first frame. */
+/** Returns the sequence number and times of the last sample frame; null before the first one. */
 export const getLastSampleFrameTiming = (): LastSampleFrameTiming | null => clock;
 
-/** Returns the age of the last frame in ms; null before the first frame. */
+/** Returns the age of the last sample frame in ms; null before the first one. */
 export const getLastSampleFrameAge = (): number | null =>
   clock === null ? null : Math.max(0, Date.now() - clock.receivedAt);
 

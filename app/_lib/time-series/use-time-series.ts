@@ -17,14 +17,14 @@ import {
   sampleStaleAfterMs,
 } from './sample-store.ts';
 
-/** Returns a value that is read from the time series after every frame; renders again only if the value differs. */
+/** Returns a value that is read from the time series after every sample frame; renders again only if it differs. */
 export function useTimeSeriesValue<T>(read: () => T, serverValue: T): T {
   return useSyncExternalStore(onSampleFrame, read, () => serverValue);
 }
 
-/** Returns the number of frames received; 0 before the first. */
+/** Returns the number of sample frames received; 0 before the first one. */
 export const useSampleFrameCount = (): number => useTimeSeriesValue(() => podTimeSeries.version, 0);
-/** Returns the sequence number and times of the last frame; null before the first frame. */
+/** Returns the sequence number and times of the last sample frame; null before the first one. */
 export const useLastSampleFrameTiming = (): LastSampleFrameTiming | null =>
   useTimeSeriesValue(getLastSampleFrameTiming, null);
 

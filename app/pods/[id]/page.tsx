@@ -5,7 +5,7 @@ interface Props {
   params: Promise<{ id: string }>;
 }
 
-/** Uses a pod's `namespace.name` as the page title; an opaque id has no title. */
+/** Sets the page title: the pod's name if the URL has `namespace.name`, otherwise `Pod`. */
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const id = decodeURIComponent((await params).id);
   const name = /^[a-z0-9-]+\.(.+)$/.exec(id)?.[1];

@@ -6,7 +6,7 @@ const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/
   -H 'content-type: application/json' \\
   -d '{"namespace":"default","name":"web","netns":"/run/netns/web","address":"10.42.0.10/32"}'`;
 
-/** Shown on a node without pods; explains how to add some. */
+/** Renders a message on a node without pods, which explains how to add some. */
 export function NoPodsNotice() {
   return (
     <div className="px-(--gutter) py-6">

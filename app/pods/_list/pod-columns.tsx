@@ -27,7 +27,7 @@ const fromLarge = 'max-lg:hidden';
 const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
-/** Columns that describe a pod. A cell with a live value subscribes to the value itself. */
+/** Columns of the pod list. A cell with a live value subscribes to it, so that the table need not render again. */
 export const podColumns: readonly PodColumn[] = [
   {
     key: 'kind',
@@ -98,7 +98,7 @@ export const podColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Columns for the requests that a pod's own traffic counts. */
+/** Columns of the pod list for the requests that a pod's test traffic counts. */
 export const podRequestColumns: readonly PodColumn[] = [
   {
     key: 'ok',
@@ -122,7 +122,7 @@ export const podRequestColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Columns at the right edge of the pod list. */
+/** Columns of the pod list at its right edge. */
 export const trailingPodColumns: readonly PodColumn[] = [
   {
     key: 'sparkline',
@@ -139,7 +139,7 @@ export const trailingPodColumns: readonly PodColumn[] = [
   },
 ];
 
-/** Returns the column of check boxes that select pods. */
+/** Creates the column of check boxes that select pods. */
 export const createSelectColumn = (
   selection: Pick<PodSelection, 'has' | 'toggle' | 'toggleAll'>,
   shownIds: readonly string[],
@@ -184,7 +184,9 @@ function rateColumn(
   };
 }
 
-/** Time in seconds over which rates are averaged for sorting, so that small changes do not move rows. */
+/**
+ * Number of seconds over which rates are averaged before rows are sorted by them, so that brief changes move no rows.
+ */
 const sortSeconds = 15;
 
 function meanRate(pod: PodSummary, ...names: CounterRateName[]): number {

@@ -10,7 +10,7 @@ interface SelectBoxProps {
   onChange: (extend: boolean) => void;
 }
 
-/** Renders a check box that fills its table cell and is above the row's link. */
+/** Renders a check box that fills its table cell and covers the row's link there. */
 export function RowSelectCheckbox({ label, checked, onChange }: SelectBoxProps) {
   const extend = useRef(false);
   return (

@@ -5,7 +5,7 @@ import { onSampleFrame, podTimeSeries } from '../../_lib/time-series/sample-stor
 
 const sortEverySamples = 5;
 
-/** Returns a number that increases with every fifth sample, when rows are to be sorted by their current rates. */
+/** Returns a number that increases with every fifth sample, which is when rows are sorted by their current rates. */
 export function useResortTrigger(): number {
   const [interval, setInterval] = useState(0);
   useEffect(() => {

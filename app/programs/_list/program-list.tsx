@@ -129,7 +129,7 @@ export function ProgramListPage() {
   );
 }
 
-/** Lists what could not be read from the kernel, so that attachments may be missing from the list. */
+/** Lists what could not be read from the kernel, because attachments may therefore be missing from the page. */
 function ScanProblems({ reasons }: { reasons: readonly string[] }) {
   return (
     <ul className="border-line-1 border-b px-(--gutter) py-1.5 text-12 text-ink-2">

@@ -7,7 +7,7 @@ import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
 import { useKeepRunStatsEnabled } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-/** Shows whether run stats are enabled; if switched on, they stay enabled. */
+/** Renders the switch that keeps the kernel's run stats enabled, and shows whether they are enabled now. */
 export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
   const keep = useKeepRunStatsEnabled();
   const missingRole = useMissingRoleReason('operator');

@@ -25,7 +25,7 @@ interface Props {
   close: () => void;
 }
 
-/** Sheet that activates a build: steps, equivalent command and progress. */
+/** Sheet that activates a datapath build: steps, equivalent command and progress. */
 export function ActivateBuildSheet({ build, builds, close }: Props) {
   const { mutate, isPending, isSuccess, data, error } = useActivateBuild();
   const confirm = useRef<HTMLButtonElement>(null);

@@ -12,7 +12,7 @@ import { requestApi } from '../../_lib/api.ts';
 
 const list = ['builds'] as const;
 
-/** Returns all datapath builds on the node, polled more often during an activation. */
+/** Returns all datapath builds on the node, and polls them every 250 ms during an activation. */
 export const useBuilds = () =>
   useQuery({
     queryKey: list,
@@ -21,7 +21,7 @@ export const useBuilds = () =>
     staleTime: 5000,
   });
 
-/** Returns the trusted signing keys. */
+/** Returns the keys that are trusted to sign datapath builds. */
 export const useTrustedSigners = () =>
   useQuery({
     queryKey: [...list, 'signers'],

@@ -76,7 +76,9 @@ interface NewerProps {
   refused: boolean;
 }
 
-/** Notice after an upgrade of the agent whose bundled build is inactive because another build had been activated. */
+/**
+ * Notice that the build bundled with an upgraded agent is inactive, because another build had been activated before.
+ */
 function NewerBuildNotice({ builds, choose, refused }: NewerProps) {
   const installed = builds.items.find((build) => build.installed);
   if (installed === undefined) return null;

@@ -6,7 +6,7 @@ import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { useTrustedSigners } from './build-queries.ts';
 import { buildsText } from './text.ts';
 
-/** Lists the trusted signing keys. */
+/** Lists the keys that are trusted to sign datapath builds. */
 export function TrustedSignerList() {
   const { data: signers, error, refetch } = useTrustedSigners();
   return (

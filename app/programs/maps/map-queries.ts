@@ -14,7 +14,7 @@ export const useMaps = () =>
     staleTime: 5000,
   });
 
-/** Returns a map with its types and number of entries. */
+/** Returns a BPF map with its types and number of entries. */
 export const useMap = (id: number) =>
   useQuery({
     queryKey: one(id),
@@ -28,7 +28,7 @@ export interface MapEntryFilter {
   filled: boolean;
 }
 
-/** Returns the entries of a map page by page, in the kernel's order. */
+/** Returns the entries of a BPF map page by page, in the kernel's order. */
 export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, enabled: boolean) =>
   useInfiniteQuery({
     queryKey: [...one(id), 'entries', search, filled],

@@ -130,7 +130,7 @@ export function RuleEditorPage() {
   );
 }
 
-/** Moves the cursor to the rule named by `?rule=` once the editor is loaded. */
+/** Moves the cursor to the rule that `?rule=` in the URL names, once the editor is loaded. */
 function useGoToRule(editor: React.RefObject<YamlEditorHandle | null>, ready: boolean): void {
   const rule = useSearchParams().get('rule');
   const router = useRouter();

@@ -8,7 +8,7 @@ import { openRulesWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
 import { exampleRules } from './example-rules.ts';
 
-/** Shown in place of the rule list if no rules are active: explains rules and offers an example. */
+/** Renders a message in place of the rule list if no rules are active: explains rules and offers an example. */
 export function NoRulesNotice({ active }: { active: ActiveRules }) {
   const router = useRouter();
   const begin = (text: string, source: 'example' | 'active') => {

@@ -30,7 +30,7 @@ const plain: PacketFilterValues = {
   seconds: '30',
 };
 const most = { packets: 100_000, seconds: 240 };
-/** Choices of how many bytes of each packet are captured; headers alone contain no payload. */
+/** Choices of the number of bytes that a capture stores of each packet; fewer bytes hold less payload. */
 const lengths: readonly [string, string][] = [
   ['65535', traceText.fullLength],
   ['256', traceText.first256],

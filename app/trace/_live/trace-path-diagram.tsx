@@ -105,7 +105,7 @@ export function TracePathDiagram({ path }: { path: TraceSummary['path'] }) {
 const labelOf = (nodes: readonly TraceNode[], id: string): string =>
   nodes.find((node) => node.id === id)?.label ?? id;
 
-/** Returns the heading and name of a node, e.g. `from pod, tcx/ingress` and the pod's name. */
+/** Returns the heading and name of a node of the trace diagram, e.g. `from pod, tcx/ingress` and the pod's name. */
 function placeWords({ where, pod, label }: TraceNode): [head: string, name: string] {
   const seen = where === 'from-pod' || where === 'to-pod';
   if (seen && pod !== null) return [`${words[where]}, ${label.split(' ').at(-1)}`, formatPodName(pod)];

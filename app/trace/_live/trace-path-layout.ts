@@ -10,7 +10,7 @@ export interface PlacedTraceNode extends TraceNode {
 export interface PlacedTraceEdge extends TraceEdge {
   key: string;
   path: string;
-  /** Position of the label of an edge in the diagram of traced paths. */
+  /** Position of an edge's label in the diagram of traced paths. */
   at: { x: number; y: number };
   /** Width of the edge's line in px, which grows with the logarithm of its packets. */
   stroke: number;

@@ -7,7 +7,7 @@ export type TraceRow =
   | { kind: 'packet'; key: string; packet: TracePacket }
   | { kind: 'point'; key: string; packet: TracePacket; point: TracePoint };
 
-/** Returns a row for each packet, followed by its observations if the packet is open; the newest packet is last. */
+/** Returns a table row for each packet, followed by a row for each of its observations if the packet is open. */
 export const buildTraceRows = (
   packets: readonly TracePacket[],
   open: (number: number) => boolean,

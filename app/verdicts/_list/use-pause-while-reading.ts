@@ -19,7 +19,7 @@ export function usePauseWhileReading() {
   return {
     held: pointer || focus || scrolled,
     scrolled,
-    /** Event handlers for the element around the list. */
+    /** Event handlers of the element around the list, which tell when the list is being read. */
     hold: {
       onPointerEnter: ({ pointerType }: PointerEvent) => setPointer(pointerType === 'mouse'),
       onPointerLeave: () => setPointer(false),

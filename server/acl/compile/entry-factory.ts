@@ -56,7 +56,7 @@ export class PolicyEntryFactory {
     return { entries, content };
   }
 
-  /** Returns an entry and its content encoded in six characters, which are the same in all tables. */
+  /** Returns an entry and its content encoded in six characters; equal entries have the same content in all tables. */
   #entry(protocol: PolicyTableEntry['protocol'], port: number, length: number, label: PortLabel) {
     let byPrefix = this.#known.get(label);
     if (!byPrefix) {

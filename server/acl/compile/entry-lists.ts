@@ -31,7 +31,9 @@ interface DefaultEntries {
   trees: DefaultEntriesTreesByProtocol;
   /** Entry list numbers for specific peers, by rule list; 0 if the default entries decide the same. */
   specific: Map<number, number>;
-  /** Parts of entry lists for each protocol, by part of the rule list and label for any protocol. */
+  /**
+   * Parts of entry lists for each protocol, by the part of the rule list and the label of the entry for any protocol.
+   */
   parts: Record<ProtocolGroup, Map<number, EntryListPart>>;
 }
 

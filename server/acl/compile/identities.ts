@@ -29,7 +29,7 @@ interface BlockBoundary {
   ends: number[];
 }
 
-/** Root of all IPv4 addresses, which the LPM trie holds as ::ffff:0:0/96. */
+/** Prefix of all IPv4 addresses; the LPM trie holds it as ::ffff:0:0/96. */
 const root4: Cidr = { family: 4, address: 0n, length: 0 };
 const root4In6: Cidr = { family: 6, address: 0xffffn << 32n, length: 96 };
 

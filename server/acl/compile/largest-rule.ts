@@ -1,7 +1,7 @@
 import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { LargestRule } from '../tables/limits.ts';
 
-/** Creates a function that finds the rule with the highest count. */
+/** Creates a function that finds the rule for which `count` returns the highest number. */
 export function createLargestRuleFinder({ rules }: RuleSet, lineOf: (index: number) => number | undefined) {
   return (count: (rule: Rule) => number): LargestRule | undefined =>
     rules

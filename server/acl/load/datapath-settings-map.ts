@@ -13,13 +13,13 @@ import type { ConntrackTimeouts } from './conntrack-timeouts.ts';
 /** Index of each rule set, as in enum podlane_rule_set. */
 const setIndex = { active: 0, staged: 1 } as const;
 
-/** Maps struct podlane_settings, which all BPF programs read. Each write is a single store. */
+/** Memory mapping of struct podlane_settings, which all datapath programs read. Each write is a single store. */
 export class DatapathSettingsMap {
   readonly #mapping: MemoryMapping;
   readonly #u32: Uint32Array;
   readonly #u64: BigUint64Array;
 
-  /** Maps the settings into memory. @param fd descriptor of the settings map, which may be closed afterwards */
+  /** Maps the settings map into memory. @param fd descriptor of the map, which may be closed afterwards */
   constructor(fd: number) {
     this.#mapping = new MemoryMapping('the settings', fd, datapathSettingsSize);
     this.#u32 = new Uint32Array(this.#mapping.buffer);

@@ -20,7 +20,7 @@ interface StagedRulesContext {
   sets: () => LoadedRuleSets;
   pods: () => LocalPodEndpoint[];
   publish: EventPublisher;
-  /** Called after staged rules were loaded or removed. */
+  /** Called after the staged rules were loaded or removed. */
   changed: () => void;
 }
 

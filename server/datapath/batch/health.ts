@@ -87,7 +87,7 @@ const counterIncrease = (
   key: Exclude<keyof PodTrafficReading, 'at'>,
 ): number => (to[key] ?? 0) - (from[key] ?? 0);
 
-/** Scales the increase during `before` to the length of `since`. */
+/** Returns a counter's increase during `before`, scaled to the length of `since`. */
 const usualIncrease = (
   before: PodTrafficInterval,
   since: PodTrafficInterval,

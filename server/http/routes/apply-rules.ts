@@ -25,7 +25,7 @@ export const ruleCommentSchema = z
   .optional()
   .describe('reason for the change, stored with the version');
 
-/** Routes that receive rules as text in the request body. */
+/** HTTP routes that receive access rules as text in the request body. */
 export const ruleTextRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -18,7 +18,7 @@ const tags = ['batches'];
 const params = z.object({ id: z.string().max(64) });
 const answer = { 200: batchSchema, ...problemResponses };
 
-/** Routes of batches, which migrate many pods. */
+/** HTTP routes of batches, which migrate many pods. */
 export const batchRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -14,10 +14,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['builds'];
 const params = z.object({ sha256: sha256Schema });
-/** Route configuration for admins only, because the routes choose code that runs in the kernel. */
+/** Configuration of HTTP routes for admins only, because they choose code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** Routes of the builds of the datapath's BPF programs. */
+/** HTTP routes of the builds of the datapath's BPF programs. */
 export const datapathBuildRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -4,7 +4,7 @@ import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-parameter.ts';
 
-/** Route that returns the dropped packets of a pod. */
+/** HTTP route that returns the dropped packets of a pod. */
 export const dropRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

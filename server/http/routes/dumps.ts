@@ -11,7 +11,7 @@ const tags = ['dumps'];
 const params = z.object({ id: z.string().max(64) });
 const admin = { role: 'admin' } as const;
 
-/** Routes of debug dumps, which are archives of the state of the kernel and the agent. */
+/** HTTP routes of debug dumps, which are archives of the state of the kernel and the agent. */
 export const dumpRoutes =
   ({ dumps }: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

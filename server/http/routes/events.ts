@@ -5,7 +5,7 @@ import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podPageQuerySchema, toStorePageRequest } from '../page-query.ts';
 
-/** Route that lists the node's events. */
+/** HTTP route that lists the node's events. */
 export const eventRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -7,7 +7,7 @@ import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['guard'];
 
-/** Routes of the guard, which detects and repairs unhealthy pods. */
+/** HTTP routes of the guard, which detects and repairs unhealthy pods. */
 export const guardRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -9,7 +9,7 @@ const health = z.object({
   pods: z.number().int(),
 });
 
-/** Route that reports whether the agent is alive. */
+/** HTTP route that reports whether the agent is alive. */
 export const healthRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -6,7 +6,7 @@ import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-parameter.ts';
 
-/** Route that moves Podlane's programs of a pod to netkit or tcx hooks. */
+/** HTTP route that moves Podlane's programs to other hooks of a pod's device. */
 export const hookPlacementRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

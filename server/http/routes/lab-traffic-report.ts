@@ -4,7 +4,7 @@ import { trafficReportSchema } from '../../../contract/pod.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
-/** Route that receives reports of the lab's traffic; registered only with --lab. */
+/** HTTP route that receives reports of the lab's traffic; registered only with --lab. */
 export const labTrafficRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

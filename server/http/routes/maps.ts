@@ -16,10 +16,10 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['maps'];
 const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) });
-/** Route configuration for admins only, because the routes change maps that BPF programs read. */
+/** Configuration of HTTP routes for admins only, because they change maps that BPF programs read. */
 const config = { role: 'admin' } as const;
 
-/** Routes of the node's BPF maps and their entries. */
+/** HTTP routes of the node's BPF maps and their entries. */
 export const mapRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -51,7 +51,7 @@ function addPods(register: Registry, { pods }: AgentServices): void {
   });
 }
 
-/** Returns the labels that distinguish the counters of one metric. */
+/** Labels that distinguish the counters of one Prometheus metric. */
 const counterLabels = ['direction', 'reason', 'result'] as const;
 
 /** Adds the Prometheus metrics defined by the counter table of the contract. */
@@ -169,7 +169,7 @@ function addMigrations(register: Registry, { pods }: AgentServices): void {
   });
 }
 
-/** Adds the metrics of verdicts since the agent started, including the number missing from the verdict log. */
+/** Adds the metrics of verdicts counted since the agent started, and of verdicts missing from the verdict log. */
 function addVerdicts(register: Registry, { verdicts }: AgentServices): void {
   new Counter({
     name: 'podlane_verdicts_total',

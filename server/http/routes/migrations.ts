@@ -11,7 +11,7 @@ import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['migrations'];
 
-/** Routes of the migrations of single pods. */
+/** HTTP routes of the migrations of single pods. */
 export const migrationRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

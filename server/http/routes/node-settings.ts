@@ -5,7 +5,7 @@ import { problemResponses } from '../openapi.ts';
 
 const tags = ['node'];
 
-/** Routes of the node's settings. */
+/** HTTP routes of the node's settings. */
 export const nodeSettingRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

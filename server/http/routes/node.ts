@@ -3,7 +3,7 @@ import { nodeInfoSchema } from '../../../contract/node.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 
-/** Route that describes the node that the agent runs on. */
+/** HTTP route that describes the node that the agent runs on. */
 export const nodeRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

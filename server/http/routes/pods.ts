@@ -11,7 +11,7 @@ import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['pods'];
 
-/** Routes of the pods of the node. */
+/** HTTP routes that list, attach, read and detach the pods of the node. */
 export const podRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -14,7 +14,7 @@ import { problemResponses } from '../openapi.ts';
 const tags = ['programs'];
 const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) });
 
-/** Routes of the node's BPF programs and links, including those of other software. */
+/** HTTP routes of the node's BPF programs and links, including those of other software. */
 export const programRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

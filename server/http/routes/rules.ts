@@ -37,7 +37,7 @@ const numberParam = z.object({
 });
 const changed = { 200: activeRulesSchema, ...problemResponses };
 
-/** Routes of the access rules: active and staged rules, versions, and policy table entries. */
+/** HTTP routes of the access rules: active and staged rules, versions, and policy table entries. */
 export const ruleRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -4,7 +4,7 @@ import { readActor } from '../actor.ts';
 import { problemResponses } from '../openapi.ts';
 import { readRole } from '../role-check.ts';
 
-/** Route that returns the caller's session. */
+/** HTTP route that returns the caller's session. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/session',

@@ -9,7 +9,7 @@ import { problemResponses } from '../openapi.ts';
 const tags = ['trace'];
 const params = z.object({ id: z.string().max(64) });
 
-/** Routes of packet traces of pods. */
+/** HTTP routes of packet traces of pods. */
 export const traceRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

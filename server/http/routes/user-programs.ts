@@ -7,10 +7,10 @@ import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-parameter.ts';
 
 const tags = ['programs'];
-/** Route configuration for admins only, because the routes choose code that runs in the kernel. */
+/** Configuration of HTTP routes for admins only, because they choose code that runs in the kernel. */
 const config = { role: 'admin' } as const;
 
-/** Routes of user programs: BPF programs that users attach to pods in addition to Podlane's. */
+/** HTTP routes of user programs: BPF programs that users attach to pods in addition to Podlane's. */
 export const userProgramRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

@@ -11,7 +11,7 @@ const jsonLines = 'application/x-ndjson';
 /** Number of verdicts encoded per chunk, small enough not to block the event loop. */
 const linesAtOnce = 500;
 
-/** Routes of the verdicts on packets that BPF programs dropped or logged. */
+/** HTTP routes of the verdicts on packets that BPF programs dropped or logged. */
 export const verdictRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {

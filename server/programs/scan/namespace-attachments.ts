@@ -61,7 +61,7 @@ function namedNamespaces(): string[] {
   }
 }
 
-/** Attach types of network namespaces, from enum bpf_attach_type. */
+/** Values of enum bpf_attach_type for the hooks of devices and of network namespaces, <linux/bpf.h>. */
 const tcxTypes = { 'tcx/ingress': 46, 'tcx/egress': 47 } as const;
 const netkitTypes = { 'netkit/primary': 54, 'netkit/peer': 55 } as const;
 const netnsTypes = { flow_dissector: 17, sk_lookup: 36 } as const;

@@ -42,7 +42,7 @@ function meanPoint(stretch: readonly [ChartPoint, ...ChartPoint[]]): ChartPoint 
   };
 }
 
-/** Returns the mean of the known values; null if all are null. */
+/** Returns the mean of the values that are not null; null if all are. */
 function mean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;

@@ -1,7 +1,7 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration } from '../../../../contract/migration.ts';
 
-/** Marks in a chart the time at which a migration moved a pod's packets from one device kind to the other. */
+/** Time at which a migration moved a pod's packets from one device kind to the other, as marked in the charts. */
 export interface MigrationMark {
   id: string;
   time: number;

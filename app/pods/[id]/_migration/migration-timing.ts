@@ -12,7 +12,7 @@ export interface MigrationTiming {
   end: number;
   old: DeviceUpInterval;
   new: DeviceUpInterval | null;
-  /** Time at which the pod's route was moved to the new device; `hostRoute` is that of the host's route. */
+  /** Time at which the pod's routes were moved to the new device; `hostRoute` is the time for the host's route. */
   podRoute: number | null;
   hostRoute: number | null;
   verified: number | null;
@@ -61,7 +61,10 @@ export function computeDurationWithoutDrain(
   return migration.durationMs === null || drain == null ? null : migration.durationMs - drain;
 }
 
-/** Returns the labeled ticks of a time axis that ends at the next multiple of a 1-2-5 step after `end`. */
+/**
+ * Returns the labeled ticks of a time axis; the axis ends at the first tick after `end`, and ticks are a 1-2-5 step
+ * apart.
+ */
 export function computeTimeAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));

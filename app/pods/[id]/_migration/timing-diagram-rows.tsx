@@ -106,7 +106,7 @@ export function TimingRouteBus(props: {
   );
 }
 
-/** Draws bars for the requests completed between frames; without frames, shows the totals as text. */
+/** Draws bars for the requests completed between two sample frames; without frames, shows the totals as text. */
 export function TimingRequestBars(props: {
   migration: Migration;
   ticks: RequestCountTick[];

@@ -5,7 +5,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { decodeSampleFrame, missingFrameValue, sampleFrameKinds } from '../../../../contract/sample-frame.ts';
 import { getLiveConnection } from '../../../_lib/live-connection.ts';
 
-/** Number of requests that a pod's traffic completed between two frames; times in ms since the epoch. */
+/** Number of requests that a pod's test traffic completed between two sample frames; times in ms since the epoch. */
 export interface RequestCountTick {
   from: number;
   time: number;
@@ -14,7 +14,7 @@ export interface RequestCountTick {
 }
 
 const framesPerSecond = 10;
-/** Maximum number of request counts kept: half a minute at ten a second. */
+/** Maximum number of request counts kept: those of half a minute, at ten a second. */
 const maxTicks = 300;
 
 /**

@@ -39,7 +39,7 @@ export function listRouteFacts({ container, host }: PathDiagramData): HopFact[] 
 const rows = (name: string, routes: readonly string[]): HopFact[] =>
   routes.length === 0 ? [[name, pathText.none]] : ofEachFamily(name, routes);
 
-/** Returns a fact for each address family: the first line and the number of further lines. */
+/** Returns a fact for each address family: the first of its lines, and the number of its further lines. */
 function ofEachFamily(name: string, lines: readonly string[]): HopFact[] {
   const six = (line: string) => isIpv6Text(line.split(/ (?:dev|lladdr)/)[0] ?? '');
   return [lines.filter((line) => !six(line)), lines.filter(six)]

@@ -37,7 +37,7 @@ export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }
   );
 }
 
-/** Returns a fact for each address family: the first address and the number of further ones. */
+/** Returns a fact for each address family: the first of its addresses, and the number of its further addresses. */
 export function listAddressFacts({ addresses }: Pick<ContainerHop, 'addresses'>): HopFact[] {
   const families = [addresses.filter((each) => !isIpv6Text(each)), addresses.filter(isIpv6Text)];
   const lines = families

@@ -2,7 +2,7 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { PacketFlow } from './packet-flows.ts';
 import { buildArrowHeadPath, computeChipStackHeight } from './svg-shapes.ts';
 
-/** Line of a packet flow. Its SVG path starts at the pod's side, whichever way the packets go. */
+/** Line of a packet flow in the path diagram. Its SVG path starts at the pod's end, whatever the packets' direction. */
 export interface PacketFlowLine {
   id: PacketFlow;
   d: string;

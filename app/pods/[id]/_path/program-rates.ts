@@ -11,7 +11,9 @@ export interface PodPathRates {
   ingressDroppedPackets: number;
 }
 
-/** Verdicts of a program on a pod's packets in the last second, as shares that add up to 1. */
+/**
+ * Verdicts of a program on a pod's packets in the last second; the shares passed, redirected and dropped add up to 1.
+ */
 export interface ProgramVerdictShares {
   pass: number;
   redirect: number;

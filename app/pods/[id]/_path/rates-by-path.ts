@@ -1,6 +1,6 @@
 import type { PathTraffic } from '../../../../contract/path.ts';
 
-/** Rates of a pod's counters, packets per second. */
+/** Packet rates of a pod that its counters give, in packets per second. */
 export interface PodRateCounters {
   ingressPackets: number;
   egressPackets: number;
@@ -14,7 +14,7 @@ export interface RateBounds {
   atMost: number;
 }
 
-/** Packets per second by path, redirected or through the host stack; null before they are counted. */
+/** Packets per second by their path, either redirected or through the host stack; null before they are counted. */
 export interface RatesByPath {
   /** Packets per second that this pod's program redirected to other pods. */
   redirected: number | null;
@@ -77,7 +77,7 @@ const bounds = (atLeast: number, atMost: number): RateBounds => ({
   atMost,
 });
 
-/** Converts the agent's traffic counts to rates, which are shown until the page has two samples. */
+/** Converts the agent's packet counts to rates; they are shown until the page has two samples. */
 export const convertToRatesByPath = ({ seconds, redirected, hostRouted }: PathTraffic): RatesByPath => ({
   ...computeRatesByPath(null, []),
   redirected: redirected / seconds,

@@ -83,7 +83,7 @@ export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | n
   };
 }
 
-/** Returns null instead of NaN rates before the second sample, which gives the first rates. */
+/** Returns a pod's rates, or null while they are NaN, before the pod's second sample. */
 const knownRates = <T extends PodRateCounters>(rates: T | null): T | null =>
   rates === null || Number.isNaN(rates.egressPackets) ? null : rates;
 

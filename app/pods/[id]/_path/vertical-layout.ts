@@ -79,7 +79,7 @@ export function computeVerticalPathLayout(
     netkit
       ? `M${x} ${container.height}V${to}`
       : `M${x} ${container.height}V${deviceTop + 52}M${x} ${primaryTop}V${to}`;
-  /** Returns an SVG path that runs right at `y` to `to`, then down to `end`. */
+  /** Returns the part of an SVG path that runs to the right at height `y` up to `to`, then down to `end`. */
   const down = (y: number, to: number, end: number): string =>
     `H${to - 14}Q${to} ${y} ${to} ${y + 14}V${end}`;
   const stretches: PacketFlowLine[] = [

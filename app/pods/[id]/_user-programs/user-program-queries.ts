@@ -8,7 +8,7 @@ import { requestApi } from '../../../_lib/api.ts';
 const pathOf = (id: string) => `/pods/${encodeURIComponent(id)}/programs`;
 const keyOf = (id: string) => ['pod', id, 'programs'] as const;
 
-/** Returns the user programs of a pod, read again whenever the pod is. */
+/** Returns the user programs of a pod, and reads them again whenever the pod is read again. */
 export const useUserPrograms = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: keyOf(id),

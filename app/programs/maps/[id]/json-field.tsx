@@ -4,7 +4,7 @@ import { mapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
 
-/** Parses JSON typed by the user. Integers beyond 2^53 must be written as strings. */
+/** Parses JSON typed by the user. Integers beyond 2^53 lose digits unless they are written as strings. */
 export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { ok: false, problem: '' };
   try {
@@ -16,14 +16,14 @@ export function parseJson(text: string): ParsedJson {
 
 interface Props {
   label: string;
-  /** C declaration of the value's type. */
+  /** C declaration of the type of the map key or value. */
   type: string | undefined;
   text: string;
   change: (text: string) => void;
   read: ParsedJson;
 }
 
-/** Renders a JSON text field for a map key or value, with its C type. */
+/** Renders a text field for a map key or value written as JSON, with its C type below. */
 export function JsonField({ label, type, text, change, read }: Props) {
   const id = useId();
   const problem = read.ok ? '' : read.problem;
