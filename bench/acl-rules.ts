@@ -7,7 +7,7 @@ import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/polic
 import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';
 
 /** Returns a random number generator (mulberry32) that yields the same numbers between 0 and 1 for the same seed. */
-export function seededRandom(seed: number): () => number {
+export function createSeededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -43,7 +43,7 @@ export function generatePolicyEndpoints(count: number): SelectablePod[] {
  */
 export function generateRuleSet(count: number, cidrs: number, pods: number, seed = 1): RuleSet {
   const apps = Array.from({ length: Math.ceil(pods / 5) }, (_, index) => `app-${index}`);
-  const random = seededRandom(seed);
+  const random = createSeededRandom(seed);
   const below = (end: number): number => Math.floor(random() * end);
   const pick = <T>(all: readonly T[]): T => all[below(all.length)]!;
   const sites = Array.from({ length: 12 }, () =>

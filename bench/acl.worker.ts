@@ -9,9 +9,9 @@ import { slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { ProgramTestRun } from '../server/bpf/program-test-run.ts';
 import {
   countPolicyTableElements,
+  createSeededRandom,
   generatePolicyEndpoints,
   generateRuleSet,
-  seededRandom,
 } from './acl-rules.ts';
 import { openBenchKernelContext } from './fixture.ts';
 import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
@@ -54,7 +54,7 @@ function setOf(entries: number) {
 
 /** Generates TCP packets from addresses inside and near the rules' CIDRs to ports that the rules name. */
 function packetsFor(tables: PolicyTables, count: number): Buffer[] {
-  const random = seededRandom(1);
+  const random = createSeededRandom(1);
   const pod = parseCidr(generatePolicyEndpoints(1)[0]!.addresses[0]!).address;
   const prefixes = [...tables.ipcache.values()]
     .map(({ prefix }) => prefix)

@@ -5,7 +5,7 @@ import type { NodeInfo } from '../contract/node.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { countLostPings, longestTimeGap, type PingTimes, runPings } from './pings.ts';
+import { countLostPings, findLongestTimeGap, type PingTimes, runPings } from './pings.ts';
 import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
@@ -104,7 +104,7 @@ async function underPings(
     windows.map(({ from, ms }) => {
       // Before: as long a time just before the migration, in which none ran.
       const start = before ? from - ms - 100 : from;
-      return Math.max(...of.map((side) => longestTimeGap(side[moments], start, start + ms)));
+      return Math.max(...of.map((side) => findLongestTimeGap(side[moments], start, start + ms)));
     });
   for (const family of families) {
     const of = sides.filter((side) => side.family === family);

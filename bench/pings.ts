@@ -39,7 +39,7 @@ export async function runPings(
 export const countLostPings = ({ arrived }: PingTimes): number => arrived.filter((at) => at === 0).length;
 
 /** Returns the longest gap between consecutive times, among gaps that overlap the window from `from` to `until`. */
-export function longestTimeGap(moments: Float64Array, from: number, until: number): number {
+export function findLongestTimeGap(moments: Float64Array, from: number, until: number): number {
   let longest = 0;
   let last = 0;
   for (const moment of moments) {

@@ -53,14 +53,14 @@ export type BpfMapDetail = z.infer<typeof bpfMapDetailSchema>;
  * A value decoded by its type: structs and unions as objects, arrays as arrays, arrays of char as text, enums by name,
  * integers as numbers (beyond 2^53 as decimal text), pointers as hex. Without a type: hex text, `0x…`.
  */
-export const typedValueSchema = z.unknown();
+export const typedMapValueSchema = z.unknown();
 
 export const mapEntrySchema = z.object({
-  key: typedValueSchema,
+  key: typedMapValueSchema,
   keyText: z.string().describe('key on one line; for an LPM trie the prefix, 10.0.0.0/8'),
   keyHex: z.string().describe('key bytes in memory order; identifies the entry'),
-  value: typedValueSchema.describe('null for per-CPU maps'),
-  cpus: z.array(typedValueSchema).nullable().describe('values by CPU; null unless the map is per CPU'),
+  value: typedMapValueSchema.describe('null for per-CPU maps'),
+  cpus: z.array(typedMapValueSchema).nullable().describe('values by CPU; null unless the map is per CPU'),
   valueHex: z.string().describe('value bytes; for per-CPU maps of all CPUs in order'),
   unread: z.string().nullable().describe('Why the value could not be read'),
 });
@@ -92,5 +92,5 @@ export const mapEntryPageSchema = z.object({
 export type MapEntryPage = z.infer<typeof mapEntryPageSchema>;
 
 /** A map entry to write. Key and value have the form that `GET` returns, and are checked against their BTF types. */
-export const newMapEntrySchema = z.strictObject({ key: typedValueSchema, value: typedValueSchema });
+export const newMapEntrySchema = z.strictObject({ key: typedMapValueSchema, value: typedMapValueSchema });
 export const mapEntryKeySchema = z.strictObject({ key: hexBytes.describe('`keyHex` of the entry') });

@@ -11,7 +11,7 @@ import {
   startGatewayProcess,
 } from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/guest.ts';
-import { labDirectory, startLabNode, type TrafficCounts } from './lab/start-lab-node.ts';
+import { type LabTrafficCounts, labDirectory, startLabNode } from './lab/start-lab-node.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -211,7 +211,7 @@ function tellLinks(links: SignInLinksByRole): void {
   else process.stdout.write(formatSignInLinks(links));
 }
 
-function counted(apps: TrafficCounts): void {
+function counted(apps: LabTrafficCounts): void {
   if (values.json && told) say({ event: 'traffic', apps });
 }
 

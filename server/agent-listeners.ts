@@ -3,7 +3,7 @@ import type { AgentConfig } from './config.ts';
 import type { AgentServices } from './http/agent-services.ts';
 import { buildApiApp } from './http/app.ts';
 import { requireBearerToken } from './http/bearer-token.ts';
-import { listenOnSocket, listenOnTcp } from './http/listen.ts';
+import { listenOnTcp, listenOnUnixSocket } from './http/listen.ts';
 import { StreamServer } from './stream/stream-server.ts';
 import { podlaneVersion } from './version.ts';
 
@@ -30,7 +30,7 @@ export async function openAgentListeners(
     await Promise.all([stream.close(), ...apps.map((app) => app.close())]);
   };
   try {
-    await listenOnSocket(local, socket, socketGid);
+    await listenOnUnixSocket(local, socket, socketGid);
     if (listen === null) return { addresses: [socket], close };
     const admit = requireBearerToken(listen.token);
     const remote = await buildApiApp(agent, { version: podlaneVersion, admit });

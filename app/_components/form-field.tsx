@@ -2,7 +2,7 @@ import { type ComponentProps, type ReactNode, useId } from 'react';
 import { WarningIcon } from './warning-icon.tsx';
 
 /** CSS classes shared by inputs, selects and text areas. */
-export const inputClasses =
+export const formInputClasses =
   'h-(--control) min-w-0 rounded-2 border border-line-control bg-surface-1 px-2 text-ink-1 placeholder:text-muted placeholder:opacity-100 aria-invalid:border-signal disabled:border-line-2 disabled:text-muted';
 
 interface FieldProps {

@@ -1,4 +1,4 @@
-import { FormField, inputClasses } from './form-field.tsx';
+import { FormField, formInputClasses } from './form-field.tsx';
 
 interface SelectFieldProps {
   label: string;
@@ -18,7 +18,7 @@ export const SelectField = ({ label, problem, value, change, options, disabled }
         value={value}
         onChange={(event) => change(event.target.value)}
         disabled={disabled}
-        className={`${inputClasses} w-full`}
+        className={`${formInputClasses} w-full`}
       >
         {options.map(([option, words]) => (
           <option key={option} value={option}>

@@ -9,7 +9,7 @@ export interface SparklineSegment {
  * Splits the values of a sparkline into gapless segments of one device kind. Two segments of different kinds share the
  * value at which they meet.
  */
-export function sparklineSegments(
+export function buildSparklineSegments(
   values: ArrayLike<number>,
   kinds: ArrayLike<number> | undefined,
   width: number,

@@ -1,5 +1,5 @@
 import { deviceKindColorClass } from './device-kind.tsx';
-import { sparklineSegments } from './sparkline-segments.ts';
+import { buildSparklineSegments } from './sparkline-segments.ts';
 
 interface SparklineProps {
   /** Values of the line, oldest first; NaN is a gap. */
@@ -16,7 +16,7 @@ interface SparklineProps {
  * are shown beside it.
  */
 export function Sparkline({ values, kinds, width, height, tone = 'muted' }: SparklineProps) {
-  const traces = sparklineSegments(values, kinds, width - 4, height);
+  const traces = buildSparklineSegments(values, kinds, width - 4, height);
   const last = traces.at(-1);
   return (
     <svg

@@ -1,5 +1,5 @@
 import type { ComponentProps } from 'react';
-import { FormField, inputClasses } from './form-field.tsx';
+import { FormField, formInputClasses } from './form-field.tsx';
 
 interface TextFieldProps
   extends Pick<
@@ -22,7 +22,7 @@ export const TextField = ({ label, hint, problem, change, ...input }: TextFieldP
         {...input}
         onChange={(event) => change(event.target.value)}
         autoComplete="off"
-        className={`${inputClasses} w-full`}
+        className={`${formInputClasses} w-full`}
       />
     )}
   </FormField>

@@ -6,7 +6,7 @@ import { defaultDumpSize } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
-import { FormField, inputClasses } from '../_components/form-field.tsx';
+import { FormField, formInputClasses } from '../_components/form-field.tsx';
 import { useCreateDump } from '../_lib/dump-queries.ts';
 import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
@@ -43,7 +43,7 @@ export function CreateDumpForm({ running }: { running: Dump | undefined }) {
               {...tied}
               value={maxBytes}
               onChange={(event) => bound(Number(event.target.value))}
-              className={inputClasses}
+              className={formInputClasses}
             >
               {bounds.map((size) => (
                 <option key={size} value={size * mebi}>
@@ -62,7 +62,7 @@ export function CreateDumpForm({ running }: { running: Dump | undefined }) {
               placeholder={debugText.podsPlaceholder}
               autoComplete="off"
               spellCheck={false}
-              className={inputClasses}
+              className={formInputClasses}
             />
           )}
         </FormField>

@@ -2,7 +2,7 @@ import type { LabelSelector, Rule, RulePeer, RuleSubject } from '../../contract/
 import { rulesText } from './text.ts';
 
 /** Formats a label selector, e.g. `app=cart, tier in (web, api)`; an empty selector is `all pods`. */
-export function formatSelector({ matchLabels, matchExpressions }: LabelSelector): string {
+export function formatLabelSelector({ matchLabels, matchExpressions }: LabelSelector): string {
   const words = [
     ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
     ...matchExpressions.map(({ key, operator, values }) => {
@@ -23,13 +23,13 @@ const within = (what: string, namespace: string | undefined): string =>
  */
 export function formatRuleSubject(subject: RuleSubject): string {
   if ('pod' in subject) return subject.pod;
-  if ('selector' in subject) return within(formatSelector(subject.selector), subject.namespace);
+  if ('selector' in subject) return within(formatLabelSelector(subject.selector), subject.namespace);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
 /** Formats a peer of a rule, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
 export function formatRulePeer(peer: RulePeer): string {
-  if (!('cidr' in peer)) return within(formatSelector(peer.pods), peer.namespace);
+  if (!('cidr' in peer)) return within(formatLabelSelector(peer.pods), peer.namespace);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 

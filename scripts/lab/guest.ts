@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
 import { run } from '../setup/progress.js';
 import { bootGuest } from '../vm/guest.ts';
-import type { TrafficCounts } from './start-lab-node.ts';
+import type { LabTrafficCounts } from './start-lab-node.ts';
 
 const root = join(import.meta.dirname, '../..');
 const guestPort = 7481;
@@ -20,14 +20,14 @@ export interface LabGuestOptions {
   kind: DeviceKind | undefined;
   rate: number;
   progress(text: string): void;
-  counted(apps: TrafficCounts): void;
+  counted(apps: LabTrafficCounts): void;
   signal: AbortSignal;
 }
 
 /** An event that `in-guest.ts` prints as a line of JSON. */
 export type LabGuestEvent =
   | { type: 'ready' }
-  | { type: 'traffic'; apps: TrafficCounts }
+  | { type: 'traffic'; apps: LabTrafficCounts }
   | { type: 'agent'; how: string }
   | { type: 'progress'; text: string };
 

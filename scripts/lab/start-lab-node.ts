@@ -29,12 +29,12 @@ export interface LabNodeOptions {
   rate: number;
   progress(text: string): void;
   /** Receives the traffic counts once a second. */
-  counted(apps: TrafficCounts): void;
+  counted(apps: LabTrafficCounts): void;
   signal: AbortSignal;
 }
 
 /** Request counts since the start, by app. */
-export type TrafficCounts = Record<string, RequestCounts>;
+export type LabTrafficCounts = Record<string, RequestCounts>;
 
 /** A node of the lab: host namespace, agent, and pods with traffic. */
 export interface LabNode {
@@ -135,7 +135,7 @@ async function startTraffic(
       ...(kind === undefined ? [] : ['--kind', kind]),
     ],
     onLine(line) {
-      const event = JSON.parse(line) as { type: string; text?: string; apps?: TrafficCounts };
+      const event = JSON.parse(line) as { type: string; text?: string; apps?: LabTrafficCounts };
       if (event.type === 'ready') ready.resolve();
       else if (event.apps !== undefined) counted(event.apps);
       else if (event.text !== undefined) progress(event.text);

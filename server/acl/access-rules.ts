@@ -21,7 +21,7 @@ import { RuleQueries } from './rule-queries.ts';
 import { formatActiveRulesEtag, toActiveRulesResponse, toRuleVersionResponse } from './rule-responses.ts';
 import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
-import { CompilerClient } from './worker/compiler-client.ts';
+import { RuleCompilerClient } from './worker/compiler-client.ts';
 
 /** Delay in ms before rules are recompiled after a pod was removed. After a pod was added there is no delay. */
 const settleMs = 200;
@@ -41,7 +41,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   readonly #store: RuleStore;
   readonly #log: Logger;
   readonly #scope: TaskScope;
-  readonly #compiler = new CompilerClient((error) => this.#restartCompiler(error));
+  readonly #compiler = new RuleCompilerClient((error) => this.#restartCompiler(error));
   readonly #changes = new Mutex();
   readonly #pods = new Map<string, LocalPodEndpoint>();
   readonly #staged: StagedRules;

@@ -11,7 +11,7 @@ export interface RuleChange {
 }
 
 /** Stores and publishes an event; failures are logged and not thrown. */
-export type EventPublisher = (
+export type RuleEventPublisher = (
   type: AgentEventType,
   message: string,
   severity?: AgentEvent['severity'],

@@ -10,7 +10,7 @@ import {
   mapNameInObject,
 } from './datapath-maps.ts';
 import { datapathProgramNames } from './datapath-programs.ts';
-import { configBuildOffset, datapathConfigSize } from './datapath-structs.ts';
+import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
 import { type BpfMapInfo, readMapInfo } from './map-info.ts';
 import {
   describeBpfObject,
@@ -98,7 +98,7 @@ export function loadDatapathObject(
     ),
     rodata(bytes) {
       bytes.writeUInt32LE(sizes.slots, 0);
-      bytes.write(build, configBuildOffset, 'hex');
+      bytes.write(build, datapathConfigBuildOffset, 'hex');
     },
   });
 }

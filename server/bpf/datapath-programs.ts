@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
 import { BpfArrayMap } from './array-map.ts';
-import { configBuildOffset, datapathConfigSize } from './datapath-structs.ts';
+import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
 import type { LinkHook } from './hook.ts';
 import { withBpfObjectById } from './kernel-object.ts';
 import { readMapInfo } from './map-info.ts';
@@ -39,7 +39,7 @@ function buildOf(program: BpfProgramInfo): string | null {
     const build = withBpfObjectById('map', id, (fd) => {
       const { name, valueBytes } = readMapInfo(fd);
       if (!name.endsWith('.rodata') || valueBytes !== datapathConfigSize) return null;
-      return new BpfArrayMap(fd, name, valueBytes).get(0).toString('hex', configBuildOffset);
+      return new BpfArrayMap(fd, name, valueBytes).get(0).toString('hex', datapathConfigBuildOffset);
     });
     if (build) return build;
   }

@@ -22,7 +22,7 @@ export const dropCountersSize = 128;
 
 /** Size of struct podlane_config, the only content of .rodata. */
 export const datapathConfigSize = 36;
-export const configBuildOffset = 4;
+export const datapathConfigBuildOffset = 4;
 
 /** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
 export const slotEntrySize = 48;

@@ -22,7 +22,7 @@ export function readBpfObjectInfo(what: string, fd: number, info: Buffer): Buffe
 }
 
 /** Reads a NUL-terminated name from a kernel info struct. */
-export const readInfoName = (info: Buffer, offset: number, length = 16): string =>
+export const readKernelInfoName = (info: Buffer, offset: number, length = 16): string =>
   info.toString('latin1', offset, offset + length).replace(/\0.*$/s, '');
 
 const openById = {

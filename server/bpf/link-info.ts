@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
 import { bpf_link_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readInfoName, withBpfObjectById } from './kernel-object.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
 import { attachTypeName, linkTypeName } from './type-names.ts';
 
 /** Kernel info of a tcx or netkit link. */
@@ -55,7 +55,7 @@ export const readLinkInfoById = (id: number): BpfLinkInfo | null =>
       again.writeBigUInt64LE(addressOf(text), at);
       again.writeUInt32LE(nameBytes, lengthAt);
       readBpfObjectInfo(`link ${id}`, fd, again);
-      return readInfoName(text, 0, nameBytes);
+      return readKernelInfoName(text, 0, nameBytes);
     };
     const link = { id: u32(field.id), type, programId: u32(field.prog_id), attachType: null };
     const withAttachType = (at: number) => ({ ...link, attachType: attachTypeName(u32(at)) });

@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
 import { bpf_btf_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readInfoName, withBpfObjectById } from './kernel-object.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
 
 /** BTF that is loaded in the kernel: of a program, of the kernel itself (`vmlinux`) or of a module. */
 export interface LoadedBtf {
@@ -25,7 +25,7 @@ export const readLoadedBtf = (id: number): LoadedBtf | null =>
     readBpfObjectInfo(`BTF ${id}`, fd, info);
     return {
       bytes,
-      name: readInfoName(name, 0, name.length),
+      name: readKernelInfoName(name, 0, name.length),
       kernel: info.readUInt32LE(field.kernel_btf) !== 0,
     };
   });

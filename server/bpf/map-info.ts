@@ -2,7 +2,7 @@ import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
 import { bpf_map_info } from './bpf-structs.ts';
-import { readBpfObjectInfo, readInfoName } from './kernel-object.ts';
+import { readBpfObjectInfo, readKernelInfoName } from './kernel-object.ts';
 
 export interface BpfMapInfo {
   type: number;
@@ -29,7 +29,7 @@ export function readMapInfo(fd: number): BpfMapInfo {
     valueBytes: info.readUInt32LE(bpf_map_info.value_size),
     maxEntries: info.readUInt32LE(bpf_map_info.max_entries),
     flags: info.readUInt32LE(bpf_map_info.map_flags),
-    name: readInfoName(info, bpf_map_info.name),
+    name: readKernelInfoName(info, bpf_map_info.name),
     btfId: info.readUInt32LE(bpf_map_info.btf_id),
     keyTypeId: info.readUInt32LE(bpf_map_info.btf_key_type_id),
     valueTypeId: info.readUInt32LE(bpf_map_info.btf_value_type_id),

@@ -1,6 +1,6 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
 import { bpf_attr } from './bpf-structs.ts';
-import { readInfoName } from './kernel-object.ts';
+import { readKernelInfoName } from './kernel-object.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
 const BPF_TASK_FD_QUERY = 20;
@@ -23,6 +23,6 @@ export function findPerfEventProgram(pid: number, fd: number): { programId: numb
   const type = fdTypes[attr.readUInt32LE(bpf_attr['task_fd_query.fd_type'])] ?? 'perf event';
   return {
     programId: attr.readUInt32LE(bpf_attr['task_fd_query.prog_id']),
-    target: `${type} ${readInfoName(text, 0, text.length)}`,
+    target: `${type} ${readKernelInfoName(text, 0, text.length)}`,
   };
 }

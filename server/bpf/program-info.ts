@@ -4,7 +4,7 @@ import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
 import { bpf_prog_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readInfoName, withBpfObjectById } from './kernel-object.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
 
 export interface BpfProgramInfo {
   id: number;
@@ -54,7 +54,7 @@ export function readProgramInfo(fd: number): BpfProgramInfo {
     mapIds: Array.from({ length: Math.min(info.readUInt32LE(field.nr_map_ids), maxMaps) }, (_, i) =>
       ids.readUInt32LE(i * 4),
     ),
-    name: readInfoName(info, field.name),
+    name: readKernelInfoName(info, field.name),
     runTimeNs: Number(info.readBigUInt64LE(field.run_time_ns)),
     runCount: Number(info.readBigUInt64LE(field.run_cnt)),
     misses: info.readBigUInt64LE(field.recursion_misses),

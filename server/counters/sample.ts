@@ -2,7 +2,7 @@ import type { CounterName, DatapathCounterName } from '../../contract/counter-ta
 import type { DeviceKind } from '../../contract/device.ts';
 import { counterIndexByName, slotCounterCount } from '../bpf/counter-layout.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
-import type { SlotReader } from './slot-reader.ts';
+import type { SlotCounterReader } from './slot-reader.ts';
 
 /** The counters of a pod at one moment. */
 export interface PodSample {
@@ -29,7 +29,7 @@ export interface CounterSample {
 }
 
 /** Reads the counters of a pod's current devices and adds those of its removed devices. */
-export function samplePod(pod: SampledPod, read: SlotReader): PodSample {
+export function samplePod(pod: SampledPod, read: SlotCounterReader): PodSample {
   const counters = new BigUint64Array(slotCounterCount);
   for (let i = 0; i < slotCounterCount; i += 1) counters[i] = pod.carried[i] ?? 0n;
   for (const slot of pod.slots) read(slot, counters);

@@ -6,7 +6,7 @@ import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
 import { type CounterSample, samplePod } from './sample.ts';
 import { isSampleDue, SampleSchedule, sampleGridHz } from './sample-schedule.ts';
-import { createSlotReader, createSweepReader, type SlotReader } from './slot-reader.ts';
+import { createSlotCounterReader, createSweepCounterReader, type SlotCounterReader } from './slot-reader.ts';
 
 /** Source of the pods to sample. It is called on every tick and must not make system calls. */
 export interface SampledPodSource {
@@ -40,7 +40,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   node: NodeSample | null = null;
   readonly #pods: SampledPodSource;
   readonly #counters: Counters;
-  /** Reusable buffer into which `createSweepReader` reads the counters of all slots. */
+  /** Reusable buffer into which `createSweepCounterReader` reads the counters of all slots. */
   readonly #buffer: BigUint64Array;
   readonly #programIds: () => readonly number[];
   readonly #meter = new NodeMeter();
@@ -100,7 +100,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     const clock = this.#clock();
     const pods = this.#pods.all();
     const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
-    const read = createSweepReader(this.#counters, end, this.#buffer);
+    const read = createSweepCounterReader(this.#counters, end, this.#buffer);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
     this.previous = this.latest;
     this.latest = { scope: 'all', ...clock, pods: samplePods(pods, read) };
@@ -112,7 +112,11 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   #sampleOne(id: string): CounterSample | null {
     const pod = this.#pods.get(id);
     if (pod === undefined) return null;
-    return { scope: 'watched', ...this.#clock(), pods: samplePods([pod], createSlotReader(this.#counters)) };
+    return {
+      scope: 'watched',
+      ...this.#clock(),
+      pods: samplePods([pod], createSlotCounterReader(this.#counters)),
+    };
   }
 
   #clock(): Pick<CounterSample, 'sequence' | 'realtimeNs' | 'monotonicNs'> {
@@ -125,4 +129,5 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   }
 }
 
-const samplePods = (pods: readonly SampledPod[], read: SlotReader) => pods.map((pod) => samplePod(pod, read));
+const samplePods = (pods: readonly SampledPod[], read: SlotCounterReader) =>
+  pods.map((pod) => samplePod(pod, read));

@@ -2,11 +2,11 @@ import { counterIndexByName, slotCounterCount, sweptCounterCount } from '../bpf/
 import type { CounterMap } from '../bpf/counter-map.ts';
 
 /** Function that adds the counters of a slot to `totals`, at the indexes of `counterIndexByName`. */
-export type SlotReader = (slot: number, totals: BigUint64Array) => void;
+export type SlotCounterReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 
 /** Creates a reader that reads each slot from the kernel when it is called, for use with a few slots. */
-export function createSlotReader(counters: Counters): SlotReader {
+export function createSlotCounterReader(counters: Counters): SlotCounterReader {
   return (slot, totals) => addAll(totals, counters.read(slot), 0);
 }
 
@@ -14,7 +14,11 @@ export function createSlotReader(counters: Counters): SlotReader {
  * Reads all slots below `end` at once into `buffer` (`sweptCounterCount` values a slot) and returns a reader for them. Drops
  * by reason are read when the reader is called, for slots that dropped packets.
  */
-export function createSweepReader(counters: Counters, end: number, buffer: BigUint64Array): SlotReader {
+export function createSweepCounterReader(
+  counters: Counters,
+  end: number,
+  buffer: BigUint64Array,
+): SlotCounterReader {
   if (end > 0) counters.sweep(buffer, end);
   return (slot, totals) => {
     const first = slot * sweptCounterCount;

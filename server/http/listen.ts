@@ -12,7 +12,11 @@ const listenFailed = (where: string, why: string, hint: string, cause?: unknown)
  * listens on.
  * @throws ProblemError `unprocessable`: another agent listens there, or the path cannot be a socket
  */
-export async function listenOnSocket(app: FastifyInstance, file: string, gid: number | null): Promise<void> {
+export async function listenOnUnixSocket(
+  app: FastifyInstance,
+  file: string,
+  gid: number | null,
+): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
   await removeStaleSocket(file);
   // The socket is created with the process's umask, so that nobody can connect between bind and chown.

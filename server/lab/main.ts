@@ -11,8 +11,8 @@ import {
 } from './attach-pods.ts';
 import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './lab-topology.ts';
 import { lockLabName } from './name-lock.ts';
-import { startLabTraffic, type TrafficEndpoint } from './traffic/traffic.ts';
-import { reportTrafficPeriodically, sendTrafficReport } from './traffic-report.ts';
+import { type LabTrafficEndpoint, startLabTraffic } from './traffic/traffic.ts';
+import { reportLabTrafficPeriodically, sendLabTrafficReport } from './traffic-report.ts';
 
 const usage = `Usage: node server/lab/main.ts --agent unix:PATH|http://HOST:PORT [options]
 
@@ -93,7 +93,7 @@ async function run(agent: string): Promise<void> {
   try {
     await removeLabPods(endpoint, lab);
     await createLabPodNamespaces(lab);
-    const ends: TrafficEndpoint[] = labPods.map(({ app, addresses: [address] }) => ({
+    const ends: LabTrafficEndpoint[] = labPods.map(({ app, addresses: [address] }) => ({
       app,
       netns: formatLabNetnsPath(lab, app),
       address: address.replace(/\/.*/, ''),
@@ -108,7 +108,7 @@ async function run(agent: string): Promise<void> {
     const traffic = await startLabTraffic(ends, { attached: attaching, rate, budget, signal });
     const pods = await attaching;
     const reporting = new AbortController();
-    const reports = reportTrafficPeriodically(endpoint, pods, traffic, {
+    const reports = reportLabTrafficPeriodically(endpoint, pods, traffic, {
       signal: reporting.signal,
       onAgentState: printAgentState,
     });
@@ -126,7 +126,7 @@ async function run(agent: string): Promise<void> {
       reporting.abort();
       await reports;
       await traffic.stop();
-      await sendTrafficReport(endpoint, pods, traffic);
+      await sendLabTrafficReport(endpoint, pods, traffic);
       print({ type: 'stopped', apps: traffic.counts() });
     }
   } finally {

@@ -11,7 +11,7 @@ const intervalMs = 500;
  * Reports the traffic's request counts to the agent until `signal` is aborted. `onAgentState` is called when the agent
  * becomes unreachable, with the error, and when it is back, with null.
  */
-export async function reportTrafficPeriodically(
+export async function reportLabTrafficPeriodically(
   endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],
   traffic: LabTraffic,
@@ -20,7 +20,7 @@ export async function reportTrafficPeriodically(
   let reachable = true;
   try {
     for await (const _ of every(intervalMs, undefined, { signal })) {
-      const error = await sendTrafficReport(endpoint, pods, traffic);
+      const error = await sendLabTrafficReport(endpoint, pods, traffic);
       if (reachable !== (error === null)) onAgentState(error);
       reachable = error === null;
     }
@@ -30,7 +30,7 @@ export async function reportTrafficPeriodically(
 }
 
 /** Sends one traffic report to the agent. @returns null, or the reason why the agent did not accept the report */
-export async function sendTrafficReport(
+export async function sendLabTrafficReport(
   endpoint: AgentEndpoint,
   pods: readonly AttachedLabPod[],
   traffic: LabTraffic,

@@ -4,7 +4,7 @@ import type { ProgramInstructions } from '../../contract/program.ts';
 import { Mutex } from '../async/mutex.ts';
 import { listBpfObjectIds } from '../bpf/kernel-object.ts';
 import type { NodeScan, ScannedNamespace } from './scan/node-scan.ts';
-import { heldBpfObjectIds } from './scan/process-descriptors.ts';
+import { listHeldBpfObjectIds } from './scan/process-descriptors.ts';
 // Does nothing in this thread. Loaded here, Node caches its compiled form, so that the worker starts fast.
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
@@ -18,7 +18,7 @@ const idleMs = 60_000;
 
 export interface TimedNodeScan extends NodeScan {
   /** Ids of the BPF objects that this process held open when the scan started. */
-  own: ReturnType<typeof heldBpfObjectIds>;
+  own: ReturnType<typeof listHeldBpfObjectIds>;
   atMs: number;
 }
 
@@ -95,7 +95,7 @@ export class BpfScanner {
   async #scanNow(objects: string): Promise<TimedNodeScan> {
     const atMs = performance.now();
     // Taken while the worker is idle, so that its descriptors do not count as the agent's.
-    const own = await this.#requests.run(heldBpfObjectIds);
+    const own = await this.#requests.run(listHeldBpfObjectIds);
     const answer = await this.#send({ namespaces: this.#namespaces() });
     if (!('scan' in answer))
       throw new ProblemError('internal', 'the scan worker sent an unexpected response');

@@ -42,7 +42,7 @@ export function formatPacketTrace(
 }
 
 /** Returns true if this observation of the packet alone decides its outcome, without waiting for another one. */
-export const determinesOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
+export const observationDecidesOutcome = (point: Pick<TracePoint, 'where' | 'verdict'>): boolean =>
   point.where !== 'from-pod' || point.verdict === 'dropped';
 
 const microsecondsBetween = (from: PacketObservation, to: PacketObservation): number =>

@@ -1,7 +1,11 @@
 import type { NewTrace, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
 import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import { PacketCorrelator, type PacketObservation, type TracedPacket } from './correlator.ts';
-import { determinesOutcome, formatPacketTrace, type TraceFormatContext } from './format-packet-trace.ts';
+import {
+  formatPacketTrace,
+  observationDecidesOutcome,
+  type TraceFormatContext,
+} from './format-packet-trace.ts';
 import { buildTracePath } from './trace-path.ts';
 
 /**
@@ -106,7 +110,7 @@ export class RunningTrace {
     ready.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0));
     for (const observation of ready) {
       const packet = this.#correlator.add(observation);
-      if (packet && determinesOutcome(observation)) changed.add(packet);
+      if (packet && observationDecidesOutcome(observation)) changed.add(packet);
     }
     return changed;
   }

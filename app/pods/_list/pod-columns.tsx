@@ -140,7 +140,7 @@ export const trailingPodColumns: readonly PodColumn[] = [
 ];
 
 /** Creates the column of check boxes that select pods. */
-export const createSelectColumn = (
+export const createPodSelectColumn = (
   selection: Pick<PodSelection, 'has' | 'toggle' | 'toggleAll'>,
   shownIds: readonly string[],
 ): PodColumn => {

@@ -21,7 +21,7 @@ export type PodSortKey = (typeof podSortKeys)[number];
 export const isPodSortKey = (key: string): key is PodSortKey => podSortKeys.some((each) => each === key);
 
 /** Returns true for numeric columns, which sort from the highest value first; text columns sort from A. */
-export const sortsDescendingFirst = (key: PodSortKey): boolean =>
+export const sortsPodColumnDescendingFirst = (key: PodSortKey): boolean =>
   !['kind', 'pod', 'namespace', 'address'].includes(key);
 
 /** Filter and sort order of the pod list, stored in the page's URL. */
@@ -54,7 +54,7 @@ export function parsePodListFilter(query: URLSearchParams): PodListFilter {
     namespaces: values('ns'),
     attention: query.get('attention') === '1',
     sort,
-    descending: order === 'asc' ? false : order === 'desc' ? true : sortsDescendingFirst(sort),
+    descending: order === 'asc' ? false : order === 'desc' ? true : sortsPodColumnDescendingFirst(sort),
   };
 }
 
@@ -66,7 +66,7 @@ export function buildPodListQuery(view: PodListFilter): string {
   if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
   if (view.attention) query.set('attention', '1');
   if (view.sort !== defaultPodListFilter.sort) query.set('sort', view.sort);
-  if (view.descending !== sortsDescendingFirst(view.sort))
+  if (view.descending !== sortsPodColumnDescendingFirst(view.sort))
     query.set('order', view.descending ? 'desc' : 'asc');
   return query.toString().replaceAll('%2C', ',');
 }

@@ -9,7 +9,7 @@ import {
   useSamplesAreStale,
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
-import { createSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
+import { createPodSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
 import { isPodSortKey, type PodListFilter } from './pod-list-filter.ts';
 import { podListText } from './text.ts';
 import type { PodSelection } from './use-pod-selection.ts';
@@ -40,7 +40,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
   const { has, toggle, toggleAll } = selection;
   const columns = useMemo(
     () => [
-      createSelectColumn(
+      createPodSelectColumn(
         { has, toggle, toggleAll },
         (pods ?? noPods).map(({ id }) => id),
       ),

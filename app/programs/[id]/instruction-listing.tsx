@@ -10,7 +10,11 @@ import { ValueSkeleton } from '../../_components/skeleton.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { useProgramInstructions } from '../program-queries.ts';
 import { programsText } from '../text.ts';
-import { buildListingLines, formatInstructionListing, type InstructionListingLine } from './listing-lines.ts';
+import {
+  buildInstructionListingLines,
+  formatInstructionListing,
+  type InstructionListingLine,
+} from './listing-lines.ts';
 
 const lineHeight = 20;
 
@@ -23,7 +27,10 @@ export function InstructionListing({ program }: { program: BpfProgram }) {
     () => instructions?.some((each) => each.source !== null) === true,
     [instructions],
   );
-  const lines = useMemo(() => buildListingLines(instructions ?? [], source), [instructions, source]);
+  const lines = useMemo(
+    () => buildInstructionListingLines(instructions ?? [], source),
+    [instructions, source],
+  );
   return (
     <section aria-labelledby="listing" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">

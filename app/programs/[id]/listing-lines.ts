@@ -6,7 +6,7 @@ export type InstructionListingLine =
   | { kind: 'instruction'; instruction: BpfInstruction };
 
 /** Builds the lines of a program listing: function names, source lines and instructions. */
-export function buildListingLines(
+export function buildInstructionListingLines(
   instructions: readonly BpfInstruction[],
   withSource: boolean,
 ): InstructionListingLine[] {
@@ -23,7 +23,7 @@ export function buildListingLines(
 
 /** Formats instructions like `bpftool prog dump xlated`. */
 export const formatInstructionListing = (instructions: readonly BpfInstruction[]): string =>
-  buildListingLines(instructions, true)
+  buildInstructionListingLines(instructions, true)
     .map((line) => {
       if (line.kind === 'function') return `${line.name}:`;
       if (line.kind === 'source') return `; ${line.text}`;

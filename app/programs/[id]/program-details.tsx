@@ -7,7 +7,7 @@ import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { formatByteSize, formatCount, formatDuration } from '../../_lib/format.ts';
 import { LabeledDetail, LabeledDetailList } from '../_components/labeled-detail-list.tsx';
-import { useMaps } from '../maps/map-queries.ts';
+import { useBpfMaps } from '../maps/map-queries.ts';
 import { programsText } from '../text.ts';
 
 const untold = programsText.notReported;
@@ -78,7 +78,7 @@ function Pins({ paths }: { paths: readonly string[] }) {
 }
 
 function Maps({ ids }: { ids: readonly number[] }) {
-  const { data: maps } = useMaps();
+  const { data: maps } = useBpfMaps();
   return (
     <section aria-labelledby="used-maps" className="mt-4">
       <h2 id="used-maps" className="flex min-h-8 items-center gap-3 font-semibold">

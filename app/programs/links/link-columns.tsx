@@ -7,7 +7,7 @@ import { BpfOwnerLabel } from '../_components/bpf-owner-label.tsx';
 import { formatBpfOwner } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
-export const linkSortKeys = [
+export const bpfLinkSortKeys = [
   'default',
   'id',
   'program',
@@ -18,9 +18,9 @@ export const linkSortKeys = [
   'owner',
   'pin',
 ] as const;
-export type LinkSortKey = (typeof linkSortKeys)[number];
+export type BpfLinkSortKey = (typeof bpfLinkSortKeys)[number];
 
-export const linkColumns: readonly TableColumn<BpfLink, LinkSortKey>[] = [
+export const bpfLinkColumns: readonly TableColumn<BpfLink, BpfLinkSortKey>[] = [
   {
     key: 'id',
     label: programsText.id,

@@ -7,9 +7,9 @@ import { createBpfObjectListFilterParser } from '../_components/object-list-filt
 import { BpfObjectListPage } from '../_components/object-list-page.tsx';
 import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';
-import { linkColumns, linkSortKeys } from './link-columns.tsx';
+import { bpfLinkColumns, bpfLinkSortKeys } from './link-columns.tsx';
 
-const { parse, query } = createBpfObjectListFilterParser(linkSortKeys, 'default');
+const { parse, query } = createBpfObjectListFilterParser(bpfLinkSortKeys, 'default');
 
 const texts = (link: BpfLink) => [
   ...[
@@ -24,7 +24,7 @@ const texts = (link: BpfLink) => [
 ];
 
 /** Page that lists all bpf_links on the node. */
-export function LinkListPage() {
+export function BpfLinkListPage() {
   const { data, error, refetch } = useBpfLinks();
   const [view, change] = useUrlQueryState(parse, query);
   return (
@@ -35,7 +35,7 @@ export function LinkListPage() {
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
-      columns={linkColumns}
+      columns={bpfLinkColumns}
       texts={texts}
       view={view}
       change={change}

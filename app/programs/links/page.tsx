@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
 import { programsText } from '../text.ts';
-import { LinkListPage } from './link-list.tsx';
+import { BpfLinkListPage } from './link-list.tsx';
 
 export const metadata: Metadata = { title: programsText.links };
 
 export default function ProgramsLinksRoute() {
-  return <LinkListPage />;
+  return <BpfLinkListPage />;
 }

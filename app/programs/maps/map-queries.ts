@@ -7,7 +7,7 @@ import { requestApi } from '../../_lib/api.ts';
 const one = (id: number) => ['map', id] as const;
 
 /** Returns all eBPF maps on the node. */
-export const useMaps = () =>
+export const useBpfMaps = () =>
   useQuery({
     queryKey: ['maps'],
     queryFn: async ({ signal }) => (await requestApi<{ items: BpfMap[] }>('/maps', { signal })).items,
@@ -15,21 +15,21 @@ export const useMaps = () =>
   });
 
 /** Returns a BPF map with its types and number of entries. */
-export const useMap = (id: number) =>
+export const useBpfMap = (id: number) =>
   useQuery({
     queryKey: one(id),
     queryFn: ({ signal }) => requestApi<BpfMapDetail>(`/maps/${id}`, { signal }),
     staleTime: 5000,
   });
 
-export interface MapEntryFilter {
+export interface BpfMapEntryFilter {
   search: string;
   /** True to leave out entries whose value is all zeros. */
   filled: boolean;
 }
 
 /** Returns the entries of a BPF map page by page, in the kernel's order. */
-export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, enabled: boolean) =>
+export const useBpfMapEntries = (id: number, { search, filled }: BpfMapEntryFilter, enabled: boolean) =>
   useInfiniteQuery({
     queryKey: [...one(id), 'entries', search, filled],
     queryFn: ({ pageParam, signal }) => {
@@ -47,7 +47,7 @@ export const useMapEntries = (id: number, { search, filled }: MapEntryFilter, en
   });
 
 /** Returns the URL path that downloads all entries of a map as a file. */
-export const mapExportPath = (id: number): string => `/api/v1/maps/${id}/export`;
+export const bpfMapExportPath = (id: number): string => `/api/v1/maps/${id}/export`;
 
 /** Returns the mutation that writes an entry of one of Podlane's maps. */
 export function useWriteMapEntry(id: number) {

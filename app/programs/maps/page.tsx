@@ -1,9 +1,9 @@
 import type { Metadata } from 'next';
-import { MapListPage } from './_list/map-list.tsx';
-import { mapsText } from './text.ts';
+import { BpfMapListPage } from './_list/map-list.tsx';
+import { bpfMapsText } from './text.ts';
 
-export const metadata: Metadata = { title: mapsText.maps };
+export const metadata: Metadata = { title: bpfMapsText.maps };
 
 export default function ProgramsMapsRoute() {
-  return <MapListPage />;
+  return <BpfMapListPage />;
 }

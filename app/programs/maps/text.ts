@@ -1,5 +1,5 @@
 /** Interface texts of the pages about eBPF maps. */
-export const mapsText = {
+export const bpfMapsText = {
   asJson: (label: string) => `${label} (JSON)`,
   notListable: 'The entries cannot be listed',
   searchEntries: 'Search entries',

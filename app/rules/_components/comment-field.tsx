@@ -11,7 +11,11 @@ interface CommentFieldProps {
 }
 
 /** Renders the field for the comment that is saved with a version of the rules. */
-export const VersionCommentField = ({ enter, hint = rulesText.commentHint, ...field }: CommentFieldProps) => (
+export const RuleVersionCommentField = ({
+  enter,
+  hint = rulesText.commentHint,
+  ...field
+}: CommentFieldProps) => (
   <TextField
     {...field}
     label={rulesText.comment}

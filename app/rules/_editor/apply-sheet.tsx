@@ -8,7 +8,7 @@ import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { useApplyRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { VersionCommentField } from '../_components/comment-field.tsx';
+import { RuleVersionCommentField } from '../_components/comment-field.tsx';
 import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
 import { formatRuleChanges, RuleChangesSection } from './rule-changes.tsx';
 import { RuleSizesTable } from './sizes-table.tsx';
@@ -83,7 +83,7 @@ export function ApplyEditedRulesSheet({
           <RuleSizesTable sizes={plan.sizes} limits={plan.limits} />
         </div>
       </section>
-      <VersionCommentField
+      <RuleVersionCommentField
         value={comment}
         change={setComment}
         enter={() => !apply.isPending && go()}

@@ -4,7 +4,7 @@ import { useRouter, useSearchParams } from 'next/navigation';
 import { useState } from 'react';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
-import { FormField, inputClasses } from '../../_components/form-field.tsx';
+import { FormField, formInputClasses } from '../../_components/form-field.tsx';
 import { SideSheet } from '../../_components/side-sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
@@ -97,7 +97,7 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
               onChange={(event) => setText(event.target.value)}
               spellCheck={false}
               rows={16}
-              className={`${inputClasses} code h-auto! w-full resize-y py-1.5`}
+              className={`${formInputClasses} code h-auto! w-full resize-y py-1.5`}
             />
           )}
         </FormField>

@@ -9,7 +9,7 @@ import { EmptyState } from '../../_components/empty-state.tsx';
 import { ErrorState } from '../../_components/error-state.tsx';
 import { FilterBar } from '../../_components/filter-bar.tsx';
 import { FilterTextField } from '../../_components/filter-field.tsx';
-import { inputClasses } from '../../_components/form-field.tsx';
+import { formInputClasses } from '../../_components/form-field.tsx';
 import { SiNumber } from '../../_components/number-display.tsx';
 import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
 import { DataTable } from '../../_components/table/data-table.tsx';
@@ -83,7 +83,7 @@ export function RuleEntriesPage() {
           spellCheck={false}
           autoComplete="off"
           data-filter
-          className={`${inputClasses} w-52 max-md:w-full`}
+          className={`${formInputClasses} w-52 max-md:w-full`}
         />
         <datalist id="pods-of-entries">
           {pods.map((pod) => (

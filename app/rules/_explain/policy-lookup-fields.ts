@@ -22,7 +22,7 @@ export const emptyPolicyLookupFields: PolicyLookupFields = {
   type: '8',
   code: '0',
 };
-export const lookupProtocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
+export const policyLookupProtocols = ['tcp', 'udp', 'sctp', 'icmp'] as const;
 
 export const protocolHasPorts = (protocol: string): boolean =>
   ['tcp', 'udp', 'sctp', '6', '17', '132'].includes(protocol);
@@ -62,7 +62,7 @@ export function validatePolicyLookup(
   const destination = form.destination.trim();
   if (source === '') problems.source = rulesText.endpointProblem;
   if (destination === '') problems.destination = rulesText.endpointProblem;
-  const named = lookupProtocols.find((name) => name === form.protocol.trim().toLowerCase());
+  const named = policyLookupProtocols.find((name) => name === form.protocol.trim().toLowerCase());
   const protocol = named ?? whole(form.protocol, 255);
   if (protocol === null) problems.protocol = rulesText.protocolProblem;
   const port = whole(form.port, 65_535);

@@ -8,9 +8,9 @@ import { TextField } from '../../_components/text-field.tsx';
 import { useStagedRules } from '../../_lib/rule-queries.ts';
 import { rulesText } from '../text.ts';
 import {
-  lookupProtocols,
   type PolicyLookupFields,
   type PolicyLookupProblems,
+  policyLookupProtocols,
   protocolHasIcmpTypes,
   protocolHasPorts,
 } from './policy-lookup-fields.ts';
@@ -52,7 +52,7 @@ export function PolicyLookupForm({ form, change, problems, submit, pending }: Pa
     <form onSubmit={onSubmit} noValidate className="grid content-start gap-3">
       <PodDatalist id={list} />
       <datalist id={protocolList}>
-        {lookupProtocols.map((name) => (
+        {policyLookupProtocols.map((name) => (
           <option key={name} value={name} />
         ))}
       </datalist>

@@ -13,7 +13,7 @@ import { useActiveRules, useApplyStagedRules, useDiscardStagedRules } from '../.
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { useCurrentTime } from '../../_lib/use-current-time.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { VersionCommentField } from '../_components/comment-field.tsx';
+import { RuleVersionCommentField } from '../_components/comment-field.tsx';
 import { ConfirmApplyRulesSheet } from '../_components/confirm-apply-sheet.tsx';
 import { formatRuleChanges, RuleChangesSection } from '../_editor/rule-changes.tsx';
 import { rulesText } from '../text.ts';
@@ -117,7 +117,7 @@ function ApplyStagedSheet({ staged, close }: { staged: StagedRules; close: () =>
       close={close}
     >
       <RuleChangesSection changes={staged.changes} />
-      <VersionCommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
+      <RuleVersionCommentField value={comment} change={setComment} enter={() => !apply.isPending && go()} />
     </ConfirmApplyRulesSheet>
   );
 }

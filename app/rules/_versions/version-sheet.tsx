@@ -19,7 +19,7 @@ import {
   useRuleVersion,
 } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
-import { VersionCommentField } from '../_components/comment-field.tsx';
+import { RuleVersionCommentField } from '../_components/comment-field.tsx';
 import { RuleChangeError } from '../_components/rule-change-error.tsx';
 import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
 import { openRulesWorkingCopy } from '../_editor/working-copy.ts';
@@ -124,7 +124,11 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
                 )}
               </div>
             </section>
-            <VersionCommentField value={comment} change={setComment} hint={rulesText.rollbackCommentHint} />
+            <RuleVersionCommentField
+              value={comment}
+              change={setComment}
+              hint={rulesText.rollbackCommentHint}
+            />
           </>
         )}
         {error !== null ? (

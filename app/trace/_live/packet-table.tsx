@@ -19,8 +19,8 @@ import { traceText } from '../text.ts';
 import {
   buildTraceRows,
   formatMicroseconds,
-  formatPointLocation,
-  formatPointVerdict,
+  formatTracePointLocation,
+  formatTracePointVerdict,
   type TraceRow,
 } from './trace-rows.ts';
 
@@ -130,8 +130,8 @@ function columnsOf(
       head: true,
       cell: (line) =>
         line.kind === 'point' ? (
-          <span className="text-12 text-ink-2" title={formatPointLocation(line.point)}>
-            {formatPointLocation(line.point)}
+          <span className="text-12 text-ink-2" title={formatTracePointLocation(line.point)}>
+            {formatTracePointLocation(line.point)}
           </span>
         ) : (
           <span
@@ -194,7 +194,8 @@ function Outcome({ packet: { outcome, sentence } }: { packet: TracePacket }) {
 
 function Verdict({ point, packet }: { point: TracePoint; packet: TracePacket }) {
   const { verdict, reason, rule, where } = point;
-  if (verdict !== 'dropped') return <span className="text-12 text-ink-2">{formatPointVerdict(point)}</span>;
+  if (verdict !== 'dropped')
+    return <span className="text-12 text-ink-2">{formatTracePointVerdict(point)}</span>;
   return (
     <span className="flex items-baseline gap-2 text-12">
       <span className="text-signal-text">{traceText.dropped}</span>

@@ -27,7 +27,7 @@ const directions = { 'from-pod': traceText.fromPodPrefix, 'to-pod': traceText.to
  * Formats the location of an observation, e.g. `from shop.cart, netkit/peer`, or the network namespace for drops by
  * the kernel.
  */
-export function formatPointLocation({ where, pod, device }: TracePoint): string {
+export function formatTracePointLocation({ where, pod, device }: TracePoint): string {
   const name = pod === null ? null : `${pod.namespace}.${pod.name}`;
   if (where === 'kernel') return name === null ? traceText.kernelOnHost : traceText.kernelInPod(name);
   const hook = device?.hook ?? null;
@@ -35,7 +35,7 @@ export function formatPointLocation({ where, pod, device }: TracePoint): string 
 }
 
 /** Formats the verdict of an observation. */
-export function formatPointVerdict({ where, verdict, to }: TracePoint): string {
+export function formatTracePointVerdict({ where, verdict, to }: TracePoint): string {
   if (verdict === 'redirected')
     return to === null ? traceText.redirected : traceText.redirectedTo(formatPodName(to));
   if (verdict === 'dropped') return traceText.dropped;

@@ -5,7 +5,7 @@ import type { VerdictKind } from '../../../contract/verdict.ts';
 import { Button } from '../../_components/button.tsx';
 import { FilterBar as Bar } from '../../_components/filter-bar.tsx';
 import { FacetDivider, FilterTextField } from '../../_components/filter-field.tsx';
-import { inputClasses } from '../../_components/form-field.tsx';
+import { formInputClasses } from '../../_components/form-field.tsx';
 import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import { formatPodName } from '../../_lib/packet-labels.ts';
@@ -111,7 +111,7 @@ function Text({ label, placeholder, value, change, options, problem, width }: Te
         spellCheck={false}
         autoComplete="off"
         data-filter
-        className={`${inputClasses} ${width} max-md:w-auto max-md:flex-[1_1_40%]`}
+        className={`${formInputClasses} ${width} max-md:w-auto max-md:flex-[1_1_40%]`}
       />
       {options !== undefined && (
         <datalist id={list}>

@@ -1,10 +1,10 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
-import { checkTableLimit, defaultTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
+import { checkPolicyTableLimit, defaultPolicyTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
 import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
 import { RuleEntryListBuilder } from './entry-lists.ts';
 import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
-import { assignIds, getAssignedId } from './id-allocator.ts';
+import { assignTableIds, getAssignedTableId } from './id-allocator.ts';
 import { groupAddressesByPeerSets } from './identities.ts';
 import { createLargestRuleFinder } from './largest-rule.ts';
 import { assignPeerSetIds, resolvePeerIpBlocks } from './peer-sets.ts';
@@ -32,19 +32,19 @@ export function compileRules(
 ): CompiledRules {
   const {
     previous = createEmptyPreviousCompile(),
-    limits = defaultTableLimits,
+    limits = defaultPolicyTableLimits,
     lineOf = () => undefined,
   } = options;
   const names = ruleSet.rules.map(({ name }) => name);
-  const ruleNumbers = assignIds(names, previous.ids.rules);
+  const ruleNumbers = assignTableIds(names, previous.ids.rules);
   const peers = assignPeerSetIds(ruleSet, previous.ids.peers);
   const ordered = sortRulesByEvaluation(ruleSet, ({ name }) => peers.byRule.get(name) ?? 0);
-  const numberOf = ordered.map(({ rule }) => getAssignedId(ruleNumbers, rule.name));
+  const numberOf = ordered.map(({ rule }) => getAssignedTableId(ruleNumbers, rule.name));
   const findLargest = createLargestRuleFinder(ruleSet, lineOf);
 
   const ipBlocks = resolvePeerIpBlocks(peers, pods);
   const { classes, prefixes } = groupAddressesByPeerSets(ipBlocks);
-  checkTableLimit(limits, 'prefixes', prefixes.length, () =>
+  checkPolicyTableLimit(limits, 'prefixes', prefixes.length, () =>
     findLargest(({ name }) => {
       const own = ipBlocks.get(peers.byRule.get(name) ?? 0) ?? [];
       return own.reduce((sum, { except }) => sum + 1 + except.length, 0);
@@ -53,23 +53,23 @@ export function compileRules(
   const classesOf = classesByPeerSet(classes);
   const findMostIdentities = () =>
     findLargest(({ name }) => classesOf.get(peers.byRule.get(name) ?? 0)?.length ?? 0);
-  checkTableLimit(limits, 'identities', classes.length - 1, findMostIdentities);
+  checkPolicyTableLimit(limits, 'identities', classes.length - 1, findMostIdentities);
   const classKeys = classes.map((sets) => sets.join());
-  const identities = assignIds(classKeys.slice(1), previous.ids.identities);
+  const identities = assignTableIds(classKeys.slice(1), previous.ids.identities);
   const identityOf = classKeys.map((key) => identities.get(key) ?? 0);
 
   const groups = groupPodsByRules(ordered, pods);
-  checkTableLimit(limits, 'policies', groups.length, () => undefined);
+  checkPolicyTableLimit(limits, 'policies', groups.length, () => undefined);
   const builder = new RuleEntryListBuilder(
     ordered,
     numberOf,
     ruleSet.defaults,
     previous.ids,
     (size, entryLists) =>
-      checkTableLimit(limits, 'entries', size, () => {
+      checkPolicyTableLimit(limits, 'entries', size, () => {
         const uses = new Map<number, number>();
         for (const { rule } of [...entryLists.values()].flat()) uses.set(rule, (uses.get(rule) ?? 0) + 1);
-        return findLargest(({ name }) => uses.get(getAssignedId(ruleNumbers, name)) ?? 0);
+        return findLargest(({ name }) => uses.get(getAssignedTableId(ruleNumbers, name)) ?? 0);
       }),
   );
   const policyIds = assignPolicyIds(groups, numberOf, previous);
@@ -77,7 +77,7 @@ export function compileRules(
     classesOf,
     identityOf,
     numberOf,
-    checkSize: (size) => checkTableLimit(limits, 'policyEntries', size, findMostIdentities),
+    checkSize: (size) => checkPolicyTableLimit(limits, 'policyEntries', size, findMostIdentities),
   });
 
   const compiled = {
@@ -92,7 +92,7 @@ export function compileRules(
     },
     rules: new Map(
       ordered.map(({ rule, index, peers }) => [
-        getAssignedId(ruleNumbers, rule.name),
+        getAssignedTableId(ruleNumbers, rule.name),
         { rule, index, peers },
       ]),
     ),

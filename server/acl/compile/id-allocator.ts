@@ -3,7 +3,7 @@
  * neither compilation uses, so that no number changes its meaning from one to the next.
  * @param previous numbers by key @param first least number to assign
  */
-export function assignIds(
+export function assignTableIds(
   keys: Iterable<string>,
   previous: ReadonlyMap<string, number>,
   first = 1,
@@ -25,10 +25,10 @@ function idAllocator(used: Iterable<number>, first: number): () => number {
 }
 
 /**
- * Numbers keys as `assignIds` does, and lets a new key take over the number of the key that it replaces.
+ * Numbers keys as `assignTableIds` does, and lets a new key take over the number of the key that it replaces.
  * @param keys each with the number that it would take over; undefined: none
  */
-export function assignOrInheritIds(
+export function assignOrInheritTableIds(
   keys: ReadonlyMap<string, number | undefined>,
   previous: ReadonlyMap<string, number>,
 ): Map<string, number> {
@@ -51,7 +51,7 @@ export function assignOrInheritIds(
 }
 
 /** Returns the number assigned to a key. @throws Error if the key has no number */
-export function getAssignedId<K>(ids: ReadonlyMap<K, number>, key: K): number {
+export function getAssignedTableId<K>(ids: ReadonlyMap<K, number>, key: K): number {
   const id = ids.get(key);
   if (id === undefined) throw new Error(`${JSON.stringify(key)} has no number`);
   return id;

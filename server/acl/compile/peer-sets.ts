@@ -1,7 +1,7 @@
 import type { RulePeer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
 import { matchesPodPeer, type SelectablePod } from '../spec/pod-selector.ts';
-import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
+import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 import { type IpBlock, toIpBlock } from './identities.ts';
 
 /** Numbers of peer sets. Rules with equal lists of peer terms share a peer set. */
@@ -21,8 +21,8 @@ export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSe
     .map(({ name, peers }) => [name, JSON.stringify(peers)] as const);
   const inherited = new Map<string, number | undefined>();
   for (const [name, text] of terms) if (!inherited.has(text)) inherited.set(text, previous.byRule.get(name));
-  const byTerms = assignOrInheritIds(inherited, previous.byTerms);
-  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, getAssignedId(byTerms, text)])) };
+  const byTerms = assignOrInheritTableIds(inherited, previous.byTerms);
+  return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, getAssignedTableId(byTerms, text)])) };
 }
 
 /** Returns the IP blocks of each peer set by its number, with selectors resolved to the given pods. */

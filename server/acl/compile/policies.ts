@@ -4,7 +4,7 @@ import type { PodPolicy } from '../tables/policy-tables.ts';
 import type { CompiledPolicy, PreviousCompile } from './compiled-rules.ts';
 import type { RuleEntryListBuilder } from './entry-lists.ts';
 import type { PodRuleGroup } from './evaluation-order.ts';
-import { assignOrInheritIds, getAssignedId } from './id-allocator.ts';
+import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 
 /** Returns a key of direction and sorted rule numbers, regardless of the order of the rules. */
 const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[]): string =>
@@ -27,7 +27,7 @@ export function assignPolicyIds(
     const policy = first && tables.pods.get(first.id)?.[group.direction].policy;
     return [groupKey(group, numberOf), policy || undefined] as const;
   });
-  return assignOrInheritIds(new Map(inherited), ids.policies);
+  return assignOrInheritTableIds(new Map(inherited), ids.policies);
 }
 
 interface AddressIdentities {
@@ -64,7 +64,7 @@ export function buildPolicies(
   let size = 0;
   for (const group of groups) {
     const { direction, rules } = group;
-    const policy = getAssignedId(policyIds, groupKey(group, numberOf));
+    const policy = getAssignedTableId(policyIds, groupKey(group, numberOf));
     const forAnyPeer = rules.filter(({ peers }) => peers === 0).map(({ order }) => order);
     const defaults = builder.defaultEntries(direction, forAnyPeer);
     /** Number of the interned list of rules that apply to an address class, by class; 0 if none apply. */

@@ -100,7 +100,7 @@ function findOffset(contents: unknown, path: ValuePath): number {
 }
 
 /** Formats a rule set as YAML, without fields that have default values. */
-export function formatRules({ name, defaults, rules }: RuleSet): string {
+export function formatRulesAsYaml({ name, defaults, rules }: RuleSet): string {
   const shortened = rules.map(({ peers, protocol, ports, icmp, priority, action, ...rule }) => ({
     ...rule,
     ...(peers.length > 0 && {

@@ -4,7 +4,7 @@ import { ProblemError } from '../../../contract/problem.ts';
 import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
 import type { StagedRulesRecord } from '../../store/records.ts';
 import type { RuleStore } from '../../store/store-interfaces.ts';
-import type { EventPublisher, RuleChange } from '../rule-change.ts';
+import type { RuleChange, RuleEventPublisher } from '../rule-change.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { emptyRuleSizes } from '../tables/limits.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
@@ -19,7 +19,7 @@ interface StagedRulesContext {
   compiler: AsyncRuleCompiler;
   sets: () => LoadedRuleSets;
   pods: () => LocalPodEndpoint[];
-  publish: EventPublisher;
+  publish: RuleEventPublisher;
   /** Called after the staged rules were loaded or removed. */
   changed: () => void;
 }

@@ -4,7 +4,7 @@ import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntrySize, ipcacheKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { MapWordBuffer } from './word-buffer.ts';
+import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /** A prefix of the LPM trie `ipcache`, with its identities in policy tables A and B. */
 interface IpcachePrefix {
@@ -71,8 +71,8 @@ export class IpcacheMap {
     { ipcache }: PolicyTables,
     target: TargetPolicyTable,
   ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(ipcacheKeySize, ipcacheEntrySize);
-    const remove = new MapWordBuffer(ipcacheKeySize);
+    const write = new BpfMapWordBuffer(ipcacheKeySize, ipcacheEntrySize);
+    const remove = new BpfMapWordBuffer(ipcacheKeySize);
     const wanted = new Map<string, { length: number; address: bigint; identity: number }>();
     for (const { prefix, identity } of ipcache.values()) {
       const { length, address } = mappedPrefix(prefix);
@@ -116,7 +116,7 @@ export class IpcacheMap {
 
   /** Clears the in-memory copy of `ipcache`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
-    const keys = new MapWordBuffer(ipcacheKeySize);
+    const keys = new BpfMapWordBuffer(ipcacheKeySize);
     for (const prefix of this.#prefixes.values()) writePrefix(keys.next(), prefix);
     this.#prefixes.clear();
     return keys.entries;

@@ -16,7 +16,7 @@ export interface PolicyTableLimits {
   entries: number;
 }
 
-export const defaultTableLimits: PolicyTableLimits = {
+export const defaultPolicyTableLimits: PolicyTableLimits = {
   prefixes: 65_536,
   identities: 65_536,
   policies: 8192,
@@ -26,9 +26,9 @@ export const defaultTableLimits: PolicyTableLimits = {
 
 /** Size limits of a rule set, as the API reports them. */
 export const ruleSizeLimits: RuleSizes = {
-  ...defaultTableLimits,
+  ...defaultPolicyTableLimits,
   rules: maxRules,
-  entryLists: defaultTableLimits.entries,
+  entryLists: defaultPolicyTableLimits.entries,
 };
 export const emptyRuleSizes: RuleSizes = {
   rules: 0,
@@ -71,7 +71,7 @@ const titles: Record<keyof PolicyTableLimits, string> = {
  * @param largest finds the rule to name; called only when the limit is exceeded
  * @throws ProblemError `rules_too_large` when `size` exceeds the limit
  */
-export function checkTableLimit(
+export function checkPolicyTableLimit(
   limits: PolicyTableLimits,
   table: keyof PolicyTableLimits,
   size: number,

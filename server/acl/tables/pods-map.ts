@@ -3,7 +3,7 @@ import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesSize, unknownPodDefaultEntries } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { MapWordBuffer } from './word-buffer.ts';
+import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /**
  * Words of a `pods` map value, for table A and then B: ingress policy and default entries, egress policy and default
@@ -55,8 +55,8 @@ export class PodsMap {
     indexOf: (entryList: number) => number,
     numberOf: (podId: string) => number | undefined,
   ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(4, podPoliciesSize);
-    const remove = new MapWordBuffer(4);
+    const write = new BpfMapWordBuffer(4, podPoliciesSize);
+    const remove = new BpfMapWordBuffer(4);
     const put = (pod: number, policies: PolicyWords): void => {
       const old = this.#pods.get(pod) ?? [...unknownWords, ...unknownWords];
       const words = [
@@ -95,7 +95,7 @@ export class PodsMap {
 
   /** Clears the in-memory copy of `pods`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
-    const buffer = new MapWordBuffer(4);
+    const buffer = new BpfMapWordBuffer(4);
     for (const pod of this.#pods.keys()) {
       const { keys, key } = buffer.next();
       keys[key] = pod;

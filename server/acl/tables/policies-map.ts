@@ -3,7 +3,7 @@ import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { policyEntrySize, policyKeySize } from '../../bpf/rule-layout.ts';
 import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { MapWordBuffer } from './word-buffer.ts';
+import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /** Packs the entry list indexes of tables A and B, at most 20 bits each, into one number. */
 const pack = (a: number, b: number): number => a * 2 ** 24 + b;
@@ -61,8 +61,8 @@ export class PoliciesMap {
     target: TargetPolicyTable,
     indexOf: (entryList: number) => number,
   ): { write: BpfMapEntryBatch; remove: BpfMapKeys } {
-    const write = new MapWordBuffer(policyKeySize, policyEntrySize);
-    const remove = new MapWordBuffer(policyKeySize);
+    const write = new BpfMapWordBuffer(policyKeySize, policyEntrySize);
+    const remove = new BpfMapWordBuffer(policyKeySize);
     const put = (lists: Map<number, number>, policy: number, identity: number, index: number): void => {
       const old = lists.get(identity);
       const packed =
@@ -101,7 +101,7 @@ export class PoliciesMap {
 
   /** Clears the in-memory copy of `policies`. @returns all its keys, to be removed from the BPF map */
   clear(): BpfMapKeys {
-    const buffer = new MapWordBuffer(policyKeySize);
+    const buffer = new BpfMapWordBuffer(policyKeySize);
     for (const [policy, lists] of this.#policies)
       for (const identity of lists.keys()) {
         const { keys, key } = buffer.next();

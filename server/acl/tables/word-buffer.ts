@@ -7,7 +7,7 @@ const doubleCapacity = (words: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffe
 };
 
 /** Buffer for map keys and values made of u32 words, used for batch updates and deletions. */
-export class MapWordBuffer {
+export class BpfMapWordBuffer {
   count = 0;
   readonly #keyWords: number;
   readonly #valueWords: number;

@@ -10,14 +10,14 @@ export type AsyncRuleCompiler = {
 };
 
 /** Request sent to the compiler thread. */
-export interface CompilerRequest {
+export interface RuleCompilerRequest {
   id: number;
   method: Method;
   args: unknown[];
 }
 
 /** Response from the compiler thread. */
-export type CompilerResponse = { id: number } & (
+export type RuleCompilerResponse = { id: number } & (
   | { value: unknown }
   | { problem: Problem }
   | { error: unknown }
@@ -40,7 +40,7 @@ interface PendingRequest {
  * Runs a `RuleCompiler` in a worker thread: large rule sets take longer to compile than samples and verdict events can
  * wait. The thread is started on demand and kept while it has a rule set.
  */
-export class CompilerClient implements AsyncRuleCompiler {
+export class RuleCompilerClient implements AsyncRuleCompiler {
   readonly #onLost: (error: Error) => void;
   readonly #pending = new Map<number, PendingRequest>();
   /** Names of the rule sets that the compiler thread holds. */
@@ -97,7 +97,7 @@ export class CompilerClient implements AsyncRuleCompiler {
     this.#idle = null;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      worker.postMessage({ id, method, args } satisfies CompilerRequest);
+      worker.postMessage({ id, method, args } satisfies RuleCompilerRequest);
     });
   }
 
@@ -119,7 +119,7 @@ export class CompilerClient implements AsyncRuleCompiler {
       this.#sets.clear();
       if (hadRules) this.#onLost(error);
     };
-    worker.on('message', (response: CompilerResponse) => this.#settle(response));
+    worker.on('message', (response: RuleCompilerResponse) => this.#settle(response));
     worker.on('error', lost);
     worker.on('exit', (code) => lost(new Error(`it exited with code ${code}`)));
     worker.unref();
@@ -127,7 +127,7 @@ export class CompilerClient implements AsyncRuleCompiler {
     return worker;
   }
 
-  #settle(response: CompilerResponse): void {
+  #settle(response: RuleCompilerResponse): void {
     const request = this.#pending.get(response.id);
     this.#pending.delete(response.id);
     if ('value' in response) request?.resolve(response.value as never);

@@ -1,16 +1,16 @@
 import { parentPort } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { CompilerRequest, CompilerResponse } from './compiler-client.ts';
+import type { RuleCompilerRequest, RuleCompilerResponse } from './compiler-client.ts';
 import { RuleCompiler } from './rule-compiler.ts';
 
-// Worker thread of `CompilerClient`: serves its requests one after the other.
+// Worker thread of `RuleCompilerClient`: serves its requests one after the other.
 if (parentPort) {
   const port = parentPort;
   const compiler = new RuleCompiler();
-  port.on('message', ({ id, method, args }: CompilerRequest) => {
+  port.on('message', ({ id, method, args }: RuleCompilerRequest) => {
     port.postMessage(respond(id, () => (compiler[method] as (...args: unknown[]) => unknown)(...args)));
   });
-  const respond = (id: number, work: () => unknown): CompilerResponse => {
+  const respond = (id: number, work: () => unknown): RuleCompilerResponse => {
     try {
       return { id, value: work() };
     } catch (error) {

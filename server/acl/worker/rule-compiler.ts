@@ -11,7 +11,7 @@ import type { ExplainedFlow } from '../explain/explained-flow.ts';
 import { RuleExplainer } from '../explain/explainer.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
-import { formatRules, parseRules } from '../spec/rule-yaml.ts';
+import { formatRulesAsYaml, parseRules } from '../spec/rule-yaml.ts';
 import { ruleSizeLimits } from '../tables/limits.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../tables/tables-diff.ts';
@@ -215,4 +215,4 @@ function viewRule(
 }
 
 const ruleSetText = (text: string, { ruleSet, source }: ParsedText): string =>
-  source === 'rules' ? text : formatRules(ruleSet);
+  source === 'rules' ? text : formatRulesAsYaml(ruleSet);

@@ -1,5 +1,5 @@
 /** Minimum load of the lab's traffic, as a fraction of the full load. */
-export const minLoadRate = 0.02;
+export const minLabLoadRate = 0.02;
 
 /**
  * Returns the next factor of the full load from the CPU use of the last interval, so that the lab's requests never wait
@@ -8,7 +8,7 @@ export const minLoadRate = 0.02;
  * @param cpu cores that it used
  * @param budget cores that it may use
  */
-export function adjustLoadRate(rate: number, cpu: number, budget: number): number {
+export function adjustLabLoadRate(rate: number, cpu: number, budget: number): number {
   const wanted = rate * Math.min(1.6, Math.max(0.5, budget / Math.max(cpu, 0.001)));
-  return Math.min(1, Math.max(minLoadRate, wanted));
+  return Math.min(1, Math.max(minLabLoadRate, wanted));
 }

@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { computeLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
-import { createShortConnectionClient } from './short-connection-client.ts';
-import { createTcpClient } from './tcp-client.ts';
+import { computeLabLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
+import { createLabShortConnectionClient } from './short-connection-client.ts';
+import { createLabTcpClient } from './tcp-client.ts';
 import {
-  advanceTrafficClock,
+  advanceLabTrafficClock,
+  type LabTrafficClient,
+  type LabTrafficClientOptions,
   type RequestCounts,
-  type TrafficClient,
-  type TrafficClientOptions,
 } from './traffic-client.ts';
-import { createUdpClient } from './udp-client.ts';
+import { createLabUdpClient } from './udp-client.ts';
 
 /** Flow with its index in `labFlows` and the address of its server. */
 export type AddressedLabFlow = LabFlow & { index: number; address: string };
 
 /** Client with its flow and the number of requests that are due; the number can have a fraction. */
 interface PacedClient {
-  client: TrafficClient;
+  client: LabTrafficClient;
   flow: AddressedLabFlow;
   due: number;
 }
 
 /** Runs the clients of one pod, each at the rate of its flow. */
-export class LoadGenerator {
+export class LabLoadGenerator {
   /** Current load as a fraction of the full load. */
   rate = 0;
   readonly #clock = { now: 0 };
@@ -39,7 +39,7 @@ export class LoadGenerator {
     const tick = () => {
       if (!this.#running) return;
       const now = performance.now();
-      advanceTrafficClock(this.#clock, now - last);
+      advanceLabTrafficClock(this.#clock, now - last);
       for (const paced of this.#clients) this.#pace(paced, now - last, now - started);
       last = now;
       if (toJoin && this.#clients.every(({ client }) => client.joined)) {
@@ -66,7 +66,7 @@ export class LoadGenerator {
   #pace(paced: PacedClient, passed: number, elapsed: number): void {
     const { client, flow } = paced;
     client.check();
-    const more = (flow.rate * this.rate * computeLoadFactor(flow.index, elapsed / 1000) * passed) / 1000;
+    const more = (flow.rate * this.rate * computeLabLoadFactor(flow.index, elapsed / 1000) * passed) / 1000;
     paced.due = client.joined ? Math.min(paced.due + more, dueLimit(flow)) : 1;
     while (paced.due >= 1 && client.send()) paced.due--;
   }
@@ -83,10 +83,10 @@ const dueLimit = (flow: LabFlow): number => (flow.type === 'burst' ? 1 : 4);
 function clientOf(
   flow: AddressedLabFlow,
   counts: RequestCounts,
-  clock: TrafficClientOptions['clock'],
-): TrafficClient {
-  const options: TrafficClientOptions = { ...flow, port: labServerPort, counts, clock };
-  if (flow.type === 'tcp') return createTcpClient(options);
-  if (flow.type === 'short') return createShortConnectionClient(options);
-  return createUdpClient(options, { burst: flow.type === 'burst' });
+  clock: LabTrafficClientOptions['clock'],
+): LabTrafficClient {
+  const options: LabTrafficClientOptions = { ...flow, port: labServerPort, counts, clock };
+  if (flow.type === 'tcp') return createLabTcpClient(options);
+  if (flow.type === 'short') return createLabShortConnectionClient(options);
+  return createLabUdpClient(options, { burst: flow.type === 'burst' });
 }

@@ -1,14 +1,18 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { createMessageSplitter, decodeTrafficMessage, encodeTrafficMessage } from './traffic-message.ts';
-import { trafficSocketBufferSize } from './udp-client.ts';
+import {
+  createLabMessageSplitter,
+  decodeLabTrafficMessage,
+  encodeLabTrafficMessage,
+} from './traffic-message.ts';
+import { labSocketBufferSize } from './udp-client.ts';
 
 /**
  * Starts a TCP and a UDP server at `address`.
  * @returns a function that stops both; call it after the clients have stopped
  */
-export async function startTrafficServers(address: string, port: number): Promise<() => void> {
+export async function startLabTrafficServers(address: string, port: number): Promise<() => void> {
   const [stopTcp, stopUdp] = await Promise.all([
     startTcpServer(address, port),
     startUdpServer(address, port),
@@ -22,14 +26,14 @@ export async function startTrafficServers(address: string, port: number): Promis
 async function startTcpServer(address: string, port: number): Promise<() => void> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    const split = createMessageSplitter();
+    const split = createLabMessageSplitter();
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk) => {
       for (const message of split(chunk)) {
         if (message === null || message.reply === 0) return socket.destroy();
-        socket.write(encodeTrafficMessage(message.id, message.reply, 0));
+        socket.write(encodeLabTrafficMessage(message.id, message.reply, 0));
       }
     });
   });
@@ -45,15 +49,15 @@ async function startUdpServer(address: string, port: number): Promise<() => void
   // Addresses are numeric: skipping the resolver saves a tick per datagram.
   const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
   socket.on('message', (bytes, from) => {
-    const message = decodeTrafficMessage(bytes);
+    const message = decodeLabTrafficMessage(bytes);
     if (message !== null && message.reply > 0)
-      socket.send(encodeTrafficMessage(message.id, message.reply, 0), from.port, from.address, () => {});
+      socket.send(encodeLabTrafficMessage(message.id, message.reply, 0), from.port, from.address, () => {});
   });
   const listening = once(socket, 'listening');
   socket.bind(port, address);
   await listening;
   socket.on('error', () => {});
-  socket.setRecvBufferSize(trafficSocketBufferSize);
-  socket.setSendBufferSize(trafficSocketBufferSize);
+  socket.setRecvBufferSize(labSocketBufferSize);
+  socket.setSendBufferSize(labSocketBufferSize);
   return () => socket.close();
 }

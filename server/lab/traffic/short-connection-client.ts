@@ -1,19 +1,23 @@
 import { connect } from 'node:net';
-import { responseTimeoutMs, type TrafficClient, type TrafficClientOptions } from './traffic-client.ts';
-import { createMessageSplitter, encodeTrafficMessage } from './traffic-message.ts';
+import {
+  type LabTrafficClient,
+  type LabTrafficClientOptions,
+  labResponseTimeoutMs,
+} from './traffic-client.ts';
+import { createLabMessageSplitter, encodeLabTrafficMessage } from './traffic-message.ts';
 
 /** Maximum number of connections that are open at the same time. */
 const maxConnections = 8;
 
 /** Creates a client that opens one connection per request: connect, request, reply, close. */
-export function createShortConnectionClient({
+export function createLabShortConnectionClient({
   address,
   port,
   request,
   reply,
   counts,
   clock,
-}: TrafficClientOptions): TrafficClient {
+}: LabTrafficClientOptions): LabTrafficClient {
   const pending = new Map<number, { since: number; end(ok: boolean): void }>();
   let id = 0;
   let joined = false;
@@ -24,7 +28,7 @@ export function createShortConnectionClient({
       if (closed || pending.size >= (joined ? maxConnections : 1)) return false;
       id = (id + 1) >>> 0;
       const requestId = id;
-      const split = createMessageSplitter();
+      const split = createLabMessageSplitter();
       const socket = connect({ host: address, port, noDelay: true });
       const end = (ok: boolean) => {
         if (!pending.delete(requestId)) return;
@@ -38,7 +42,7 @@ export function createShortConnectionClient({
         }
       };
       pending.set(requestId, { since: clock.now, end });
-      socket.on('connect', () => socket.write(encodeTrafficMessage(requestId, request, reply)));
+      socket.on('connect', () => socket.write(encodeLabTrafficMessage(requestId, request, reply)));
       socket.on('data', (chunk) => {
         for (const message of split(chunk))
           end(message !== null && message.id === requestId && message.bytes === reply);
@@ -49,7 +53,7 @@ export function createShortConnectionClient({
     },
     check() {
       for (const { since, end } of pending.values()) {
-        if (clock.now - since <= responseTimeoutMs.tcp) break;
+        if (clock.now - since <= labResponseTimeoutMs.tcp) break;
         end(false);
       }
     },

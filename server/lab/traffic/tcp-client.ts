@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import {
-  reconnectDelayMs,
-  responseTimeoutMs,
-  type TrafficClient,
-  type TrafficClientOptions,
+  type LabTrafficClient,
+  type LabTrafficClientOptions,
+  labReconnectDelayMs,
+  labResponseTimeoutMs,
 } from './traffic-client.ts';
-import { createMessageSplitter, encodeTrafficMessage } from './traffic-message.ts';
+import { createLabMessageSplitter, encodeLabTrafficMessage } from './traffic-message.ts';
 
 /** Number of connections that a flow keeps open; each has at most one pending request. */
 const connections = 3;
@@ -14,7 +14,7 @@ const connections = 3;
  * Creates a client that sends requests on kept-alive connections. A broken connection counts as a failure and is
  * reopened.
  */
-export function createTcpClient(options: TrafficClientOptions): TrafficClient {
+export function createLabTcpClient(options: LabTrafficClientOptions): LabTrafficClient {
   const pool = Array.from({ length: connections }, () => keptConnection(options));
   let next = 0;
   return {
@@ -44,16 +44,16 @@ function keptConnection({
   reply,
   counts,
   clock,
-}: TrafficClientOptions): TrafficClient {
+}: LabTrafficClientOptions): LabTrafficClient {
   let socket: Socket | null = null;
   let state: 'connecting' | 'open' | 'broken' | 'closed' = 'broken';
-  let since = clock.now - reconnectDelayMs;
+  let since = clock.now - labReconnectDelayMs;
   let id = 0;
   let pendingId: number | null = null;
   let joined = false;
 
   function open() {
-    const split = createMessageSplitter();
+    const split = createLabMessageSplitter();
     const opening = connect({ host: address, port, noDelay: true });
     socket = opening;
     state = 'connecting';
@@ -90,13 +90,13 @@ function keptConnection({
       id = (id + 1) >>> 0;
       pendingId = id;
       since = clock.now;
-      socket?.write(encodeTrafficMessage(id, request, reply));
+      socket?.write(encodeLabTrafficMessage(id, request, reply));
       return true;
     },
     check() {
       const waited = clock.now - since;
-      if (state === 'broken' && waited >= reconnectDelayMs) open();
-      else if (socket && (state === 'connecting' || pendingId !== null) && waited > responseTimeoutMs.tcp)
+      if (state === 'broken' && waited >= labReconnectDelayMs) open();
+      else if (socket && (state === 'connecting' || pendingId !== null) && waited > labResponseTimeoutMs.tcp)
         fail(socket);
     },
     get joined() {

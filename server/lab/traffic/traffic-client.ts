@@ -35,13 +35,13 @@ export function openSharedRequestCounts(memory: SharedArrayBuffer): RequestCount
  * Milliseconds in which this thread could run. After a time without CPU, replies are waiting that arrived in time, so a
  * gap between two ticks counts as at most `maxTickMs`, and a late wake-up fails no request.
  */
-export interface TrafficClock {
+export interface LabTrafficClock {
   now: number;
 }
 const maxTickMs = 500;
 
 /** Advances a traffic clock by `since` milliseconds, but by at most `maxTickMs`. */
-export function advanceTrafficClock(clock: TrafficClock, since: number): void {
+export function advanceLabTrafficClock(clock: LabTrafficClock, since: number): void {
   clock.now += Math.min(since, maxTickMs);
 }
 
@@ -49,13 +49,13 @@ export function advanceTrafficClock(clock: TrafficClock, since: number): void {
  * Milliseconds after which a request without a reply has failed. TCP retransmits a lost packet well within them, and a
  * server's thread on a busy machine can be without CPU for more than 3 s.
  */
-export const responseTimeoutMs = { tcp: 6000, udp: 6000 } as const;
+export const labResponseTimeoutMs = { tcp: 6000, udp: 6000 } as const;
 
 /** Milliseconds before a broken connection is reopened. */
-export const reconnectDelayMs = 500;
+export const labReconnectDelayMs = 500;
 
 /** Client of a pod that sends requests to one server and counts replies and failures. */
-export interface TrafficClient {
+export interface LabTrafficClient {
   /** Sends a request. @returns false if too many requests are pending */
   send(): boolean;
   /** Counts overdue requests as failed and reopens broken connections. Called on every tick. */
@@ -68,11 +68,11 @@ export interface TrafficClient {
   close(): void;
 }
 
-export interface TrafficClientOptions {
+export interface LabTrafficClientOptions {
   address: string;
   port: number;
   request: number;
   reply: number;
   counts: RequestCounts;
-  clock: TrafficClock;
+  clock: LabTrafficClock;
 }

@@ -12,23 +12,23 @@ import { crc32 } from 'node:zlib';
  * | 12 | u32 | bytes of the requested reply; 0 in a reply |
  * | 16 | | payload |
  */
-export const messageHeaderSize = 16;
+export const labMessageHeaderSize = 16;
 
 /** Maximum size of a message in bytes; longer messages count as damaged. */
-export const maxMessageSize = 65536;
+export const maxLabMessageSize = 65536;
 
-export interface TrafficMessage {
+export interface LabTrafficMessage {
   id: number;
   reply: number;
   bytes: number;
 }
 
-const noise = randomFillSync(Buffer.alloc(maxMessageSize + 4096));
+const noise = randomFillSync(Buffer.alloc(maxLabMessageSize + 4096));
 
 /** Encodes a message of `bytes` bytes (at least the header), with a payload that depends on the id. */
-export function encodeTrafficMessage(id: number, bytes: number, reply: number): Buffer {
+export function encodeLabTrafficMessage(id: number, bytes: number, reply: number): Buffer {
   const message = Buffer.allocUnsafe(bytes);
-  noise.copy(message, messageHeaderSize, id % 4096, (id % 4096) + bytes - messageHeaderSize);
+  noise.copy(message, labMessageHeaderSize, id % 4096, (id % 4096) + bytes - labMessageHeaderSize);
   message.writeUInt32LE(bytes, 0);
   message.writeUInt32LE(id, 8);
   message.writeUInt32LE(reply, 12);
@@ -37,11 +37,11 @@ export function encodeTrafficMessage(id: number, bytes: number, reply: number): 
 }
 
 /** Decodes one message. @returns null if the length or the checksum is wrong */
-export function decodeTrafficMessage(message: Buffer): TrafficMessage | null {
-  if (message.length < messageHeaderSize || message.readUInt32LE(0) !== message.length) return null;
+export function decodeLabTrafficMessage(message: Buffer): LabTrafficMessage | null {
+  if (message.length < labMessageHeaderSize || message.readUInt32LE(0) !== message.length) return null;
   if (message.readUInt32LE(4) !== crc32(message.subarray(8))) return null;
   const reply = message.readUInt32LE(12);
-  if (reply > maxMessageSize || (reply > 0 && reply < messageHeaderSize)) return null;
+  if (reply > maxLabMessageSize || (reply > 0 && reply < labMessageHeaderSize)) return null;
   return { id: message.readUInt32LE(8), reply, bytes: message.length };
 }
 
@@ -50,16 +50,16 @@ export function decodeTrafficMessage(message: Buffer): TrafficMessage | null {
  * @returns a function that takes the next chunk and returns the messages that it completes; null for a damaged message,
  * after which the stream cannot be decoded
  */
-export function createMessageSplitter(): (chunk: Buffer) => (TrafficMessage | null)[] {
+export function createLabMessageSplitter(): (chunk: Buffer) => (LabTrafficMessage | null)[] {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    const messages: (TrafficMessage | null)[] = [];
+    const messages: (LabTrafficMessage | null)[] = [];
     while (rest.length >= 4) {
       const bytes = rest.readUInt32LE(0);
-      if (bytes < messageHeaderSize || bytes > maxMessageSize) return [...messages, null];
+      if (bytes < labMessageHeaderSize || bytes > maxLabMessageSize) return [...messages, null];
       if (rest.length < bytes) break;
-      messages.push(decodeTrafficMessage(rest.subarray(0, bytes)));
+      messages.push(decodeLabTrafficMessage(rest.subarray(0, bytes)));
       rest = rest.subarray(bytes);
     }
     return messages;

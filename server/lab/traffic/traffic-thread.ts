@@ -1,19 +1,19 @@
 import type { MessagePort } from 'node:worker_threads';
 import { labServerPort } from '../flows.ts';
 import { enterNetns } from './enter-netns.ts';
-import { type AddressedLabFlow, LoadGenerator } from './load-generator.ts';
-import { startTrafficServers } from './servers.ts';
+import { type AddressedLabFlow, LabLoadGenerator } from './load-generator.ts';
+import { startLabTrafficServers } from './servers.ts';
 import { openSharedRequestCounts } from './traffic-client.ts';
 
 /** Start parameters of a traffic thread. `flows` are the flows whose client is the thread's pod. */
-export interface TrafficThreadData {
+export interface LabTrafficThreadData {
   netns: string;
   address: string;
   flows: AddressedLabFlow[];
   counts: SharedArrayBuffer;
 }
 
-export type TrafficThreadCommand =
+export type LabTrafficThreadCommand =
   | { type: 'serve' }
   | { type: 'start' }
   /** Sets the load, as a fraction of the full load. */
@@ -25,22 +25,22 @@ export type TrafficThreadCommand =
 /**
  * Event of a traffic thread. `joined`: every client has got a reply. `drained`: every client has closed its sockets.
  */
-export type TrafficThreadEvent = { type: 'serving' | 'joined' | 'drained' };
+export type LabTrafficThreadEvent = { type: 'serving' | 'joined' | 'drained' };
 
 /** Runs a pod's servers and clients in this thread, which enters the pod's network namespace. */
-export function runTrafficThread(
+export function runLabTrafficThread(
   main: MessagePort,
-  { netns, address, flows, counts }: TrafficThreadData,
+  { netns, address, flows, counts }: LabTrafficThreadData,
 ): void {
   enterNetns(netns);
-  const report = (type: TrafficThreadEvent['type']) =>
-    main.postMessage({ type } satisfies TrafficThreadEvent);
-  const load = new LoadGenerator();
+  const report = (type: LabTrafficThreadEvent['type']) =>
+    main.postMessage({ type } satisfies LabTrafficThreadEvent);
+  const load = new LabLoadGenerator();
   let stopServing = () => {};
-  main.on('message', async (message: TrafficThreadCommand) => {
+  main.on('message', async (message: LabTrafficThreadCommand) => {
     switch (message.type) {
       case 'serve':
-        stopServing = await startTrafficServers(address, labServerPort);
+        stopServing = await startLabTrafficServers(address, labServerPort);
         return report('serving');
       case 'start':
         return load.start(flows, openSharedRequestCounts(counts), () => report('joined'));

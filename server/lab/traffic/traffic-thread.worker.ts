@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { runTrafficThread, type TrafficThreadData } from './traffic-thread.ts';
+import { type LabTrafficThreadData, runLabTrafficThread } from './traffic-thread.ts';
 
 // Loaded in a main thread, it only fills the compile cache.
-if (parentPort) runTrafficThread(parentPort, workerData as TrafficThreadData);
+if (parentPort) runLabTrafficThread(parentPort, workerData as LabTrafficThreadData);

@@ -2,12 +2,16 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import { labFlows } from '../flows.ts';
-import { adjustLoadRate } from './adjust-rate.ts';
+import { adjustLabLoadRate } from './adjust-rate.ts';
 import { openSharedRequestCounts, type RequestCounts, requestCountsSize } from './traffic-client.ts';
-import type { TrafficThreadCommand, TrafficThreadData, TrafficThreadEvent } from './traffic-thread.ts';
+import type {
+  LabTrafficThreadCommand,
+  LabTrafficThreadData,
+  LabTrafficThreadEvent,
+} from './traffic-thread.ts';
 
 /** Endpoint of the lab's traffic: a network namespace and the address of its servers. */
-export interface TrafficEndpoint {
+export interface LabTrafficEndpoint {
   app: string;
   netns: string;
   address: string;
@@ -44,16 +48,16 @@ const drainTimeoutMs = 2500;
  * @throws ProblemError when a server cannot listen, or a client has no reply within three minutes
  */
 export async function startLabTraffic(
-  ends: TrafficEndpoint[],
+  ends: LabTrafficEndpoint[],
   { attached, rate: scale = 1, budget = 0.25, signal }: LabTrafficOptions = {},
 ): Promise<LabTraffic> {
   const threads = ends.map((end) => startThread(end, ends));
   const failure = Promise.race(threads.map((thread) => thread.failure));
   failure.catch(() => {});
-  const all = async (type: TrafficThreadEvent['type'], ms: number, signal?: AbortSignal) => {
+  const all = async (type: LabTrafficThreadEvent['type'], ms: number, signal?: AbortSignal) => {
     await Promise.race([Promise.all(threads.map((thread) => thread.waitFor(type, ms, signal))), failure]);
   };
-  const send = (message: TrafficThreadCommand) => {
+  const send = (message: LabTrafficThreadCommand) => {
     for (const { worker } of threads) worker.postMessage(message);
   };
   let rate = 0.1;
@@ -80,7 +84,7 @@ export async function startLabTraffic(
     const used = process.cpuUsage(before.usage);
     cpu = (used.user + used.system) / 1000 / (performance.now() - before.at);
     before = { usage: process.cpuUsage(), at: performance.now() };
-    rate = adjustLoadRate(rate, cpu, budget);
+    rate = adjustLabLoadRate(rate, cpu, budget);
     send({ type: 'rate', rate: rate * scale });
   }, 1000);
 
@@ -100,9 +104,9 @@ export async function startLabTraffic(
   };
 }
 
-function startThread(end: TrafficEndpoint, ends: TrafficEndpoint[]) {
+function startThread(end: LabTrafficEndpoint, ends: LabTrafficEndpoint[]) {
   const memory = new SharedArrayBuffer(requestCountsSize);
-  const workerData: TrafficThreadData = {
+  const workerData: LabTrafficThreadData = {
     netns: end.netns,
     address: end.address,
     flows: labFlows.flatMap((flow, index) => {
@@ -116,7 +120,7 @@ function startThread(end: TrafficEndpoint, ends: TrafficEndpoint[]) {
     name: end.app,
   });
   const received = new Set<string>();
-  worker.on('message', ({ type }: TrafficThreadEvent) => received.add(type));
+  worker.on('message', ({ type }: LabTrafficThreadEvent) => received.add(type));
   const ended = once(worker, 'exit');
   const failure = new Promise<never>((_, reject) => {
     worker.on('error', (cause) => {
@@ -124,7 +128,7 @@ function startThread(end: TrafficEndpoint, ends: TrafficEndpoint[]) {
     });
   });
   failure.catch(() => {});
-  const waitFor = async (type: TrafficThreadEvent['type'], ms: number, stop?: AbortSignal) => {
+  const waitFor = async (type: LabTrafficThreadEvent['type'], ms: number, stop?: AbortSignal) => {
     const signal = AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
     try {
       while (!received.has(type)) await once(worker, 'message', { signal });

@@ -1,7 +1,7 @@
 import type { Attachment } from '../../../contract/program.ts';
 
 /** Creates an attachment; fields that are not given are null. */
-export const createAttachment = (
+export const createProgramAttachment = (
   programId: number,
   at: Pick<Attachment, 'kind' | 'hook' | 'target'> & Partial<Attachment>,
 ): Attachment & { programId: number } => ({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { cgroupAttachTypes } from '../../bpf/type-names.ts';
-import { createAttachment } from './attachment.ts';
+import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
 import { findMountPoints } from './pinned-objects.ts';
 
@@ -71,7 +71,7 @@ function programsOf(
   return cgroupAttachTypes.flatMap(({ type, name: hook }) => {
     const entries = queryHookProgramsSync(fd, type);
     return entries.map(({ programId, linkId }, position) =>
-      createAttachment(programId, {
+      createProgramAttachment(programId, {
         kind: 'cgroup',
         hook,
         target: name,

@@ -4,7 +4,7 @@ import { Btf, vmlinuxBtfPath } from '../../bpf/btf.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { readProgramInfoById } from '../../bpf/program-info.ts';
-import { createAttachment } from './attachment.ts';
+import { createProgramAttachment } from './attachment.ts';
 import { formatNamespaceReference } from './namespace-attachments.ts';
 import type { ProgramAttachment, ScannedLink } from './node-scan.ts';
 
@@ -25,7 +25,7 @@ const kinds: Record<string, Attachment['kind']> = {
 };
 
 /** Resolves the target of each BPF link, and adds the attachments that only links report. */
-export function resolveLinkTargets(
+export function resolveBpfLinkTargets(
   links: readonly BpfLinkInfo[],
   placed: readonly ProgramAttachment[],
   cgroups: ReadonlyMap<bigint, string>,
@@ -47,7 +47,7 @@ export function resolveLinkTargets(
     const detached = isDevice && device === null;
     if (!detached && link.programId !== 0)
       attachments.push(
-        createAttachment(link.programId, {
+        createProgramAttachment(link.programId, {
           kind: kinds[link.type] ?? 'other',
           hook: hookOf(link),
           target,

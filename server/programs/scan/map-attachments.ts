@@ -3,7 +3,7 @@ import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts'
 import { getNextMapKey, lookUpMapEntry } from '../../bpf/map-access.ts';
 import { type BpfMapInfo, readMapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
-import { createAttachment } from './attachment.ts';
+import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
 
 /** Attach types of sockmaps, from enum bpf_attach_type. */
@@ -39,7 +39,9 @@ function calledThrough(fd: number, { id, name, maxEntries }: BpfMapInfo): Progra
     const value = lookUpMapEntry(fd, key, 4);
     const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
     if (value !== null)
-      found.push(createAttachment(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }));
+      found.push(
+        createProgramAttachment(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }),
+      );
     key = getNextMapKey(fd, key, 4);
   }
   return found;
@@ -48,6 +50,11 @@ function calledThrough(fd: number, { id, name, maxEntries }: BpfMapInfo): Progra
 const ofSockets = (fd: number, { id, name }: BpfMapInfo): ProgramAttachment[] =>
   Object.entries(socketTypes).flatMap(([hook, type]) =>
     queryHookProgramsSync(fd, type).map(({ programId, linkId }) =>
-      createAttachment(programId, { kind: 'other', hook, target: `sockets of map ${id} ${name}`, linkId }),
+      createProgramAttachment(programId, {
+        kind: 'other',
+        hook,
+        target: `sockets of map ${id} ${name}`,
+        linkId,
+      }),
     ),
   );

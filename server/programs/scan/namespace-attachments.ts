@@ -9,7 +9,7 @@ import { type LinkWithXdp, listLinksWithXdp } from '../../netlink/link-xdp.ts';
 import { runInNetworkNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import { listTcBpfFilters } from '../../netlink/tc-filter.ts';
-import { createAttachment } from './attachment.ts';
+import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment, ScannedNamespace } from './node-scan.ts';
 
 /** Maximum number of scanned network namespaces other than those of the host and the pods. */
@@ -77,7 +77,7 @@ export async function scanNamespaceAttachments(
     for (const [hook, type] of Object.entries(netnsTypes))
       found.push(
         ...ordered(queryHookProgramsSync(namespace.fd, type), (programId, rest) =>
-          createAttachment(programId, {
+          createProgramAttachment(programId, {
             kind: 'netns',
             hook,
             target: formatNamespaceReference(namespace.ref),
@@ -96,7 +96,7 @@ export async function scanNamespaceAttachments(
       for (const [hook, type] of hooksOf(device))
         found.push(
           ...ordered(queryHookProgramsSync(device.ifindex, type), (programId, rest) =>
-            createAttachment(programId, {
+            createProgramAttachment(programId, {
               kind: hook.startsWith('netkit') ? 'netkit' : 'tcx',
               hook,
               target: device.name,
@@ -146,7 +146,7 @@ const xdpAttachments = (
   links: readonly BpfLinkInfo[],
 ): ProgramAttachment[] =>
   link.xdp.map(({ mode, programId }) =>
-    createAttachment(programId, {
+    createProgramAttachment(programId, {
       kind: 'xdp',
       hook: `xdp/${mode}`,
       target: link.name,
@@ -174,7 +174,7 @@ async function filterAttachments(
     for (const [position, { programId, priority }] of filters.entries())
       if (programId !== null)
         found.push(
-          createAttachment(programId, {
+          createProgramAttachment(programId, {
             kind: 'tc',
             hook,
             target: name,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BpfObjectHolder } from '../../../contract/program.ts';
 import { findPerfEventProgram } from '../../bpf/perf-event-program.ts';
-import { createAttachment } from './attachment.ts';
+import { createProgramAttachment } from './attachment.ts';
 import type { NodeScan, ProgramAttachment } from './node-scan.ts';
 
 /** Time limit in ms for reading the file descriptors of all processes. */
@@ -39,7 +39,7 @@ export function scanProcesses(unread: string[]): {
       const path = `/proc/${pid}/ns/net`;
       const { ino } = statSync(path, { bigint: true });
       if (!namespaces.has(ino)) namespaces.set(ino, path);
-      // `heldBpfObjectIds` covers the agent: descriptors of this thread come and go.
+      // `listHeldBpfObjectIds` covers the agent: descriptors of this thread come and go.
       if (pid === process.pid) continue;
       for (const { fd, kind } of bpfDescriptors(pid))
         if (kind === 'perf') perfEvents.push(...perfAttachment(pid, fd));
@@ -88,7 +88,7 @@ function bpfDescriptors(pid: number | 'self'): BpfDescriptor[] {
 }
 
 /** Returns the ids of the BPF objects that this process holds open. No other thread may open any during the call. */
-export function heldBpfObjectIds(): Record<'program' | 'map' | 'link', Set<number>> {
+export function listHeldBpfObjectIds(): Record<'program' | 'map' | 'link', Set<number>> {
   const held = { program: new Set<number>(), map: new Set<number>(), link: new Set<number>() };
   for (const { fd, kind } of bpfDescriptors('self')) {
     if (kind === 'perf') continue;
@@ -102,5 +102,5 @@ function perfAttachment(pid: number, fd: number): ProgramAttachment[] {
   const event = findPerfEventProgram(pid, fd);
   if (event === null) return [];
   const target = `${event.target} of process ${pid}`;
-  return [createAttachment(event.programId, { kind: 'perf', hook: 'perf_event', target })];
+  return [createProgramAttachment(event.programId, { kind: 'perf', hook: 'perf_event', target })];
 }

@@ -3,7 +3,7 @@ import { readLinkInfoById } from '../../bpf/link-info.ts';
 import { readProgramInfoById } from '../../bpf/program-info.ts';
 import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
-import { resolveLinkTargets } from './link-targets.ts';
+import { resolveBpfLinkTargets } from './link-targets.ts';
 import { scanMapAttachments } from './map-attachments.ts';
 import { openScannedNamespaces, scanNamespaceAttachments } from './namespace-attachments.ts';
 import type { NodeScan, NodeScanRequest, ProgramAttachment } from './node-scan.ts';
@@ -32,7 +32,7 @@ export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<
   }
   const cgroups = scanCgroupAttachments(links, types, unread);
   attachments.push(...cgroups.attachments, ...scanMapAttachments(types));
-  const targets = resolveLinkTargets(links, attachments, cgroups.paths, namespaces);
+  const targets = resolveBpfLinkTargets(links, attachments, cgroups.paths, namespaces);
   attachments.push(...targets.attachments);
   return {
     attachments,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
+import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
@@ -25,7 +25,7 @@ afterAll(async () => {
 function agreed(sets: readonly RuleSet[]): Traffic['packets'] {
   const evaluators = sets.map((set) => referenceEvaluator(set, pods));
   const slots = new Map(pods.map(({ id }, slot) => [id, slot]));
-  const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, seededRandom(seed)));
+  const packets = sets.flatMap((set, seed) => edgePackets(set, pods, 3000, createSeededRandom(seed)));
   const programs = {
     egress: fixture.programs.programFd('tcx/ingress'),
     ingress: fixture.programs.programFd('tcx/egress'),

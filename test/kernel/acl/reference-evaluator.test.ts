@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
+import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
@@ -69,7 +69,7 @@ test('kernel and reference evaluator agree on 60,000 packets of generated rule s
   const sets = fc.sample(fc.tuple(ruleSets, fc.integer()), { numRuns: 60, seed: 7 });
   for (const [set, seed] of sets) {
     await fixture.load('active', null, somePods);
-    packets += await compare(set, somePods, edgePackets(set, somePods, 1100, seededRandom(seed)));
+    packets += await compare(set, somePods, edgePackets(set, somePods, 1100, createSeededRandom(seed)));
   }
   expect(packets).toBeGreaterThan(60_000);
 }, 240_000);
@@ -79,7 +79,7 @@ test('they agree on 45,000 packets of a node’s 300 rules over 600 CIDRs, chang
   let packets = 0;
   for (const seed of [1, 2, 3]) {
     const set = generateRuleSet(300, 600, pods, seed);
-    packets += await compare(set, node, edgePackets(set, node, 16_000, seededRandom(seed)));
+    packets += await compare(set, node, edgePackets(set, node, 16_000, createSeededRandom(seed)));
   }
   expect(packets).toBeGreaterThan(45_000);
 }, 240_000);

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { AgentEvent } from '../../../contract/event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
-import { formatRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { formatRulesAsYaml } from '../../../server/acl/spec/rule-yaml.ts';
 import type { LocalPodEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
 import { parseIfMatch } from '../../../server/http/if-match.ts';
 import { openTemporaryStore } from '../store/temporary-store.ts';
@@ -323,7 +323,7 @@ describe('entries of rules', () => {
 test('large rule sets are parsed and compiled off the event loop', async () => {
   const pods = generatePolicyEndpoints(100).map((each, number) => ({ ...each, number }));
   const { rules } = await open({ pods });
-  const text = formatRules(generateRuleSet(300, 600, 100));
+  const text = formatRulesAsYaml(generateRuleSet(300, 600, 100));
   let longest = 0;
   let last = performance.now();
   const beat = setInterval(() => {

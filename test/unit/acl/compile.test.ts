@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { generatePolicyEndpoints, generateRuleSet, seededRandom } from '../../../bench/acl-rules.ts';
+import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
@@ -48,7 +48,7 @@ describe('compiled tables decide as the reference evaluator does', () => {
     let packets = 0;
     fc.assert(
       fc.property(ruleSets, fc.integer(), (set, seed) => {
-        const sample = edgePackets(set, somePods, 250, seededRandom(seed));
+        const sample = edgePackets(set, somePods, 250, createSeededRandom(seed));
         packets += compare(compileRules(set, somePods), set, somePods, sample);
       }),
       { numRuns: 300 },
@@ -65,7 +65,7 @@ describe('compiled tables decide as the reference evaluator does', () => {
         compileRules(set, pods),
         set,
         pods,
-        edgePackets(set, pods, 10_000, seededRandom(seed)),
+        edgePackets(set, pods, 10_000, createSeededRandom(seed)),
       );
     }
     expect(packets).toBe(30_000);

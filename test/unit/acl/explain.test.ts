@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../../bench/acl-rules.ts';
+import { createSeededRandom } from '../../../bench/acl-rules.ts';
 import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
@@ -13,7 +13,7 @@ test('names the deciding rule, the log rule and shadowed rules as the reference 
     fc.property(ruleSets, fc.integer(), (set, seed) => {
       const expected = referenceEvaluator(set, somePods);
       const explainer = new RuleExplainer(compileRules(set, somePods), somePods);
-      for (const packet of edgePackets(set, somePods, 60, seededRandom(seed))) {
+      for (const packet of edgePackets(set, somePods, 60, createSeededRandom(seed))) {
         const { lookups: _, pod: __, direction: ___, ...explanation } = explainer.packet(packet);
         expect({ packet, ...explanation }).toEqual({ packet, ...expected(packet) });
       }

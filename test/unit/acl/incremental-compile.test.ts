@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import {
   countChangedMapElements,
   countPolicyTableElements,
+  createSeededRandom,
   generatePolicyEndpoints,
   generateRuleSet,
-  seededRandom,
 } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
 import { formatCidr } from '../../../contract/cidr.ts';
@@ -134,7 +134,7 @@ describe('a changed rule set', () => {
     const [set, pods] = [generateRuleSet(400, 800, 50), generatePolicyEndpoints(50)];
     const last = compileRules(set, pods);
     const all = countPolicyTableElements(last.tables);
-    const random = seededRandom(7);
+    const random = createSeededRandom(7);
     const named = set.rules.flatMap(({ peers }, index) => (peers.length > 0 ? [index] : []));
     const changes: ((rule: RuleSet['rules'][number]) => RuleSet['rules'][number] | null)[] = [
       (rule) => ({ ...rule, protocol: 'tcp', icmp: [], ports: [{ from: 4444 }] }),

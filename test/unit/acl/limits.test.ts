@@ -3,7 +3,7 @@ import { ruleSetSchema } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
-import { defaultTableLimits } from '../../../server/acl/tables/limits.ts';
+import { defaultPolicyTableLimits } from '../../../server/acl/tables/limits.ts';
 import { somePods } from './rule-set-generators.ts';
 
 const text = `name: shop
@@ -48,7 +48,7 @@ describe('limits', () => {
     ['policies', 1, /need at least 2 policies, the limit is 1$/],
   ] as const)('%s are rejected, with the rule that needs most and its line', (what, most, message) => {
     const error = refusal(() =>
-      compileRules(set, somePods, { limits: { ...defaultTableLimits, [what]: most }, lineOf }),
+      compileRules(set, somePods, { limits: { ...defaultPolicyTableLimits, [what]: most }, lineOf }),
     );
     expect(error).toMatchObject({ code: 'rules_too_large', hint: expect.any(String) });
     expect(error.message).toMatch(message);

@@ -7,8 +7,11 @@ import {
   filterPrograms,
   parseProgramFilter,
 } from '../../../app/programs/_list/program-filter.ts';
-import { buildListingLines, formatInstructionListing } from '../../../app/programs/[id]/listing-lines.ts';
-import { formatHexLines, formatInlineValue } from '../../../app/programs/maps/[id]/value-text.ts';
+import {
+  buildInstructionListingLines,
+  formatInstructionListing,
+} from '../../../app/programs/[id]/listing-lines.ts';
+import { formatHexLines, formatInlineMapValue } from '../../../app/programs/maps/[id]/value-text.ts';
 import type { BpfInstruction, BpfProgram } from '../../../contract/program.ts';
 
 const program = (id: number, more: Partial<BpfProgram>): BpfProgram => ({
@@ -102,18 +105,18 @@ test('a listing has function names and source lines between its instructions', (
     },
     { ...plain, index: 1, text: 'exit' },
   ];
-  expect(buildListingLines(instructions, true).map(({ kind }) => kind)).toEqual([
+  expect(buildInstructionListingLines(instructions, true).map(({ kind }) => kind)).toEqual([
     ...['function', 'source', 'instruction', 'instruction'],
   ]);
-  expect(buildListingLines(instructions, false)).toHaveLength(3);
+  expect(buildInstructionListingLines(instructions, false)).toHaveLength(3);
   expect(formatInstructionListing(instructions)).toBe('from_pod:\n; return 0;\n   0: r0 = 0\n   1: exit');
 });
 
 test('a value is formatted on one line: named members, counted runs, strings quoted where needed', () => {
-  expect(formatInlineValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
+  expect(formatInlineMapValue({ address: '10.0.0.1', ports: [80, 443], on: true })).toBe(
     '{address: 10.0.0.1, ports: [80, 443], on: true}',
   );
-  expect(formatInlineValue([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
-  expect(formatInlineValue('two words')).toBe('"two words"');
+  expect(formatInlineMapValue([0, 0, 0, 0, 1])).toBe('[0 ×4, 1]');
+  expect(formatInlineMapValue('two words')).toBe('"two words"');
   expect(formatHexLines('00'.repeat(17))).toEqual([Array(16).fill('00').join(' '), '00']);
 });

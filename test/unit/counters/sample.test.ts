@@ -7,9 +7,9 @@ import {
 } from '../../../server/bpf/counter-layout.ts';
 import { samplePod } from '../../../server/counters/sample.ts';
 import {
-  createSlotReader,
-  createSweepReader,
-  type SlotReader,
+  createSlotCounterReader,
+  createSweepCounterReader,
+  type SlotCounterReader,
 } from '../../../server/counters/slot-reader.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { encodeSampleFrame } from '../../../server/stream/encode-sample-frame.ts';
@@ -37,11 +37,14 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   ...fields,
 });
 
-const encode = (pods: SampledPod[], reader: SlotReader): Uint8Array =>
+const encode = (pods: SampledPod[], reader: SlotCounterReader): Uint8Array =>
   encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
 
 const read = (pods: SampledPod[]) => {
-  const bytes = encode(pods, createSweepReader(counters, 5, new BigUint64Array(5 * sweptCounterCount)));
+  const bytes = encode(
+    pods,
+    createSweepCounterReader(counters, 5, new BigUint64Array(5 * sweptCounterCount)),
+  );
   const frame = decodeSampleFrame(bytes.buffer as ArrayBuffer);
   return {
     frame,
@@ -119,10 +122,10 @@ test('a pod without a device keeps its totals', () => {
 
 test('a sweep and single reads give the same frame', () => {
   const pods = [pod({ slots: [1, 3] })];
-  const swept = createSweepReader(counters, 4, new BigUint64Array(4 * sweptCounterCount));
-  expect(encode(pods, swept)).toEqual(encode(pods, createSlotReader(counters)));
+  const swept = createSweepCounterReader(counters, 4, new BigUint64Array(4 * sweptCounterCount));
+  expect(encode(pods, swept)).toEqual(encode(pods, createSlotCounterReader(counters)));
 });
 
 test('a sample of no pods is a header alone', () => {
-  expect(encode([], createSlotReader(counters))).toHaveLength(40);
+  expect(encode([], createSlotCounterReader(counters))).toHaveLength(40);
 });

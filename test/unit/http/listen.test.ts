@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { buildApiApp } from '../../../server/http/app.ts';
-import { listenOnSocket, listenOnTcp } from '../../../server/http/listen.ts';
+import { listenOnTcp, listenOnUnixSocket } from '../../../server/http/listen.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 import { fakeAgent } from './fake-agent.ts';
 
@@ -25,7 +25,7 @@ const statusOf = (socketPath: string) =>
 test('only root and the group may use the socket, and it is removed when the agent closes', async () => {
   const file = path.join(temporaryFolder(), 'run', 'agent.sock');
   const app = await openApp();
-  await listenOnSocket(app, file, process.getgid!());
+  await listenOnUnixSocket(app, file, process.getgid!());
   expect(statSync(file).mode & 0o777).toBe(0o660);
   expect(statSync(path.dirname(file)).mode & 0o111).toBe(0o111);
   expect(await statusOf(file)).toBe(200);
@@ -38,18 +38,18 @@ test('a stale socket is replaced', { timeout: 30_000 }, async () => {
   const leave = `require('net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', leave]);
   expect(statSync(file).isSocket()).toBe(true);
-  await listenOnSocket(await openApp(), file, null);
+  await listenOnUnixSocket(await openApp(), file, null);
   expect(await statusOf(file)).toBe(200);
 });
 
 test('a socket with a listening agent, and a file that is not a socket, are kept', async () => {
   const folder = temporaryFolder();
   const file = path.join(folder, 'agent.sock');
-  await listenOnSocket(await openApp(), file, null);
-  await expect(listenOnSocket(await openApp(), file, null)).rejects.toThrow(/another agent listens/);
+  await listenOnUnixSocket(await openApp(), file, null);
+  await expect(listenOnUnixSocket(await openApp(), file, null)).rejects.toThrow(/another agent listens/);
   expect(await statusOf(file)).toBe(200);
   writeFileSync(path.join(folder, 'file'), 'precious');
-  await expect(listenOnSocket(await openApp(), path.join(folder, 'file'), null)).rejects.toThrow(
+  await expect(listenOnUnixSocket(await openApp(), path.join(folder, 'file'), null)).rejects.toThrow(
     /not a socket/,
   );
 });

@@ -5,7 +5,7 @@ import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counte
 import type { KernelDropCounters } from '../../../server/counters/kernel-drop-counters.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
 import { type CounterSample, readCounterValue, samplePod } from '../../../server/counters/sample.ts';
-import { createSlotReader } from '../../../server/counters/slot-reader.ts';
+import { createSlotCounterReader } from '../../../server/counters/slot-reader.ts';
 import type { Datapath } from '../../../server/datapath/datapath.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { buildApiApp } from '../../../server/http/app.ts';
@@ -55,7 +55,7 @@ function slotCounters(slot: number, factor: number): bigint[] {
 }
 
 function sampleAt(second: number, factor: number): CounterSample {
-  const read = createSlotReader({
+  const read = createSlotCounterReader({
     read: (slot) => slotCounters(slot, factor),
     sweep: () => expect.unreachable(),
   });

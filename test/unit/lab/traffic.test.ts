@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
-import { computeLoadFactor, labFlows } from '../../../server/lab/flows.ts';
+import { computeLabLoadFactor, labFlows } from '../../../server/lab/flows.ts';
 import { labOutsideService, labPods } from '../../../server/lab/lab-topology.ts';
-import { adjustLoadRate, minLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
+import { adjustLabLoadRate, minLabLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
 import {
-  advanceTrafficClock,
+  advanceLabTrafficClock,
   openSharedRequestCounts,
   requestCountsSize,
 } from '../../../server/lab/traffic/traffic-client.ts';
-import { maxMessageSize, messageHeaderSize } from '../../../server/lab/traffic/traffic-message.ts';
+import { labMessageHeaderSize, maxLabMessageSize } from '../../../server/lab/traffic/traffic-message.ts';
 
 test('the six pods are valid pods with distinct addresses', () => {
   for (const { namespace, name, addresses, labels } of labPods)
@@ -35,16 +35,16 @@ test('every flow has existing endpoints and messages of a valid size', () => {
   const apps = new Set<string>([...labPods.map(({ app }) => app), labOutsideService.app]);
   for (const { type, from, to, request, reply } of labFlows) {
     expect(apps.has(from) && apps.has(to) && from !== to).toBe(true);
-    const most = type === 'tcp' || type === 'short' ? maxMessageSize : 1472;
-    for (const bytes of [request, reply]) expect(bytes > messageHeaderSize && bytes <= most).toBe(true);
+    const most = type === 'tcp' || type === 'short' ? maxLabMessageSize : 1472;
+    for (const bytes of [request, reply]) expect(bytes > labMessageHeaderSize && bytes <= most).toBe(true);
   }
 });
 
 test('the load varies around its rate and never stops', () => {
   for (const index of labFlows.keys())
     for (let seconds = 0; seconds < 300; seconds++) {
-      expect(computeLoadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
-      expect(computeLoadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
+      expect(computeLabLoadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
+      expect(computeLabLoadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
     }
 });
 
@@ -53,15 +53,15 @@ test.each([
   ['is never above the full load', 1, 0.01, 0.25, 1],
   ['falls by half at most when it costs too much', 0.5, 2, 0.25, 0.25],
   ['settles where it costs the budget', 0.4, 0.25, 0.25, 0.4],
-  ['never stops', minLoadRate, 5, 0.25, minLoadRate],
+  ['never stops', minLabLoadRate, 5, 0.25, minLabLoadRate],
 ])('the rate %s', (_, rate, cpu, budget, next) => {
-  expect(adjustLoadRate(rate, cpu, budget)).toBeCloseTo(next);
+  expect(adjustLabLoadRate(rate, cpu, budget)).toBeCloseTo(next);
 });
 
 test('ten seconds without CPU count as half a second', () => {
   const clock = { now: 0 };
-  advanceTrafficClock(clock, 20);
-  advanceTrafficClock(clock, 10_000);
+  advanceLabTrafficClock(clock, 20);
+  advanceLabTrafficClock(clock, 10_000);
   expect(clock.now).toBe(520);
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { roundUpToAxisMaximum, updateAxisScale } from '../../../app/pods/[id]/_charts/axis-maximum.ts';
-import { formatAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
+import { roundUpToAxisMaximum, updateChartAxisScale } from '../../../app/pods/[id]/_charts/axis-maximum.ts';
+import { formatChartAxisLabel } from '../../../app/pods/[id]/_charts/chart-labels.ts';
 
 describe('roundUpToAxisMaximum', () => {
   test.each([
@@ -29,26 +29,26 @@ describe('roundUpToAxisMaximum', () => {
   });
 });
 
-describe('updateAxisScale', () => {
+describe('updateChartAxisScale', () => {
   test('grows at once', () => {
-    expect(updateAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
+    expect(updateChartAxisScale({ top: 10, lowerSince: 5 }, 25, 6)).toEqual({ top: 30, lowerSince: null });
   });
 
   test('shrinks only after a lower top was enough for 30 s', () => {
-    const first = updateAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    const first = updateChartAxisScale({ top: 100, lowerSince: null }, 18, 1000);
     expect(first).toEqual({ top: 100, lowerSince: 1000 });
-    expect(updateAxisScale(first, 18, 30_999).top).toBe(100);
-    expect(updateAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
+    expect(updateChartAxisScale(first, 18, 30_999).top).toBe(100);
+    expect(updateChartAxisScale(first, 18, 31_000)).toEqual({ top: 20, lowerSince: null });
   });
 
   test('starts the wait again after a high value', () => {
-    const waiting = updateAxisScale({ top: 100, lowerSince: null }, 18, 1000);
-    expect(updateAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
+    const waiting = updateChartAxisScale({ top: 100, lowerSince: null }, 18, 1000);
+    expect(updateChartAxisScale(waiting, 90, 20_000)).toEqual({ top: 100, lowerSince: null });
   });
 });
 
 test('axis labels are round', () => {
-  expect([0, 25, 1000, 15_000, 2_000_000].map(formatAxisLabel)).toEqual([
+  expect([0, 25, 1000, 15_000, 2_000_000].map(formatChartAxisLabel)).toEqual([
     '0',
     '25',
     '1\u00a0k',

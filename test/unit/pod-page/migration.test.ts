@@ -4,7 +4,7 @@ import { parseMigrationSheetState } from '../../../app/pods/[id]/_migration/migr
 import {
   computeDurationWithoutDrain,
   computeMigrationTiming,
-  computeTimeAxis,
+  computeTimingDiagramAxis,
 } from '../../../app/pods/[id]/_migration/migration-timing.ts';
 import {
   findMigrationDisabledReason,
@@ -83,7 +83,7 @@ test.each([
   [9, 10, 2],
   [2172, 2500, 500],
 ])('the axis of %d ms ends at %d in steps of %d', (end, to, step) => {
-  const axis = computeTimeAxis(end);
+  const axis = computeTimingDiagramAxis(end);
   expect(axis.to).toBe(to);
   expect(axis.ticks[1]).toBe(step);
 });

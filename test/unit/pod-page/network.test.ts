@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splitCheckNote } from '../../../app/pods/[id]/_migration/text.ts';
+import { splitPreflightCheckNote } from '../../../app/pods/[id]/_migration/text.ts';
 import {
   detectAddressFamily,
   sortBySideAndFamily,
@@ -24,7 +24,7 @@ test('the family of a neighbor is that of its address, not of its MAC', () => {
 });
 
 test('a note of the plan is split into lines', () => {
-  expect(splitCheckNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
+  expect(splitPreflightCheckNote('udp 0.0.0.0:68 bound to eth0; 239.1.1.1 joined')).toEqual([
     'udp 0.0.0.0:68 bound to eth0',
     '239.1.1.1 joined',
   ]);

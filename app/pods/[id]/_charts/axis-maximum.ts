@@ -28,7 +28,11 @@ const shrinkAfterMs = 30_000;
  * @param highest highest value shown
  * @param now time of the last sample, ms
  */
-export function updateAxisScale(scale: ChartAxisScale | null, highest: number, now: number): ChartAxisScale {
+export function updateChartAxisScale(
+  scale: ChartAxisScale | null,
+  highest: number,
+  now: number,
+): ChartAxisScale {
   const wanted = roundUpToAxisMaximum(highest);
   if (scale === null || wanted > scale.top) return { top: wanted, lowerSince: null };
   if (wanted === scale.top) return scale.lowerSince === null ? scale : { top: scale.top, lowerSince: null };

@@ -6,7 +6,7 @@ export const formatChartValue = (value: number | null | undefined): string =>
   value === null || value === undefined ? chartsText.unknown : widenNarrowSpaces(formatQuantity(value));
 
 /** Formats a label of a chart's scale, whose values are round: `20 k`, not `20.0 k`. */
-export function formatAxisLabel(value: number): string {
+export function formatChartAxisLabel(value: number): string {
   const { digits, prefix } = scaleNumber(value);
   return prefix === '' ? `${Number(value.toPrecision(2))}` : `${Number(digits)}\u00a0${prefix}`;
 }

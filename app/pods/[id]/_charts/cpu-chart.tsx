@@ -9,7 +9,7 @@ import { chartPlotSize } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { ChartAreaTraces } from './lazy-chart-traces.tsx';
 import { chartsText } from './text.ts';
-import { useAxisTop } from './use-axis-scale.ts';
+import { useChartAxisTop } from './use-axis-scale.ts';
 
 const share = (value: number | null): string =>
   value === null ? chartsText.unknown : `${formatPercent(value)} %`;
@@ -24,7 +24,7 @@ const totalCores = (point: ChartPoint): number | null =>
 export function CpuChart({ shared, read }: { shared: SharedChartState; read: ChartPoint | null }) {
   const { window, points } = shared;
   const range = window.to - window.from;
-  const top = useAxisTop(
+  const top = useChartAxisTop(
     Math.max(0, ...points.map((point) => (totalCores(point) ?? 0) * 100)),
     window.to,
     `${range}`,

@@ -5,12 +5,12 @@ import { dropReasonLabels, dropReasons } from '../../../../contract/counter-tabl
 import { formatQuantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
+import { formatChartAxisLabel, formatChartValue } from './chart-labels.ts';
 import { chartPlotSize } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { ChartBarTraces } from './lazy-chart-traces.tsx';
 import { chartsText } from './text.ts';
-import { useAxisTop } from './use-axis-scale.ts';
+import { useChartAxisTop } from './use-axis-scale.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
@@ -19,7 +19,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
   const { window, points } = shared;
   const range = window.to - window.from;
   const order = useMemo(() => rankDropReasons(points), [points]);
-  const top = useAxisTop(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
+  const top = useChartAxisTop(Math.max(0, ...points.map(({ drops }) => sum(drops))), window.to, `${range}`);
   const { rows, slots } = useMemo(() => barsOf(points, range), [points, range]);
   const seen = order.filter((reason) => points.some(({ drops }) => (drops[reason] ?? 0) > 0));
   const keys = order.flatMap((reason) => dropReasons[reason] ?? []);
@@ -30,7 +30,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
       shared={shared}
       top={top}
       mirrored={false}
-      label={formatAxisLabel}
+      label={formatChartAxisLabel}
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
           <em>{chartsText.allDrops}</em>

@@ -3,13 +3,13 @@
 import { useMemo } from 'react';
 import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { formatAxisLabel, formatChartValue } from './chart-labels.ts';
+import { formatChartAxisLabel, formatChartValue } from './chart-labels.ts';
 import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
 import { chartPlotSize } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { ChartAreaTraces } from './lazy-chart-traces.tsx';
 import { chartsText } from './text.ts';
-import { useAxisTop } from './use-axis-scale.ts';
+import { useChartAxisTop } from './use-axis-scale.ts';
 
 type Field = 'ingressPackets' | 'egressPackets' | 'ingressBits' | 'egressBits';
 
@@ -26,7 +26,7 @@ export function RateChart(props: {
   const { window, points } = shared;
   const range = window.to - window.from;
   const highest = Math.max(0, ...points.map((point) => Math.max(point[up], point[down])));
-  const top = useAxisTop(highest, window.to, `${range}`);
+  const top = useChartAxisTop(highest, window.to, `${range}`);
   const rows = useMemo(
     () =>
       buildRowsByKind(
@@ -44,7 +44,7 @@ export function RateChart(props: {
       shared={shared}
       top={top}
       mirrored
-      label={formatAxisLabel}
+      label={formatChartAxisLabel}
       read={
         <>
           <span>

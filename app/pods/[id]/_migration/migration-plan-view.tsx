@@ -12,7 +12,7 @@ import { ExpectedMigrationOutcome } from './expected-outcome.tsx';
 import { PointOfNoReturnLine } from './point-of-no-return.tsx';
 import { PreflightCheckList } from './preflight-checks.tsx';
 import {
-  findLastUndoableIndex,
+  findLastUndoableStepIndex,
   formatCopyStepCommandLabel,
   formatMigrationStepsSummary,
   migrationText,
@@ -64,7 +64,7 @@ export function MigrationPlanView(props: {
           {plan.steps.map((step, index) => (
             <Fragment key={step.step}>
               <Step step={step} number={index + 1} />
-              {index === findLastUndoableIndex(plan.steps) && <PointOfNoReturnLine />}
+              {index === findLastUndoableStepIndex(plan.steps) && <PointOfNoReturnLine />}
             </Fragment>
           ))}
         </ol>

@@ -5,7 +5,7 @@ import { formatDuration } from '../../../_lib/format.ts';
 import { computeDurationWithoutDrain } from './migration-timing.ts';
 import { PointOfNoReturnLine } from './point-of-no-return.tsx';
 import {
-  findLastUndoableIndex,
+  findLastUndoableStepIndex,
   formatDurationWithoutDrain,
   formatMigrationStepsDone,
   migrationText,
@@ -34,7 +34,7 @@ export function MigrationRunSteps({ migration, elapsed }: { migration: Migration
         {steps.map((step, index) => (
           <Fragment key={step.step}>
             <StepLine step={step} number={index + 1} elapsed={elapsed} />
-            {index === findLastUndoableIndex(steps) && <PointOfNoReturnLine />}
+            {index === findLastUndoableStepIndex(steps) && <PointOfNoReturnLine />}
           </Fragment>
         ))}
       </ol>

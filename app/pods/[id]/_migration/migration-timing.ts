@@ -65,7 +65,7 @@ export function computeDurationWithoutDrain(
  * Returns the labeled ticks of a time axis; the axis ends at the first tick after `end`, and ticks are a 1-2-5 step
  * apart.
  */
-export function computeTimeAxis(end: number): { to: number; ticks: number[] } {
+export function computeTimingDiagramAxis(end: number): { to: number; ticks: number[] } {
   const rough = Math.max(1, end) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step =

@@ -1,7 +1,7 @@
 import { Check, Info } from 'lucide-react';
 import type { MigrationCheck as PlanCheck } from '../../../../contract/migration.ts';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
-import { migrationText, splitCheckNote } from './text.ts';
+import { migrationText, splitPreflightCheckNote } from './text.ts';
 
 /** Lists the checks made before a migration: passed checks, notes, and checks that refuse the migration. */
 export function PreflightCheckList({ checks }: { checks: readonly PlanCheck[] }) {
@@ -55,7 +55,7 @@ function CheckLine({ check: { name, state, detail, code } }: { check: PlanCheck 
       ) : state === 'note' ? (
         <span className="col-span-2 [overflow-wrap:anywhere]">
           <b className="font-[550]">{name}</b>
-          {splitCheckNote(detail).map((line) => (
+          {splitPreflightCheckNote(detail).map((line) => (
             <span key={line} className="block text-ink-2">
               {line}
             </span>

@@ -131,11 +131,11 @@ export function findMigrationDisabledReason(
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** Returns the index of the last migration step that can be rolled back; later steps have no undo. */
-export const findLastUndoableIndex = (steps: readonly { undoable: boolean }[]): number =>
+export const findLastUndoableStepIndex = (steps: readonly { undoable: boolean }[]): number =>
   steps.findLastIndex(({ undoable }) => undoable);
 
 /** Splits the note of a preflight check into lines at its semicolons. */
-export const splitCheckNote = (detail: string): string[] =>
+export const splitPreflightCheckNote = (detail: string): string[] =>
   detail
     .split(/;\s+/)
     .map((line) => line.trim())

@@ -3,7 +3,11 @@
 import type { Migration } from '../../../../contract/migration.ts';
 import { formatDuration } from '../../../_lib/format.ts';
 import { useElementWidth } from '../../../_lib/use-element-width.ts';
-import { computeMigrationTiming, computeTimeAxis, type MigrationTiming } from './migration-timing.ts';
+import {
+  computeMigrationTiming,
+  computeTimingDiagramAxis,
+  type MigrationTiming,
+} from './migration-timing.ts';
 import { migrationText } from './text.ts';
 import css from './timing.module.css';
 import {
@@ -29,7 +33,7 @@ export function MigrationTimingDiagram(props: {
   const { migration, elapsed, ticks, interfaceName } = props;
   const [ref, outer] = useElementWidth<HTMLDivElement>();
   const timing = computeMigrationTiming(migration, elapsed);
-  const { to: last, ticks: labels } = computeTimeAxis(timing.end);
+  const { to: last, ticks: labels } = computeTimingDiagramAxis(timing.end);
   const width = Math.max(0, outer - timingLabelWidth - 36);
   const x = (ms: number) => timingLabelWidth + (Math.min(ms, last) / last) * width;
   const end = x(timing.end);

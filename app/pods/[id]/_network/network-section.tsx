@@ -4,7 +4,7 @@ import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { NeighborEntry, Pod, RouteEntry } from '../../../../contract/pod.ts';
 import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
-  formatBothEnds,
+  formatBothDeviceEnds,
   formatNetkitPolicy,
   formatPodNetworkSummary,
   formatRequestedMtu,
@@ -55,7 +55,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
 function mtuText({ network, device }: Pod): string {
   const { mtu } = network;
   if (device === null || (device.primary.mtu === mtu && device.peer.mtu === mtu)) return String(mtu);
-  return formatRequestedMtu(formatBothEnds(device.peer.mtu, device.primary.mtu), mtu);
+  return formatRequestedMtu(formatBothDeviceEnds(device.peer.mtu, device.primary.mtu), mtu);
 }
 
 const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
@@ -67,16 +67,18 @@ const extraText = ({ destination, metric, mtu }: ExtraRoute): string =>
 
 function DeviceFacts({ device }: { device: Device }) {
   const { mode, policy, scrub, primary, peer } = device;
-  const ends = (of: (end: DeviceEnd) => string) => formatBothEnds(of(peer), of(primary));
+  const ends = (of: (end: DeviceEnd) => string) => formatBothDeviceEnds(of(peer), of(primary));
   return (
     <>
       {mode !== null && <Fact label={networkText.mode}>{mode.toUpperCase()}</Fact>}
       {policy !== null && (
         <Fact label={networkText.policy}>
-          {formatNetkitPolicy(formatBothEnds(policy.peer, policy.primary))}
+          {formatNetkitPolicy(formatBothDeviceEnds(policy.peer, policy.primary))}
         </Fact>
       )}
-      {scrub !== null && <Fact label={networkText.scrub}>{formatBothEnds(scrub.peer, scrub.primary)}</Fact>}
+      {scrub !== null && (
+        <Fact label={networkText.scrub}>{formatBothDeviceEnds(scrub.peer, scrub.primary)}</Fact>
+      )}
       <Fact label={networkText.mac}>
         {primary.mac === null && peer.mac === null
           ? networkText.noMac

@@ -34,7 +34,7 @@ export const networkText = {
 export const formatPodNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
   `${formatCount(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
 /** Formats a value for both ends of a device: `peer 1, primary 0`. */
-export const formatBothEnds = (peer: string | number, primary: string | number): string =>
+export const formatBothDeviceEnds = (peer: string | number, primary: string | number): string =>
   `peer ${peer}, primary ${primary}`;
 export const formatRequestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
 export const formatNetkitPolicy = (ends: string): string => `${ends} (applies without a program)`;

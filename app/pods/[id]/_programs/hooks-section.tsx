@@ -5,7 +5,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { useNodeInfo } from '../../../_lib/node-queries.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
-import { formatFallbackHookDetail, formatMoveHooksLabel, programsText } from './text.ts';
+import { formatFallbackHookDetail, formatMoveHooksLabel, podProgramsText } from './text.ts';
 
 const MoveDialog = lazy(async () => ({ default: (await import('./move-hooks-dialog.tsx')).MoveHooksDialog }));
 
@@ -19,23 +19,23 @@ export function HookPlacementSection({ pod }: { pod: Pod }) {
   const missingRole = useMissingRoleReason('operator');
   const { device } = pod;
   if (device === null) return null;
-  if (device.kind === 'veth') return <p className="text-12 text-muted">{programsText.vethHooks}</p>;
+  if (device.kind === 'veth') return <p className="text-12 text-muted">{podProgramsText.vethHooks}</p>;
   const to = device.hooks === 'netkit' ? 'primary' : 'device';
   const tcx = node?.capabilities.find(({ name }) => name === 'tcx');
   const reason =
     pod.state === 'gone'
-      ? programsText.podGone
+      ? podProgramsText.podGone
       : pod.state === 'migrating'
-        ? programsText.migrating
+        ? podProgramsText.migrating
         : missingRole;
   return (
     <>
       <p className="text-12 text-ink-2" data-hooks={device.hooks}>
         {device.hooks === 'netkit' ? (
-          programsText.netkitHooks
+          podProgramsText.netkitHooks
         ) : (
           <>
-            <b className="font-[550]">{programsText.attachFallback}</b>
+            <b className="font-[550]">{podProgramsText.attachFallback}</b>
             {formatFallbackHookDetail(device.hooks)}
           </>
         )}

@@ -14,7 +14,7 @@ import {
   formatCopyStepCommandsLabel,
   formatHookMoveDescription,
   formatMoveHooksLabel,
-  programsText,
+  podProgramsText,
 } from './text.ts';
 import { useSetHookPlacement } from './use-set-hook-placement.ts';
 
@@ -96,11 +96,11 @@ export function MoveHooksDialog({ pod, device, to, primaryHooks, close }: Props)
           {error !== null && <MoveError error={error} />}
           <footer className="flex flex-wrap items-center gap-3 border-line-2 border-t px-5 py-3 max-md:px-4">
             <span className="text-12 text-muted" role="status">
-              {isPending ? programsText.movePending : ''}
+              {isPending ? podProgramsText.movePending : ''}
             </span>
             <span className="flex-1" />
             <Button size="large" onClick={close}>
-              {programsText.cancel}
+              {podProgramsText.cancel}
             </Button>
             <Button
               ref={confirm}
@@ -109,7 +109,11 @@ export function MoveHooksDialog({ pod, device, to, primaryHooks, close }: Props)
               aria-disabled={isPending}
               onClick={() => !isPending && mutate(asked.to, { onSuccess: close })}
             >
-              {isPending ? programsText.moving : error === null ? programsText.move : programsText.tryAgain}
+              {isPending
+                ? podProgramsText.moving
+                : error === null
+                  ? podProgramsText.move
+                  : podProgramsText.tryAgain}
               {!isPending && (
                 <span aria-hidden="true" className="[&>kbd]:border-current [&>kbd]:text-current">
                   <KeyboardKey>Enter</KeyboardKey>
@@ -128,7 +132,9 @@ function MoveError({ error }: { error: Error }) {
     <div role="alert" className="flex gap-3 border-signal border-y bg-signal-wash px-5 py-2.5 max-md:px-4">
       <WarningIcon className="mt-0.5 size-4" />
       <div className="min-w-0">
-        <p className="font-semibold">{error instanceof ApiError ? error.title : programsText.moveRefused}</p>
+        <p className="font-semibold">
+          {error instanceof ApiError ? error.title : podProgramsText.moveRefused}
+        </p>
         <p className="text-12 [overflow-wrap:anywhere]">{error.message}</p>
         {error instanceof ApiError && error.hint !== undefined && (
           <p className="text-12 text-ink-2">{error.hint}</p>

@@ -10,7 +10,7 @@ import { getHookDirection } from '../_path/hook-direction.ts';
 import type { PathDiagramData } from '../_path/path-diagram-types.ts';
 import { computeProgramRunRate } from '../_path/program-rates.ts';
 import { HookPlacementSection } from './hooks-section.tsx';
-import { formatAttachedProgramCount, programsText } from './text.ts';
+import { formatAttachedProgramCount, podProgramsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
 const cell = 'h-7 truncate border-line-1 border-b px-2 first:pl-0 last:pr-0';
@@ -24,7 +24,7 @@ export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramDat
     <section aria-labelledby="programs" className="min-w-0">
       <div className="flex min-h-8 flex-wrap items-center gap-x-3">
         <h2 id="programs" className="font-semibold">
-          {programsText.title}
+          {podProgramsText.title}
         </h2>
         <span className="text-12 text-muted">
           {formatAttachedProgramCount(programs.length, programs.length - ours)}
@@ -35,39 +35,43 @@ export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramDat
         <thead>
           <tr>
             <th scope="col" className={`${head} w-29`}>
-              {programsText.hook}
+              {podProgramsText.hook}
             </th>
             <th scope="col" className={`${head} max-md:px-0`}>
-              {programsText.program}
+              {podProgramsText.program}
             </th>
             <th scope="col" className={`${head} ${wide} w-13 text-right`}>
-              {programsText.id}
+              {podProgramsText.id}
             </th>
             <th scope="col" className={`${head} ${wide} w-23`}>
-              {programsText.tag}
+              {podProgramsText.tag}
             </th>
             <th
               scope="col"
               className={`${head} w-20 pr-[21px] text-right max-md:w-17`}
-              title={programsText.runsDetail}
+              title={podProgramsText.runsDetail}
             >
-              {programsText.runs}
+              {podProgramsText.runs}
             </th>
             <th
               scope="col"
               className={`${head} w-16 text-right max-md:w-14`}
-              title={programsText.nsPerRunDetail}
+              title={podProgramsText.nsPerRunDetail}
             >
-              {programsText.nsPerRun}
+              {podProgramsText.nsPerRun}
             </th>
-            <th scope="col" className={`${head} ${wide} w-18 text-right`} title={programsText.coreDetail}>
-              {programsText.core}
+            <th scope="col" className={`${head} ${wide} w-18 text-right`} title={podProgramsText.coreDetail}>
+              {podProgramsText.core}
             </th>
-            <th scope="col" className={`${head} ${wide} w-19 text-right`} title={programsText.verifiedDetail}>
-              {programsText.verified}
+            <th
+              scope="col"
+              className={`${head} ${wide} w-19 text-right`}
+              title={podProgramsText.verifiedDetail}
+            >
+              {podProgramsText.verified}
             </th>
             <th scope="col" className={`${head} ${wide} w-29`}>
-              {programsText.loaded}
+              {podProgramsText.loaded}
             </th>
           </tr>
         </thead>
@@ -78,7 +82,7 @@ export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramDat
           {programs.length === 0 && (
             <tr>
               <td colSpan={9} className={`${cell} text-ink-2`}>
-                {pod.device === null ? programsText.noDevice : programsText.noProgram}
+                {pod.device === null ? podProgramsText.noDevice : podProgramsText.noProgram}
               </td>
             </tr>
           )}
@@ -97,7 +101,7 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
   const scope = program.ours
     ? deviceKindColorClass(pod.device?.kind ?? pod.kind)
     : deviceKindColorClass('observed');
-  const unknown = program.ours ? programsText.noSample : programsText.notOurs;
+  const unknown = program.ours ? podProgramsText.noSample : podProgramsText.notOurs;
   return (
     <tr className={`${scope} hover:[&>td]:bg-surface-2`}>
       <td className={`${cell} code text-kind-text`}>{program.hook}</td>
@@ -115,17 +119,17 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
       </td>
       <td
         className={`${cell} text-right tabular-nums`}
-        title={live === null ? programsText.meanSinceLoad : undefined}
+        title={live === null ? podProgramsText.meanSinceLoad : undefined}
       >
         {ns === null ? (
-          <NotAvailableNumber reason={programsText.noStatistics} slot={false} />
+          <NotAvailableNumber reason={podProgramsText.noStatistics} slot={false} />
         ) : (
           formatCount(ns)
         )}
       </td>
       <td className={`${cell} ${wide} text-right tabular-nums`}>
         {ns === null || runs === null ? (
-          <NotAvailableNumber reason={runs === null ? unknown : programsText.noStatistics} slot={false} />
+          <NotAvailableNumber reason={runs === null ? unknown : podProgramsText.noStatistics} slot={false} />
         ) : (
           <>
             {formatPercent((ns * runs) / 1e9)}
@@ -135,14 +139,14 @@ function Row({ program, pod, view }: { program: AttachedProgram; pod: Pod; view:
       </td>
       <td className={`${cell} ${wide} text-right text-ink-2 tabular-nums`}>
         {program.verifiedInstructions === null ? (
-          <NotAvailableNumber reason={programsText.notReported} slot={false} />
+          <NotAvailableNumber reason={podProgramsText.notReported} slot={false} />
         ) : (
           formatCount(program.verifiedInstructions)
         )}
       </td>
       <td className={`${cell} ${wide} text-ink-2 tabular-nums`}>
         {program.loadedAt === null ? (
-          <NotAvailableNumber reason={programsText.notReported} slot={false} />
+          <NotAvailableNumber reason={podProgramsText.notReported} slot={false} />
         ) : (
           formatClockTime(Date.parse(program.loadedAt))
         )}

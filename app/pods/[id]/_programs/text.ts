@@ -2,7 +2,7 @@ import type { HookFamily } from '../../../../contract/device.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
 
 /** Interface texts of the section about the programs on a pod's device. */
-export const programsText = {
+export const podProgramsText = {
   title: 'Programs',
   hook: 'hook',
   program: 'program',

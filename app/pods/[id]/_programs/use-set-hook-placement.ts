@@ -5,7 +5,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import type { HookPlacement } from '../../../../contract/settings.ts';
 import { showToast } from '../../../_components/toast.tsx';
 import { ApiError, requestApi } from '../../../_lib/api.ts';
-import { formatHooksMovedDetail, formatHooksMovedTitle, programsText } from './text.ts';
+import { formatHooksMovedDetail, formatHooksMovedTitle, podProgramsText } from './text.ts';
 
 type To = HookPlacement['to'];
 
@@ -32,7 +32,7 @@ async function move(client: QueryClient, pod: Pod, to: To): Promise<void> {
     tone: 'done',
     title: formatHooksMovedTitle(pod.name),
     detail: formatHooksMovedDetail(moved.hooks),
-    action: { label: programsText.undo, run: () => void move(client, pod, back).catch(notifyFailure) },
+    action: { label: podProgramsText.undo, run: () => void move(client, pod, back).catch(notifyFailure) },
   });
 }
 
@@ -40,7 +40,7 @@ function notifyFailure(error: unknown): void {
   const hint = error instanceof ApiError ? error.hint : undefined;
   showToast({
     tone: 'failed',
-    title: error instanceof ApiError ? error.title : programsText.moveBackFailed,
+    title: error instanceof ApiError ? error.title : podProgramsText.moveBackFailed,
     detail: `${error instanceof Error ? error.message : String(error)}${hint === undefined ? '' : ` ${hint}`}`,
   });
 }

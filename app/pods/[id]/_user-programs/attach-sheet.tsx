@@ -8,7 +8,7 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
 import { FileField } from '../../../_components/file-field.tsx';
-import { FormField, inputClasses } from '../../../_components/form-field.tsx';
+import { FormField, formInputClasses } from '../../../_components/form-field.tsx';
 import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { fileToBase64 } from '../../../_lib/file-encoding.ts';
@@ -152,7 +152,7 @@ export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => 
                 maxLength={64}
                 autoComplete="off"
                 spellCheck={false}
-                className={inputClasses}
+                className={formInputClasses}
               />
             )}
           </FormField>
@@ -165,7 +165,7 @@ export function AttachUserProgramSheet({ pod, close }: { pod: Pod; close: () => 
                 maxLength={63}
                 autoComplete="off"
                 spellCheck={false}
-                className={inputClasses}
+                className={formInputClasses}
               />
             )}
           </FormField>

@@ -1,6 +1,6 @@
 import { useId } from 'react';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
-import { mapsText } from '../text.ts';
+import { bpfMapsText } from '../text.ts';
 
 export type ParsedJson = { ok: true; value: unknown } | { ok: false; problem: string };
 
@@ -30,7 +30,7 @@ export function JsonField({ label, type, text, change, read }: Props) {
   return (
     <div className="min-w-0">
       <label htmlFor={id} className="font-semibold">
-        {mapsText.asJson(label)}
+        {bpfMapsText.asJson(label)}
       </label>
       <textarea
         id={id}

@@ -12,16 +12,16 @@ import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { formatCount } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
-import { type MapEntryFilter, useMapEntries } from '../map-queries.ts';
-import { mapsText } from '../text.ts';
-import { MapEntrySheet } from './map-entry-sheet.tsx';
-import { formatInlineValue } from './value-text.ts';
+import { type BpfMapEntryFilter, useBpfMapEntries } from '../map-queries.ts';
+import { bpfMapsText } from '../text.ts';
+import { BpfMapEntrySheet } from './map-entry-sheet.tsx';
+import { formatInlineMapValue } from './value-text.ts';
 
-const parse = (query: URLSearchParams): MapEntryFilter => ({
+const parse = (query: URLSearchParams): BpfMapEntryFilter => ({
   search: query.get('q') ?? '',
   filled: query.get('filled') === '1',
 });
-const query = ({ search, filled }: MapEntryFilter): string =>
+const query = ({ search, filled }: BpfMapEntryFilter): string =>
   new URLSearchParams({
     ...(search === '' ? {} : { q: search }),
     ...(filled ? { filled: '1' } : {}),
@@ -36,7 +36,7 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
   const search = useSettled(filter.search);
   const listed = map.notListed === null;
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage, isPlaceholderData } =
-    useMapEntries(map.id, { search, filled: filter.filled }, listed);
+    useBpfMapEntries(map.id, { search, filled: filter.filled }, listed);
   const [opened, open] = useState<Opened>(null);
   const entries = useMemo(() => data?.pages.flatMap(({ items }) => items) ?? null, [data]);
   const columns = useMemo(() => columnsOf((entry) => open({ entry })), []);
@@ -45,7 +45,7 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
   if (!listed)
     return (
       <div className="px-(--gutter) py-6">
-        <EmptyState title={mapsText.notListable}>{map.notListed}</EmptyState>
+        <EmptyState title={bpfMapsText.notListable}>{map.notListed}</EmptyState>
       </div>
     );
   return (
@@ -54,8 +54,8 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
         <FilterTextField
           text={filter.search}
           change={(text) => change({ search: text })}
-          label={mapsText.searchEntries}
-          placeholder={mapsText.searchPlaceholder}
+          label={bpfMapsText.searchEntries}
+          placeholder={bpfMapsText.searchPlaceholder}
         />
         <label className="inline-flex h-(--control) cursor-pointer items-center gap-1.5 text-12 text-ink-2">
           <input
@@ -64,7 +64,7 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
             checked={filter.filled}
             onChange={(event) => change({ filled: event.target.checked })}
           />
-          {mapsText.hideZero}
+          {bpfMapsText.hideZero}
         </label>
         <span className="flex-1" />
         <Editing map={map} add={() => open('new')} />
@@ -76,22 +76,24 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
       ) : entries?.length === 0 && !isPlaceholderData && !hasNextPage ? (
         <div className="px-(--gutter) py-6" role="status">
           {search === '' && !filter.filled ? (
-            <EmptyState title={mapsText.emptyMapTitle}>{mapsText.emptyMapDetail}</EmptyState>
+            <EmptyState title={bpfMapsText.emptyMapTitle}>{bpfMapsText.emptyMapDetail}</EmptyState>
           ) : (
             <EmptyState
-              title={mapsText.noEntryMatches}
+              title={bpfMapsText.noEntryMatches}
               action={
-                <Button onClick={() => change({ search: '', filled: false })}>{mapsText.clearSearch}</Button>
+                <Button onClick={() => change({ search: '', filled: false })}>
+                  {bpfMapsText.clearSearch}
+                </Button>
               }
             >
-              {mapsText.scannedEntries(formatCount(scanned))}
+              {bpfMapsText.scannedEntries(formatCount(scanned))}
             </EmptyState>
           )}
         </div>
       ) : (
         <div className={isPlaceholderData ? 'opacity-60' : ''}>
           <DataTable
-            label={mapsText.entries}
+            label={bpfMapsText.entries}
             columns={columns}
             rows={entries}
             rowKey={({ keyHex }) => keyHex}
@@ -103,22 +105,22 @@ export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
       <div className="flex flex-wrap items-center gap-3 px-(--gutter) py-3 text-12 text-muted">
         {hasNextPage && (
           <Button disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-            {isFetchingNextPage ? mapsText.loadingMore : mapsText.loadMore}
+            {isFetchingNextPage ? bpfMapsText.loadingMore : bpfMapsText.loadMore}
           </Button>
         )}
         {entries !== null && entries.length > 0 && (
           <span role="status" className="tabular-nums">
-            {mapsText.shownScanned(
+            {bpfMapsText.shownScanned(
               formatCount(entries.length),
               formatCount(scanned),
-              !hasNextPage ? mapsText.allScanned : '',
+              !hasNextPage ? bpfMapsText.allScanned : '',
             )}
           </span>
         )}
         {last?.note && <span>{last.note}</span>}
       </div>
       {opened !== null && (
-        <MapEntrySheet map={map} entry={opened === 'new' ? null : opened.entry} close={() => open(null)} />
+        <BpfMapEntrySheet map={map} entry={opened === 'new' ? null : opened.entry} close={() => open(null)} />
       )}
     </>
   );
@@ -128,7 +130,7 @@ function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
   return [
     {
       key: 'key',
-      label: mapsText.key,
+      label: bpfMapsText.key,
       width: 'w-2/5',
       head: true,
       cell: (entry) => (
@@ -144,11 +146,11 @@ function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
     },
     {
       key: 'value',
-      label: mapsText.value,
+      label: bpfMapsText.value,
       cell: (entry) => (
         <span className="code text-ink-2">
           {entry.unread ??
-            (entry.cpus === null ? formatInlineValue(entry.value) : formatInlineValue(entry.cpus))}
+            (entry.cpus === null ? formatInlineMapValue(entry.value) : formatInlineMapValue(entry.cpus))}
         </span>
       ),
     },
@@ -159,10 +161,12 @@ function columnsOf(open: (entry: MapEntry) => void): TableColumn<MapEntry>[] {
 function Editing({ map, add }: { map: BpfMapDetail; add: () => void }) {
   const missingRole = useMissingRoleReason('admin');
   if (map.notEditable !== null)
-    return <p className="max-w-160 py-1 text-12 text-muted">{mapsText.readOnlyBecause(map.notEditable)}</p>;
-  if (missingRole !== null) return <p className="text-12 text-muted">{mapsText.readOnly(missingRole)}</p>;
-  if (/array/.test(map.type)) return <p className="text-12 text-muted">{mapsText.editHint}</p>;
-  return <Button onClick={add}>{mapsText.addEntry}</Button>;
+    return (
+      <p className="max-w-160 py-1 text-12 text-muted">{bpfMapsText.readOnlyBecause(map.notEditable)}</p>
+    );
+  if (missingRole !== null) return <p className="text-12 text-muted">{bpfMapsText.readOnly(missingRole)}</p>;
+  if (/array/.test(map.type)) return <p className="text-12 text-muted">{bpfMapsText.editHint}</p>;
+  return <Button onClick={add}>{bpfMapsText.addEntry}</Button>;
 }
 
 /** Delays a search text until typing stops, because each search scans the whole map. */

@@ -10,10 +10,10 @@ import { showToast } from '../../../_components/toast.tsx';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';
 import { useDeleteMapEntry, useWriteMapEntry } from '../map-queries.ts';
-import { mapsText } from '../text.ts';
+import { bpfMapsText } from '../text.ts';
 import { JsonField, parseJson } from './json-field.tsx';
 import { formatHexLines } from './value-text.ts';
-import { MapValueTree } from './value-tree.tsx';
+import { BpfMapValueTree } from './value-tree.tsx';
 
 interface Props {
   map: BpfMapDetail;
@@ -25,7 +25,7 @@ interface Props {
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
 /** Sheet of a map entry: key and value by type and as raw bytes. Admins may edit entries of Podlane's maps. */
-export function MapEntrySheet({ map, entry, close }: Props) {
+export function BpfMapEntrySheet({ map, entry, close }: Props) {
   const missingRole = useMissingRoleReason('admin');
   const editable = map.notEditable === null && missingRole === null && entry?.unread == null;
   const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
@@ -42,7 +42,10 @@ export function MapEntrySheet({ map, entry, close }: Props) {
       { key: read.key.value, value: read.value.value },
       {
         onSuccess: () => {
-          showToast({ tone: 'done', title: entry === null ? mapsText.entryAdded : mapsText.entryWritten });
+          showToast({
+            tone: 'done',
+            title: entry === null ? bpfMapsText.entryAdded : bpfMapsText.entryWritten,
+          });
           close();
         },
       },
@@ -52,27 +55,27 @@ export function MapEntrySheet({ map, entry, close }: Props) {
     if (entry === null) return;
     remove.mutate(entry.keyHex, {
       onSuccess: () => {
-        showToast({ tone: 'done', title: mapsText.entryDeleted });
+        showToast({ tone: 'done', title: bpfMapsText.entryDeleted });
         close();
       },
     });
   };
   const footer = !editable ? undefined : editing ? (
     <>
-      <p className="text-12 text-muted">{mapsText.takesEffect}</p>
+      <p className="text-12 text-muted">{bpfMapsText.takesEffect}</p>
       <span className="flex-1" />
       <Button onClick={() => (entry === null ? close() : edit(false))}>{sharedText.cancel}</Button>
       <Button look="primary" disabled={write.isPending || !read.key.ok || !read.value.ok} onClick={save}>
-        {write.isPending ? mapsText.saving : sharedText.save}
+        {write.isPending ? bpfMapsText.saving : sharedText.save}
       </Button>
     </>
   ) : (
     <>
       {sure ? (
         <>
-          <span className="text-12">{mapsText.deleteConfirm}</span>
+          <span className="text-12">{bpfMapsText.deleteConfirm}</span>
           <Button look="destructive" disabled={remove.isPending} onClick={drop}>
-            {mapsText.delete}
+            {bpfMapsText.delete}
           </Button>
           <Button onClick={() => setSure(false)}>{sharedText.keep}</Button>
         </>
@@ -91,8 +94,8 @@ export function MapEntrySheet({ map, entry, close }: Props) {
     <SideSheet
       open
       onOpenChange={(open) => !open && close()}
-      title={entry === null ? mapsText.newEntry : mapsText.entry}
-      description={mapsText.entryDescription(map.name)}
+      title={entry === null ? bpfMapsText.newEntry : bpfMapsText.entry}
+      description={bpfMapsText.entryDescription(map.name)}
       head={entry !== null && <span className="code min-w-0 truncate text-ink-2">{entry.keyText}</span>}
       footer={footer}
     >
@@ -101,7 +104,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
           <>
             {entry === null && (
               <JsonField
-                label={mapsText.keyLabel}
+                label={bpfMapsText.keyLabel}
                 type={map.keyType?.declaration}
                 text={key}
                 change={setKey}
@@ -109,7 +112,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
               />
             )}
             <JsonField
-              label={mapsText.valueLabel}
+              label={bpfMapsText.valueLabel}
               type={map.valueType?.declaration}
               text={value}
               change={setValue}
@@ -119,7 +122,7 @@ export function MapEntrySheet({ map, entry, close }: Props) {
         ) : (
           entry !== null && <EntryView map={map} entry={entry} />
         )}
-        {error !== null && <ErrorNotice error={error} title={mapsText.entryNotChanged} />}
+        {error !== null && <ErrorNotice error={error} title={bpfMapsText.entryNotChanged} />}
       </div>
     </SideSheet>
   );
@@ -128,24 +131,24 @@ export function MapEntrySheet({ map, entry, close }: Props) {
 function EntryView({ map, entry }: { map: BpfMapDetail; entry: MapEntry }) {
   return (
     <>
-      <Part title={mapsText.keyLabel} note={map.keyType?.name} copy={json(entry.key)}>
-        <MapValueTree value={entry.key} />
+      <Part title={bpfMapsText.keyLabel} note={map.keyType?.name} copy={json(entry.key)}>
+        <BpfMapValueTree value={entry.key} />
         <Hex hex={entry.keyHex} />
       </Part>
       {entry.unread !== null ? (
-        <Part title={mapsText.valueLabel}>
+        <Part title={bpfMapsText.valueLabel}>
           <p className="text-ink-2">{entry.unread}</p>
         </Part>
       ) : entry.cpus === null ? (
-        <Part title={mapsText.valueLabel} note={map.valueType?.name} copy={json(entry.value)}>
-          <MapValueTree value={entry.value} />
+        <Part title={bpfMapsText.valueLabel} note={map.valueType?.name} copy={json(entry.value)}>
+          <BpfMapValueTree value={entry.value} />
           <Hex hex={entry.valueHex} />
         </Part>
       ) : (
         entry.cpus.map((value, cpu) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the index is the CPU
-          <Part key={cpu} title={mapsText.cpuValue(cpu)} note={map.valueType?.name} copy={json(value)}>
-            <MapValueTree value={value} />
+          <Part key={cpu} title={bpfMapsText.cpuValue(cpu)} note={map.valueType?.name} copy={json(value)}>
+            <BpfMapValueTree value={value} />
           </Part>
         ))
       )}
@@ -167,7 +170,7 @@ function Part({ title, note, copy, children }: PartProps) {
         <h3 className="font-semibold">{title}</h3>
         {note !== undefined && <span className="code text-muted">{note}</span>}
         <span className="flex-1" />
-        {copy !== undefined && <CopyButton text={copy} what={mapsText.copyAsJson(title.toLowerCase())} />}
+        {copy !== undefined && <CopyButton text={copy} what={bpfMapsText.copyAsJson(title.toLowerCase())} />}
       </div>
       <div className="pt-1">{children}</div>
     </section>
@@ -180,7 +183,7 @@ function Hex({ hex }: { hex: string }) {
   return (
     <details className="mt-1.5 text-12">
       <summary className="w-fit cursor-pointer text-muted hover:text-ink-1">
-        {mapsText.byteCount(hex.length / 2)}
+        {bpfMapsText.byteCount(hex.length / 2)}
       </summary>
       <pre className="code mt-1 whitespace-pre-wrap text-ink-2 leading-[18px]">{lines.join('\n')}</pre>
     </details>

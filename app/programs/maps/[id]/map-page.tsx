@@ -3,30 +3,30 @@
 import { MissingResourceNotice } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { BpfObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
-import { useMap } from '../map-queries.ts';
-import { mapsText } from '../text.ts';
+import { useBpfMap } from '../map-queries.ts';
+import { bpfMapsText } from '../text.ts';
 import { MapEntriesSection } from './map-entries.tsx';
-import { MapPageHeader } from './map-head.tsx';
+import { BpfMapPageHeader } from './map-head.tsx';
 
 /** Page of a map with its header and entries. */
-export function MapPage({ id }: { id: number }) {
-  const { data: map, error, refetch } = useMap(id);
+export function BpfMapPage({ id }: { id: number }) {
+  const { data: map, error, refetch } = useBpfMap(id);
   const missing = error instanceof ApiError && error.status === 404;
   if (map !== undefined)
     return (
       <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
-        <MapPageHeader map={map} gone={missing} />
+        <BpfMapPageHeader map={map} gone={missing} />
         <MapEntriesSection map={map} />
       </div>
     );
   if (error === null) return <BpfObjectHeaderSkeleton what="map" />;
   return (
     <div className="p-(--gutter)">
-      <h1 className="sr-only">{mapsText.mapTitle(id)}</h1>
+      <h1 className="sr-only">{bpfMapsText.mapTitle(id)}</h1>
       <MissingResourceNotice
         error={error}
-        gone={missing ? mapsText.mapNotFound : null}
-        list={{ href: '/programs/maps', words: mapsText.allMaps }}
+        gone={missing ? bpfMapsText.mapNotFound : null}
+        list={{ href: '/programs/maps', words: bpfMapsText.allMaps }}
         retry={() => void refetch()}
       />
     </div>

@@ -1,18 +1,18 @@
 /** Formats a map value on one line, e.g. `{packets: 12, bytes: 3400}`; strings are quoted. */
-export function formatInlineValue(value: unknown): string {
-  if (Array.isArray(value)) return `[${runs(value.map(formatInlineValue)).join(', ')}]`;
+export function formatInlineMapValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${runs(value.map(formatInlineMapValue)).join(', ')}]`;
   if (typeof value === 'object' && value !== null)
     return `{${Object.entries(value)
-      .map(([name, each]) => `${name}: ${formatInlineValue(each)}`)
+      .map(([name, each]) => `${name}: ${formatInlineMapValue(each)}`)
       .join(', ')}}`;
-  return formatScalarValue(value);
+  return formatScalarMapValue(value);
 }
 
 /**
  * Formats a scalar map value. Strings that look like names or numbers are not quoted, so that enum constants are
  * readable.
  */
-export function formatScalarValue(value: unknown): string {
+export function formatScalarMapValue(value: unknown): string {
   if (typeof value !== 'string') return String(value);
   return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
 }
@@ -29,7 +29,7 @@ function runs(texts: readonly string[]): string[] {
   return told;
 }
 
-export const isCompositeValue = (value: unknown): value is object =>
+export const isCompositeMapValue = (value: unknown): value is object =>
   typeof value === 'object' && value !== null;
 
 /** Formats bytes in hexadecimal, sixteen per line, like `hexdump`. */

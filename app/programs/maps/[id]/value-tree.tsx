@@ -1,13 +1,13 @@
-import { mapsText } from '../text.ts';
-import { formatInlineValue, formatScalarValue, isCompositeValue } from './value-text.ts';
+import { bpfMapsText } from '../text.ts';
+import { formatInlineMapValue, formatScalarMapValue, isCompositeMapValue } from './value-text.ts';
 
 /** Maximum number of members of a value that are rendered. */
 const shown = 256;
 
 /** Renders a typed map value with one member per line; members without nested structures take one line each. */
-export function MapValueTree({ value }: { value: unknown }) {
-  if (!isCompositeValue(value))
-    return <span className="code [overflow-wrap:anywhere]">{formatScalarValue(value)}</span>;
+export function BpfMapValueTree({ value }: { value: unknown }) {
+  if (!isCompositeMapValue(value))
+    return <span className="code [overflow-wrap:anywhere]">{formatScalarMapValue(value)}</span>;
   const members = Array.isArray(value)
     ? value.map((each, index): [string, unknown] => [`[${index}]`, each])
     : Object.entries(value);
@@ -21,18 +21,18 @@ export function MapValueTree({ value }: { value: unknown }) {
         >
           <dt className="code text-muted">{name}</dt>
           <dd className="min-w-0">
-            {isCompositeValue(each) && Object.values(each).some(isCompositeValue) ? (
-              <MapValueTree value={each} />
-            ) : isCompositeValue(each) && !Array.isArray(each) ? (
-              <MapValueTree value={each} />
+            {isCompositeMapValue(each) && Object.values(each).some(isCompositeMapValue) ? (
+              <BpfMapValueTree value={each} />
+            ) : isCompositeMapValue(each) && !Array.isArray(each) ? (
+              <BpfMapValueTree value={each} />
             ) : (
-              <span className="code [overflow-wrap:anywhere]">{formatInlineValue(each)}</span>
+              <span className="code [overflow-wrap:anywhere]">{formatInlineMapValue(each)}</span>
             )}
           </dd>
         </div>
       ))}
       {members.length > shown && (
-        <div className="text-12 text-muted">{mapsText.moreMembers(members.length - shown)}</div>
+        <div className="text-12 text-muted">{bpfMapsText.moreMembers(members.length - shown)}</div>
       )}
     </dl>
   );

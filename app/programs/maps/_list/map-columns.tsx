@@ -5,9 +5,9 @@ import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { formatCount } from '../../../_lib/format.ts';
 import { BpfOwnerLabel } from '../../_components/bpf-owner-label.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
-import { mapsText } from '../text.ts';
+import { bpfMapsText } from '../text.ts';
 
-export const mapSortKeys = [
+export const bpfMapSortKeys = [
   'default',
   'id',
   'name',
@@ -20,17 +20,17 @@ export const mapSortKeys = [
   'programs',
   'flags',
 ] as const;
-export type MapSortKey = (typeof mapSortKeys)[number];
+export type BpfMapSortKey = (typeof bpfMapSortKeys)[number];
 
-export const formatMapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string =>
+export const formatBpfMapName = ({ name, id }: Pick<BpfMap, 'name' | 'id'>): string =>
   name === '' ? `#${id}` : name;
 
 const whole = (value: number) => <span className="tabular-nums">{formatCount(value)}</span>;
 
-export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
+export const bpfMapColumns: readonly TableColumn<BpfMap, BpfMapSortKey>[] = [
   {
     key: 'id',
-    label: mapsText.id,
+    label: bpfMapsText.id,
     width: 'w-[74px]',
     from: 'max-md:hidden',
     align: 'right',
@@ -39,10 +39,10 @@ export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'name',
-    label: mapsText.map,
+    label: bpfMapsText.map,
     width: 'w-[190px] max-md:w-auto',
     head: true,
-    sort: formatMapName,
+    sort: formatBpfMapName,
     cell: (map) => (
       <Link
         href={`/programs/maps/${map.id}`}
@@ -50,27 +50,27 @@ export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
         data-row-link
         className="code font-semibold after:absolute after:inset-0 focus-visible:outline-none"
       >
-        {formatMapName(map)}
+        {formatBpfMapName(map)}
       </Link>
     ),
   },
   {
     key: 'type',
-    label: mapsText.type,
+    label: bpfMapsText.type,
     width: 'w-[150px] max-md:w-[118px]',
     sort: ({ type }) => type,
     cell: ({ type }) => <span className="code text-ink-2">{type}</span>,
   },
   {
     key: 'owner',
-    label: mapsText.owner,
+    label: bpfMapsText.owner,
     from: 'max-md:hidden',
     sort: ({ owner }) => formatBpfOwner(owner),
     cell: ({ owner }) => <BpfOwnerLabel owner={owner} />,
   },
   {
     key: 'flags',
-    label: mapsText.flags,
+    label: bpfMapsText.flags,
     width: 'w-[180px]',
     from: 'max-xl:hidden',
     cell: ({ flagNames, frozen }) => (
@@ -79,27 +79,27 @@ export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'key',
-    label: mapsText.keySizeColumn,
+    label: bpfMapsText.keySizeColumn,
     width: 'w-[70px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: mapsText.keySizeTitle,
+    title: bpfMapsText.keySizeTitle,
     sort: ({ keyBytes }) => keyBytes,
     cell: ({ keyBytes }) => whole(keyBytes),
   },
   {
     key: 'value',
-    label: mapsText.valueSizeColumn,
+    label: bpfMapsText.valueSizeColumn,
     width: 'w-[80px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: mapsText.valueSizeTitle,
+    title: bpfMapsText.valueSizeTitle,
     sort: ({ valueBytes }) => valueBytes,
     cell: ({ valueBytes }) => whole(valueBytes),
   },
   {
     key: 'max',
-    label: mapsText.maxEntries,
+    label: bpfMapsText.maxEntries,
     width: 'w-[110px] max-md:w-[116px]',
     from: 'max-md:pr-(--gutter)',
     align: 'right',
@@ -108,21 +108,23 @@ export const mapColumns: readonly TableColumn<BpfMap, MapSortKey>[] = [
   },
   {
     key: 'memory',
-    label: mapsText.memory,
+    label: bpfMapsText.memory,
     width: 'w-[90px] max-lg:w-[106px]',
     from: 'max-md:hidden max-lg:pr-(--gutter)',
     align: 'slot',
-    title: mapsText.memorySizeTitle,
+    title: bpfMapsText.memorySizeTitle,
     sort: ({ memoryBytes }) => memoryBytes,
-    cell: ({ memoryBytes }) => <SiNumber value={memoryBytes ?? Number.NaN} unknown={mapsText.notReported} />,
+    cell: ({ memoryBytes }) => (
+      <SiNumber value={memoryBytes ?? Number.NaN} unknown={bpfMapsText.notReported} />
+    ),
   },
   {
     key: 'programs',
-    label: mapsText.programs,
+    label: bpfMapsText.programs,
     width: 'w-[104px]',
     from: 'max-lg:hidden',
     align: 'right',
-    title: mapsText.programsTitle,
+    title: bpfMapsText.programsTitle,
     sort: ({ programIds }) => programIds.length,
     cell: ({ programIds }) => (
       <span className={`tabular-nums ${programIds.length === 0 ? 'text-muted' : ''}`}>

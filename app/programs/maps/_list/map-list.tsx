@@ -6,11 +6,11 @@ import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
 import { createBpfObjectListFilterParser } from '../../_components/object-list-filter.ts';
 import { BpfObjectListPage } from '../../_components/object-list-page.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
-import { useMaps } from '../map-queries.ts';
-import { mapsText } from '../text.ts';
-import { mapColumns, mapSortKeys } from './map-columns.tsx';
+import { useBpfMaps } from '../map-queries.ts';
+import { bpfMapsText } from '../text.ts';
+import { bpfMapColumns, bpfMapSortKeys } from './map-columns.tsx';
 
-const { parse, query } = createBpfObjectListFilterParser(mapSortKeys, 'default');
+const { parse, query } = createBpfObjectListFilterParser(bpfMapSortKeys, 'default');
 
 const texts = (map: BpfMap) => [
   ...[map.name, map.type, formatBpfOwner(map.owner), ...map.flagNames, ...map.pins],
@@ -18,22 +18,22 @@ const texts = (map: BpfMap) => [
 ];
 
 /** Page that lists all eBPF maps on the node. */
-export function MapListPage() {
-  const { data, error, refetch } = useMaps();
+export function BpfMapListPage() {
+  const { data, error, refetch } = useBpfMaps();
   const [view, change] = useUrlQueryState(parse, query);
   return (
     <BpfObjectListPage
-      what={mapsText.mapsNoun}
-      title={mapsText.maps}
-      placeholder={mapsText.mapFilterPlaceholder}
+      what={bpfMapsText.mapsNoun}
+      title={bpfMapsText.maps}
+      placeholder={bpfMapsText.mapFilterPlaceholder}
       rows={data ?? null}
       error={error}
       retry={() => void refetch()}
-      columns={mapColumns}
+      columns={bpfMapColumns}
       texts={texts}
       view={view}
       change={change}
-      none={<EmptyState title={mapsText.noMaps}>{mapsText.noMapsDetail}</EmptyState>}
+      none={<EmptyState title={bpfMapsText.noMaps}>{bpfMapsText.noMapsDetail}</EmptyState>}
     />
   );
 }
