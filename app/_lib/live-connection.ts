@@ -101,7 +101,7 @@ export function createLiveConnection({ open, probe, random = Math.random }: Live
     for (const listener of messageListeners) listener(message);
   }
 
-  /** Closes the WebSocket if samples are subscribed to and no message arrives for `ms`. */
+  /** Closes the WebSocket if within `ms` it does not open or, while samples are subscribed to, receives no message. */
   function watch(ms: number): void {
     clearTimeout(watchTimer);
     watchTimer = setTimeout(() => {

@@ -71,7 +71,7 @@ export interface RuleStatisticsReading {
 
 const keptReadings = 16;
 
-/** Returns the last 16 readings of the rules' packet counts, taken every two seconds since the rules were loaded. */
+/** Returns the packet counts of the loaded rules, read every two seconds: the last 16 readings. */
 export const useRuleStatistics = (enabled: boolean, set: RuleSetName = 'active') =>
   useQuery({
     queryKey: [...root, 'statistics', set],

@@ -21,7 +21,7 @@ export function onHalfSecondTick(listener: () => void): () => void {
   };
 }
 
-/** Returns the time of the last tick, because React requires the same value until the next tick. */
+/** Returns the time of the last half-second tick, because React requires the same value until the next one. */
 function lastTick(): number {
   if (now === 0) now = Date.now();
   return now;

@@ -3,7 +3,7 @@ export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
 
-  /** True while a task is running or waiting. */
+  /** True while a task holds the mutex or waits for it. */
   get locked(): boolean {
     return this.#pending > 0;
   }
@@ -17,7 +17,7 @@ export class Mutex {
     return done;
   }
 
-  /** Resolves when no task is running or waiting, including tasks that were added in the meantime. */
+  /** Resolves when no task holds the mutex or waits for it, including tasks that were added in the meantime. */
   async idle(): Promise<void> {
     while (this.locked) await this.#last;
   }

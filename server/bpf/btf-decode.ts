@@ -102,7 +102,7 @@ function decodeAt(btf: Btf, id: number, bytes: Buffer, { bit, bits, depth, left 
   }
 }
 
-/** Reads bytes as text if they are printable and followed only by zeros; else returns null. */
+/** Returns bytes as text if they are printable characters followed only by zeros; otherwise null. */
 function textOf(bytes: Buffer): string | null {
   const end = bytes.indexOf(0) === -1 ? bytes.length : bytes.indexOf(0);
   if (bytes.subarray(end).some((byte) => byte !== 0)) return null;

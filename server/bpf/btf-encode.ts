@@ -155,7 +155,7 @@ function encodeMembers(btf: Btf, type: Of<'struct' | 'union'>, value: unknown, p
   }
 }
 
-/** A named member; `choice` is true in a union, where giving one member is enough. */
+/** A named member of a BTF type; `choice` is true for a member of a union, of which one member is enough. */
 type NamedMember = BtfMember & { choice: boolean };
 
 /** Lists the named members of a type, including those of nested anonymous structs and unions. */

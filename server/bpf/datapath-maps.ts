@@ -29,7 +29,7 @@ import {
   ruleMapCapacities,
 } from './rule-layout.ts';
 
-/** Maps of counters, whose content is kept when another build is loaded. */
+/** Maps with counters and drops, whose content is kept when another build is loaded. */
 const persistent = ['counters', 'drops'] as const;
 /** Maps that the agent refills at each start, so that another build may change their layout. */
 const derived = ['slots', 'endpoints4', 'endpoints6'] as const;

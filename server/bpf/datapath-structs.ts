@@ -45,7 +45,7 @@ export interface SlotEntry {
   redirect: boolean;
   /** Destination and source MAC of frames to the pod (the peer's and the primary's); null for netkit in L3 mode. */
   macs: { toPod: string; fromPod: string } | null;
-  /** True to drop packets from the pod whose source address is not one of the pod's addresses; default true. */
+  /** True to drop packets from the pod whose source address is neither the pod's nor IPv6 link-local; default true. */
   check?: boolean;
 }
 

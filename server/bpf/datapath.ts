@@ -89,11 +89,11 @@ export class DatapathPrograms {
   /** Id of the running build: the SHA-256 digest of its object file in hex. */
   build: string;
   readonly takeover: DatapathTakeover;
-  /** Number of links whose program was replaced at start. The caller replaces the clsact filters. */
+  /** Number of links whose program was replaced at the start; the caller replaces the programs of clsact filters. */
   updatedLinks = 0;
   readonly counters: CounterMap;
   #programs: Programs;
-  /** Programs before the last `replace`, kept open for callers that still use their descriptors. */
+  /** Programs that the last `replace` replaced, kept open for callers that still use their descriptors. */
   #before: Programs | null = null;
   readonly #slots: BpfArrayMap;
   readonly #endpoints4: BpfHashMap;
@@ -242,7 +242,7 @@ export class DatapathPrograms {
       if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinnedLink(link);
   }
 
-  /** Lists Podlane's pinned links by slot. Links of removed devices are listed until `detach` is called. */
+  /** Lists Podlane's pinned links by slot, including links of removed devices that were not detached yet. */
   attachedLinks(): PinnedDatapathLink[] {
     return listPinnedLinks(this.pins);
   }
@@ -284,7 +284,7 @@ export class DatapathPrograms {
     this.#endpointsOf(key).set(key, encodeEndpointEntry(endpoint));
   }
 
-  /** Stops redirecting packets to `address`. The pod may still send from it if it is the pod's first address. */
+  /** Stops redirecting packets to `address`, from which the pod may then send only if it is the pod's first address. */
   removeEndpoint(address: string): void {
     const key = encodeEndpointKey(address);
     this.#endpointsOf(key).delete(key);
@@ -368,7 +368,10 @@ interface Opened {
   maps: DatapathMapDescriptors;
 }
 
-/** Opens the pinned programs and maps; null unless all are of this build and use each other. */
+/**
+ * Opens the pinned programs and maps; null unless all are pinned, and the programs are of this build and use these
+ * maps.
+ */
 function openKept(pins: string, build: string, fds: Partial<DatapathMapDescriptors>): Opened | null {
   if (datapathMapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMapDescriptors;

@@ -18,7 +18,7 @@ export interface ProgramOnHook {
   linkId: number | null;
 }
 
-/** The argument of BPF_PROG_QUERY with buffers for the kernel's reply. */
+/** Argument of BPF_PROG_QUERY, with buffers for the kernel's reply. */
 class Query {
   readonly attr = Buffer.alloc(bpf_attr.bytes);
   readonly #programs = Buffer.alloc(maxPrograms * 4);
@@ -92,7 +92,7 @@ export async function listAttachedPrograms(
   );
 }
 
-/** Combines a program's position on a hook with its kernel info; null if the program no longer exists. */
+/** Describes a program on a hook by its position and its kernel info; null if the program no longer exists. */
 export function describeAttachedProgram(
   { hook, position, programId, linkId }: ProgramOnHook & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,

@@ -21,7 +21,7 @@ export interface KernelDropProgramOptions {
   receiverTold: boolean;
 }
 
-/** Number of a pod's packets that the kernel dropped for a certain reason. */
+/** Number of a pod's packets that the kernel dropped for one reason. */
 export interface KernelDropCount {
   pod: number;
   /** Drop reason as a value of the running kernel's enum skb_drop_reason. */
@@ -69,12 +69,12 @@ export class KernelDropProgram {
     this.#lost = new BpfArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
   }
 
-  /** Attributes drops at the slot's primary to a pod; pod 0 stops this. */
+  /** Attributes the kernel's drops at the slot's primary to a pod; pod 0 ends the attribution. */
   setSlot(slot: number, pod: number): void {
     this.#slots.set(slot, u32(pod));
   }
 
-  /** Attributes drops in a network namespace to a pod; pod 0 stops this. */
+  /** Attributes the kernel's drops in a network namespace to a pod; pod 0 ends the attribution. */
   setNamespace(inode: bigint, pod: number): void {
     if (pod === 0) this.#namespaces.delete(u32(Number(inode)));
     else this.#namespaces.set(u32(Number(inode)), u32(pod));

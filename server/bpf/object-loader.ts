@@ -9,7 +9,7 @@ import { createVerifierError } from './verifier-log.ts';
 
 export interface MapLoadOptions {
   maxEntries?: number;
-  /** Descriptor of an existing map to use instead of a new one; the caller keeps it open and closes it. */
+  /** Descriptor of an existing map to use instead of a new one; it remains the caller's to close. */
   reuse?: number;
 }
 

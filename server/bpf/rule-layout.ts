@@ -71,7 +71,7 @@ export function encodeMappedIpAddress(address: string): Buffer {
 /** Size of struct podlane_node_address in bytes. */
 export const nodeAddressSize = 16;
 
-/** Decodes the 16 bytes of an IP address; IPv4 is encoded as ::ffff:a.b.c.d. */
+/** Decodes an IP address from 16 bytes, in which an IPv4 address is encoded as ::ffff:a.b.c.d. */
 export const decodeMappedIpAddress = (bytes: Buffer): string =>
   decodeIpAddress(
     bytes.subarray(0, 12).equals(mappedPrefix) ? bytes.subarray(12, 16) : bytes.subarray(0, 16),

@@ -111,7 +111,7 @@ export class UserProgramPins {
     }
   }
 
-  /** Attaches a user program to a hook of the slot's device, unless it already is. @throws BpfError */
+  /** Attaches a user program to a hook of the slot's device, unless it is already attached there. @throws BpfError */
   async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: AttachAnchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
     const attached = await withPinnedBpfLink(path, (_, info) => ifindexToSlot(info.ifindex) === slot);

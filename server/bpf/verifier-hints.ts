@@ -1,4 +1,4 @@
-/** Advice for a program's author, by the verifier's message (kernel/bpf/verifier.c). */
+/** Advice for the author of a refused program, by the verifier's message (kernel/bpf/verifier.c). */
 const hints: readonly [RegExp, string][] = [
   [
     /invalid access to packet|outside of the packet/,

@@ -5,7 +5,7 @@ import type { CounterMap } from '../bpf/counter-map.ts';
 export type SlotCounterReader = (slot: number, totals: BigUint64Array) => void;
 type Counters = Pick<CounterMap, 'read' | 'sweep'>;
 
-/** Creates a reader that reads each slot from the kernel when it is called, for use with a few slots. */
+/** Creates a reader that sums a slot's counters at each call, for use with a few slots. */
 export function createSlotCounterReader(counters: Counters): SlotCounterReader {
   return (slot, totals) => addAll(totals, counters.read(slot), 0);
 }

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, type Gzip } from 'node:zlib';
 import { createTarPadding, encodeTarHeader, tarEndMarker } from './tar.ts';
 
-/** Writes a .tar.gz archive of one folder, with at most one file in memory at a time. */
+/** Writes a dump as a .tar.gz archive of one folder, with at most one file in memory at a time. */
 export class DumpArchive {
   readonly #file: string;
   readonly #folder: string;
@@ -15,7 +15,7 @@ export class DumpArchive {
   readonly #hash = createHash('sha256');
   readonly #written: Promise<void>;
   #bytes = 0;
-  /** True after this object created the archive file, so that `abort` may delete it. */
+  /** True once this object has created the archive file, so that `abort` may delete it. */
   #made = false;
 
   /** Creates the archive file, which must not exist yet, readable by its owner only. */
@@ -61,7 +61,7 @@ export class DumpArchive {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
-  /** Stops writing and deletes the incomplete archive. */
+  /** Stops writing and deletes the incomplete dump archive. */
   async abort(): Promise<void> {
     this.#gzip.destroy();
     await this.#written.catch(() => {});

@@ -11,7 +11,7 @@ export class SavedDumpArchives {
   }
 
   archive = (id: string): string => join(this.#folder, `${id}.tar.gz`);
-  /** Returns the path of an archive while it is being written. */
+  /** Returns the path that a dump's archive has while it is being written. */
   partial = (id: string): string => `${this.archive(id)}.part`;
 
   /** Moves a complete archive to its final path and writes its record. @throws Error if a file cannot be written */

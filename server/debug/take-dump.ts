@@ -38,9 +38,9 @@ const leftOut = [
 ];
 
 export interface DumpOptions extends Omit<DumpContext, 'files'> {
-  /** Path of the archive to create; no file may exist there. */
+  /** Path of the dump archive to create, at which no file may exist. */
   file: string;
-  /** Name of the top-level folder in the archive. */
+  /** Name of the top-level folder in the dump archive. */
   name: string;
   podlane: string;
   maxBytes: number;

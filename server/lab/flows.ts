@@ -8,7 +8,7 @@ export interface LabFlow {
   to: string;
   /** Requests per second at full load; for `burst`, bursts per second. */
   rate: number;
-  /** Size of a request in bytes, including its header. */
+  /** Size of one of the flow's requests in bytes, including the header. */
   request: number;
   reply: number;
 }

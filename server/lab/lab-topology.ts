@@ -1,4 +1,4 @@
-/** Pod of the lab before it is attached. */
+/** Pod of the lab, as it is defined before the agent attaches it. */
 export interface LabPod {
   app: string;
   namespace: string;

@@ -13,7 +13,7 @@ import type { BpfMapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
 import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './map-types.ts';
 
-/** Limits of one search of a map, in entries and ms. A search that reaches a limit returns the matches so far. */
+/** Limits of one search of a map: entries and ms. A search that reaches one of them returns the matches so far. */
 const mostScanned = 200_000;
 const mostMs = 400;
 /** Time in ms after which a walk over map entries yields to the event loop. */

@@ -30,7 +30,7 @@ const rateMs = 1_000;
 const shortNameBytes = 15;
 const setting = { scope: 'node', name: 'programStatistics' } as const;
 
-/** Store of the setting that keeps run statistics always enabled. */
+/** Part of the store with the setting that keeps run statistics always enabled. */
 type ChoiceStore = Pick<SettingStore, 'setting' | 'saveSetting'>;
 
 /** Properties of a BPF program that do not change while it is loaded. */

@@ -9,7 +9,7 @@ import { listHeldBpfObjectIds } from './scan/process-descriptors.ts';
 import './scan/scan.worker.ts';
 import type { ScanWorkerRequest, ScanWorkerResponse } from './scan/scan.worker.ts';
 
-/** Maximum age in ms of a current scan, if no programs, links or maps were added or removed since. */
+/** Maximum age in ms of a scan that counts as current, if no programs, links or maps were added or removed since. */
 const freshMs = 1_000;
 /** Maximum age in ms of a scan that is returned while the next scan runs, so that a polling client does not wait. */
 const usableMs = 5_000;
@@ -79,7 +79,7 @@ export class BpfScanner {
     return [listBpfObjectIds('program'), listBpfObjectIds('link'), listBpfObjectIds('map')].join(' ');
   }
 
-  /** Returns the running scan if it started with the same BPF objects; otherwise starts another scan. */
+  /** Returns the running scan if the BPF objects are the same as at its start; otherwise starts another scan. */
   #next(objects: string): Promise<TimedNodeScan> {
     if (this.#running?.objects === objects) return this.#running.scan;
     const running = {

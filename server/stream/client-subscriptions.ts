@@ -10,7 +10,7 @@ import type { StreamTopicPublisher } from './topic-publisher.ts';
 /** Maximum number of pods, and of traces, that one client may watch at a time. */
 const maxSubscriptions = 32;
 
-/** The subscriptions of one stream client. */
+/** The subscriptions of one client of the stream. */
 export class ClientSubscriptions {
   readonly #agent: AgentServices;
   readonly #topics: StreamTopicPublisher;
@@ -86,7 +86,9 @@ export class ClientSubscriptions {
     return data;
   }
 
-  /** Replaces the subscription to verdicts. @param filter filter of the verdicts; null ends the subscription */
+  /**
+   * Replaces the client's subscription to verdicts. @param filter filter of the verdicts; null ends the subscription
+   */
   #watchVerdicts(filter: VerdictFilter | null): void {
     this.#endVerdicts?.();
     this.#endVerdicts =

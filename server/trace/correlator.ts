@@ -108,7 +108,7 @@ export class PacketCorrelator {
     return packet;
   }
 
-  /** Returns and completes the packets without an observation for `quietMs`. */
+  /** Returns the packets that were not observed for `quietMs`, which are complete and no longer tracked. */
   settle(nowNs: bigint): TracedPacket[] {
     const settled: TracedPacket[] = [];
     for (const [key, packets] of this.#open) {

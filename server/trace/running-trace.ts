@@ -26,7 +26,7 @@ export class RunningTrace {
   readonly #listeners = new Set<(update: TraceUpdate) => void>();
   readonly #untilNs: bigint;
   #waiting: PacketObservation[] = [];
-  /** Limit that ended the trace and its time; null while new packets are traced. */
+  /** Limit that the trace has reached, and the time at which it did; null while new packets are traced. */
   #closing: { why: 'packets' | 'seconds'; sinceNs: bigint } | null = null;
 
   /** Creates a trace. @param summary summary of the trace without packets */

@@ -12,7 +12,7 @@ import { assignPolicyIds, buildPolicies } from './policies.ts';
 import { findUnreachableRules } from './unreachable-rules.ts';
 
 export interface CompileOptions {
-  /** Result of the previous compilation; numbers whose meaning is unchanged are kept. */
+  /** Result of the previous compilation, from which numbers of unchanged meaning are kept. */
   previous?: PreviousCompile;
   limits?: PolicyTableLimits;
   /** Returns the line number of a rule, by the index of the rule. */

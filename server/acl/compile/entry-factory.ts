@@ -37,13 +37,15 @@ export class PolicyEntryFactory {
     this.#defaultAction = defaultAction;
   }
 
-  /** Returns the list part with the single entry for any protocol and port. */
+  /** Returns the part of an entry list with the single entry for any protocol and port. */
   whole(label: PortLabel): EntryListPart {
     const { entry, content } = this.#entry(0, 0, 0, label);
     return { entries: [entry], content };
   }
 
-  /** Returns the list part with the entries of one protocol; for the same port, shorter prefixes come first. */
+  /**
+   * Returns the part of an entry list with the entries of one protocol; for the same port, shorter prefixes come first.
+   */
   part(protocol: PortMatchedProtocol, cover: PortPrefixCover, inherited: PortLabel): EntryListPart {
     if (!cover.low && cover.labels.includes(inherited)) return emptyPart;
     const entries: PolicyTableEntry[] = [];

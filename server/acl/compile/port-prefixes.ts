@@ -39,7 +39,7 @@ const uniformCover = (labels: readonly PortLabel[]): PortPrefixCover => ({
 });
 const defaultCover = uniformCover([defaultEntriesLabel]);
 
-/** Returns the label of the entry that a list has for any protocol. */
+/** Returns the label of the entry that an entry list has for any protocol. */
 export const getAnyProtocolLabel = ({ labels }: PortPrefixCover): PortLabel =>
   // Where the label of the default entries would do, defaultEntriesLabel does too and needs no entry.
   labels.includes(defaultEntriesLabel) ? defaultEntriesLabel : (labels[0] ?? defaultEntriesLabel);
@@ -52,7 +52,7 @@ export interface DefaultEntriesTree {
   readonly tree: PortTree;
   readonly low: DefaultEntriesTree | null;
   readonly high: DefaultEntriesTree | null;
-  /** Cover for ports on which a list decides the same as the default entries. */
+  /** Port prefix cover for ports on which a list decides the same as the default entries. */
   readonly same: PortPrefixCover;
 }
 

@@ -5,9 +5,9 @@ import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 
-/** Maximum number of uses of an entry list in a response, and of pods and prefixes in each use. */
+/** Maximum number of uses of an entry list in an API response, and of pods and prefixes in each use. */
 const maxUses = 20;
-/** Maximum number of entries and prefixes of a rule in a response. */
+/** Maximum number of entries and prefixes of a rule in an API response. */
 const maxOfRule = 100;
 
 /** Filter of policy table entries; a missing field matches all entries. */

@@ -3,7 +3,7 @@ import { listAddresses } from '../../netlink/address.ts';
 import { watchNetwork } from '../../netlink/monitor.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 
-/** Delay in ms after an address change, because tools change addresses one at a time. */
+/** Delay in ms after an address change before the addresses are read, because tools change them one at a time. */
 const settleMs = 50;
 
 /**

@@ -6,7 +6,7 @@ import {
 } from './traffic-client.ts';
 import { createLabMessageSplitter, encodeLabTrafficMessage } from './traffic-message.ts';
 
-/** Maximum number of connections that are open at the same time. */
+/** Maximum number of TCP connections that a client has open at the same time. */
 const maxConnections = 8;
 
 /** Creates a client that opens one connection per request: connect, request, reply, close. */

@@ -56,7 +56,7 @@ export const labReconnectDelayMs = 500;
 
 /** Client of a pod that sends requests to one server and counts replies and failures. */
 export interface LabTrafficClient {
-  /** Sends a request. @returns false if too many requests are pending */
+  /** Sends a request to the server. @returns false if too many requests are pending */
   send(): boolean;
   /** Counts overdue requests as failed and reopens broken connections. Called on every tick. */
   check(): void;

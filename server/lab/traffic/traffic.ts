@@ -22,20 +22,20 @@ export interface LabTraffic {
   counts(): Record<string, RequestCounts>;
   /** Returns the current load as a fraction of the full load, and the traffic's CPU usage in cores. */
   load(): { rate: number; cpu: number };
-  /** Rejects with the error of a thread that fails; otherwise remains pending. */
+  /** Promise that rejects with the error of a traffic thread that fails; otherwise it remains pending. */
   failure: Promise<never>;
   /** Stops the clients first and the servers afterwards, so that no request fails. */
   stop(): Promise<void>;
 }
 
 export interface LabTrafficOptions {
-  /** Promise that resolves when the endpoints have addresses; the threads start up in the meantime. */
+  /** Promise that resolves when the pods have addresses; the traffic threads start up in the meantime. */
   attached?: Promise<unknown>;
-  /** Factor that multiplies the load. */
+  /** Factor that multiplies the load of the lab's traffic. */
   rate?: number;
   /** Maximum CPU usage of the traffic, in cores. */
   budget?: number;
-  /** Signal that aborts the start. */
+  /** Signal that aborts the start of the lab's traffic. */
   signal?: AbortSignal;
 }
 

@@ -5,7 +5,7 @@ import { findPerfEventProgram } from '../../bpf/perf-event-program.ts';
 import { createProgramAttachment } from './attachment.ts';
 import type { NodeScan, ProgramAttachment } from './node-scan.ts';
 
-/** Time limit in ms for reading the file descriptors of all processes. */
+/** Time limit in ms for reading the file descriptors of all processes from /proc. */
 const mostMs = 1_000;
 /** Maximum number of processes listed as holders of one BPF object. */
 const mostHolders = 8;
