@@ -47,7 +47,7 @@ export function generateRuleSet(count: number, cidrs: number, pods: number, seed
   const below = (end: number): number => Math.floor(random() * end);
   const pick = <T>(all: readonly T[]): T => all[below(all.length)]!;
   const sites = Array.from({ length: 12 }, () =>
-    randomCidrWithin(random, random() < 0.6 ? '10.0.0.0/8' : 'fd00::/8', 8),
+    pickRandomCidrWithin(random, random() < 0.6 ? '10.0.0.0/8' : 'fd00::/8', 8),
   );
   const known: Cidr[] = sites.map(parseCidr);
 
@@ -57,7 +57,7 @@ export function generateRuleSet(count: number, cidrs: number, pods: number, seed
     const most = addressBitLength(outer.family);
     const room = most - outer.length;
     const inner = parseCidr(
-      randomCidrWithin(
+      pickRandomCidrWithin(
         random,
         formatCidr(outer),
         room === 0 ? 0 : random() < 0.25 ? room : 1 + below(Math.min(room, 16)),
@@ -73,7 +73,7 @@ export function generateRuleSet(count: number, cidrs: number, pods: number, seed
       room < 2 || random() > 0.15
         ? []
         : Array.from({ length: 1 + below(3) }, () =>
-            randomCidrWithin(random, formatCidr(outer), 1 + below(Math.min(room, 12))),
+            pickRandomCidrWithin(random, formatCidr(outer), 1 + below(Math.min(room, 12))),
           );
     return { cidr: formatCidr(outer), except };
   };
@@ -125,7 +125,7 @@ export function generateRuleSet(count: number, cidrs: number, pods: number, seed
 }
 
 /** Returns a random CIDR inside `range` whose prefix is `longer` bits longer. */
-export function randomCidrWithin(random: () => number, range: string, longer: number): string {
+export function pickRandomCidrWithin(random: () => number, range: string, longer: number): string {
   const { family, address, length } = parseCidr(range);
   const bits = addressBitLength(family);
   let value = address;

@@ -14,7 +14,7 @@ import {
   generateRuleSet,
 } from './acl-rules.ts';
 import { openBenchKernelContext } from './fixture.ts';
-import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 
 const drop = 2;
 /** Conntrack timeouts of zero, which make every packet the first of its connection. */
@@ -135,7 +135,7 @@ async function measure(report: BenchReporter, { quick }: { quick: boolean }): Pr
 }
 
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   { quick: process.argv[2] === 'quick' },
 );
 process.exit(0);

@@ -7,17 +7,17 @@ import {
   type BenchHooks,
   benchPinDirectory,
   createBenchNamespace,
-  newBenchPod,
+  createBenchPodRecords,
   openBenchKernelContext,
   withoutProgramAttachment,
 } from './fixture.ts';
 import {
-  iproute2AttachCommands,
-  iproute2DetachCommands,
-  leftoverLinkPinPaths,
-  noopCommands,
+  buildIproute2AttachCommands,
+  buildIproute2DetachCommands,
+  listLeftoverLinkPinPaths,
+  toNoopCommands,
 } from './iproute2-commands.ts';
-import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 
 const hooksOfKind: Record<DeviceKind, BenchHooks[]> = {
   veth: ['none', 'tc', 'tcx'],
@@ -45,7 +45,7 @@ async function measure(report: BenchReporter, { env, kind, rounds, pods }: Measu
 
   for (const hooks of hooksOfKind[kind]) {
     const within = hooks === 'none' ? withoutProgramAttachment(kernel) : kernel;
-    const subjects = namespaces.map((netns, number) => newBenchPod({ number, netns, kind, hooks }));
+    const subjects = namespaces.map((netns, number) => createBenchPodRecords({ number, netns, kind, hooks }));
     const [ours, theirs, starts]: Times[] = [noTimes(), noTimes(), noTimes()] as const;
     // The first round warms all up.
     for (let round = -1; round < rounds; round++) {
@@ -55,15 +55,15 @@ async function measure(report: BenchReporter, { env, kind, rounds, pods }: Measu
       for (const { device } of subjects)
         keep(ours!, 'detach', await spent(() => deleteDevicePair(within, device.slot)));
       for (const each of subjects) {
-        const commands = iproute2AttachCommands(each, hooks, benchPinDirectory);
+        const commands = buildIproute2AttachCommands(each, hooks, benchPinDirectory);
         keep(theirs!, 'attach', await timed.run(commands));
-        keep(starts!, 'attach', await timed.run(noopCommands(commands)));
+        keep(starts!, 'attach', await timed.run(toNoopCommands(commands)));
       }
       for (const each of subjects) {
-        const commands = iproute2DetachCommands(each);
+        const commands = buildIproute2DetachCommands(each);
         keep(theirs!, 'detach', await timed.run(commands));
-        keep(starts!, 'detach', await timed.run(noopCommands(commands)));
-        for (const link of leftoverLinkPinPaths(benchPinDirectory, each)) rmSync(link, { force: true });
+        keep(starts!, 'detach', await timed.run(toNoopCommands(commands)));
+        for (const link of listLeftoverLinkPinPaths(benchPinDirectory, each)) rmSync(link, { force: true });
       }
     }
     for (const act of acts) {
@@ -90,7 +90,7 @@ const noTimes = (): Times => ({ attach: [], detach: [] });
 
 const [env = 'native', kind = 'veth', rounds = '10', pods = '10'] = process.argv.slice(2);
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   { env, kind: kind as DeviceKind, rounds: Number(rounds), pods: Number(pods) },
 );
 process.exit(0);

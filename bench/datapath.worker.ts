@@ -7,11 +7,11 @@ import {
   attachBenchPod,
   type BenchHooks,
   createBenchNamespace,
-  newBenchPod,
+  createBenchPodRecords,
   openBenchKernelContext,
   withoutProgramAttachment,
 } from './fixture.ts';
-import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchFigure, type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 import {
   BenchTrafficClient,
   type BenchTrafficKind,
@@ -106,7 +106,7 @@ async function overPath(kernel: KernelContext, path: Path, index: number, betwee
   const { kind, hooks, redirect } = path;
   const ours: KernelContext = { ...(hooks === 'none' ? withoutProgramAttachment(kernel) : kernel), redirect };
   const pods = [2 * index, 2 * index + 1].map((number) =>
-    newBenchPod({ number, netns: createBenchNamespace(String(number)), kind, hooks }),
+    createBenchPodRecords({ number, netns: createBenchNamespace(String(number)), kind, hooks }),
   );
   for (const pod of pods) await attachBenchPod(ours, pod);
   const [from, to] = pods;
@@ -125,7 +125,7 @@ const redirected = (kernel: KernelContext, slot: number): number =>
 
 const [env = 'native', rounds = '5', milliseconds = '100'] = process.argv.slice(2);
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   { env, rounds: Number(rounds), milliseconds: Number(milliseconds) },
 );
 process.exit(0);

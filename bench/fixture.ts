@@ -50,7 +50,7 @@ export interface BenchPodOptions {
   addresses?: string[];
 }
 
-export function newBenchPod({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
+export function createBenchPodRecords({ number, netns, kind, hooks, addresses }: BenchPodOptions): BenchPod {
   using namespace = openNetworkNamespace(netns);
   const createdAt = new Date();
   const policy = { primary: 'forward', peer: hooks === 'none' ? 'forward' : 'blackhole' } as const;

@@ -21,7 +21,7 @@ const attachTypes = { ...netkitAttachTypes, ...tcxAttachTypes };
  * batch of `tc`, or the C program `attach.c` on hooks that iproute2 does not know. It sets no sysctls, as
  * iproute2 cannot, and does not wait for the device to carry.
  */
-export function iproute2AttachCommands(
+export function buildIproute2AttachCommands(
   { pod, device }: BenchPod,
   hooks: BenchHooks,
   pins: string,
@@ -86,18 +86,18 @@ function attachPrograms({ slot, primaryName }: DeviceRecord, hooks: BenchHooks, 
 }
 
 /** Returns the commands that delete a device; the kernel then removes its addresses, routes, neighbors and programs. */
-export const iproute2DetachCommands = ({ device }: BenchPod): CommandLine[] => [
+export const buildIproute2DetachCommands = ({ device }: BenchPod): CommandLine[] => [
   ['ip', '-batch', file(`${device.slot}-delete`, [`link delete ${device.primaryName}`])],
 ];
 
 /** Returns commands that start the same programs but do nothing, to measure the cost of starting the processes. */
-export const noopCommands = (commands: CommandLine[]): CommandLine[] =>
+export const toNoopCommands = (commands: CommandLine[]): CommandLine[] =>
   commands.map(([program = '', ...words]) =>
     words.includes('-batch') ? [program, ...words.slice(0, -1), file('empty', [])] : [program, words[0]!],
   );
 
 /** Lists the paths of the link pins that `attach.c` leaves behind after its device was deleted. */
-export const leftoverLinkPinPaths = (pins: string, { device }: BenchPod): string[] =>
+export const listLeftoverLinkPinPaths = (pins: string, { device }: BenchPod): string[] =>
   Object.keys(attachTypes).map((hook) => linkPin(pins, device.slot, hook));
 
 const linkPin = (pins: string, slot: number, hook: string): string =>

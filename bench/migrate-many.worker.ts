@@ -9,7 +9,7 @@ import {
   unreachablePods,
 } from '../test/testbed/many-pods.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchFigure, type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 
 export interface BatchMeasurementOptions {
   /** Environment of the benchmark: `native` or `guest`. */
@@ -78,7 +78,7 @@ const sum = (values: number[]): number => values.reduce((total, value) => total 
 if (import.meta.main) {
   const [env = 'native', pods = '50', ...parallelism] = process.argv.slice(2);
   await measureMigrationBatches(
-    jsonLinesReporter((text) => process.stdout.write(text)),
+    createJsonLinesReporter((text) => process.stdout.write(text)),
     { env, pods: Number(pods), parallelism: parallelism.length > 0 ? parallelism.map(Number) : [8] },
   );
 }

@@ -6,7 +6,7 @@ import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
 import { countLostPings, findLongestTimeGap, type PingTimes, runPings } from './pings.ts';
-import { type BenchFigure, type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchFigure, type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
@@ -210,7 +210,7 @@ const withoutDrain = (migration: Migration): number =>
 const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
 if (env !== 'native' && env !== 'guest') throw new Error(`${env}: native or guest`);
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   env,
   { ...measures[env], migrations: Number(migrations), pings: Number(pings) },
 );

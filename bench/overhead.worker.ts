@@ -1,8 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import type { DatapathPrograms } from '../server/bpf/datapath.ts';
-import { attachBenchPod, createBenchNamespace, newBenchPod, openBenchKernelContext } from './fixture.ts';
-import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import {
+  attachBenchPod,
+  createBenchNamespace,
+  createBenchPodRecords,
+  openBenchKernelContext,
+} from './fixture.ts';
+import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 /**
@@ -38,7 +43,7 @@ async function measure(
   const kernel = await openBenchKernelContext();
   const { programs } = kernel;
   const place = async (number: number) => {
-    const placed = newBenchPod({
+    const placed = createBenchPodRecords({
       number,
       netns: createBenchNamespace(String(number)),
       kind: 'veth',
@@ -123,7 +128,7 @@ const counted = (programs: DatapathPrograms, slot: number): number => Number(pro
 
 const [env = 'native', rounds = '60', milliseconds = '60'] = process.argv.slice(2);
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   env,
   Number(rounds),
   Number(milliseconds),

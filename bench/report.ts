@@ -23,7 +23,7 @@ const columns = ['metric', 'value', 'unit', 'min', 'max', 'runs', 'peer', 'peerV
 const round = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
 /** Returns a reporter that writes each figure as one line of JSON. */
-export const jsonLinesReporter = (write: (text: string) => void): BenchReporter => {
+export const createJsonLinesReporter = (write: (text: string) => void): BenchReporter => {
   return (figure) => write(`${JSON.stringify(figure)}\n`);
 };
 

@@ -2,7 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchFigure, type BenchReporter, formatFigureTable, jsonLinesReporter } from './report.ts';
+import {
+  type BenchFigure,
+  type BenchReporter,
+  createJsonLinesReporter,
+  formatFigureTable,
+} from './report.ts';
 
 export interface BenchOptions {
   /** True to run fewer and shorter rounds, which check that a benchmark works rather than measure anything. */
@@ -64,7 +69,7 @@ for (const name of positionals) {
   const { runBench } = (await import(`./${name}.ts`)) as { runBench: BenchFunction };
   const figures: BenchFigure[] = [];
   const report: BenchReporter = values.json
-    ? jsonLinesReporter((text) => process.stdout.write(text))
+    ? createJsonLinesReporter((text) => process.stdout.write(text))
     : (figure) => figures.push(figure);
   await runBench(report, {
     quick: values.quick ?? false,

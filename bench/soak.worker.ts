@@ -8,7 +8,7 @@ import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode, type TestNode } from '../test/testbed/node.ts';
 import { fillHistoryDatabase } from './fill-history.ts';
-import { type BenchReporter, jsonLinesReporter, summarizeRuns } from './report.ts';
+import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 
 interface Measure {
   env: keyof typeof warmUp;
@@ -142,6 +142,6 @@ async function leastResident(pid: number): Promise<number> {
 
 const [env = 'native', migrations = '2000', pods = '4'] = process.argv.slice(2);
 await measure(
-  jsonLinesReporter((text) => process.stdout.write(text)),
+  createJsonLinesReporter((text) => process.stdout.write(text)),
   { env: env === 'guest' ? env : 'native', migrations: Number(migrations), pods: Number(pods) },
 );

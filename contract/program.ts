@@ -64,7 +64,7 @@ export const programRunStatsSchema = z.object({
 });
 
 /** Maximum number of attachments per program in lists. */
-export const maxListedAttachments = 8;
+export const maxListedProgramAttachments = 8;
 
 /** A BPF program of the node, described by bpf_prog_info. */
 export const bpfProgramSchema = z.object({
@@ -98,7 +98,7 @@ export const bpfProgramSchema = z.object({
   btfId: z.number().int().nullable(),
   attachments: z
     .array(attachmentSchema)
-    .describe(`all attachments; in lists the first ${maxListedAttachments}`),
+    .describe(`all attachments; in lists the first ${maxListedProgramAttachments}`),
   attachmentCount: z.number().int(),
   notAttached: z.string().nullable().describe('why no attachment was found; null if there is one'),
 });

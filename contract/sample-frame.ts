@@ -24,16 +24,16 @@ export const sampleFrameHeaderSize = 40;
 export const sampleFrameKinds = { all: 1, watched: 2 } as const;
 
 /** Columns of a pod in a sample frame: pod number, slot of its device, and device kind (0 netkit, 1 veth). */
-export const podFrameColumns = ['pod', 'slot', 'kind'] as const;
+export const podSampleFrameColumns = ['pod', 'slot', 'kind'] as const;
 /** Columns of a sample frame: the pod's columns, then the counters (`counter-table.ts`). */
 export const sampleFrameColumns: readonly SampleFrameColumn[] = [
-  ...podFrameColumns,
+  ...podSampleFrameColumns,
   ...counterDefinitions.map(({ name }) => name),
 ];
-export type SampleFrameColumn = (typeof podFrameColumns)[number] | CounterName;
+export type SampleFrameColumn = (typeof podSampleFrameColumns)[number] | CounterName;
 
 /** Value in a sample frame for a counter that does not exist for the pod. */
-export const missingFrameValue = 2n ** 64n - 1n;
+export const missingSampleFrameValue = 2n ** 64n - 1n;
 
 export interface SampleFrameHeader {
   kind: number;

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChildHandle, startChildProcess, waitUntilReady } from './child-process.ts';
+import { type ChildProcessHandle, startChildProcess, waitUntilReady } from './child-process.ts';
 
 const root = join(import.meta.dirname, '..');
 /** Node.js flags of the agent. A small young generation saves 30 MB, since most objects die young or live long. */
@@ -19,7 +19,7 @@ export async function startAgentProcess(
   socket: string,
   args: string[],
   { netns }: { netns?: string } = {},
-): Promise<ChildHandle> {
+): Promise<ChildProcessHandle> {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const child = startChildProcess({
     name: 'the agent',
@@ -43,7 +43,7 @@ export async function startAgentProcess(
   return child;
 }
 
-async function untilAnswers(socket: string, child: ChildHandle): Promise<void> {
+async function untilAnswers(socket: string, child: ChildProcessHandle): Promise<void> {
   let over = false;
   // Never rejects: it resolves with the way the process ended.
   void child.ended.then(() => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 /** A child process, which the kernel sends SIGTERM when this process dies (PR_SET_PDEATHSIG, `prctl(2)`). */
-export interface ChildHandle {
+export interface ChildProcessHandle {
   name: string;
   pid: number;
   /** Resolves once the child process has exited, with a phrase such as `ended with code 1`. */
@@ -31,7 +31,7 @@ export interface ChildProcessOptions {
  * Starts a process in a process group of its own, so that Ctrl-C reaches only us and we end things in order.
  * Its standard error is ours.
  */
-export function startChildProcess(options: ChildProcessOptions): ChildHandle {
+export function startChildProcess(options: ChildProcessOptions): ChildProcessHandle {
   const { name, command, privileges = [], env, input, onLine, stopWithinMs = 5_000 } = options;
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...privileges, '--', ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -67,7 +67,7 @@ function endOf(child: ChildProcess): Promise<string> {
 }
 
 /** Waits for the promise `ready`. @throws Error if the child process exits first */
-export async function waitUntilReady<T>(child: ChildHandle, ready: Promise<T>): Promise<T> {
+export async function waitUntilReady<T>(child: ChildProcessHandle, ready: Promise<T>): Promise<T> {
   const ended = child.ended.then((how) => {
     throw new Error(`${child.name} ${how} before it was ready`);
   });

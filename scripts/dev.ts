@@ -3,9 +3,9 @@ import { rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type ChildHandle, startChildProcess } from './child-process.ts';
+import { type ChildProcessHandle, startChildProcess } from './child-process.ts';
 import { startGatewayProcess } from './gateway-process.ts';
-import { labDirectory, startLabNode } from './lab/start-lab-node.ts';
+import { getLabDirectory, startLabNode } from './lab/start-lab-node.ts';
 
 const usage = `Usage: npm run dev [-- --port N]
 
@@ -52,7 +52,7 @@ function nextChange(folders: string[], signal: AbortSignal): Promise<string> {
   });
 }
 
-async function restartOnChange(agent: ChildHandle, command: string[]): Promise<never> {
+async function restartOnChange(agent: ChildProcessHandle, command: string[]): Promise<never> {
   let running = agent;
   try {
     for (;;) {
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
   } finally {
     progress('removing the lab');
     await node.stop();
-    rmSync(labDirectory(lab), { recursive: true, force: true });
+    rmSync(getLabDirectory(lab), { recursive: true, force: true });
   }
 }
 

@@ -11,7 +11,7 @@ import {
   startGatewayProcess,
 } from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/guest.ts';
-import { type LabTrafficCounts, labDirectory, startLabNode } from './lab/start-lab-node.ts';
+import { getLabDirectory, type LabTrafficCounts, startLabNode } from './lab/start-lab-node.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -119,7 +119,7 @@ async function main(): Promise<void> {
   } finally {
     progress('removing the lab');
     await Promise.all([gateway?.stop(), running.stop()]);
-    rmSync(labDirectory(values.name), { recursive: true, force: true });
+    rmSync(getLabDirectory(values.name), { recursive: true, force: true });
   }
 }
 
@@ -174,8 +174,8 @@ function tellReady(running: Running, environment: string, links: SignInLinksByRo
 }
 
 function writeToken(token: string): string {
-  const file = join(labDirectory(values.name), 'token');
-  mkdirSync(labDirectory(values.name), { recursive: true, mode: 0o755 });
+  const file = join(getLabDirectory(values.name), 'token');
+  mkdirSync(getLabDirectory(values.name), { recursive: true, mode: 0o755 });
   writeFileSync(file, token, { mode: 0o600 });
   return file;
 }

@@ -1,4 +1,4 @@
-import { scaleNumber } from '../_lib/format.ts';
+import { scaleToSiPrefix } from '../_lib/format.ts';
 import { sharedText } from '../_text/shared.ts';
 
 /**
@@ -17,7 +17,7 @@ export function SiNumber({
   className?: string;
 }) {
   if (Number.isNaN(value)) return <NotAvailableNumber reason={unknown} slot={slot} />;
-  const { digits, prefix } = scaleNumber(value);
+  const { digits, prefix } = scaleToSiPrefix(value);
   return (
     <span className={`whitespace-nowrap tabular-nums ${value === 0 ? 'text-muted' : ''} ${className}`}>
       {digits}
@@ -66,7 +66,7 @@ export function LargeNumber({
     ? { digits: 'n/a', prefix: '' }
     : format !== undefined
       ? { digits: format(value), prefix: '' }
-      : scaleNumber(value);
+      : scaleToSiPrefix(value);
   const space = prefix === '' || unit.startsWith('bit') || unit === 'B' ? '' : ' ';
   return (
     <span

@@ -17,7 +17,7 @@ const prefixes = ['', 'k', 'M', 'G', 'T', 'P'] as const;
  * Scales a number to three significant digits with a decimal SI prefix: 842, 9.64 k, 24.1 k, 1.02 M. Numbers from 10 to
  * 999 are rounded to whole numbers; smaller fractions have one decimal.
  */
-export function scaleNumber(value: number): ScaledNumber {
+export function scaleToSiPrefix(value: number): ScaledNumber {
   const magnitude = Math.abs(value);
   const sign = value < 0 ? '-' : '';
   if (magnitude < 9.95) return { digits: sign + small(magnitude), prefix: '' };
@@ -34,7 +34,7 @@ export function scaleNumber(value: number): ScaledNumber {
 
 /** Formats a number with SI prefix and unit: `1.84 M pps`, `842 bit/s`, `24.1 k`. */
 export function formatQuantity(value: number, unit = ''): string {
-  const { digits, prefix } = scaleNumber(value);
+  const { digits, prefix } = scaleToSiPrefix(value);
   if (unit.length > 0 && unit !== 'pps') return `${digits}${narrowNoBreakSpace}${prefix}${unit}`;
   return [digits, prefix, unit].filter((part) => part !== '').join(narrowNoBreakSpace);
 }

@@ -31,7 +31,7 @@ export const bpfLinkCreateCommand: CliCommand = {
     bpf.pinBpfObject(link, path);
     printResult(
       invocation,
-      bpf.readDeviceLinkInfo(link),
+      bpf.readBpfDeviceLinkInfo(link),
       ({ id, programId }) => `link ${id}: program ${programId} at ${hook} of ${device}`,
     );
   },
@@ -48,7 +48,7 @@ export const bpfLinkUpdateCommand: CliCommand = {
     const fd = await openProgramReference(required(invocation, 'program'));
     const info = await bpf.withPinnedBpfLink(path, async (link) => {
       await bpf.updateBpfLink(`update the link at ${path}`, link, fd);
-      return bpf.readDeviceLinkInfo(link);
+      return bpf.readBpfDeviceLinkInfo(link);
     });
     if (info === null) throw noPin(path);
     printResult(invocation, info, ({ id, programId }) => `link ${id}: program ${programId}`);
@@ -84,7 +84,7 @@ export const bpfProgramAttachCommand: CliCommand = {
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.attachWithoutLink(ifindex, hook, { fd }, await anchorOf(invocation));
-    const programId = bpf.readProgramInfo(fd).id;
+    const programId = bpf.readBpfProgramInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} at ${hook} of ${device}`);
   },
 };
@@ -100,7 +100,7 @@ export const bpfProgramDetachCommand: CliCommand = {
     const bpf = await loadBpf();
     const fd = await openProgramReference(required(invocation, 'program'));
     await bpf.detachWithoutLink(ifindex, hook, { fd });
-    const programId = bpf.readProgramInfo(fd).id;
+    const programId = bpf.readBpfProgramInfo(fd).id;
     printResult(invocation, { programId }, () => `program ${programId} detached from ${hook} of ${device}`);
   },
 };
@@ -175,8 +175,8 @@ async function anchorOf(invocation: CommandInvocation): Promise<AttachAnchor> {
 }
 
 async function programIdOf(reference: string): Promise<number> {
-  const { readProgramInfo } = await loadBpf();
-  return readProgramInfo(await openProgramReference(reference)).id;
+  const { readBpfProgramInfo } = await loadBpf();
+  return readBpfProgramInfo(await openProgramReference(reference)).id;
 }
 
 const noPin = (path: string): ProblemError =>

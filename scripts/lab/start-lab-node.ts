@@ -7,7 +7,7 @@ import { createLabHost, removeLabHost } from '../../server/lab/lab-host.ts';
 import { formatLabHostNetnsName } from '../../server/lab/lab-topology.ts';
 import type { RequestCounts } from '../../server/lab/traffic/traffic-client.ts';
 import { agentNodeFlags } from '../agent-process.ts';
-import { type ChildHandle, startChildProcess, waitUntilReady } from '../child-process.ts';
+import { type ChildProcessHandle, startChildProcess, waitUntilReady } from '../child-process.ts';
 import { killProcessesInNetns } from './kill-processes.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -39,10 +39,10 @@ export type LabTrafficCounts = Record<string, RequestCounts>;
 /** A node of the lab: host namespace, agent, and pods with traffic. */
 export interface LabNode {
   socket: string;
-  agent: ChildHandle;
+  agent: ChildProcessHandle;
   /** Command line that restarts the agent. */
   agentCommand: string[];
-  traffic: ChildHandle;
+  traffic: ChildProcessHandle;
   /** Stops traffic and agent, then removes everything else of the lab. */
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export interface LabNode {
 const agentWithin = 300;
 
 /** Returns the directory of a lab's socket and database. */
-export const labDirectory = (lab: string): string => `/run/podlane-${lab}`;
+export const getLabDirectory = (lab: string): string => `/run/podlane-${lab}`;
 const labPins = (lab: string) => `/sys/fs/bpf/podlane-${lab}`;
 
 /**
@@ -60,10 +60,10 @@ const labPins = (lab: string) => `/sys/fs/bpf/podlane-${lab}`;
  */
 export async function startLabNode(options: LabNodeOptions): Promise<LabNode> {
   const { lab, own, progress, signal } = options;
-  const directory = labDirectory(lab);
+  const directory = getLabDirectory(lab);
   const socket = join(directory, 'agent.sock');
   const endpoint: AgentEndpoint = { socketPath: socket };
-  const children: ChildHandle[] = [];
+  const children: ChildProcessHandle[] = [];
   const stop = async () => {
     for (const child of children.reverse()) await child.stop();
     await clear(lab, endpoint);
@@ -102,7 +102,7 @@ async function clear(lab: string, endpoint: AgentEndpoint): Promise<void> {
   await killProcessesInNetns(`/run/netns/${formatLabHostNetnsName(lab)}`);
   rmSync(labPins(lab), { recursive: true, force: true });
   removeLabHost(lab);
-  rmSync(labDirectory(lab), { recursive: true, force: true });
+  rmSync(getLabDirectory(lab), { recursive: true, force: true });
 }
 
 function commandOfAgent(options: LabNodeOptions, socket: string): string[] {
@@ -111,7 +111,7 @@ function commandOfAgent(options: LabNodeOptions, socket: string): string[] {
     // not `ip netns exec`, which would hide the pins
     ...(own ? ['nsenter', `--net=/run/netns/${formatLabHostNetnsName(lab)}`, '--'] : []),
     ...[process.execPath, ...agentNodeFlags, join(root, 'server/main.ts')],
-    ...['--socket', socket, '--database', join(labDirectory(lab), 'podlane.db')],
+    ...['--socket', socket, '--database', join(getLabDirectory(lab), 'podlane.db')],
     ...['--pins', labPins(lab), '--environment', environment, '--lab', '--log-level', 'warn'],
     ...(socketGid === undefined ? [] : ['--socket-gid', String(socketGid)]),
     ...(trust === undefined ? [] : ['--trust', trust]),
@@ -122,8 +122,8 @@ function commandOfAgent(options: LabNodeOptions, socket: string): string[] {
 async function startTraffic(
   options: LabNodeOptions,
   socket: string,
-  children: ChildHandle[],
-): Promise<ChildHandle> {
+  children: ChildProcessHandle[],
+): Promise<ChildProcessHandle> {
   const { lab, kind, rate, signal, progress, counted } = options;
   const ready = Promise.withResolvers<void>();
   const child = startChildProcess({

@@ -7,7 +7,7 @@ import { runOnTerminal } from './run-on-terminal.ts';
 import type { TerminalOutput } from './terminal.ts';
 
 /** True for a test level that runs in a guest, and can therefore run beside levels that use this machine's devices. */
-export const runsInGuest = (level: string): boolean => level === 'vm' && !kernelHasNetkit();
+export const testLevelRunsInGuest = (level: string): boolean => level === 'vm' && !kernelHasNetkit();
 
 /** Runs one test level with its output on the terminal. `folder` receives the report; `filters` select test files. */
 export type TestLevelRunner = (

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { runsInGuest } from './levels.ts';
+import { testLevelRunsInGuest } from './levels.ts';
 
 /**
  * Stages of lanes of levels. The lanes of a stage run side by side, the levels of a lane one after the other.
@@ -18,7 +18,7 @@ const stages: readonly (readonly (readonly string[])[])[] = [
  */
 export function planTestStages(
   wanted: readonly string[],
-  { processors = availableParallelism(), guest = runsInGuest('vm') } = {},
+  { processors = availableParallelism(), guest = testLevelRunsInGuest('vm') } = {},
 ): string[][][] {
   const parallel = processors > 1 && guest;
   return stages

@@ -34,4 +34,4 @@ export const counterIndexByName = Object.fromEntries([
 ]) as Readonly<Record<DatapathCounterName, number>>;
 
 /** Returns the counters of an unused slot, which are all zero. */
-export const zeroSlotCounters = (): bigint[] => Array<bigint>(slotCounterCount).fill(0n);
+export const createZeroSlotCounters = (): bigint[] => Array<bigint>(slotCounterCount).fill(0n);

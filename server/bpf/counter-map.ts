@@ -1,5 +1,5 @@
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
-import { sweptCounterCount, zeroSlotCounters } from './counter-layout.ts';
+import { createZeroSlotCounters, sweptCounterCount } from './counter-layout.ts';
 import { dropCountersSize, slotCountersSize } from './datapath-structs.ts';
 import { MemoryMapping } from './memory-mapping.ts';
 
@@ -42,7 +42,7 @@ export class CounterMap {
   /** Returns the counters of a slot, summed over all CPUs and indexed by `counterIndexByName`. */
   read(slot: number): bigint[] {
     this.#check(slot);
-    const sums = zeroSlotCounters();
+    const sums = createZeroSlotCounters();
     for (let entry = slot; entry < this.cpus * this.slots; entry += this.slots)
       for (let i = 0; i < sums.length; i += 1)
         sums[i]! +=

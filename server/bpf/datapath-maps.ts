@@ -10,7 +10,7 @@ import {
   slotCountersSize,
   slotEntrySize,
 } from './datapath-structs.ts';
-import { readMapInfo } from './map-info.ts';
+import { readBpfMapInfo } from './map-info.ts';
 import { listPinNames, openPinnedObject, removePin, replacePin } from './pin.ts';
 import { traceFilterSize } from './rule-events.ts';
 import {
@@ -63,7 +63,7 @@ export type DatapathMapDescriptors = Record<DatapathMapName, number>;
  * Returns the name of a map in the object file. A global variable in its own section is a map with the section's
  * name.
  */
-export const mapNameInObject = (name: DatapathMapName): string =>
+export const getMapNameInObject = (name: DatapathMapName): string =>
   name === 'settings' ? '.data.settings' : name;
 
 /** Configured capacities of the datapath maps. */
@@ -138,7 +138,7 @@ export const datapathMapEntrySizes = (name: DatapathMapName): { keyBytes: number
 const pinPath = (pins: string, name: string): string => join(pins, 'maps', name);
 
 function hasShape(fd: number, name: DatapathMapName, sizes: DatapathMapCapacities): boolean {
-  const info = readMapInfo(fd);
+  const info = readBpfMapInfo(fd);
   const { key, value, entries } = shape[name];
   return info.keyBytes === key && info.valueBytes === value && info.maxEntries === entries(sizes);
 }
@@ -172,11 +172,11 @@ export function openPinnedDatapathMaps(
     for (const name of datapathMapNames) removePin(pinPath(pins, name));
     return null;
   }
-  const maxSlots = readMapInfo(counters).maxEntries / libbpf_num_possible_cpus();
+  const maxSlots = readBpfMapInfo(counters).maxEntries / libbpf_num_possible_cpus();
   const sizes = { slots: maxSlots, connections };
   for (const [name, fd] of Object.entries({ counters, drops }) as [(typeof persistent)[number], number][]) {
     if (hasShape(fd, name, sizes)) continue;
-    const info = readMapInfo(fd);
+    const info = readBpfMapInfo(fd);
     close(datapathMapNames);
     throw new ProblemError(
       'unprocessable',
@@ -233,7 +233,7 @@ export function pinDatapathMaps(
   const fds = Object.fromEntries(
     datapathMapNames.map((name) => [
       name,
-      pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(mapNameInObject(name))),
+      pinned[name] ?? pinNewMap(pinPath(pins, name), loaded.get(getMapNameInObject(name))),
     ]),
   ) as DatapathMapDescriptors;
   for (const name of listPinNames(join(pins, 'maps')))

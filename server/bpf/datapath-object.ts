@@ -7,11 +7,11 @@ import {
   datapathMapEntrySizes,
   datapathMapMaxEntries,
   datapathMapNames,
-  mapNameInObject,
+  getMapNameInObject,
 } from './datapath-maps.ts';
 import { datapathProgramNames } from './datapath-programs.ts';
 import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
-import { type BpfMapInfo, readMapInfo } from './map-info.ts';
+import { type BpfMapInfo, readBpfMapInfo } from './map-info.ts';
 import {
   describeBpfObject,
   type LoadedBpfObject,
@@ -44,8 +44,8 @@ export function checkDatapathObject(image: Buffer, pinned: Partial<DatapathMapDe
   }
   for (const name of datapathMapNames) {
     const fd = pinned[name];
-    const wanted = fd === undefined ? datapathMapEntrySizes(name) : readMapInfo(fd);
-    const found = maps.find((map) => map.name === mapNameInObject(name));
+    const wanted = fd === undefined ? datapathMapEntrySizes(name) : readBpfMapInfo(fd);
+    const found = maps.find((map) => map.name === getMapNameInObject(name));
     if (found === undefined) {
       errors.push({ path: name, message: 'the map is missing' });
       continue;
@@ -91,7 +91,7 @@ export function loadDatapathObject(
       datapathMapNames.map((name) => {
         const reuse = pinned[name];
         return [
-          mapNameInObject(name),
+          getMapNameInObject(name),
           reuse === undefined ? { maxEntries: datapathMapMaxEntries(name, sizes) } : { reuse },
         ];
       }),

@@ -5,9 +5,9 @@ import { BpfArrayMap } from './array-map.ts';
 import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
 import type { LinkHook } from './hook.ts';
 import { withBpfObjectById } from './kernel-object.ts';
-import { readMapInfo } from './map-info.ts';
+import { readBpfMapInfo } from './map-info.ts';
 import { openPinnedObject, replacePin } from './pin.ts';
-import { type BpfProgramInfo, openProgramById, readProgramInfo } from './program-info.ts';
+import { type BpfProgramInfo, openProgramById, readBpfProgramInfo } from './program-info.ts';
 
 /** Names of the programs in `bpf/datapath.bpf.c`, by the hook that each is attached to. */
 export const programNameByHook = {
@@ -37,7 +37,7 @@ const pathOf = (pins: string, name: DatapathProgramName): string => join(pins, '
 function buildOf(program: BpfProgramInfo): string | null {
   for (const id of program.mapIds) {
     const build = withBpfObjectById('map', id, (fd) => {
-      const { name, valueBytes } = readMapInfo(fd);
+      const { name, valueBytes } = readBpfMapInfo(fd);
       if (!name.endsWith('.rodata') || valueBytes !== datapathConfigSize) return null;
       return new BpfArrayMap(fd, name, valueBytes).get(0).toString('hex', datapathConfigBuildOffset);
     });
@@ -56,7 +56,7 @@ export function openPinnedDatapathPrograms(
   for (const name of datapathProgramNames) {
     const fd = openPinnedObject(pathOf(pins, name));
     if (fd === null) break;
-    const info = readProgramInfo(fd);
+    const info = readBpfProgramInfo(fd);
     found[name] = { fd, id: info.id };
     if (buildOf(info) !== build || !mapIds.every((id) => info.mapIds.includes(id))) break;
     if (name === datapathProgramNames.at(-1)) return found as LoadedDatapathPrograms;
@@ -70,7 +70,7 @@ export function duplicateProgramDescriptors(loaded: ReadonlyMap<string, number>)
   const entries = datapathProgramNames.map((name) => {
     const own = loaded.get(name);
     if (own === undefined) throw new Error(`the object has no program ${name}`);
-    const { id } = readProgramInfo(own);
+    const { id } = readBpfProgramInfo(own);
     const fd = openProgramById(id);
     if (fd === null) throw new Error(`program ${name} was unloaded right after it was loaded`);
     return [name, { fd, id }] as const;

@@ -53,7 +53,7 @@ import {
 import { BpfHashMap } from './hash-map.ts';
 import type { LinkHook } from './hook.ts';
 import { listAttachedPrograms } from './hook-query.ts';
-import { readMapInfo } from './map-info.ts';
+import { readBpfMapInfo } from './map-info.ts';
 import type { LoadedBpfObject } from './object-loader.ts';
 import { ensurePinDirectory, removePinDirectory } from './pin.ts';
 
@@ -375,7 +375,7 @@ interface Opened {
 function openKept(pins: string, build: string, fds: Partial<DatapathMapDescriptors>): Opened | null {
   if (datapathMapNames.some((name) => fds[name] === undefined)) return null;
   const maps = fds as DatapathMapDescriptors;
-  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => readMapInfo(fd).id);
+  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => readBpfMapInfo(fd).id);
   const programs = openPinnedDatapathPrograms(pins, build, ids);
   return programs && { programs, maps };
 }

@@ -5,7 +5,7 @@ import {
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
-import { readMapInfo } from './map-info.ts';
+import { readBpfMapInfo } from './map-info.ts';
 
 /** BPF_MAP_TYPE_PERCPU_HASH, <linux/bpf.h>. */
 const perCpuHash = 5;
@@ -21,7 +21,7 @@ export class BpfHashMap {
   readonly #valueBytes: number;
 
   constructor(fd: number, name: string) {
-    const info = readMapInfo(fd);
+    const info = readBpfMapInfo(fd);
     this.fd = fd;
     this.name = name;
     this.#keyBytes = info.keyBytes;

@@ -4,7 +4,7 @@ import { addressOf, errno, syscall } from '../ffi/libc.ts';
 import { BpfError } from './bpf-error.ts';
 import { bpf_attr } from './bpf-structs.ts';
 import { hookAttachTypes, type LinkHook } from './hook.ts';
-import { readProgramInfoById } from './program-info.ts';
+import { readBpfProgramInfoById } from './program-info.ts';
 import { isHoldingRunStatistics } from './run-statistics.ts';
 import { bpfSyscallNumber, callForeignAsync } from './syscall.ts';
 
@@ -97,7 +97,7 @@ export function describeAttachedProgram(
   { hook, position, programId, linkId }: ProgramOnHook & Pick<AttachedProgram, 'hook' | 'position'>,
   ours: ReadonlySet<number>,
 ): AttachedProgram | null {
-  const info = readProgramInfoById(programId);
+  const info = readBpfProgramInfoById(programId);
   if (info === null) return null;
   const counted = isHoldingRunStatistics() || info.runCount > 0;
   return {

@@ -6,7 +6,7 @@ import { BpfArrayMap } from './array-map.ts';
 import { checkBpfResult } from './bpf-error.ts';
 import { BpfHashMap } from './hash-map.ts';
 import { type LoadedBpfObject, loadBpfObject } from './object-loader.ts';
-import { readProgramInfo } from './program-info.ts';
+import { readBpfProgramInfo } from './program-info.ts';
 import { callForeignAsync } from './syscall.ts';
 
 const committedObject = new URL('../../bpf/objects/drops.bpf.o', import.meta.url);
@@ -94,7 +94,8 @@ export class KernelDropProgram {
    */
   lost(): bigint {
     return (
-      this.#lost.get(0).readBigUInt64LE() + readProgramInfo(this.#object.programs.get('count_drop')!).misses
+      this.#lost.get(0).readBigUInt64LE() +
+      readBpfProgramInfo(this.#object.programs.get('count_drop')!).misses
     );
   }
 

@@ -13,7 +13,7 @@ export interface DeviceLinkInfo {
 }
 
 /** Reads struct bpf_link_info (<linux/bpf.h>) of a tcx or netkit link by its descriptor. */
-export function readDeviceLinkInfo(fd: number): DeviceLinkInfo {
+export function readBpfDeviceLinkInfo(fd: number): DeviceLinkInfo {
   const info = readBpfObjectInfo('a link', fd, Buffer.alloc(field.bytes));
   return {
     id: info.readUInt32LE(field.id),
@@ -43,7 +43,7 @@ export interface BpfLinkInfo {
 const nameBytes = 256;
 
 /** Reads the kernel info of a link by its id; null if the link does not exist. */
-export const readLinkInfoById = (id: number): BpfLinkInfo | null =>
+export const readBpfLinkInfoById = (id: number): BpfLinkInfo | null =>
   withBpfObjectById('link', id, (fd) => {
     const info = readBpfObjectInfo(`link ${id}`, fd, Buffer.alloc(field.bytes));
     const type = linkTypeName(info.readUInt32LE(field.type));

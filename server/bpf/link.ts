@@ -5,7 +5,7 @@ import { syscall } from '../ffi/libc.ts';
 import { type AttachAnchor, encodeAttachAnchor } from './attach-anchor.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
 import { bpf_attr } from './bpf-structs.ts';
-import { type DeviceLinkInfo, readDeviceLinkInfo } from './link-info.ts';
+import { type DeviceLinkInfo, readBpfDeviceLinkInfo } from './link-info.ts';
 import { openPinnedObject } from './pin.ts';
 import { bpfSyscallNumber, callForeignAsync } from './syscall.ts';
 
@@ -59,7 +59,7 @@ export async function withPinnedBpfLink<T>(
   const fd = openPinnedObject(path);
   if (fd === null) return null;
   try {
-    return await use(fd, readDeviceLinkInfo(fd));
+    return await use(fd, readBpfDeviceLinkInfo(fd));
   } finally {
     closeSync(fd);
   }

@@ -37,13 +37,13 @@ export const isArrayMapType = (type: string): boolean => arrays.has(type);
 export const isPerCpuMapType = (type: string): boolean => perCpu.has(type);
 
 /** Returns the distance in bytes between the values of two CPUs in a per-CPU lookup: the value size padded to 8. */
-export const perCpuValueStride = (info: Pick<BpfMapInfo, 'valueBytes'>): number =>
+export const getPerCpuValueStride = (info: Pick<BpfMapInfo, 'valueBytes'>): number =>
   Math.ceil(info.valueBytes / 8) * 8;
 
 /** Returns the size of a lookup result in bytes; for a per-CPU map it has the padded values of all possible CPUs. */
-export const lookupValueSize = (info: Pick<BpfMapInfo, 'type' | 'valueBytes'>): number => {
+export const getMapLookupValueSize = (info: Pick<BpfMapInfo, 'type' | 'valueBytes'>): number => {
   const type = mapTypeName(info.type);
-  if (isPerCpuMapType(type)) return perCpuValueStride(info) * libbpf_num_possible_cpus();
+  if (isPerCpuMapType(type)) return getPerCpuValueStride(info) * libbpf_num_possible_cpus();
   // A lookup returns the ids of programs and maps, and fails for cgroups and perf events.
   return Math.max(4, info.valueBytes);
 };
@@ -52,7 +52,7 @@ export const lookupValueSize = (info: Pick<BpfMapInfo, 'type' | 'valueBytes'>): 
  * Returns the key after `key` in the kernel's order, or the first one for null; null after the last. A hash map whose
  * `key` was deleted starts over. @throws BpfError
  */
-export function getNextMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
+export function getNextBpfMapKey(fd: number, key: Buffer | null, keyBytes: number): Buffer | null {
   const next = Buffer.alloc(keyBytes);
   const result = bpf_map_get_next_key(fd, key, next);
   if (failedWithErrno(result, 'ENOENT')) return null;
@@ -64,7 +64,7 @@ export function getNextMapKey(fd: number, key: Buffer | null, keyBytes: number):
  * Looks up the value of a map key; null if there is no entry.
  * @throws BpfError EOPNOTSUPP for an unreadable map type
  */
-export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
+export function lookUpBpfMapEntry(fd: number, key: Buffer, bytes: number): Buffer | null {
   const value = Buffer.alloc(bytes);
   const result = bpf_map_lookup_elem(fd, key, value);
   if (failedWithErrno(result, 'ENOENT')) return null;
@@ -73,12 +73,12 @@ export function lookUpMapEntry(fd: number, key: Buffer, bytes: number): Buffer |
 }
 
 /** Writes a map entry. @throws BpfError E2BIG if the map is full */
-export const writeMapEntry = (operation: string, fd: number, key: Buffer, value: Buffer): void => {
+export const writeBpfMapEntry = (operation: string, fd: number, key: Buffer, value: Buffer): void => {
   checkBpfResult(operation, bpf_map_update_elem(fd, key, value, 0));
 };
 
 /** Deletes a map entry. @returns false if there was none @throws BpfError EINVAL for an array map */
-export function deleteMapEntry(operation: string, fd: number, key: Buffer): boolean {
+export function deleteBpfMapEntry(operation: string, fd: number, key: Buffer): boolean {
   const result = bpf_map_delete_elem(fd, key);
   if (failedWithErrno(result, 'ENOENT')) return false;
   checkBpfResult(operation, result);

@@ -20,7 +20,7 @@ export interface BpfMapInfo {
 }
 
 /** Reads struct bpf_map_info (<linux/bpf.h>) by a map's descriptor. */
-export function readMapInfo(fd: number): BpfMapInfo {
+export function readBpfMapInfo(fd: number): BpfMapInfo {
   const info = readBpfObjectInfo('a map', fd, Buffer.alloc(bpf_map_info.bytes));
   return {
     type: info.readUInt32LE(bpf_map_info.type),
@@ -37,7 +37,7 @@ export function readMapInfo(fd: number): BpfMapInfo {
 }
 
 /** Opens a map by its id. @returns a descriptor for the caller to close, or null if the map does not exist */
-export function openMapById(id: number): number | null {
+export function openBpfMapById(id: number): number | null {
   const fd = bpf_map_get_fd_by_id(id);
   if (failedWithErrno(fd, 'ENOENT')) return null;
   return recordOpenedDescriptor(checkBpfResult(`open map ${id}`, fd), `map ${id}`);

@@ -7,17 +7,17 @@ import type { BpfMapInfo } from './map-info.ts';
 import { callForeignAsync } from './syscall.ts';
 import { createVerifierError } from './verifier-log.ts';
 
-export interface MapLoadOptions {
+export interface BpfMapLoadOptions {
   maxEntries?: number;
   /** Descriptor of an existing map to use instead of a new one; it remains the caller's to close. */
   reuse?: number;
 }
 
-export interface ObjectLoadOptions {
+export interface BpfObjectLoadOptions {
   /** Name of the object in error messages, and prefix of the map names of its data sections. */
   name: string;
   image: Buffer;
-  maps?: Record<string, MapLoadOptions>;
+  maps?: Record<string, BpfMapLoadOptions>;
   /** Sets the content of .rodata, which the verifier treats as constants. */
   rodata?: (bytes: Buffer) => void;
   /** Name of the only program to load, as a traffic control program regardless of its section; default all programs. */
@@ -124,7 +124,7 @@ export function describeBpfObject(name: string, image: Buffer): BpfObjectDescrip
  * Loads a compiled object, off the event loop.
  * @throws ProblemError `bad_object`, `verifier_refused` with the verifier's message, else `kernel_refused`
  */
-export async function loadBpfObject(request: ObjectLoadOptions): Promise<LoadedBpfObject> {
+export async function loadBpfObject(request: BpfObjectLoadOptions): Promise<LoadedBpfObject> {
   const { name, image } = request;
   const object = openObject(name, image);
   try {
@@ -169,7 +169,7 @@ function selectProgram(name: string, program: bigint): boolean {
   return selected;
 }
 
-function prepareMap(request: ObjectLoadOptions, map: bigint): void {
+function prepareMap(request: BpfObjectLoadOptions, map: bigint): void {
   const mapName = libbpf.bpf_map__name(map);
   const operation = `${request.name}: prepare map ${mapName}`;
   const wanted = request.maps?.[mapName];

@@ -38,7 +38,7 @@ const bootedAtMs = Date.now() - uptime() * 1000;
 const maxMaps = 64;
 
 /** Reads struct bpf_prog_info (<linux/bpf.h>) by a program's descriptor. */
-export function readProgramInfo(fd: number): BpfProgramInfo {
+export function readBpfProgramInfo(fd: number): BpfProgramInfo {
   const info = Buffer.alloc(field.bytes);
   const ids = Buffer.alloc(maxMaps * 4);
   info.writeUInt32LE(maxMaps, field.nr_map_ids);
@@ -75,5 +75,5 @@ export function openProgramById(id: number): number | null {
 }
 
 /** Reads the kernel info of a program by its id; null if the program does not exist. */
-export const readProgramInfoById = (id: number): BpfProgramInfo | null =>
-  withBpfObjectById('program', id, readProgramInfo);
+export const readBpfProgramInfoById = (id: number): BpfProgramInfo | null =>
+  withBpfObjectById('program', id, readBpfProgramInfo);

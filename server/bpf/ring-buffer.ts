@@ -1,4 +1,4 @@
-import { readMapInfo } from './map-info.ts';
+import { readBpfMapInfo } from './map-info.ts';
 import { MemoryMapping } from './memory-mapping.ts';
 
 const pageBytes = 4096;
@@ -31,7 +31,7 @@ export class BpfRingBuffer {
    */
   constructor(what: string, fd: number) {
     this.fd = fd;
-    const bytes = readMapInfo(fd).maxEntries;
+    const bytes = readBpfMapInfo(fd).maxEntries;
     this.#bytes = BigInt(bytes);
     const consumer = new MemoryMapping(`${what}: consumer page`, fd, pageBytes);
     const producer = new MemoryMapping(what, fd, pageBytes + 2 * bytes, {

@@ -54,7 +54,7 @@ const mapFlags = `
   .split(/\s+/);
 
 /** Returns the names of the flags that are set in a map's `map_flags`. */
-export const listMapFlagNames = (flags: number): string[] =>
+export const listBpfMapFlagNames = (flags: number): string[] =>
   Array.from({ length: 32 }, (_, bit) => bit)
     .filter((bit) => (flags >>> bit) & 1)
     .map((bit) => mapFlags[bit] ?? `bit ${bit}`);

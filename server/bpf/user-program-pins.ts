@@ -15,7 +15,7 @@ import {
   removePin,
   removePinDirectory,
 } from './pin.ts';
-import { readProgramInfo } from './program-info.ts';
+import { readBpfProgramInfo } from './program-info.ts';
 
 /** A pod's user program, described by its pins, which keep it loaded. */
 export interface UserProgramPin {
@@ -58,7 +58,7 @@ export class UserProgramPins {
         removePinDirectory(path);
         continue;
       }
-      const { id: programId } = readProgramInfo(fd);
+      const { id: programId } = readBpfProgramInfo(fd);
       closeSync(fd);
       this.#pins.push({
         owner: Number(owner),
@@ -95,7 +95,7 @@ export class UserProgramPins {
     removePinDirectory(path);
     ensurePinDirectory(path);
     pinBpfObject(program, join(path, 'program'));
-    const added = { ...where, path, programId: readProgramInfo(program).id };
+    const added = { ...where, path, programId: readBpfProgramInfo(program).id };
     this.#pins.push(added);
     return added;
   }

@@ -1,5 +1,5 @@
 import type { NodeSample } from '../../contract/node.ts';
-import { readProgramInfoById } from '../bpf/program-info.ts';
+import { readBpfProgramInfoById } from '../bpf/program-info.ts';
 import { computeCpuShares, readCpuTimes, readOwnResourceUsage } from '../kernel/procfs.ts';
 
 /** Measures CPU and memory use of the node and of this process. CPU shares cover the time since the last reading. */
@@ -24,7 +24,7 @@ export class NodeMeter {
       cpus: cpus.map((times, i) => computeCpuShares(this.#cpus[i] ?? times, times)),
       agent: { cpu: seconds > 0 ? Math.min(1, spent / seconds) : 0, residentBytes: own.residentBytes },
       programs: programIds.flatMap((id) => {
-        const info = readProgramInfoById(id);
+        const info = readBpfProgramInfoById(id);
         return info ? { id, runCount: info.runCount, runTimeNs: info.runTimeNs } : [];
       }),
     };

@@ -29,7 +29,7 @@ export interface CounterSample {
 }
 
 /** Reads the counters of a pod's current devices and adds those of its removed devices. */
-export function samplePod(pod: SampledPod, read: SlotCounterReader): PodSample {
+export function readPodSample(pod: SampledPod, read: SlotCounterReader): PodSample {
   const counters = new BigUint64Array(slotCounterCount);
   for (let i = 0; i < slotCounterCount; i += 1) counters[i] = pod.carried[i] ?? 0n;
   for (const slot of pod.slots) read(slot, counters);

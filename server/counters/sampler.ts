@@ -4,7 +4,7 @@ import { sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
-import { type CounterSample, samplePod } from './sample.ts';
+import { type CounterSample, readPodSample } from './sample.ts';
 import { isSampleDue, SampleSchedule, sampleGridHz } from './sample-schedule.ts';
 import { createSlotCounterReader, createSweepCounterReader, type SlotCounterReader } from './slot-reader.ts';
 
@@ -130,4 +130,4 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
 }
 
 const samplePods = (pods: readonly SampledPod[], read: SlotCounterReader) =>
-  pods.map((pod) => samplePod(pod, read));
+  pods.map((pod) => readPodSample(pod, read));

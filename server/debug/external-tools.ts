@@ -54,7 +54,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-export interface CommandLimits {
+export interface ExternalCommandLimits {
   withinMs: number;
   /** Maximum size of the standard output in bytes. */
   maxBytes: number;
@@ -69,7 +69,7 @@ export interface CommandLimits {
  */
 export async function runCommand(
   [file, ...args]: string[],
-  { withinMs, maxBytes, signal, descriptor }: CommandLimits,
+  { withinMs, maxBytes, signal, descriptor }: ExternalCommandLimits,
 ): Promise<{ output: Buffer; problem: string | null }> {
   signal?.throwIfAborted();
   const ended = await new Promise<{ output: Buffer; problem: string | null }>((resolve) => {

@@ -2,12 +2,12 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
 import { requireValue } from '../../contract/require-value.ts';
 import {
-  getNextMapKey,
+  getMapLookupValueSize,
+  getNextBpfMapKey,
+  getPerCpuValueStride,
   isArrayMapType,
   isPerCpuMapType,
-  lookUpMapEntry,
-  lookupValueSize,
-  perCpuValueStride,
+  lookUpBpfMapEntry,
 } from '../bpf/map-access.ts';
 import type { BpfMapInfo } from '../bpf/map-info.ts';
 import { mapTypeName } from '../bpf/type-names.ts';
@@ -27,7 +27,7 @@ export interface ReadableBpfMap {
 }
 
 /** Returns the map entry of a key; null if it does not exist, or if `filled` is set and the value is all zeros. */
-export function readMapEntry(
+export function readBpfMapEntry(
   { fd, info, types }: ReadableBpfMap,
   key: Buffer,
   filled = false,
@@ -38,7 +38,7 @@ export function readMapEntry(
     return { key: typed, keyText: formatMapKey(types, type, key, typed), keyHex: key.toString('hex') };
   };
   try {
-    const bytes = lookUpMapEntry(fd, key, lookupValueSize(info));
+    const bytes = lookUpBpfMapEntry(fd, key, getMapLookupValueSize(info));
     if (bytes === null || (filled && bytes.every((byte) => byte === 0))) return null;
     const value = isPerCpuMapType(type)
       ? null
@@ -56,7 +56,7 @@ export function readMapEntry(
 }
 
 function cpus(bytes: Buffer, info: BpfMapInfo, { btf, value }: BtfMapTypes): MapEntry['value'][] {
-  const stride = perCpuValueStride(info);
+  const stride = getPerCpuValueStride(info);
   return Array.from({ length: bytes.length / stride }, (_, cpu) =>
     decodeTypedValue(btf, value, bytes.subarray(cpu * stride, cpu * stride + info.valueBytes)),
   );
@@ -74,18 +74,18 @@ export async function* walkMapEntries(
   let turn = performance.now();
   // A hash that changes meanwhile may start over again and again: stop after twice its size.
   let left = 2 * map.info.maxEntries + 1;
-  for (let key = getNextMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
-    yield { key, entry: readMapEntry(map, key, filled) };
+  for (let key = getNextBpfMapKey(map.fd, cursor, map.info.keyBytes); key !== null && left > 0; left -= 1) {
+    yield { key, entry: readBpfMapEntry(map, key, filled) };
     if (performance.now() - turn > turnMs) {
       await breathe();
       turn = performance.now();
     }
-    key = getNextMapKey(map.fd, key, map.info.keyBytes);
+    key = getNextBpfMapKey(map.fd, key, map.info.keyBytes);
   }
 }
 
 /** Reads one page of the map entries that match the query. @throws BpfError */
-export async function readMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery): Promise<MapEntryPage> {
+export async function readBpfMapEntryPage(map: ReadableBpfMap, query: MapEntryQuery): Promise<MapEntryPage> {
   const wanted = query.search?.toLowerCase();
   const { cursor, note } = startOf(map, query.cursor);
   const items: MapEntry[] = [];
@@ -123,7 +123,7 @@ function startOf(
   const key = Buffer.from(cursor, 'hex');
   if (key.length !== map.info.keyBytes)
     return { cursor: null, note: 'the cursor is no key of this map: starting over' };
-  const there = isArrayMapType(mapTypeName(map.info.type)) || readMapEntry(map, key) !== null;
+  const there = isArrayMapType(mapTypeName(map.info.type)) || readBpfMapEntry(map, key) !== null;
   return there
     ? { cursor: key, note: null }
     : { cursor: null, note: 'the last entry of the previous page was deleted: starting over' };
@@ -140,9 +140,9 @@ export function countMapEntries(
   if (isArrayMapType(mapTypeName(info.type))) return { entries: info.maxEntries, entriesAtLeast: false };
   let entries = 0;
   for (
-    let key = getNextMapKey(fd, null, info.keyBytes);
+    let key = getNextBpfMapKey(fd, null, info.keyBytes);
     key !== null;
-    key = getNextMapKey(fd, key, info.keyBytes)
+    key = getNextBpfMapKey(fd, key, info.keyBytes)
   ) {
     if (entries === most) return { entries, entriesAtLeast: true };
     entries += 1;

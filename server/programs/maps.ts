@@ -10,21 +10,21 @@ import {
   withBpfObjectById,
 } from '../bpf/kernel-object.ts';
 import {
-  deleteMapEntry,
+  deleteBpfMapEntry,
   explainUnlistableMapType,
   isArrayMapType,
   isPerCpuMapType,
-  writeMapEntry,
+  writeBpfMapEntry,
 } from '../bpf/map-access.ts';
-import { openMapById, readMapInfo } from '../bpf/map-info.ts';
-import { readProgramInfoById } from '../bpf/program-info.ts';
-import { listMapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import { openBpfMapById, readBpfMapInfo } from '../bpf/map-info.ts';
+import { readBpfProgramInfoById } from '../bpf/program-info.ts';
+import { listBpfMapFlagNames, mapTypeName } from '../bpf/type-names.ts';
 import { explainNotEditable, findMapEditNote } from './map-editability.ts';
 import {
   countMapEntries,
   type ReadableBpfMap,
-  readMapEntry,
-  readMapEntryPage,
+  readBpfMapEntry,
+  readBpfMapEntryPage,
   walkMapEntries,
 } from './map-entry-pages.ts';
 import { formatTypeDeclarations, readBtfMapTypes } from './map-types.ts';
@@ -65,7 +65,7 @@ export class BpfMaps {
     const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
     const found = withBpfObjectById('map', id, (fd): BpfMapDetail => {
       const map = describe(fd, owners, usersOfMaps());
-      const info = readMapInfo(fd);
+      const info = readBpfMapInfo(fd);
       const counted = map.notListed === null ? countMapEntries({ fd, info }, mostCounted) : {};
       return { ...map, ...counted, ...formatTypeDeclarations(readBtfMapTypes(info)) };
     });
@@ -78,7 +78,7 @@ export class BpfMaps {
    * @throws ProblemError `map_not_found`, `kernel_refused`, `unprocessable` if the map type has no entries to list
    */
   entries(id: number, query: MapEntryQuery): Promise<MapEntryPage> {
-    return withMap(id, (map) => readMapEntryPage(map, query));
+    return withMap(id, (map) => readBpfMapEntryPage(map, query));
   }
 
   /**
@@ -122,14 +122,14 @@ export class BpfMaps {
       const value = fitted('value', () =>
         encodeBtfValue(requireValue(btf, 'BTF of the map'), valueType, entry.value),
       );
-      const before = readMapEntry(map, key);
-      writeMapEntry(
+      const before = readBpfMapEntry(map, key);
+      writeBpfMapEntry(
         `write an entry of map ${name}`,
         map.fd,
         key,
         Buffer.concat([value], map.info.valueBytes),
       );
-      const after = requireValue(readMapEntry(map, key), 'entry just written');
+      const after = requireValue(readBpfMapEntry(map, key), 'entry just written');
       const change = before === null ? `is new: ${shown(after)}` : `from ${shown(before)} to ${shown(after)}`;
       await this.#options.recordEdit(`${actor} edited map ${name} (${id}): ${after.keyText} ${change}`);
       return after;
@@ -157,8 +157,8 @@ export class BpfMaps {
           'bad_entry',
           `a key of map ${name} has ${map.info.keyBytes} bytes, not ${key.length}`,
         );
-      const before = readMapEntry(map, key);
-      if (before === null || !deleteMapEntry(`delete an entry of map ${name}`, map.fd, key))
+      const before = readBpfMapEntry(map, key);
+      if (before === null || !deleteBpfMapEntry(`delete an entry of map ${name}`, map.fd, key))
         throw new ProblemError('entry_not_found', `map ${name} (${id}) has no entry ${keyHex}`);
       await this.#options.recordEdit(
         `${actor} deleted from map ${name} (${id}): ${before.keyText}, which was ${shown(before)}`,
@@ -185,13 +185,13 @@ const gone = (id: number): ProblemError =>
 function usersOfMaps(): Map<number, number[]> {
   const users = new Map<number, number[]>();
   for (const program of listBpfObjectIds('program'))
-    for (const map of readProgramInfoById(program)?.mapIds ?? [])
+    for (const map of readBpfProgramInfoById(program)?.mapIds ?? [])
       users.set(map, [...(users.get(map) ?? []), program]);
   return users;
 }
 
 function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number, number[]>): BpfMap {
-  const info = readMapInfo(fd);
+  const info = readBpfMapInfo(fd);
   const fdinfo = readBpfFdinfo(fd);
   const type = mapTypeName(info.type);
   const programIds = users.get(info.id) ?? [];
@@ -203,7 +203,7 @@ function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number
     valueBytes: info.valueBytes,
     maxEntries: info.maxEntries,
     flags: info.flags,
-    flagNames: listMapFlagNames(info.flags),
+    flagNames: listBpfMapFlagNames(info.flags),
     memoryBytes: parseMemlockSize(fdinfo),
     entries: isArrayMapType(type) ? info.maxEntries : null,
     entriesAtLeast: false,
@@ -219,10 +219,10 @@ function describe(fd: number, owners: BpfObjectOwners, users: ReadonlyMap<number
 }
 
 function openMap(id: number): ReadableBpfMap {
-  const fd = openMapById(id);
+  const fd = openBpfMapById(id);
   if (fd === null) throw gone(id);
   try {
-    const info = readMapInfo(fd);
+    const info = readBpfMapInfo(fd);
     const why = explainUnlistableMapType(mapTypeName(info.type));
     if (why !== null)
       throw new ProblemError('unprocessable', `list the entries of map ${info.name} (${id}): ${why}`);

@@ -2,7 +2,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import {
   type BpfLink,
   type BpfProgram,
-  maxListedAttachments,
+  maxListedProgramAttachments,
   type ProgramInstructions,
   type ProgramList,
   type ProgramStatistics,
@@ -16,7 +16,7 @@ import {
   withBpfObjectById,
 } from '../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
-import { type BpfProgramInfo, readProgramInfoById } from '../bpf/program-info.ts';
+import { type BpfProgramInfo, readBpfProgramInfoById } from '../bpf/program-info.ts';
 import { programTypeName } from '../bpf/type-names.ts';
 import { readXlatedProgram } from '../bpf/xlated-program.ts';
 import type { SettingStore } from '../store/store-interfaces.ts';
@@ -89,7 +89,7 @@ export class BpfPrograms {
     const scan = await this.#scanner.scan();
     const owners = new BpfObjectOwners(this.#ours, scan);
     const items = listBpfObjectIds('program').flatMap(
-      (id) => this.#describe(id, scan, owners, maxListedAttachments) ?? [],
+      (id) => this.#describe(id, scan, owners, maxListedProgramAttachments) ?? [],
     );
     for (const id of this.#fixed.keys()) if (!items.some((item) => item.id === id)) this.#fixed.delete(id);
     return {
@@ -125,7 +125,7 @@ export class BpfPrograms {
       type,
       attachType,
       programId,
-      programName: readProgramInfoById(programId)?.name ?? '',
+      programName: readBpfProgramInfoById(programId)?.name ?? '',
       target,
       device,
       ...owners.link(id),
@@ -143,13 +143,13 @@ export class BpfPrograms {
       return;
     }
     this.#rates.read(
-      listBpfObjectIds('program').flatMap((id) => readProgramInfoById(id) ?? []),
+      listBpfObjectIds('program').flatMap((id) => readBpfProgramInfoById(id) ?? []),
       performance.now(),
     );
   }
 
   #describe(id: number, scan: TimedNodeScan, owners: BpfObjectOwners, most: number): BpfProgram | null {
-    const info = readProgramInfoById(id);
+    const info = readBpfProgramInfoById(id);
     if (info === null) return null;
     const type = programTypeName(info.type);
     const attachments = scan.attachments

@@ -1,15 +1,15 @@
 import { counterDefinitions } from '../../contract/counter-table.ts';
 import {
   encodeSampleFrameHeader,
-  missingFrameValue,
-  podFrameColumns,
+  missingSampleFrameValue,
+  podSampleFrameColumns,
   sampleFrameColumns,
   sampleFrameHeaderSize,
   sampleFrameKinds,
 } from '../../contract/sample-frame.ts';
 import { type CounterSample, type PodSample, readCounterValue } from '../counters/sample.ts';
 
-const podCells: Record<(typeof podFrameColumns)[number], (pod: PodSample) => bigint> = {
+const podCells: Record<(typeof podSampleFrameColumns)[number], (pod: PodSample) => bigint> = {
   pod: ({ pod }) => BigInt(pod),
   slot: ({ slot }) => BigInt(slot),
   kind: ({ kind }) => (kind === 'netkit' ? 0n : 1n),
@@ -17,11 +17,11 @@ const podCells: Record<(typeof podFrameColumns)[number], (pod: PodSample) => big
 
 /** Functions that return the value of each column for a pod, in the order of `sampleFrameColumns`. */
 const cells = [
-  ...podFrameColumns.map((name) => podCells[name]),
+  ...podSampleFrameColumns.map((name) => podCells[name]),
   ...counterDefinitions.map(
     ({ name }) =>
       (pod: PodSample) =>
-        readCounterValue(pod, name) ?? missingFrameValue,
+        readCounterValue(pod, name) ?? missingSampleFrameValue,
   ),
 ];
 

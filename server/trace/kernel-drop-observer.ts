@@ -10,7 +10,7 @@ import { readVmlinuxBtf } from '../bpf/btf.ts';
 import { ifindexToSlot } from '../bpf/datapath-structs.ts';
 import { BpfHashMap } from '../bpf/hash-map.ts';
 import { type LoadedBpfObject, loadBpfObject } from '../bpf/object-loader.ts';
-import { readProgramInfo } from '../bpf/program-info.ts';
+import { readBpfProgramInfo } from '../bpf/program-info.ts';
 import { BpfRingBuffer } from '../bpf/ring-buffer.ts';
 import { callForeignAsync } from '../bpf/syscall.ts';
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
@@ -231,4 +231,4 @@ const lostOf = (object: LoadedBpfObject): bigint =>
   )
     .get(0)
     .readBigUInt64LE() +
-  readProgramInfo(requireValue(object.programs.get('trace_drop'), 'program trace_drop')).misses;
+  readBpfProgramInfo(requireValue(object.programs.get('trace_drop'), 'program trace_drop')).misses;

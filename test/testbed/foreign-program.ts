@@ -2,7 +2,7 @@
 // host's network namespace: node test/testbed/foreign-program.ts HOOK IFINDEX head|tail NAME
 import { attachWithoutLink } from '../../server/bpf/attach-without-link.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
-import { readProgramInfo } from '../../server/bpf/program-info.ts';
+import { readBpfProgramInfo } from '../../server/bpf/program-info.ts';
 import { loadMinimalProgram, probeProgramTypes } from '../../server/kernel/probe-programs.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
 import { addTcBpfFilter, type TcHook } from '../../server/netlink/tc-filter.ts';
@@ -16,4 +16,4 @@ if (hook.startsWith('tc/')) {
   socket.close();
 } else
   await attachWithoutLink(Number(ifindex), hook as LinkHook, { fd }, anchor === 'head' ? 'head' : 'tail');
-process.stdout.write(String(readProgramInfo(fd).id));
+process.stdout.write(String(readBpfProgramInfo(fd).id));

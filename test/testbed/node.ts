@@ -9,7 +9,7 @@ import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { NewPodInput, Pod } from '../../contract/pod.ts';
 import { startAgentProcess } from '../../scripts/agent-process.ts';
-import type { ChildHandle } from '../../scripts/child-process.ts';
+import type { ChildProcessHandle } from '../../scripts/child-process.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
 import { requestAgent } from '../../server/lab/agent-client.ts';
 
@@ -55,7 +55,7 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
     return path;
   };
   const host = addNamespace('host');
-  let agent: ChildHandle | null = null;
+  let agent: ChildProcessHandle | null = null;
 
   const start = async (): Promise<void> => {
     const args = [

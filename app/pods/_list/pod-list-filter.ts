@@ -131,7 +131,7 @@ export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
 }
 
 /** Returns the namespace, or pod name without generated suffix, that is most similar to a text; null if none is. */
-export function findClosestName(pods: readonly PodSummary[], text: string): string | null {
+export function findClosestPodOrNamespaceName(pods: readonly PodSummary[], text: string): string | null {
   const typed = text.trim().toLowerCase();
   const names = new Set(pods.flatMap((pod) => [splitGeneratedSuffix(pod.name)[0], pod.namespace]));
   let best: string | null = null;

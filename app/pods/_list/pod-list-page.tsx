@@ -15,7 +15,7 @@ import {
   countPodFacets,
   defaultPodListFilter,
   filterPods,
-  findClosestName,
+  findClosestPodOrNamespaceName,
   isPodListFiltered,
 } from './pod-list-filter.ts';
 import { PodTable } from './pod-table.tsx';
@@ -54,7 +54,7 @@ export function PodListPage() {
         <NoMatch
           text={view.text}
           pods={pods.length}
-          nearest={findClosestName(pods, view.text)}
+          nearest={findClosestPodOrNamespaceName(pods, view.text)}
           clear={clear}
           use={(name) =>
             change({ ...defaultPodListFilter, text: name, sort: view.sort, descending: view.descending })

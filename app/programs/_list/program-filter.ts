@@ -61,7 +61,7 @@ export function buildProgramFilterQuery(view: ProgramFilter): string {
   return query.toString().replaceAll('%2C', ',');
 }
 
-export const hasProgramFilter = (view: ProgramFilter): boolean =>
+export const isProgramListFiltered = (view: ProgramFilter): boolean =>
   view.text !== '' || view.owner !== null || view.types.length > 0;
 
 /**

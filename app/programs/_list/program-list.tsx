@@ -26,7 +26,7 @@ import {
   countProgramFacets,
   emptyProgramFilter,
   filterPrograms,
-  hasProgramFilter,
+  isProgramListFiltered,
   parseProgramFilter,
 } from './program-filter.ts';
 import { ProgramSummary } from './program-summary.tsx';
@@ -91,7 +91,7 @@ export function ProgramListPage() {
         </div>
       ) : all !== null && shown.length === 0 ? (
         <div className="px-(--gutter) py-6" role="status">
-          {hasProgramFilter(view) ? (
+          {isProgramListFiltered(view) ? (
             <EmptyState
               title={programsText.noProgramMatches}
               action={<Button onClick={clear}>{sharedText.clearFilter}</Button>}
@@ -121,7 +121,7 @@ export function ProgramListPage() {
         text={
           all === null
             ? ''
-            : `${hasProgramFilter(view) ? `${formatCount(shown.length)} of ` : ''}${formatCount(all.length)} programs · read ${formatClockTime(Date.parse(data?.time ?? ''))}`
+            : `${isProgramListFiltered(view) ? `${formatCount(shown.length)} of ` : ''}${formatCount(all.length)} programs · read ${formatClockTime(Date.parse(data?.time ?? ''))}`
         }
         failed={data !== undefined && error !== null ? error : null}
       />

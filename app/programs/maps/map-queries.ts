@@ -50,7 +50,7 @@ export const useBpfMapEntries = (id: number, { search, filled }: BpfMapEntryFilt
 export const bpfMapExportPath = (id: number): string => `/api/v1/maps/${id}/export`;
 
 /** Returns the mutation that writes an entry of one of Podlane's maps. */
-export function useWriteMapEntry(id: number) {
+export function useWriteBpfMapEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (entry: Pick<MapEntry, 'key' | 'value'>) =>
@@ -59,7 +59,7 @@ export function useWriteMapEntry(id: number) {
   });
 }
 
-export function useDeleteMapEntry(id: number) {
+export function useDeleteBpfMapEntry(id: number) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (keyHex: string) =>

@@ -1,7 +1,11 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
 import { checkPolicyTableLimit, defaultPolicyTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
-import { type CompiledRules, createEmptyPreviousCompile, type PreviousCompile } from './compiled-rules.ts';
+import {
+  type CompiledRules,
+  createEmptyPreviousRuleCompilation,
+  type PreviousRuleCompilation,
+} from './compiled-rules.ts';
 import { RuleEntryListBuilder } from './entry-lists.ts';
 import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
 import { assignTableIds, getAssignedTableId } from './id-allocator.ts';
@@ -11,9 +15,9 @@ import { assignPeerSetIds, resolvePeerIpBlocks } from './peer-sets.ts';
 import { assignPolicyIds, buildPolicies } from './policies.ts';
 import { findUnreachableRules } from './unreachable-rules.ts';
 
-export interface CompileOptions {
+export interface RuleCompileOptions {
   /** Result of the previous compilation, from which numbers of unchanged meaning are kept. */
-  previous?: PreviousCompile;
+  previous?: PreviousRuleCompilation;
   limits?: PolicyTableLimits;
   /** Returns the line number of a rule, by the index of the rule. */
   lineOf?: (index: number) => number | undefined;
@@ -28,10 +32,10 @@ export interface CompileOptions {
 export function compileRules(
   ruleSet: RuleSet,
   pods: readonly SelectablePod[],
-  options: CompileOptions = {},
+  options: RuleCompileOptions = {},
 ): CompiledRules {
   const {
-    previous = createEmptyPreviousCompile(),
+    previous = createEmptyPreviousRuleCompilation(),
     limits = defaultPolicyTableLimits,
     lineOf = () => undefined,
   } = options;

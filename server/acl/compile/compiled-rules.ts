@@ -14,7 +14,7 @@ export interface CompiledRules {
   /** Peer set numbers of each identity. */
   identities: ReadonlyMap<number, readonly number[]>;
   warnings: readonly RuleWarning[];
-  ids: AllocatedIds;
+  ids: AssignedRuleTableIds;
 }
 
 export interface NumberedRule {
@@ -35,7 +35,7 @@ export interface CompiledPolicy {
 }
 
 /** Numbers that a compilation assigned, so that the next compilation can keep them. */
-export interface AllocatedIds {
+export interface AssignedRuleTableIds {
   /** Rule numbers by rule name. */
   rules: ReadonlyMap<string, number>;
   peers: PeerSets;
@@ -50,13 +50,13 @@ export interface AllocatedIds {
 }
 
 /** Result of the previous compilation, which the next one replaces. */
-export type PreviousCompile = Pick<CompiledRules, 'tables' | 'ids'>;
+export type PreviousRuleCompilation = Pick<CompiledRules, 'tables' | 'ids'>;
 
 /**
  * Returns the start for the first compilation.
  * @param nextEntryList above all lists that the kernel may still have: a list's number never changes its meaning
  */
-export const createEmptyPreviousCompile = (nextEntryList = 1): PreviousCompile => ({
+export const createEmptyPreviousRuleCompilation = (nextEntryList = 1): PreviousRuleCompilation => ({
   tables: emptyPolicyTables,
   ids: {
     rules: new Map(),

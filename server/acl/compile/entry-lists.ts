@@ -1,7 +1,7 @@
 import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
-import type { AllocatedIds } from './compiled-rules.ts';
+import type { AssignedRuleTableIds } from './compiled-rules.ts';
 import { type EntryListPart, PolicyEntryFactory } from './entry-factory.ts';
 import type { OrderedRule } from './evaluation-order.ts';
 import {
@@ -68,7 +68,7 @@ export class RuleEntryListBuilder {
     ordered: readonly OrderedRule[],
     numberOf: readonly number[],
     defaults: RuleSet['defaults'],
-    previous: Pick<AllocatedIds, 'entryLists' | 'nextEntryList'>,
+    previous: Pick<AssignedRuleTableIds, 'entryLists' | 'nextEntryList'>,
     checkSize: CheckSize,
   ) {
     this.#claims = ordered.map(({ claims }) => claims);

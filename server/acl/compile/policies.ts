@@ -1,7 +1,7 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
-import type { CompiledPolicy, PreviousCompile } from './compiled-rules.ts';
+import type { CompiledPolicy, PreviousRuleCompilation } from './compiled-rules.ts';
 import type { RuleEntryListBuilder } from './entry-lists.ts';
 import type { PodRuleGroup } from './evaluation-order.ts';
 import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
@@ -20,7 +20,7 @@ const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[
 export function assignPolicyIds(
   groups: readonly PodRuleGroup[],
   numberOf: readonly number[],
-  { tables, ids }: PreviousCompile,
+  { tables, ids }: PreviousRuleCompilation,
 ): Map<string, number> {
   const inherited = groups.map((group) => {
     const [first] = group.pods;

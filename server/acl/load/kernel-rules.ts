@@ -77,7 +77,7 @@ export interface KernelRules {
   ): Promise<RuleLoadResult>;
   /** Returns the generation of a loaded rule set; null if the rule set is not loaded. */
   generation(set: RuleSetName): number | null;
-  /** Returns the first entry list number that is unused in the kernel, for `createEmptyPreviousCompile`. */
+  /** Returns the first entry list number that is unused in the kernel, for `createEmptyPreviousRuleCompilation`. */
   nextEntryList(set: RuleSetName): number;
   /** Returns the number of hits of each policy table entry since the entry was written. */
   hits(set: RuleSetName): RuleEntryHits[];

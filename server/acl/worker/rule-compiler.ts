@@ -3,8 +3,8 @@ import type { ImportedRules, RuleSetName, RuleSizes, RulesPlan } from '../../../
 import { compileRules } from '../compile/compile.ts';
 import {
   type CompiledRules,
-  createEmptyPreviousCompile,
-  type PreviousCompile,
+  createEmptyPreviousRuleCompilation,
+  type PreviousRuleCompilation,
 } from '../compile/compiled-rules.ts';
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import type { ExplainedFlow } from '../explain/explained-flow.ts';
@@ -54,7 +54,7 @@ export class RuleCompiler {
   /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
   import(text: string, pods: readonly SelectablePod[]): ImportedRules {
     const parsed = this.#parse(text);
-    const { sizes, warnings } = describe(compileParsed(parsed, pods, createEmptyPreviousCompile()));
+    const { sizes, warnings } = describe(compileParsed(parsed, pods, createEmptyPreviousRuleCompilation()));
     return {
       source: parsed.source,
       rules: parsed.ruleSet,
@@ -73,7 +73,7 @@ export class RuleCompiler {
     const parsed = this.#parse(text);
     const { active } = this.#current;
     const start = performance.now();
-    const compiled = compileParsed(parsed, pods, active?.compiled ?? createEmptyPreviousCompile());
+    const compiled = compileParsed(parsed, pods, active?.compiled ?? createEmptyPreviousRuleCompilation());
     const compileMs = performance.now() - start;
     const diff = diffPolicyTables(active?.compiled.tables ?? emptyPolicyTables, compiled.tables);
     const plan: RulesPlan = {
@@ -101,7 +101,7 @@ export class RuleCompiler {
     this.#prepared[set] = null;
     const parsed = this.#parse(text);
     const start = performance.now();
-    const previous = this.#current[set]?.compiled ?? createEmptyPreviousCompile(nextEntryList);
+    const previous = this.#current[set]?.compiled ?? createEmptyPreviousRuleCompilation(nextEntryList);
     const compiled = compileParsed(parsed, pods, previous);
     const compileMs = performance.now() - start;
     this.#prepared[set] = { compiled, parsed, pods, index: null, explainer: null };
@@ -184,7 +184,7 @@ function parseText(text: string): ParsedText {
 const compileParsed = (
   { ruleSet, lines }: ParsedText,
   pods: readonly SelectablePod[],
-  previous: PreviousCompile,
+  previous: PreviousRuleCompilation,
 ): CompiledRules => compileRules(ruleSet, pods, { previous, lineOf: (index) => lines[index] });
 
 function describe({ ruleSet, tables, policies, identities, warnings }: CompiledRules) {

@@ -2,7 +2,7 @@ import type { Hook } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
-import { readProgramInfoById } from '../../bpf/program-info.ts';
+import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { podlaneProgramHooks } from '../device/program-hooks.ts';
@@ -62,7 +62,7 @@ async function programsAt(kernel: KernelContext, slot: number, hook: Hook): Prom
 const otherPrograms = (present: readonly ProgramOnHook[]): string =>
   present.length === 0
     ? ''
-    : ` (but ${present.map(({ programId }) => `${readProgramInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
+    : ` (but ${present.map(({ programId }) => `${readBpfProgramInfoById(programId)?.name ?? '?'}, id ${programId}`).join('; ')})`;
 
 async function findBlockedEnds(
   kernel: KernelContext,

@@ -7,9 +7,9 @@ import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
 import { withBpfObjectById } from '../../bpf/kernel-object.ts';
-import { readMapInfo } from '../../bpf/map-info.ts';
+import { readBpfMapInfo } from '../../bpf/map-info.ts';
 import { loadBpfObject } from '../../bpf/object-loader.ts';
-import { readProgramInfoById } from '../../bpf/program-info.ts';
+import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
@@ -185,7 +185,7 @@ export class UserPrograms {
     there: readonly AttachedProgram[],
     known: readonly Note[],
   ): UserProgram | null {
-    const info = readProgramInfoById(programId);
+    const info = readBpfProgramInfoById(programId);
     if (info === null) return null;
     const note = known.find((each) => each.number === number);
     const on = there.find((each) => each.id === programId);
@@ -204,7 +204,7 @@ export class UserPrograms {
         verifiedInstructions: info.verifiedInstructions || null,
       },
       maps: info.mapIds.flatMap((id) => {
-        const name = withBpfObjectById('map', id, (fd) => readMapInfo(fd).name);
+        const name = withBpfObjectById('map', id, (fd) => readBpfMapInfo(fd).name);
         return name === null ? [] : [{ id, name }];
       }),
       attached: on !== undefined,

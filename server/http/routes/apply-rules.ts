@@ -54,8 +54,9 @@ export const ruleTextRoutes =
       },
       async (request, reply) => {
         const { body, query } = request;
-        if (query.dryRun === 'true') return sendWithEtag(reply, await agent.rules.plan(body, query.rule));
-        return sendWithEtag(
+        if (query.dryRun === 'true')
+          return sendRulesWithEtag(reply, await agent.rules.plan(body, query.rule));
+        return sendRulesWithEtag(
           reply,
           await agent.rules.apply(body, readRuleChangeMetadata(request, query.comment)),
         );
@@ -90,7 +91,7 @@ export const ruleTextRoutes =
           response: { 200: importedRulesSchema, ...problemResponses },
         },
       },
-      async ({ body }, reply) => sendWithEtag(reply, await agent.rules.import(body)),
+      async ({ body }, reply) => sendRulesWithEtag(reply, await agent.rules.import(body)),
     );
   };
 
@@ -117,7 +118,7 @@ export const readRuleChangeMetadata = ({ headers }: FastifyRequest, comment?: st
  * Sends a response with an ETag header, without validating the body, which was built from validated rules and may be
  * large.
  */
-export function sendWithEtag<T extends object>(reply: FastifyReply, answer: T): T {
+export function sendRulesWithEtag<T extends object>(reply: FastifyReply, answer: T): T {
   if ('etag' in answer) reply.header('etag', `"${String(answer.etag)}"`);
   reply.type('application/json; charset=utf-8').serializer((payload: unknown) => JSON.stringify(payload));
   return answer;
@@ -128,5 +129,5 @@ export function sendStagedRules<T extends { etag: string }>(
   staged: T | null,
 ): { staged: T | null } {
   if (staged) reply.header('etag', `"${staged.etag}"`);
-  return sendWithEtag(reply, { staged });
+  return sendRulesWithEtag(reply, { staged });
 }

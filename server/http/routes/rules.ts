@@ -21,8 +21,8 @@ import {
   readRuleChangeMetadata,
   ruleCommentSchema,
   ruleTextRoutes,
+  sendRulesWithEtag,
   sendStagedRules,
-  sendWithEtag,
 } from './apply-rules.ts';
 
 const tags = ['rules'];
@@ -50,7 +50,7 @@ export const ruleRoutes =
           response: changed,
         },
       },
-      (_, reply) => sendWithEtag(reply, agent.rules.active()),
+      (_, reply) => sendRulesWithEtag(reply, agent.rules.active()),
     );
 
     app.delete(
@@ -64,7 +64,10 @@ export const ruleRoutes =
         },
       },
       async (request, reply) =>
-        sendWithEtag(reply, await agent.rules.remove(readRuleChangeMetadata(request, request.query.comment))),
+        sendRulesWithEtag(
+          reply,
+          await agent.rules.remove(readRuleChangeMetadata(request, request.query.comment)),
+        ),
     );
 
     app.get(
@@ -128,7 +131,7 @@ export const ruleRoutes =
         },
       },
       async (request, reply) =>
-        sendWithEtag(
+        sendRulesWithEtag(
           reply,
           await agent.rules.applyStaged(readRuleChangeMetadata(request, request.query.comment)),
         ),
@@ -157,7 +160,7 @@ export const ruleRoutes =
           response: { 200: ruleVersionTextSchema, ...problemResponses },
         },
       },
-      async ({ params }, reply) => sendWithEtag(reply, await agent.rules.version(params.number)),
+      async ({ params }, reply) => sendRulesWithEtag(reply, await agent.rules.version(params.number)),
     );
 
     app.post(
@@ -173,7 +176,7 @@ export const ruleRoutes =
       },
       async (request, reply) => {
         const { params, query } = request;
-        return sendWithEtag(
+        return sendRulesWithEtag(
           reply,
           await agent.rules.rollBack(params.number, readRuleChangeMetadata(request, query.comment)),
         );

@@ -3,7 +3,7 @@ import type { Attachment, NamespaceReference } from '../../../contract/program.t
 import { Btf, vmlinuxBtfPath } from '../../bpf/btf.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
-import { readProgramInfoById } from '../../bpf/program-info.ts';
+import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
 import { createProgramAttachment } from './attachment.ts';
 import { formatNamespaceReference } from './namespace-attachments.ts';
 import type { ProgramAttachment, ScannedLink } from './node-scan.ts';
@@ -92,7 +92,7 @@ const tracedNames = new Map<string, string>();
 
 /** Returns the name of the function or tracepoint that a tracing program is attached to. */
 function tracedName({ object, type }: { object: number; type: number }, programId: number): string {
-  const typeId = type || (readProgramInfoById(programId)?.attachBtfId ?? 0);
+  const typeId = type || (readBpfProgramInfoById(programId)?.attachBtfId ?? 0);
   const key = `${object} ${typeId}`;
   const name = tracedNames.get(key) ?? readTracedName(object, typeId);
   tracedNames.set(key, name);

@@ -1,7 +1,7 @@
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts';
-import { getNextMapKey, lookUpMapEntry } from '../../bpf/map-access.ts';
-import { type BpfMapInfo, readMapInfo } from '../../bpf/map-info.ts';
+import { getNextBpfMapKey, lookUpBpfMapEntry } from '../../bpf/map-access.ts';
+import { type BpfMapInfo, readBpfMapInfo } from '../../bpf/map-info.ts';
 import { mapTypeName } from '../../bpf/type-names.ts';
 import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
@@ -22,7 +22,7 @@ export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachmen
   return listBpfObjectIds('map').flatMap(
     (id) =>
       withBpfObjectById('map', id, (fd) => {
-        const info = readMapInfo(fd);
+        const info = readBpfMapInfo(fd);
         const type = mapTypeName(info.type);
         if (type === 'prog_array') return calledThrough(fd, info);
         if ((type === 'sockmap' || type === 'sockhash') && (types.has('sk_skb') || types.has('sk_msg')))
@@ -34,15 +34,15 @@ export function scanMapAttachments(types: ReadonlySet<string>): ProgramAttachmen
 
 function calledThrough(fd: number, { id, name, maxEntries }: BpfMapInfo): ProgramAttachment[] {
   const found: ProgramAttachment[] = [];
-  let key = getNextMapKey(fd, null, 4);
+  let key = getNextBpfMapKey(fd, null, 4);
   for (let seen = 0; key !== null && seen < Math.min(maxEntries, mostSlots); seen += 1) {
-    const value = lookUpMapEntry(fd, key, 4);
+    const value = lookUpBpfMapEntry(fd, key, 4);
     const target = `map ${id} ${name}[${key.readUInt32LE(0)}], for tail calls`;
     if (value !== null)
       found.push(
         createProgramAttachment(value.readUInt32LE(0), { kind: 'other', hook: 'prog_array', target }),
       );
-    key = getNextMapKey(fd, key, 4);
+    key = getNextBpfMapKey(fd, key, 4);
   }
   return found;
 }

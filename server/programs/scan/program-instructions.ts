@@ -5,7 +5,7 @@ import { Btf } from '../../bpf/btf.ts';
 import { disassembleProgram } from '../../bpf/disassemble.ts';
 import { withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
-import { readProgramInfo } from '../../bpf/program-info.ts';
+import { readBpfProgramInfo } from '../../bpf/program-info.ts';
 import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated-program.ts';
 
 /** Maximum number of listed instructions; such a list takes megabytes. */
@@ -17,7 +17,7 @@ const mostInstructions = 100_000;
  */
 export function readProgramInstructions(id: number): ProgramInstructions | null {
   const found = withBpfObjectById('program', id, (fd) => ({
-    info: readProgramInfo(fd),
+    info: readBpfProgramInfo(fd),
     code: readXlatedProgram(fd),
   }));
   if (found === null) return null;

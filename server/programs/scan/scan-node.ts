@@ -1,6 +1,6 @@
 import { listBpfObjectIds } from '../../bpf/kernel-object.ts';
-import { readLinkInfoById } from '../../bpf/link-info.ts';
-import { readProgramInfoById } from '../../bpf/program-info.ts';
+import { readBpfLinkInfoById } from '../../bpf/link-info.ts';
+import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
 import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
 import { resolveBpfLinkTargets } from './link-targets.ts';
@@ -13,9 +13,9 @@ import { scanProcesses } from './process-descriptors.ts';
 /** Scans everything that a BPF program can be attached to. Runs in a worker thread because it blocks repeatedly. */
 export async function scanNode({ namespaces: known }: NodeScanRequest): Promise<NodeScan> {
   const unread: string[] = [];
-  const links = listBpfObjectIds('link').flatMap((id) => readLinkInfoById(id) ?? []);
+  const links = listBpfObjectIds('link').flatMap((id) => readBpfLinkInfoById(id) ?? []);
   const types = new Set(
-    listBpfObjectIds('program').flatMap((id) => programTypeName(readProgramInfoById(id)?.type ?? 0)),
+    listBpfObjectIds('program').flatMap((id) => programTypeName(readBpfProgramInfoById(id)?.type ?? 0)),
   );
   const found = scanProcesses(unread);
   const attachments: ProgramAttachment[] = [...found.perfEvents];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
-import { readProgramInfo } from '../../../server/bpf/program-info.ts';
+import { readBpfProgramInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
 import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
 import { addClsactQdisc } from '../../../server/netlink/clsact.ts';
@@ -55,7 +55,7 @@ const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['
     await addTcBpfFilter(socket, slotToPrimaryIfindex(slot), hook, filter);
   },
   async loadForeign(name) {
-    return readProgramInfo(
+    return readBpfProgramInfo(
       await loadMinimalProgram(`load ${name}`, probeProgramTypes.schedulerClassifier, { result: -1 }),
     ).id;
   },

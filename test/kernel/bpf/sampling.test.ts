@@ -5,8 +5,8 @@ import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { BpfArrayMap, createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
 import {
   counterIndexByName,
+  createZeroSlotCounters,
   sweptCounterCount,
-  zeroSlotCounters,
 } from '../../../server/bpf/counter-layout.ts';
 import { CounterMap } from '../../../server/bpf/counter-map.ts';
 import { dropCountersSize, slotCountersSize } from '../../../server/bpf/datapath-structs.ts';
@@ -52,7 +52,7 @@ const podAt = (slot: number): SampledPod => ({
   slots: [slot],
   netnsInode: 0n,
   kind: 'veth',
-  carried: zeroSlotCounters(),
+  carried: createZeroSlotCounters(),
   requests: null,
 });
 
@@ -62,12 +62,12 @@ test('a slot’s counters are the sums over all CPUs, exact beyond 2^53', () => 
       [counterIndexByName.egressBytes]: 2n ** 60n + BigInt(cpu),
       [counterIndexByName['ingressDroppedPackets.spoofed_source']]: 5n,
     });
-  const expected = zeroSlotCounters();
+  const expected = createZeroSlotCounters();
   for (let cpu = 0; cpu < cpus; cpu += 1)
     expected[counterIndexByName.egressBytes]! += 2n ** 60n + BigInt(cpu);
   expected[counterIndexByName['ingressDroppedPackets.spoofed_source']] = 5n * BigInt(cpus);
   expect(counters.read(3)).toEqual(expected);
-  expect(counters.read(2)).toEqual(zeroSlotCounters());
+  expect(counters.read(2)).toEqual(createZeroSlotCounters());
 });
 
 test('a sweep reads what single reads do', () => {
@@ -82,12 +82,12 @@ test('a sweep reads what single reads do', () => {
 });
 
 test('clearing a slot leaves adjacent slots unchanged', () => {
-  const all = Object.fromEntries(zeroSlotCounters().map((_, i) => [i, 9n]));
+  const all = Object.fromEntries(createZeroSlotCounters().map((_, i) => [i, 9n]));
   for (const slot of [1, 2, 3]) for (let cpu = 0; cpu < cpus; cpu += 1) count(cpu, slot, all);
   counters.clear(2);
-  expect(counters.read(2)).toEqual(zeroSlotCounters());
+  expect(counters.read(2)).toEqual(createZeroSlotCounters());
   expect(counters.read(1)).toEqual(counters.read(3));
-  expect(counters.read(1)).toEqual(zeroSlotCounters().map(() => 9n * BigInt(cpus)));
+  expect(counters.read(1)).toEqual(createZeroSlotCounters().map(() => 9n * BigInt(cpus)));
 });
 
 test('slots out of range are rejected', () => {

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readProgramInfo } from '../../../server/bpf/program-info.ts';
+import { readBpfProgramInfo } from '../../../server/bpf/program-info.ts';
 import { bpf_map_create, bpf_map_update_elem, bpf_raw_tracepoint_open } from '../../../server/ffi/libbpf.ts';
 import { mount, umount2 } from '../../../server/ffi/libc.ts';
 import { openNetworkNamespace } from '../../../server/kernel/netns.ts';
@@ -32,7 +32,7 @@ export interface ForeignObjects extends Disposable {
   cgroup: string;
 }
 
-const ids = (fd: number): number => readProgramInfo(fd).id;
+const ids = (fd: number): number => readBpfProgramInfo(fd).id;
 
 /**
  * Loads and attaches them in the host's namespace: XDP and a filter on its loopback, two links behind what is on

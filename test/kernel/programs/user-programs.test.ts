@@ -6,7 +6,7 @@ import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { withBpfObjectById } from '../../../server/bpf/kernel-object.ts';
-import { readDeviceLinkInfo } from '../../../server/bpf/link-info.ts';
+import { readBpfDeviceLinkInfo } from '../../../server/bpf/link-info.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
 import { exampleObject, objectRefusedByVerifier, renamedObject } from '../../testbed/builds.ts';
@@ -19,7 +19,7 @@ const hostAddress = '10.42.255.1';
 function detachLinkOf(programId: number, pins: string): void {
   for (const name of readdirSync(`${pins}/links`)) {
     const fd = openPinnedObject(`${pins}/links/${name}`)!;
-    if (readDeviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
+    if (readBpfDeviceLinkInfo(fd).programId === programId) bpf_link_detach(fd);
     closeSync(fd);
   }
 }

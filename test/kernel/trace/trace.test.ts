@@ -6,7 +6,7 @@ import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
 import { checkBpfResult } from '../../../server/bpf/bpf-error.ts';
-import { readMapInfo } from '../../../server/bpf/map-info.ts';
+import { readBpfMapInfo } from '../../../server/bpf/map-info.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
 import { openCapture, readWithTshark } from '../../testbed/capture.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -119,7 +119,7 @@ test('a capture ends when its device is removed', async () => {
 /** Filters of traces that the programs have. */
 function filtersInKernel(): number {
   const fd = checkBpfResult('open the filters', bpf_obj_get(`${node.pins}/maps/trace_filters`));
-  const { valueBytes, maxEntries } = readMapInfo(fd);
+  const { valueBytes, maxEntries } = readBpfMapInfo(fd);
   const map = new BpfArrayMap(fd, 'trace_filters', valueBytes);
   const used = Array.from({ length: maxEntries }, (_, i) => map.get(i).some((byte) => byte !== 0));
   closeSync(fd);

@@ -13,7 +13,7 @@ import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
 import { listPinNames, openPinnedObject } from '../../../server/bpf/pin.ts';
-import { readProgramInfoById } from '../../../server/bpf/program-info.ts';
+import { readBpfProgramInfoById } from '../../../server/bpf/program-info.ts';
 import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addTcBpfFilter, listTcFilters, type TcHook } from '../../../server/netlink/tc-filter.ts';
@@ -45,7 +45,7 @@ export type WorkerCall =
     };
 
 function nameOf(id: number | null): string {
-  const info = id === null ? null : readProgramInfoById(id);
+  const info = id === null ? null : readBpfProgramInfoById(id);
   return info === null ? 'no program' : `${info.name} ${info.tag}`;
 }
 

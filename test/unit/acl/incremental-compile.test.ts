@@ -12,7 +12,7 @@ import { formatCidr } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import {
   type CompiledRules,
-  createEmptyPreviousCompile,
+  createEmptyPreviousRuleCompilation,
 } from '../../../server/acl/compile/compiled-rules.ts';
 import { emptyPolicyTables, type PolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { diffPolicyTables, type PolicyTablesDiff } from '../../../server/acl/tables/tables-diff.ts';
@@ -158,7 +158,7 @@ describe('a changed rule set', () => {
   test('new entry lists get numbers above those that an earlier agent left in the kernel', () => {
     const set = generateRuleSet(20, 40, 10);
     const { tables, ids } = compileRules(set, generatePolicyEndpoints(10), {
-      previous: createEmptyPreviousCompile(5000),
+      previous: createEmptyPreviousRuleCompilation(5000),
     });
     expect(Math.min(...tables.entryLists.keys())).toBe(5000);
     expect(ids.nextEntryList).toBe(5000 + tables.entryLists.size);

@@ -6,7 +6,7 @@ import {
   formatElapsedTime,
   formatPercent,
   formatQuantity,
-  scaleNumber,
+  scaleToSiPrefix,
 } from '../../../app/_lib/format.ts';
 
 /** Narrow no-break spaces as plain ones, to be readable here. */
@@ -35,7 +35,7 @@ describe('scaled', () => {
     [4.2e18, '4200', 'P'],
     [-24_100, '-24.1', 'k'],
   ])('%d is %s %s', (value, digits, prefix) => {
-    expect(scaleNumber(value)).toEqual({ digits, prefix });
+    expect(scaleToSiPrefix(value)).toEqual({ digits, prefix });
   });
 });
 

@@ -1,6 +1,6 @@
 import {
   encodeSampleFrameHeader,
-  missingFrameValue,
+  missingSampleFrameValue,
   type SampleFrameColumn,
   sampleFrameColumns,
   sampleFrameHeaderSize,
@@ -25,7 +25,7 @@ export function frameAt(second: number, rows: Row[], kind: number = sampleFrameK
     const column = new BigUint64Array(buffer, sampleFrameHeaderSize + index * rows.length * 8, rows.length);
     for (const [i, row] of rows.entries()) {
       const value = row[name] ?? (name.startsWith('requests') ? null : 0);
-      column[i] = value === null ? missingFrameValue : BigInt(value);
+      column[i] = value === null ? missingSampleFrameValue : BigInt(value);
     }
   }
   return buffer;

@@ -5,7 +5,7 @@ import {
   countPodFacets,
   defaultPodListFilter,
   filterPods,
-  findClosestName,
+  findClosestPodOrNamespaceName,
   parsePodListFilter,
 } from '../../../app/pods/_list/pod-list-filter.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
@@ -112,9 +112,9 @@ describe('the URL', () => {
 });
 
 test('a mistyped name finds the closest one', () => {
-  expect(findClosestName(pods, 'crat')).toBe('cart');
-  expect(findClosestName(pods, 'shpo')).toBe('shop');
-  expect(findClosestName(pods, 'kubernetes')).toBeNull();
+  expect(findClosestPodOrNamespaceName(pods, 'crat')).toBe('cart');
+  expect(findClosestPodOrNamespaceName(pods, 'shpo')).toBe('shop');
+  expect(findClosestPodOrNamespaceName(pods, 'kubernetes')).toBeNull();
 });
 
 test('addresses sort by number, IPv4 before IPv6', () => {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import type { Migration } from '../../../contract/migration.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
-import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName, createZeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import { decodeKernelDropCount } from '../../../server/bpf/kernel-drop-program.ts';
 import type { DropTrackedPod, KernelDropCounters } from '../../../server/counters/kernel-drop-counters.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
@@ -27,7 +27,7 @@ const cart: SampledPod = {
   netnsInode: 40n,
   kind: 'netkit',
   requests: null,
-  carried: zeroSlotCounters(),
+  carried: createZeroSlotCounters(),
 };
 
 class Pods extends EventEmitter<DatapathEvents> {
@@ -37,7 +37,7 @@ class Pods extends EventEmitter<DatapathEvents> {
   summaries = () => [{ id: 'cart', createdAt: '2026-01-01T00:00:00.000Z' }] as PodSummary[];
 }
 
-function open(read = (_slot: number): bigint[] => zeroSlotCounters()) {
+function open(read = (_slot: number): bigint[] => createZeroSlotCounters()) {
   const said: [string, number, ...number[]][] = [];
   const kernel = {
     track: ({ number, slots }: DropTrackedPod) => void said.push(['track', number, ...slots]),
@@ -72,7 +72,8 @@ test('a pod is tracked with all its devices until it is removed', () => {
 
 test('own drops are summed over all devices, most frequent first, without reasons that never occurred', () => {
   const spoofedOut = counterIndexByName['egressDroppedPackets.spoofed_source'];
-  const counters = (values: Record<number, bigint>) => zeroSlotCounters().map((_, i) => values[i] ?? 0n);
+  const counters = (values: Record<number, bigint>) =>
+    createZeroSlotCounters().map((_, i) => values[i] ?? 0n);
   const { pods, drops } = open((slot) =>
     counters({ [spoofedOut]: BigInt(slot), [counterIndexByName['ingressDroppedPackets.malformed']]: 50n }),
   );

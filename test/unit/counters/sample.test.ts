@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
-import { decodeSampleFrame, missingFrameValue, sampleFrameColumns } from '../../../contract/sample-frame.ts';
+import {
+  decodeSampleFrame,
+  missingSampleFrameValue,
+  sampleFrameColumns,
+} from '../../../contract/sample-frame.ts';
 import {
   counterIndexByName,
+  createZeroSlotCounters,
   sweptCounterCount,
-  zeroSlotCounters,
 } from '../../../server/bpf/counter-layout.ts';
-import { samplePod } from '../../../server/counters/sample.ts';
+import { readPodSample } from '../../../server/counters/sample.ts';
 import {
   createSlotCounterReader,
   createSweepCounterReader,
@@ -23,7 +27,7 @@ const counters = {
     for (let i = 0; i < end * sweptCounterCount; i += 1)
       out[i] = at(Math.floor(i / sweptCounterCount), i % sweptCounterCount);
   },
-  read: (slot: number): bigint[] => zeroSlotCounters().map((_, i) => at(slot, i)),
+  read: (slot: number): bigint[] => createZeroSlotCounters().map((_, i) => at(slot, i)),
 };
 
 const pod = (fields: Partial<SampledPod>): SampledPod => ({
@@ -32,13 +36,13 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
   slots: [1],
   netnsInode: 4026531999n,
   kind: 'netkit',
-  carried: zeroSlotCounters(),
+  carried: createZeroSlotCounters(),
   requests: null,
   ...fields,
 });
 
 const encode = (pods: SampledPod[], reader: SlotCounterReader): Uint8Array =>
-  encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => samplePod(each, reader)) });
+  encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => readPodSample(each, reader)) });
 
 const read = (pods: SampledPod[]) => {
   const bytes = encode(
@@ -71,7 +75,7 @@ test('a row names the pod, its kind and the slot of its newest device', () => {
 });
 
 test('totals are the sums over removed and live devices', () => {
-  const carried = zeroSlotCounters();
+  const carried = createZeroSlotCounters();
   carried[counterIndexByName.egressPackets] = 50n;
   carried[counterIndexByName.ingressBytes] = 2n ** 60n;
   const { row } = read([pod({ carried, slots: [1, 2] })]);
@@ -80,7 +84,7 @@ test('totals are the sums over removed and live devices', () => {
 });
 
 test('drops are counted by direction and by reason', () => {
-  const carried = zeroSlotCounters();
+  const carried = createZeroSlotCounters();
   carried[counterIndexByName.egressDroppedPackets] = 5n;
   carried[counterIndexByName['egressDroppedPackets.spoofed_source']] = 5n;
   const { row } = read([pod({ slots: [0], carried }), pod({ slots: [1] })]);
@@ -106,12 +110,15 @@ test('drops are counted by direction and by reason', () => {
 
 test('a pod without test traffic has no value for requests', () => {
   const { row } = read([pod({}), pod({ requests: { ok: 5, failed: 0 } })]);
-  expect(row(0)).toMatchObject({ requestsOk: missingFrameValue, requestsFailed: missingFrameValue });
+  expect(row(0)).toMatchObject({
+    requestsOk: missingSampleFrameValue,
+    requestsFailed: missingSampleFrameValue,
+  });
   expect(row(1)).toMatchObject({ requestsOk: 5n, requestsFailed: 0n });
 });
 
 test('a pod without a device keeps its totals', () => {
-  const carried = zeroSlotCounters();
+  const carried = createZeroSlotCounters();
   carried[counterIndexByName.ingressPackets] = 3n;
   expect(read([pod({ slots: [], carried })]).row(0)).toMatchObject({
     ingressPackets: 3n,

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { counterDefinitions, toDropCounterName } from '../../../contract/counter-table.ts';
 import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
-import { counterIndexByName, zeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
+import { counterIndexByName, createZeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDropCounters } from '../../../server/counters/kernel-drop-counters.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
-import { type CounterSample, readCounterValue, samplePod } from '../../../server/counters/sample.ts';
+import { type CounterSample, readCounterValue, readPodSample } from '../../../server/counters/sample.ts';
 import { createSlotCounterReader } from '../../../server/counters/slot-reader.ts';
 import type { Datapath } from '../../../server/datapath/datapath.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
@@ -34,7 +34,7 @@ const cart: SampledPod = {
 
 /** Counters of a slot, `factor` times as many packets as at factor 1; denied packets occur in no direction. */
 function slotCounters(slot: number, factor: number): bigint[] {
-  const values = zeroSlotCounters();
+  const values = createZeroSlotCounters();
   const put = (name: keyof typeof counterIndexByName, value: number): void => {
     values[counterIndexByName[name]] = BigInt(value * slot * factor);
   };
@@ -64,13 +64,13 @@ function sampleAt(second: number, factor: number): CounterSample {
     sequence: BigInt(second),
     realtimeNs: 0n,
     monotonicNs: BigInt(second) * 1_000_000_000n,
-    pods: [samplePod(cart, read)],
+    pods: [readPodSample(cart, read)],
   };
 }
 
 /** Counters of removed devices: one malformed packet that left the pod. */
 function carried(): bigint[] {
-  const values = zeroSlotCounters();
+  const values = createZeroSlotCounters();
   values[counterIndexByName['egressDroppedPackets.malformed']] = 1n;
   values[counterIndexByName.egressDroppedPackets] = 1n;
   return values;

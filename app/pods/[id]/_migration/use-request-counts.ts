@@ -2,7 +2,11 @@
 
 import { useEffect, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
-import { decodeSampleFrame, missingFrameValue, sampleFrameKinds } from '../../../../contract/sample-frame.ts';
+import {
+  decodeSampleFrame,
+  missingSampleFrameValue,
+  sampleFrameKinds,
+} from '../../../../contract/sample-frame.ts';
 import { getLiveConnection } from '../../../_lib/live-connection.ts';
 
 /** Number of requests that a pod's test traffic completed between two sample frames; times in ms since the epoch. */
@@ -40,7 +44,7 @@ export function usePodRequestTicks(
       if (row < 0) return;
       const ok = frame.column('requestsOk')[row];
       const failed = frame.column('requestsFailed')[row];
-      if (ok === undefined || failed === undefined || ok === missingFrameValue) return;
+      if (ok === undefined || failed === undefined || ok === missingSampleFrameValue) return;
       const time = Number(frame.realtimeNs / 1_000_000n);
       const last = before;
       before = { time, ok, failed };

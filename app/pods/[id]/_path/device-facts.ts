@@ -1,14 +1,14 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
-import type { HopFact } from './hop-boxes.tsx';
+import type { PathHopFact } from './hop-boxes.tsx';
 import type { PathDiagramData } from './path-diagram-types.ts';
 import { isEgressHookOnHost } from './path-hops.ts';
 import { formatFallbackHooks, pathText } from './text.ts';
 
 /** Returns facts about a device for the path diagram: slot, hooks, policy, neighbors and MTUs. */
-export function listDeviceFacts({ device, container }: PathDiagramData): HopFact[] {
+export function listDeviceFacts({ device, container }: PathDiagramData): PathHopFact[] {
   if (device === null) return [];
   const mode = device.mode === null ? '' : ` ${device.mode.toUpperCase()}`;
-  const facts: HopFact[] = [[pathText.device, `${device.kind}${mode}, slot ${device.slot}`]];
+  const facts: PathHopFact[] = [[pathText.device, `${device.kind}${mode}, slot ${device.slot}`]];
   const family = findFallbackHookFamily(device);
   if (family !== null) facts.push([pathText.hooks, formatFallbackHooks(family)]);
   if (device.policy !== null)
@@ -32,15 +32,15 @@ export function findFallbackHookFamily(device: NonNullable<PathDiagramData['devi
 }
 
 /** Returns the routes in the pod and on the host that a migration changes. */
-export function listRouteFacts({ container, host }: PathDiagramData): HopFact[] {
+export function listRouteFacts({ container, host }: PathDiagramData): PathHopFact[] {
   return [...rows(pathText.podRoute, container.routes), ...rows(pathText.hostRoute, host?.routes ?? [])];
 }
 
-const rows = (name: string, routes: readonly string[]): HopFact[] =>
+const rows = (name: string, routes: readonly string[]): PathHopFact[] =>
   routes.length === 0 ? [[name, pathText.none]] : ofEachFamily(name, routes);
 
 /** Returns a fact for each address family: the first of its lines, and the number of its further lines. */
-function ofEachFamily(name: string, lines: readonly string[]): HopFact[] {
+function ofEachFamily(name: string, lines: readonly string[]): PathHopFact[] {
   const six = (line: string) => isIpv6Text(line.split(/ (?:dev|lladdr)/)[0] ?? '');
   return [lines.filter((line) => !six(line)), lines.filter(six)]
     .filter((all) => all.length > 0)

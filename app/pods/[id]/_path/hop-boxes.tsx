@@ -19,10 +19,10 @@ function Box(props: { name: string; style: CSSProperties; children: ReactNode })
 }
 
 /** A label, its value and, if the value is shortened, the full value. */
-export type HopFact = [label: string, value: string, whole?: string];
+export type PathHopFact = [label: string, value: string, whole?: string];
 
 /** Lists facts with their labels, one per line; a shortened value has the full one as its title. */
-export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }) {
+export function PathHopFactList({ rows, align }: { rows: PathHopFact[]; align?: 'left' }) {
   return (
     <dl className={css.facts} data-align={align}>
       {rows.map(([label, value, whole]) => (
@@ -38,11 +38,11 @@ export function HopFactList({ rows, align }: { rows: HopFact[]; align?: 'left' }
 }
 
 /** Returns a fact for each address family: the first of its addresses, and the number of its further addresses. */
-export function listAddressFacts({ addresses }: Pick<ContainerHop, 'addresses'>): HopFact[] {
+export function listAddressFacts({ addresses }: Pick<ContainerHop, 'addresses'>): PathHopFact[] {
   const families = [addresses.filter((each) => !isIpv6Text(each)), addresses.filter(isIpv6Text)];
   const lines = families
     .filter((all) => all.length > 0)
-    .map((all, index): HopFact => {
+    .map((all, index): PathHopFact => {
       const more = all.length > 1 ? ` +${all.length - 1}` : '';
       return [index === 0 ? pathText.address : '', `${stripPrefixLength(all[0])}${more}`, all.join('\n')];
     });
@@ -56,7 +56,7 @@ export function ContainerHopBox({ hop, style }: { hop: ContainerHop; style: CSSP
         {splitGeneratedSuffix(hop.name)[0]}{' '}
         <span className="font-normal text-muted">{pathText.container}</span>
       </h3>
-      <HopFactList
+      <PathHopFactList
         rows={[
           [pathText.interface, hop.interface],
           ...listAddressFacts(hop),
@@ -80,7 +80,7 @@ export function HostHopBox({
   return (
     <Box name={pathText.hostStack} style={style}>
       <h3>{pathText.hostStack}</h3>
-      <HopFactList
+      <PathHopFactList
         align="left"
         rows={[
           [

@@ -1,6 +1,12 @@
 import { listDeviceFacts, listRouteFacts } from './device-facts.ts';
 import { DeviceEndNames, DeviceShape, HookSymbol } from './device-shape.tsx';
-import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
+import {
+  ContainerHopBox,
+  HostHopBox,
+  listAddressFacts,
+  PathHopFactList,
+  UplinkHopBox,
+} from './hop-boxes.tsx';
 import { computeHorizontalPathLayout, type PathLayoutBox } from './horizontal-layout.ts';
 import { LiveNumber } from './live-number.tsx';
 import { OtherPodsList } from './other-pods-list.tsx';
@@ -128,12 +134,12 @@ export function HorizontalPathDiagram({ view, width }: { view: PathDiagramData; 
         style={{ left: hooks.ingress.chips.x, top: hooks.ingress.chips.y, width: 224 }}
       />
       <div style={{ left: 0, top: layout.foot, width: 408 }}>
-        <HopFactList align="left" rows={facts.device} />
+        <PathHopFactList align="left" rows={facts.device} />
       </div>
       <div
         style={{ left: layout.routes, top: layout.foot, width: width - layout.routes - (keyed ? 316 : 0) }}
       >
-        <HopFactList align="left" rows={facts.routes} />
+        <PathHopFactList align="left" rows={facts.routes} />
       </div>
       {keyed && <Key style={{ left: destinations.x, top: layout.foot }} />}
     </div>

@@ -1,4 +1,4 @@
-import { scaleNumber } from '../../../_lib/format.ts';
+import { scaleToSiPrefix } from '../../../_lib/format.ts';
 
 /**
  * Shows a live number in a text: digits, then a muted prefix and unit; an unknown value is `n/a` with the reason as
@@ -11,7 +11,7 @@ export function LiveNumber({ value, unit, reason }: { value: number | null; unit
         n/a
       </span>
     );
-  const { digits, prefix } = scaleNumber(value);
+  const { digits, prefix } = scaleToSiPrefix(value);
   const gap = prefix !== '' && unit !== 'bit/s' ? '\u00a0' : '';
   return (
     <>

@@ -1,7 +1,7 @@
 import Link from 'next/link';
 import type { CSSProperties } from 'react';
 import { DeviceKindIcon } from '../../../_components/device-kind.tsx';
-import { scaleNumber } from '../../../_lib/format.ts';
+import { scaleToSiPrefix } from '../../../_lib/format.ts';
 import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
 import css from './path.module.css';
 import type { OtherPodRates } from './path-diagram-types.ts';
@@ -61,7 +61,7 @@ function Cell({ value }: { value: number | null }) {
         {pathText.unknown}
       </span>
     );
-  const { digits, prefix } = scaleNumber(value);
+  const { digits, prefix } = scaleToSiPrefix(value);
   return (
     <span className={`text-right ${value === 0 ? 'text-muted' : ''}`}>
       {digits}

@@ -1,6 +1,12 @@
 import { listDeviceFacts, listRouteFacts } from './device-facts.ts';
 import { DeviceEndNames, DeviceShape, HookSymbol } from './device-shape.tsx';
-import { ContainerHopBox, HopFactList, HostHopBox, listAddressFacts, UplinkHopBox } from './hop-boxes.tsx';
+import {
+  ContainerHopBox,
+  HostHopBox,
+  listAddressFacts,
+  PathHopFactList,
+  UplinkHopBox,
+} from './hop-boxes.tsx';
 import type { PathLayoutBox } from './horizontal-layout.ts';
 import { LiveNumber } from './live-number.tsx';
 import { countOtherPodsRows, OtherPodsList } from './other-pods-list.tsx';
@@ -113,7 +119,7 @@ export function VerticalPathDiagram({ view, width: available }: { view: PathDiag
       <OtherPodsList pods={view.pods} style={{ left: 0, top: layout.pods, width }} />
       <ProgramChipStack view={view} direction="ingress" style={place(hooks.ingress)} />
       <div style={{ left: 0, top: layout.foot, width }}>
-        <HopFactList align="left" rows={facts} />
+        <PathHopFactList align="left" rows={facts} />
       </div>
     </div>
   );

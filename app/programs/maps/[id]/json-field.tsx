@@ -24,7 +24,7 @@ interface Props {
 }
 
 /** Renders a text field for a map key or value written as JSON, with its C type below. */
-export function JsonField({ label, type, text, change, read }: Props) {
+export function BpfMapJsonField({ label, type, text, change, read }: Props) {
   const id = useId();
   const problem = read.ok ? '' : read.problem;
   return (

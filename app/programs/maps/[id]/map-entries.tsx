@@ -31,7 +31,7 @@ const query = ({ search, filled }: BpfMapEntryFilter): string =>
 type Opened = { entry: MapEntry } | 'new' | null;
 
 /** Lists the entries of a map, loaded page by page and filtered by text. */
-export function MapEntriesSection({ map }: { map: BpfMapDetail }) {
+export function BpfMapEntriesSection({ map }: { map: BpfMapDetail }) {
   const [filter, change] = useUrlQueryState(parse, query);
   const search = useSettled(filter.search);
   const listed = map.notListed === null;

@@ -9,9 +9,9 @@ import { SideSheet } from '../../../_components/side-sheet.tsx';
 import { showToast } from '../../../_components/toast.tsx';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';
-import { useDeleteMapEntry, useWriteMapEntry } from '../map-queries.ts';
+import { useDeleteBpfMapEntry, useWriteBpfMapEntry } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
-import { JsonField, parseJson } from './json-field.tsx';
+import { BpfMapJsonField, parseJson } from './json-field.tsx';
 import { formatHexLines } from './value-text.ts';
 import { BpfMapValueTree } from './value-tree.tsx';
 
@@ -31,8 +31,8 @@ export function BpfMapEntrySheet({ map, entry, close }: Props) {
   const [key, setKey] = useState(() => (entry === null ? '' : json(entry.key)));
   const [value, setValue] = useState(() => (entry === null ? '' : json(entry.value)));
   const [editing, edit] = useState(entry === null);
-  const write = useWriteMapEntry(map.id);
-  const remove = useDeleteMapEntry(map.id);
+  const write = useWriteBpfMapEntry(map.id);
+  const remove = useDeleteBpfMapEntry(map.id);
   const [sure, setSure] = useState(false);
   const read = { key: parseJson(key), value: parseJson(value) };
   const error = write.error ?? remove.error;
@@ -103,7 +103,7 @@ export function BpfMapEntrySheet({ map, entry, close }: Props) {
         {editing ? (
           <>
             {entry === null && (
-              <JsonField
+              <BpfMapJsonField
                 label={bpfMapsText.keyLabel}
                 type={map.keyType?.declaration}
                 text={key}
@@ -111,7 +111,7 @@ export function BpfMapEntrySheet({ map, entry, close }: Props) {
                 read={read.key}
               />
             )}
-            <JsonField
+            <BpfMapJsonField
               label={bpfMapsText.valueLabel}
               type={map.valueType?.declaration}
               text={value}

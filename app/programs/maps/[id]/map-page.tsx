@@ -5,7 +5,7 @@ import { ApiError } from '../../../_lib/api.ts';
 import { BpfObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
 import { useBpfMap } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
-import { MapEntriesSection } from './map-entries.tsx';
+import { BpfMapEntriesSection } from './map-entries.tsx';
 import { BpfMapPageHeader } from './map-head.tsx';
 
 /** Page of a map with its header and entries. */
@@ -16,7 +16,7 @@ export function BpfMapPage({ id }: { id: number }) {
     return (
       <div className="flex min-h-[calc(100dvh-var(--chrome)-36px)] flex-col">
         <BpfMapPageHeader map={map} gone={missing} />
-        <MapEntriesSection map={map} />
+        <BpfMapEntriesSection map={map} />
       </div>
     );
   if (error === null) return <BpfObjectHeaderSkeleton what="map" />;
