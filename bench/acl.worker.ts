@@ -36,7 +36,7 @@ function opening(source: bigint, destination: bigint, sourcePort: number, port: 
   return frame;
 }
 
-/** Generates the smallest rule set for one pod's ingress whose tables have at least `entries` map elements. */
+/** Generates a rule set for one pod's ingress, just large enough for its tables to have `entries` map elements. */
 function setOf(entries: number) {
   const pods = generatePolicyEndpoints(1);
   for (let rules = 1; ; rules = Math.ceil(rules * 1.05)) {
@@ -52,7 +52,7 @@ function setOf(entries: number) {
   }
 }
 
-/** Generates TCP packets from addresses inside and near the rules' CIDRs to ports that the rules name. */
+/** Generates TCP packets from random addresses within the ipcache's prefixes to ports that the policy entries name. */
 function packetsFor(tables: PolicyTables, count: number): Buffer[] {
   const random = createSeededRandom(1);
   const pod = parseCidr(generatePolicyEndpoints(1)[0]!.addresses[0]!).address;

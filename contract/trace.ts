@@ -154,7 +154,7 @@ export const traceSchema = traceSummarySchema.extend({
 });
 export type Trace = z.infer<typeof traceSchema>;
 
-/** An integer in a query string. */
+/** A number in a query string. */
 const number = z.coerce.number();
 
 /**

@@ -26,7 +26,7 @@ export class SignInLinks {
     return token;
   }
 
-  /** Redeems a token. Rejects every token while ten wrong ones were tried within the last minute. */
+  /** Redeems a token. Rejects every token if ten wrong ones were tried within the last minute. */
   redeem(token: string): SignInTokenResult {
     const now = this.#now();
     this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);

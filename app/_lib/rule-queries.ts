@@ -45,7 +45,7 @@ export function useStagedRules() {
   });
 }
 
-/** Returns all versions of the rules that have been active, newest first. */
+/** Returns the latest versions of the rules that have been active, newest first. */
 export function useRuleVersions() {
   useLiveTopic('events');
   return useQuery({

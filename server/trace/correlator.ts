@@ -43,7 +43,7 @@ export function formatPacketKey(headers: DecodedPacketHeaders): string {
   ].join(' ');
 }
 
-/** Returns true if observation `next` can follow `last` for the same packet. Routing decrements the time to live. */
+/** Returns true if observation `next` can follow `last` for the same packet, whose time to live never increases. */
 function canFollow(last: PacketObservation, next: PacketObservation): boolean {
   if (last.where === 'kernel' || next.headers.ttl > last.headers.ttl) return false;
   // The kernel also reports every packet that a program drops.

@@ -13,7 +13,7 @@ import { rulesText } from '../text.ts';
 import { RemoveRulesSheet } from './remove-rules-sheet.tsx';
 import { RuleVersionSheet } from './version-sheet.tsx';
 
-/** Page that lists all versions of the rules with author and comment, and offers to roll back to one. */
+/** Page that lists the latest versions of the rules with author and comment, and offers to roll back to one. */
 export function RuleVersionsPage() {
   const { data, error, refetch } = useRuleVersions();
   const shown = Number(useSearchParams().get('version'));

@@ -201,7 +201,7 @@ function describe({ ruleSet, tables, policies, identities, warnings }: CompiledR
   return { sizes, warnings: [...warnings] };
 }
 
-/** Returns the API description of a compiled rule with all packet counts 0. */
+/** Returns the API description of a compiled rule, with null for all packet counts. */
 function viewRule(
   compiled: CompiledRules,
   parsed: ParsedText,

@@ -111,7 +111,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
     return structuredClone(run.batch);
   }
 
-  /** Returns a batch that has not ended, or undefined if no such batch exists. */
+  /** Returns a batch by its id if it has not ended, otherwise undefined. */
   get(id: string): Batch | undefined {
     const batch = this.#runs.get(id)?.batch;
     return batch && structuredClone(batch);

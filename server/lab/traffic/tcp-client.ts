@@ -7,7 +7,7 @@ import {
 } from './traffic-client.ts';
 import { createLabMessageSplitter, encodeLabTrafficMessage } from './traffic-message.ts';
 
-/** Number of connections that a flow keeps open; each has at most one pending request. */
+/** Number of TCP connections that a flow's client keeps open; each has at most one pending request. */
 const connections = 3;
 
 /**
