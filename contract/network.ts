@@ -17,7 +17,9 @@ const canonicalCidr = (cidr: string): string => {
   return address.includes(':') ? `${canonical6(address)}/${length}` : cidr;
 };
 
-/** Returns true if a pod can have the address: it is not loopback, multicast, link-local or unspecified. */
+/**
+ * Returns true if a pod can have the address: no loopback, multicast, link-local, reserved, mapped or unspecified one.
+ */
 const unicast = (cidr: string): boolean =>
   isIpv6Text(cidr)
     ? !/^(ff|fe[89ab]|::ffff:)/.test(cidr) && !['::', '::1'].includes(cidr.split('/', 1).join(''))

@@ -23,7 +23,7 @@ export interface AgentConnection {
   close(): Promise<void>;
 }
 
-const labResponseTimeoutMs = 30_000;
+const agentResponseTimeoutMs = 30_000;
 
 /** Maximum size of a message of the agent's stream in bytes; a sample of 100,000 pods has 12 MB. */
 const maxStreamMessageSize = 32 << 20;
@@ -33,7 +33,7 @@ export function openAgentConnection(address: AgentAddress, token: string | undef
   const name = unix ? `unix:${address.path}` : address.origin;
   const bearer: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const pool = new Pool(unix ? 'http://localhost' : address.origin, {
-    headersTimeout: labResponseTimeoutMs,
+    headersTimeout: agentResponseTimeoutMs,
     bodyTimeout: 0,
     ...(unix ? { socketPath: address.path } : {}),
   });
@@ -66,7 +66,7 @@ function unreachableProblem(what: string, cause: unknown): ProblemError {
     code === 'EACCES'
       ? 'The gateway’s user has no access to the agent’s socket: start the agent with --socket-gid.'
       : cause instanceof errors.HeadersTimeoutError
-        ? `The agent did not respond within ${labResponseTimeoutMs / 1000} s: see its log.`
+        ? `The agent did not respond within ${agentResponseTimeoutMs / 1000} s: see its log.`
         : 'The pods keep their network. Start the agent again; the dashboard reconnects.';
   return new ProblemError('agent_unreachable', `${what}: ${said}`, { cause, hint });
 }

@@ -22,7 +22,7 @@ const rowGap = 16;
 const shortestGap = 72;
 const widest = 260;
 
-/** Returns true for nodes at which packets end without having been delivered. */
+/** Returns true for nodes at which packets were dropped, by Podlane's programs or by the kernel. */
 export const isPacketLossNode = (where: TraceNode['where']): boolean =>
   where === 'dropped' || where === 'kernel';
 

@@ -22,7 +22,7 @@ function label({ namespace, labels }: Names, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
-/** Returns true if labels match an expression as in Kubernetes: `NotIn` also matches if the label is missing. */
+/** Returns true if a pod matches a label selector as in Kubernetes, where `NotIn` also matches a missing label. */
 function matchesSelector({ matchLabels, matchExpressions }: LabelSelector, pod: Names): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => label(pod, key) === value) &&
