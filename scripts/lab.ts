@@ -10,7 +10,7 @@ import {
   type SignInLinksByRole,
   startGatewayProcess,
 } from './gateway-process.ts';
-import { startLabNodeInGuest } from './lab/guest.ts';
+import { startLabNodeInGuest } from './lab/start-lab-guest.ts';
 import { getLabDirectory, type LabTrafficCounts, startLabNode } from './lab/start-lab-node.ts';
 import { chooseUnprivilegedUser } from './unprivileged.ts';
 

@@ -3,10 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestCounts } from './test/counts.ts';
 import { testLevels } from './test/levels.ts';
 import { planTestStages } from './test/plan-stages.ts';
 import { createBufferedTerminal, processTerminal, type TerminalOutput } from './test/terminal.ts';
+import type { TestCounts } from './test/test-counts.ts';
 
 const words = process.argv.slice(2);
 const from = words.findIndex((word) => !(word in testLevels));

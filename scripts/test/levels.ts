@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelHasNetkit } from '../vm/netkit-support.ts';
-import { addUnreportedFailure, countPlaywrightTests, countVitestTests, type TestCounts } from './counts.ts';
-import { runTestsInGuest } from './guest.ts';
 import { runOnTerminal } from './run-on-terminal.ts';
+import { runTestsInGuest } from './run-tests-in-guest.ts';
 import type { TerminalOutput } from './terminal.ts';
+import {
+  addUnreportedFailure,
+  countPlaywrightTests,
+  countVitestTests,
+  type TestCounts,
+} from './test-counts.ts';
 
 /** True for a test level that runs in a guest, and can therefore run beside levels that use this machine's devices. */
 export const testLevelRunsInGuest = (level: string): boolean => level === 'vm' && !kernelHasNetkit();

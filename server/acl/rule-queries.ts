@@ -11,7 +11,7 @@ import type {
 import { RuleEntryHitCounts } from './explain/entry-hits.ts';
 import type { RuleEntryFilter } from './explain/entry-index.ts';
 import { formatExplainedFlow, resolveExplainedFlow } from './explain/explained-flow.ts';
-import type { PodExplanation } from './explain/explainer.ts';
+import type { PodExplanation } from './explain/rule-explainer.ts';
 import type { SelectablePod } from './spec/pod-selector.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError } from './staged/staged-rules.ts';

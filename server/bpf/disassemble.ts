@@ -12,7 +12,7 @@ export interface DisassembledInstruction {
   /** Length of the instruction in units of 8 bytes: 2 for a 64-bit load, else 1. */
   units: number;
   text: string;
-  /** Index of the instruction that a jump leads to; null for other instructions. */
+  /** Index of the instruction that a jump leads to; null for an instruction that is no jump. */
   target: number | null;
 }
 

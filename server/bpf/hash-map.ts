@@ -17,7 +17,7 @@ export class BpfHashMap {
   readonly fd: number;
   readonly name: string;
   readonly #keyBytes: number;
-  /** Size of a value in bytes; for a per-CPU map, of the values of all CPUs, each padded to a multiple of 8. */
+  /** Size of a map value in bytes; for a per-CPU map, of the values of all CPUs, each padded to a multiple of 8. */
   readonly #valueBytes: number;
 
   constructor(fd: number, name: string) {

@@ -284,7 +284,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#migrations.noteRequests();
   }
 
-  /** Lists the network namespaces of all pods. */
+  /** Lists the network namespaces of all pods that are not gone. */
   namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
     return this.#context.registry
       .all()
@@ -297,7 +297,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       }));
   }
 
-  /** Lists every pod with its slots and the counters of its removed devices, for the sampler. */
+  /** Lists every pod that is not gone, with its slots and the counters of its removed devices, for the sampler. */
   all(): readonly SampledPod[] {
     return this.#context.registry
       .all()

@@ -14,7 +14,7 @@ import {
   buildInstructionListingLines,
   formatInstructionListing,
   type InstructionListingLine,
-} from './listing-lines.ts';
+} from './instruction-listing-lines.ts';
 
 const lineHeight = 20;
 

@@ -35,7 +35,7 @@ export function findRuleSpans(tree: Tree, slice: (from: number, to: number) => s
   });
 }
 
-/** Returns the rule at a position in the text, which is the last one that begins before the position. */
+/** Returns the rule at a position in the text, which is the last one that begins at or before the position. */
 export const findRuleAtPosition = (spans: readonly RuleSpan[], position: number): RuleSpan | null =>
   spans.findLast(({ from }) => from <= position) ?? null;
 

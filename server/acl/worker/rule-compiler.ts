@@ -8,7 +8,7 @@ import {
 } from '../compile/compiled-rules.ts';
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import type { ExplainedFlow } from '../explain/explained-flow.ts';
-import { RuleExplainer } from '../explain/explainer.ts';
+import { RuleExplainer } from '../explain/rule-explainer.ts';
 import type { SelectablePod } from '../spec/pod-selector.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { formatRulesAsYaml, parseRules } from '../spec/rule-yaml.ts';

@@ -4,7 +4,7 @@ import { createSeededRandom } from '../../../bench/acl-rules.ts';
 import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
-import { RuleExplainer } from '../../../server/acl/explain/explainer.ts';
+import { RuleExplainer } from '../../../server/acl/explain/rule-explainer.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 

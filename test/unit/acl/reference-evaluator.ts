@@ -6,7 +6,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
-import type { PolicyDecision } from '../../../server/acl/explain/explainer.ts';
+import type { PolicyDecision } from '../../../server/acl/explain/rule-explainer.ts';
 import {
   matchesPodPeer,
   matchesRuleSubject,

@@ -10,8 +10,8 @@ import {
 import {
   buildInstructionListingLines,
   formatInstructionListing,
-} from '../../../app/programs/[id]/listing-lines.ts';
-import { formatHexLines, formatInlineMapValue } from '../../../app/programs/maps/[id]/value-text.ts';
+} from '../../../app/programs/[id]/instruction-listing-lines.ts';
+import { formatHexLines, formatInlineMapValue } from '../../../app/programs/maps/[id]/format-map-value.ts';
 import type { BpfInstruction, BpfProgram } from '../../../contract/program.ts';
 
 const program = (id: number, more: Partial<BpfProgram>): BpfProgram => ({

@@ -3,7 +3,7 @@ import {
   addUnreportedFailure,
   countPlaywrightTests,
   countVitestTests,
-} from '../../../scripts/test/counts.ts';
+} from '../../../scripts/test/test-counts.ts';
 
 describe('a level’s counts', () => {
   test('a file that fails before its first test counts as one failed, a skipped test as failed', () => {

@@ -14,8 +14,8 @@ import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
 import { type BpfMapEntryFilter, useBpfMapEntries } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
+import { formatInlineMapValue } from './format-map-value.ts';
 import { BpfMapEntrySheet } from './map-entry-sheet.tsx';
-import { formatInlineMapValue } from './value-text.ts';
 
 const parse = (query: URLSearchParams): BpfMapEntryFilter => ({
   search: query.get('q') ?? '',

@@ -11,9 +11,9 @@ import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { sharedText } from '../../../_text/shared.ts';
 import { useDeleteBpfMapEntry, useWriteBpfMapEntry } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
+import { formatHexLines } from './format-map-value.ts';
 import { BpfMapJsonField, parseJson } from './json-field.tsx';
-import { formatHexLines } from './value-text.ts';
-import { BpfMapValueTree } from './value-tree.tsx';
+import { BpfMapValueTree } from './map-value-tree.tsx';
 
 interface Props {
   map: BpfMapDetail;

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { LabGuestEvent } from './guest.ts';
+import type { LabGuestEvent } from './start-lab-guest.ts';
 import { startLabNode } from './start-lab-node.ts';
 
 /**

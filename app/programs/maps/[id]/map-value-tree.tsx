@@ -1,5 +1,5 @@
 import { bpfMapsText } from '../text.ts';
-import { formatInlineMapValue, formatScalarMapValue, isCompositeMapValue } from './value-text.ts';
+import { formatInlineMapValue, formatScalarMapValue, isCompositeMapValue } from './format-map-value.ts';
 
 /** Maximum number of members of a value that are rendered. */
 const shown = 256;

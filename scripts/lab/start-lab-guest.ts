@@ -24,7 +24,7 @@ export interface LabGuestOptions {
   signal: AbortSignal;
 }
 
-/** An event that `in-guest.ts` prints as a line of JSON. */
+/** An event that `lab-in-guest.ts` prints as a line of JSON. */
 export type LabGuestEvent =
   | { type: 'ready' }
   | { type: 'traffic'; apps: LabTrafficCounts }
@@ -64,7 +64,7 @@ export async function startLabNodeInGuest(options: LabGuestOptions): Promise<Lab
   await fillCompileCache();
   const guest = await bootGuest({
     command: [
-      `exec node scripts/lab/in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
+      `exec node scripts/lab/lab-in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
       ...(kind ? [`--kind ${kind}`] : []),
     ].join(' '),
     cwd: root,
