@@ -1,31 +1,29 @@
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { run, step } from '../setup/progress.js';
 import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt-sources.ts';
 import { extractVmlinux } from './vmlinux.ts';
 
-/** Paths of the fetched guest: `root` holds the unpacked packages, `vmlinux` the kernel and `modules` its modules. */
+/** Paths of the fetched guest: `root` holds the unpacked packages with the kernel's modules, `vmlinux` the kernel. */
 export interface GuestFiles {
   folder: string;
   root: string;
   vmlinux: string;
-  modules: string;
 }
 
 const release = 'bookworm'; // Debian 12: its QEMU 7.2 still brings the C virtiofsd, its backports the netkit kernel
 const packages = ['qemu-system-x86', 'busybox-static', 'iproute2', 'bpftool', 'iputils-ping', 'tcpdump'];
 const fromBackports = ['iproute2', 'bpftool'];
-/** Kernel modules of the guest, in load order. Everything else is built into Debian's cloud kernel. */
-export const guestKernelModules = [
-  'overlay',
-  'veth',
-  'failover',
-  'net_failover',
-  'virtio_net',
-  'sch_ingress',
-  'cls_bpf',
+/** Kernel modules that the guest loads at boot, in this order: before it has a root, there is no modprobe. */
+export const guestBootModules = [
+  'kernel/fs/overlayfs/overlay.ko',
+  'kernel/net/core/failover.ko',
+  'kernel/drivers/net/net_failover.ko',
+  'kernel/drivers/net/virtio_net.ko',
 ];
+/** What is unpacked of the kernel's modules; the kernel asks modprobe for them when something uses them. */
+const wantedModules = ['kernel/net/', 'kernel/lib/', 'kernel/crypto/', 'kernel/drivers/net/', 'kernel/fs/overlayfs/'];
 
 const clone = join(import.meta.dirname, '../..');
 const cache = join(clone, '.cache/vm');
@@ -48,7 +46,6 @@ const guestFiles = (folder: string): GuestFiles => ({
   folder,
   root: join(folder, 'root'),
   vmlinux: join(folder, 'vmlinux'),
-  modules: join(folder, 'modules'),
 });
 
 async function fetchGuest(folder: string): Promise<void> {
@@ -58,7 +55,6 @@ async function fetchGuest(folder: string): Promise<void> {
     const files = guestFiles(made);
     for (const part of [
       'root',
-      'modules',
       'apt/lists/partial',
       'apt/archives/partial',
       'apt/sources',
@@ -133,11 +129,18 @@ function requireRelease(): void {
   }
 }
 
-async function unpackModules({ root, modules }: GuestFiles): Promise<void> {
+/** Unpacks the kernel's modules where they are, and lists them for modprobe (depmod(8)). */
+async function unpackModules({ root }: GuestFiles): Promise<void> {
   const busybox = join(root, 'bin/busybox');
-  for (const name of guestKernelModules) {
-    const [packed] = globSync(join(root, `lib/modules/*/kernel/**/${name}.ko.xz`));
-    if (!packed) throw new Error(`the kernel package holds no module ${name}`);
-    await run('sh', ['-c', '"$1" xz -dc "$2" >"$3"', 'sh', busybox, packed, join(modules, `${name}.ko`)]);
+  const [folder] = globSync(join(root, 'lib/modules/*'));
+  if (!folder) throw new Error('the kernel package holds no modules');
+  for (const packed of globSync(join(folder, 'kernel/**/*.ko.xz'))) {
+    const file = packed.slice(0, -'.xz'.length);
+    if (!wantedModules.some((wanted) => file.startsWith(join(folder, wanted)))) rmSync(packed);
   }
+  await run('find', [folder, '-name', '*.xz', '-exec', busybox, 'unxz', '{}', '+']);
+  for (const file of guestBootModules)
+    if (!existsSync(join(folder, file))) throw new Error(`the kernel package holds no module ${file}`);
+  await run(busybox, ['depmod', '-b', root, basename(folder)]);
+  symlinkSync('busybox', join(root, 'bin/modprobe'));
 }

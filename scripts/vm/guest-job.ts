@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { guestKernelModules } from './fetch.ts';
+import { guestBootModules } from './fetch.ts';
 
 const jobs = join(import.meta.dirname, '../../.cache/vm/jobs');
 
@@ -23,7 +23,7 @@ export function createGuestJob(command: string): string {
     if (!existsSync(`/proc/${owner}`)) removeGuestJob(join(jobs, name));
   }
   const job = mkdtempSync(join(jobs, `${process.pid}-`));
-  writeFileSync(join(job, 'modules'), guestKernelModules.join(' '));
+  writeFileSync(join(job, 'modules'), guestBootModules.join(' '));
   writeFileSync(join(job, 'command'), command);
   return job;
 }
