@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
-import { run } from '../setup/progress.js';
+import { compileCache, fillCompileCache } from '../vm/compile-cache.ts';
 import { bootGuest } from '../vm/guest.ts';
 import type { LabTrafficCounts } from './start-lab-node.ts';
 
 const root = join(import.meta.dirname, '../..');
 const guestPort = 7481;
-/** Compile cache of Node.js, shared with the guest, where compiling takes a third of the agent's start. */
-const compileCache = join(root, '.cache/node');
 
 export interface LabGuestOptions {
   lab: string;
@@ -61,7 +59,7 @@ export async function startLabNodeInGuest(options: LabGuestOptions): Promise<Lab
   });
 
   progress('booting Linux with netkit in QEMU');
-  await fillCompileCache();
+  await fillCompileCache(['server/main.ts', 'server/lab/main.ts'].map((program) => [program, '--help']));
   const guest = await bootGuest({
     command: [
       `exec node scripts/lab/lab-in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
@@ -99,15 +97,6 @@ export async function startLabNodeInGuest(options: LabGuestOptions): Promise<Lab
     ended,
     stop: () => guest.stop(),
   };
-}
-
-/** Fills the compile cache natively with the modules that the guest will load. */
-async function fillCompileCache(): Promise<void> {
-  const env = { NODE_COMPILE_CACHE: compileCache };
-  const programs = ['server/main.ts', 'server/lab/main.ts'];
-  await Promise.all(
-    programs.map((program) => run(process.execPath, [join(root, program), '--help'], { env })),
-  );
 }
 
 async function freePort(): Promise<number> {

@@ -1,3 +1,4 @@
+import { compileCache } from '../vm/compile-cache.ts';
 import { bootGuest, shellQuote } from '../vm/guest.ts';
 import type { TerminalOutput } from './terminal.ts';
 
@@ -18,7 +19,7 @@ export async function runTestsInGuest(
   let held = '';
   const guest = await bootGuest({
     command: `${command.map(shellQuote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
-    env: process.env.CI ? { CI: process.env.CI, ...env } : env,
+    env: { NODE_COMPILE_CACHE: compileCache, ...(process.env.CI ? { CI: process.env.CI } : {}), ...env },
     timeoutSeconds,
     onStdout: (chunk) => {
       if (held === '' && !chunk.includes(0)) terminal.out(chunk);
