@@ -32,8 +32,13 @@ const families = {
   },
 } as const;
 
-/** Tests the redirect between two pods of a node, whose devices are `from` and `to`. */
-export function describeRedirect(from: PodDevice, to: PodDevice): void {
+/**
+ * Tests the redirect between two pods of a node, whose devices are `from` and `to`.
+ * @param extent `kinds` leaves out what the programs alone decide, whatever the devices: which packets go to the host
+ *   stack
+ */
+export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' | 'kinds' = 'all'): void {
+  const testOfPrograms = test.runIf(extent === 'all');
   describe(`from ${nameOf(from)} to ${nameOf(to)}`, () => {
     let fixture: NodeFixture;
     let agent: Agent;
@@ -106,7 +111,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         }
       });
 
-      test('a packet at its last hop goes to the host stack, which answers time exceeded', async () => {
+      testOfPrograms('a packet at its last hop goes to the host stack, which answers time exceeded', async () => {
         expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
         expect(await redirected(a)).toBe(0n);
       });
@@ -122,7 +127,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         forgetMtu();
       });
 
-      test('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
+      testOfPrograms('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
         await agent.setSlot(a.slot, entryOf(a, false));
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
         expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
@@ -135,7 +140,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(await redirected(a)).toBe(0n);
       });
 
-      test('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
+      testOfPrograms('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
         await agent.setEndpoint(family.address(b), { slot: b.slot, owner: 99 });
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
         await agent.setEndpoint(family.address(b), { slot: 40, owner: 40 });
@@ -165,7 +170,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
         expect(counters[counterIndexByName.egressDroppedPackets]).toBe(0n);
       });
 
-      test('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
+      testOfPrograms('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
         fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
         await stream();
         const counters = await agent.read(a.slot);
@@ -177,7 +182,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       });
     });
 
-    test('IPv4 packets with options go to the host stack', async () => {
+    testOfPrograms('IPv4 packets with options go to the host stack', async () => {
       expect(ping(`-c 1 -R ${b.address4}`).code).toBe(0);
       expect(await redirected(a)).toBe(0n);
     });
@@ -214,7 +219,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       expect(await redirected(a)).toBe(0n);
     });
 
-    test('packets with hop-by-hop options go to the host stack', async () => {
+    testOfPrograms('packets with hop-by-hop options go to the host stack', async () => {
       // An experimental protocol follows; padding of 6 bytes.
       framesOfA.send(frame6(0, a.address6, [experimental, 0, 1, 4]));
       const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 253);
@@ -222,7 +227,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       expect(await redirected(a)).toBe(0n);
     });
 
-    test('multicast packets are not redirected', async () => {
+    testOfPrograms('multicast packets are not redirected', async () => {
       ping('-c 1 -W 0.1 -I eth0 224.0.0.1');
       ping('-c 1 -W 0.1 -I eth0 ff02::1');
       expect(await redirected(a)).toBe(0n);

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceKind } from '../../../contract/device.ts';
 import { createMmapableArrayMap } from '../../../server/bpf/array-map.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
@@ -41,19 +41,19 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
     const egressPackets = async (agent: Agent): Promise<bigint> =>
       (await agent.read(slot))[counterIndexByName.egressPackets]!;
 
-    beforeEach(() => {
+    function setUp(): void {
       agents = [];
       fixture = new DeviceFixture();
       directory = mkdtempSync(join(tmpdir(), 'podlane-takeover-'));
       fixture.addDevice(kind, slot);
       fromPod = fixture.packetsFromPod(slot);
-    });
-    afterEach(async () => {
+    }
+    async function tearDown(): Promise<void> {
       fromPod[Symbol.dispose]();
       for (const agent of agents) await agent.kill();
       fixture[Symbol.dispose]();
       rmSync(directory, { recursive: true });
-    });
+    }
 
     /** The same programs in an object of other bytes: what follows the ELF's content is not read. */
     function anotherBuild(): string {
@@ -80,43 +80,120 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
       return { agent, ...opened };
     }
 
-    test('after SIGKILL packets are still counted, and the next agent keeps the programs and counters', async () => {
-      const { agent, programIds } = await startAttached();
-      fromPod.send(frame, 10);
-      expect(await egressPackets(agent)).toBe(10n);
-      await agent.kill();
-      fromPod.send(frame, 10);
+    // One device for all, each test on what the one before left: an emulated guest takes ten seconds to load programs.
+    describe('one device', () => {
+      let attached: Awaited<ReturnType<typeof startAttached>>;
+      beforeAll(async () => {
+        setUp();
+        attached = await startAttached();
+      });
+      afterAll(tearDown);
 
-      const next = start();
-      const opened = await next.open();
-      expect(opened).toMatchObject({ takeover: 'kept', programIds, updatedLinks: 0 });
-      expect(await egressPackets(next)).toBe(20n);
-      fromPod.send(frame, 10);
-      expect(await egressPackets(next)).toBe(30n);
-      fromPod.send(spoofed);
-      expect((await next.read(slot))[counterIndexByName['egressDroppedPackets.spoofed_source']]).toBe(1n);
+      test('attaching again changes nothing', async () => {
+        const { agent } = attached;
+        const before = await agent.query(slot, out);
+        await agent.attach(out, slot);
+        expect(await agent.query(slot, out)).toEqual(before);
+      });
+
+      test('a hook query returns a program’s id, tag and run count', async () => {
+        const { agent, programIds } = attached;
+        await agent.holdStatistics();
+        fromPod.send(frame, 5);
+        const [program] = await agent.query(slot, out);
+        expect(program).toMatchObject({
+          hook: out,
+          position: 0,
+          name: `from_pod_${kind === 'netkit' ? 'netkit' : 'tcx'}`,
+          ours: true,
+          runCount: 5,
+          tag: expect.stringMatching(/^[0-9a-f]{16}$/),
+        });
+        expect(programIds).toContain(program!.id);
+        expect(program!.nsPerRun).toBeGreaterThan(0);
+        expect(Math.abs(Date.parse(program!.loadedAt!) - Date.now())).toBeLessThan(60_000);
+      });
+
+      test('a missing device is an error that names the operation', async () => {
+        const { agent } = attached;
+        await expect(agent.attach(out, 40)).rejects.toMatchObject({
+          code: 'kernel_refused',
+          message: `attach a program to ${out} of ifindex 1048656: No such device (ENODEV)`,
+        });
+        await expect(agent.query(40, out)).rejects.toMatchObject({ code: 'device_missing' });
+      });
+
+      test('after SIGKILL packets are still counted, and the next agent keeps the programs and counters', async () => {
+        const { agent, programIds } = attached;
+        const before = await egressPackets(agent);
+        fromPod.send(frame, 10);
+        expect(await egressPackets(agent)).toBe(before + 10n);
+        await agent.kill();
+        fromPod.send(frame, 10);
+
+        const next = start();
+        const opened = await next.open();
+        attached = { ...attached, agent: next };
+        expect(opened).toMatchObject({ takeover: 'kept', programIds, updatedLinks: 0 });
+        expect(await egressPackets(next)).toBe(before + 20n);
+        fromPod.send(frame, 10);
+        expect(await egressPackets(next)).toBe(before + 30n);
+        fromPod.send(spoofed);
+        expect((await next.read(slot))[counterIndexByName['egressDroppedPackets.spoofed_source']]).toBe(1n);
+      });
+
+      test('another build replaces the programs: links stay and counters continue', async () => {
+        const { agent, build } = attached;
+        const packets = await egressPackets(agent);
+        const [before] = await agent.query(slot, out);
+        await agent.kill();
+
+        const next = start();
+        const opened = await next.open({ object: anotherBuild() });
+        attached = { agent: next, ...opened };
+        expect(opened).toMatchObject({ takeover: 'replaced', updatedLinks: 2 });
+        expect(opened.build).not.toBe(build);
+        const [after, ...others] = await next.query(slot, out);
+        expect(others).toEqual([]);
+        expect(after).toMatchObject({ linkId: before!.linkId, ours: true });
+        expect(after!.id).not.toBe(before!.id);
+        fromPod.send(frame, 10);
+        expect(await egressPackets(next)).toBe(packets + 10n);
+      });
+
+      test('links of a removed device are listed and can be detached, and its slot can be reused', async () => {
+        const { agent } = attached;
+        fromPod.send(frame, 1);
+        fixture.removeDevice(slot);
+        expect((await agent.links()).map(({ slot, hook }) => [slot, hook]).sort()).toEqual(
+          [
+            [slot, into],
+            [slot, out],
+          ].sort(),
+        );
+        fixture.addDevice(kind, slot);
+        await agent.attach(out, slot);
+        expect(await agent.query(slot, out)).toHaveLength(1);
+        await agent.detach(slot);
+        expect(await agent.links()).toEqual([]);
+        expect(await agent.query(slot, out)).toEqual([]);
+      });
+
+      test('destroy removes all programs from the device and all pins', async () => {
+        const { agent } = attached;
+        await agent.attach(out, slot);
+        await agent.destroy();
+        const fresh = start();
+        expect(await fresh.open()).toMatchObject({ takeover: 'loaded' });
+        expect(await fresh.query(slot, out)).toEqual([]);
+      });
     });
 
-    test('another build replaces the programs: links stay and counters continue', async () => {
-      const { agent, build } = await startAttached();
-      fromPod.send(frame, 10);
-      const [before] = await agent.query(slot, out);
-      await agent.kill();
+    // Maps and pins are the same whatever the device.
+    describe.runIf(kind === 'veth')('a device of its own', () => {
+      beforeEach(setUp);
+      afterEach(tearDown);
 
-      const next = start();
-      const opened = await next.open({ object: anotherBuild() });
-      expect(opened).toMatchObject({ takeover: 'replaced', updatedLinks: 2 });
-      expect(opened.build).not.toBe(build);
-      const [after, ...others] = await next.query(slot, out);
-      expect(others).toEqual([]);
-      expect(after).toMatchObject({ linkId: before!.linkId, ours: true });
-      expect(after!.id).not.toBe(before!.id);
-      fromPod.send(frame, 10);
-      expect(await egressPackets(next)).toBe(20n);
-    });
-
-    // Maps and pins are the same whatever the device, and each look takes an emulated guest ten seconds.
-    if (kind === 'veth') {
       test.each([
         ['keeps its maps', () => {}],
         ['knew no endpoints', () => removePin(`${fixture.pins}/maps/endpoints4`)],
@@ -199,66 +276,6 @@ export function describeTakeover(kind: DeviceKind, out: LinkHook, into: LinkHook
         await agent.kill();
         expect(await start().open({ maxSlots: 1000 })).toMatchObject({ takeover: 'kept', maxSlots: 64 });
       });
-    }
-
-    test('attaching again changes nothing', async () => {
-      const { agent } = await startAttached();
-      const before = await agent.query(slot, out);
-      await agent.attach(out, slot);
-      expect(await agent.query(slot, out)).toEqual(before);
-    });
-
-    test('links of a removed device are listed and can be detached, and its slot can be reused', async () => {
-      const { agent } = await startAttached();
-      fromPod.send(frame, 1);
-      fixture.removeDevice(slot);
-      expect((await agent.links()).map(({ slot, hook }) => [slot, hook]).sort()).toEqual(
-        [
-          [slot, into],
-          [slot, out],
-        ].sort(),
-      );
-      fixture.addDevice(kind, slot);
-      await agent.attach(out, slot);
-      expect(await agent.query(slot, out)).toHaveLength(1);
-      await agent.detach(slot);
-      expect(await agent.links()).toEqual([]);
-      expect(await agent.query(slot, out)).toEqual([]);
-    });
-
-    test('a hook query returns a program’s id, tag and run count', async () => {
-      const { agent, programIds } = await startAttached();
-      await agent.holdStatistics();
-      fromPod.send(frame, 5);
-      const [program] = await agent.query(slot, out);
-      expect(program).toMatchObject({
-        hook: out,
-        position: 0,
-        name: `from_pod_${kind === 'netkit' ? 'netkit' : 'tcx'}`,
-        ours: true,
-        runCount: 5,
-        tag: expect.stringMatching(/^[0-9a-f]{16}$/),
-      });
-      expect(programIds).toContain(program!.id);
-      expect(program!.nsPerRun).toBeGreaterThan(0);
-      expect(Math.abs(Date.parse(program!.loadedAt!) - Date.now())).toBeLessThan(60_000);
-    });
-
-    test('a missing device is an error that names the operation', async () => {
-      const { agent } = await startAttached();
-      await expect(agent.attach(out, 40)).rejects.toMatchObject({
-        code: 'kernel_refused',
-        message: `attach a program to ${out} of ifindex 1048656: No such device (ENODEV)`,
-      });
-      await expect(agent.query(40, out)).rejects.toMatchObject({ code: 'device_missing' });
-    });
-
-    test('destroy removes all programs from the device and all pins', async () => {
-      const { agent } = await startAttached();
-      await agent.destroy();
-      const fresh = start();
-      expect(await fresh.open()).toMatchObject({ takeover: 'loaded' });
-      expect(await fresh.query(slot, out)).toEqual([]);
     });
   });
 }
