@@ -36,7 +36,10 @@ export const testLevels: Record<string, TestLevelRunner> = {
     const report = '/run/report.json';
     // Vitest keeps what it transforms beside it: the guest takes minutes for what takes seconds here.
     const list = ['node_modules/vitest/vitest.mjs', 'list', '--project', 'vm', '--no-static-parse'];
-    await fillCompileCache([['server/main.ts', '--help'], [...list, ...filters]]);
+    await fillCompileCache([
+      ['server/main.ts', '--help'],
+      [...list, ...filters],
+    ]);
     const command = ['vitest', ...vitestArguments('vm', report, filters)];
     const faults: Record<string, string> = process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {};
     const answer = await runTestsInGuest(command, report, { ...noColors, ...faults }, terminal);

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { run, step } from '../setup/progress.js';
 import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt-sources.ts';
@@ -23,7 +32,13 @@ export const guestBootModules = [
   'kernel/drivers/net/virtio_net.ko',
 ];
 /** What is unpacked of the kernel's modules; the kernel asks modprobe for them when something uses them. */
-const wantedModules = ['kernel/net/', 'kernel/lib/', 'kernel/crypto/', 'kernel/drivers/net/', 'kernel/fs/overlayfs/'];
+const wantedModules = [
+  'kernel/net/',
+  'kernel/lib/',
+  'kernel/crypto/',
+  'kernel/drivers/net/',
+  'kernel/fs/overlayfs/',
+];
 
 const clone = join(import.meta.dirname, '../..');
 const cache = join(clone, '.cache/vm');
@@ -53,13 +68,7 @@ async function fetchGuest(folder: string): Promise<void> {
   const made = `${folder}.${process.pid}`;
   try {
     const files = guestFiles(made);
-    for (const part of [
-      'root',
-      'apt/lists/partial',
-      'apt/archives/partial',
-      'apt/sources',
-      'apt/debs',
-    ]) {
+    for (const part of ['root', 'apt/lists/partial', 'apt/archives/partial', 'apt/sources', 'apt/debs']) {
       mkdirSync(join(made, part), { recursive: true });
     }
     await unpackPackages(join(made, 'apt'), files.root);

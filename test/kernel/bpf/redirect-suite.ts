@@ -111,10 +111,13 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         }
       });
 
-      testOfPrograms('a packet at its last hop goes to the host stack, which answers time exceeded', async () => {
-        expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
-        expect(await redirected(a)).toBe(0n);
-      });
+      testOfPrograms(
+        'a packet at its last hop goes to the host stack, which answers time exceeded',
+        async () => {
+          expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
+          expect(await redirected(a)).toBe(0n);
+        },
+      );
 
       test('a packet over the target’s MTU goes to the host stack, which answers; one that just fits is redirected', async () => {
         fixture.setMtu(b, 1400);
@@ -127,18 +130,21 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         forgetMtu();
       });
 
-      testOfPrograms('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
-        await agent.setSlot(a.slot, entryOf(a, false));
-        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-        expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
-        await agent.setSlot(a.slot, entryOf(a));
-        await agent.removeEndpoint(family.address(b));
-        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-        expect(await redirected(a)).toBe(0n);
-        await agent.setEndpoint(family.address(b), { slot: a.slot, owner: a.slot });
-        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-        expect(await redirected(a)).toBe(0n);
-      });
+      testOfPrograms(
+        'with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack',
+        async () => {
+          await agent.setSlot(a.slot, entryOf(a, false));
+          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+          expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
+          await agent.setSlot(a.slot, entryOf(a));
+          await agent.removeEndpoint(family.address(b));
+          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+          expect(await redirected(a)).toBe(0n);
+          await agent.setEndpoint(family.address(b), { slot: a.slot, owner: a.slot });
+          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+          expect(await redirected(a)).toBe(0n);
+        },
+      );
 
       testOfPrograms('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
         await agent.setEndpoint(family.address(b), { slot: b.slot, owner: 99 });
@@ -170,16 +176,19 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         expect(counters[counterIndexByName.egressDroppedPackets]).toBe(0n);
       });
 
-      testOfPrograms('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
-        fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
-        await stream();
-        const counters = await agent.read(a.slot);
-        expect(counters[counterIndexByName.egressPackets]).toBeGreaterThan(
-          counters[counterIndexByName.egressRedirectedPackets]!,
-        );
-        expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
-        forgetMtu();
-      });
+      testOfPrograms(
+        'a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error',
+        async () => {
+          fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
+          await stream();
+          const counters = await agent.read(a.slot);
+          expect(counters[counterIndexByName.egressPackets]).toBeGreaterThan(
+            counters[counterIndexByName.egressRedirectedPackets]!,
+          );
+          expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
+          forgetMtu();
+        },
+      );
     });
 
     testOfPrograms('IPv4 packets with options go to the host stack', async () => {
