@@ -6,11 +6,15 @@ import { createInterface } from 'node:readline';
 /** Kind of traffic that a client sends. Its amount counts requests, datagrams (`udp`) or bytes (`stream`). */
 export type BenchTrafficKind = 'requests' | 'udp' | 'stream';
 
-/** Result of one round of a traffic client. `cpuSeconds` is CPU time of the client's thread, including interrupts. */
+/** Result of one round of a traffic client. */
 export interface TrafficRoundResult {
+  /** Number of requests, datagrams or bytes sent. */
   amount: number;
+  /** Seconds in which they were sent. */
   seconds: number;
+  /** CPU time of the client's thread in that time, including interrupts charged to it. */
   cpuSeconds: number;
+  /** Part of `amount` that reached the server. */
   arrived: number;
   /** Seconds from the start of the round until its last datagram or byte had arrived. */
   settledSeconds: number;

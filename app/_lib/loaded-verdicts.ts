@@ -1,6 +1,9 @@
 import type { Verdict, VerdictFilter, VerdictList, VerdictLosses } from '../../contract/verdict.ts';
 
-/** Maximum number of verdicts that the page holds; earlier ones are in the agent's log and its export. */
+/**
+ * Maximum number of verdicts in the list after live ones are added. Older ones are loaded again from the agent's log,
+ * page by page, as long as it holds them.
+ */
 export const maxLoadedVerdicts = 5000;
 
 export interface LoadedVerdicts {

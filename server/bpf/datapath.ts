@@ -98,7 +98,7 @@ export class DatapathPrograms {
   readonly #slots: BpfArrayMap;
   readonly #endpoints4: BpfHashMap;
   readonly #endpoints6: BpfHashMap;
-  /** Descriptors of the maps of the access rules, which server/acl writes. */
+  /** Descriptors of the maps of the access rules, which server/acl writes and reads; this class only closes them. */
   readonly ruleMaps: RuleMapDescriptors;
   readonly #connections: number;
 

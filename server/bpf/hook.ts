@@ -2,7 +2,7 @@ import type { BpfLinkOptions } from './link.ts';
 import { attachProgramToNetkit, netkitAttachTypes } from './netkit-hook.ts';
 import { attachProgramToTcx, tcxAttachTypes } from './tcx-hook.ts';
 
-/** A hook to which programs are attached by BPF links. */
+/** Netkit or tcx hook. It accepts BPF links, which a tc hook does not. */
 export type LinkHook = keyof typeof netkitAttachTypes | keyof typeof tcxAttachTypes;
 
 /** Values of enum bpf_attach_type by hook, <linux/bpf.h>. */

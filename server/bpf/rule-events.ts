@@ -15,7 +15,7 @@ export interface PacketTuple {
   sourcePort: number;
   destinationPort: number;
   icmp: { type: number; code: number } | null;
-  /** TCP flags of the packet: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32; 0 for other protocols. */
+  /** Flags of the TCP header (FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128); 0 for other protocols. */
   tcpFlags: number;
 }
 

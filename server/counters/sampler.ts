@@ -32,11 +32,11 @@ interface Watch {
 
 /** Samples the counters of all pods once a second, and those of watched pods up to ten times a second. */
 export class CounterSampler extends EventEmitter<SampleEvents> {
-  /** Latest sample of all pods; null before the first one. */
+  /** Latest sample of all pods; null until there is one. */
   latest: CounterSample | null = null;
-  /** Sample of all pods before the latest one; null before the second one. */
+  /** Sample of all pods that preceded `latest`; null until there are two samples. */
   previous: CounterSample | null = null;
-  /** Latest sample of the node's CPU and memory use; null before the first one. */
+  /** Latest sample of the node's CPU and memory use; null until there is one. */
   node: NodeSample | null = null;
   readonly #pods: SampledPodSource;
   readonly #counters: Counters;

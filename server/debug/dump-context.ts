@@ -8,7 +8,7 @@ import { type ExternalToolName, type ExternalTools, runCommand } from './externa
 /** Function that sends a GET request to the agent's API. */
 export type AgentGetRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
 
-/** Agent data that a dump contains. */
+/** Source of what a dump takes from the running agent: API responses, configuration and log. */
 export interface AgentDumpSource {
   get: AgentGetRequest;
   /** The agent's configuration without secrets. */

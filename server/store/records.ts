@@ -53,14 +53,14 @@ export interface RuleVersionRecord {
   name: string | null;
   /** Number of rules in the rule set. */
   rules: number;
-  /** Rule set as YAML, as the user wrote it. */
+  /** Rule set in YAML or JSON as it was submitted; NetworkPolicies as converted to YAML; null for removed rules. */
   text: string | null;
 }
 export type NewRuleVersion = Omit<RuleVersionRecord, 'number'>;
 
 /** Staged rule set, stored as a setting of the access rules. */
 export interface StagedRulesRecord {
-  /** Rule set as YAML, as the user wrote it. */
+  /** Rule set in YAML or JSON as it was submitted; NetworkPolicies as converted to YAML. */
   text: string;
   /** Number of the rule version that was active when the rules were staged. */
   base: number;

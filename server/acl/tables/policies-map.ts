@@ -5,7 +5,10 @@ import type { PolicyTables } from './policy-tables.ts';
 import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 import { BpfMapWordBuffer } from './word-buffer.ts';
 
-/** Packs the entry list indexes of tables A and B, at most 20 bits each, into one number. */
+/**
+ * Packs two entry list indexes, those in policy tables A and B (see `PolicyTableIndex`), into one number. Each index is
+ * less than 2^24.
+ */
 const pack = (a: number, b: number): number => a * 2 ** 24 + b;
 const tableA = (packed: number): number => Math.floor(packed / 2 ** 24);
 const tableB = (packed: number): number => packed % 2 ** 24;

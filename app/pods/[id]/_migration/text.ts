@@ -101,7 +101,7 @@ export const formatVerifiedTraffic = (
 export const formatMigrateButtonLabel = (to: DeviceKind): string =>
   to === 'veth' ? 'Fall back to veth' : 'Promote to netkit';
 
-/** Returns the title of a migration's sheet for the migration's state. */
+/** Returns the title of the migration sheet: what a migration is doing, or how it ended. */
 export function formatMigrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from' | 'state'>): string {
   if (state === 'running') return to.kind === 'veth' ? 'Falling back to veth' : 'Promoting to netkit';
   if (state === 'done') return `On ${to.kind}`;
