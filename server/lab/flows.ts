@@ -62,7 +62,7 @@ export const labServerPort = 8080;
  * @param index index of the flow in `labFlows`
  * @param seconds seconds since the start
  */
-export function computeLabLoadFactor(index: number, seconds: number): number {
+export function computeLabFlowLoadFactor(index: number, seconds: number): number {
   const period = 40 + ((index * 17) % 50);
   return (
     1 + 0.3 * Math.sin((2 * Math.PI * seconds) / period + index) + 0.15 * Math.sin(seconds / 3 + 2 * index)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { computeLabLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
+import { computeLabFlowLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
 import { createLabShortConnectionClient } from './short-connection-client.ts';
 import { createLabTcpClient } from './tcp-client.ts';
 import {
@@ -66,7 +66,8 @@ export class LabLoadGenerator {
   #pace(paced: PacedClient, passed: number, elapsed: number): void {
     const { client, flow } = paced;
     client.check();
-    const more = (flow.rate * this.rate * computeLabLoadFactor(flow.index, elapsed / 1000) * passed) / 1000;
+    const more =
+      (flow.rate * this.rate * computeLabFlowLoadFactor(flow.index, elapsed / 1000) * passed) / 1000;
     paced.due = client.joined ? Math.min(paced.due + more, dueLimit(flow)) : 1;
     while (paced.due >= 1 && client.send()) paced.due--;
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import { labFlows } from '../flows.ts';
-import { adjustLabLoadRate } from './adjust-rate.ts';
+import { adjustLabLoadFactor } from './load-factor.ts';
 import { openSharedRequestCounts, type RequestCounts, requestCountsSize } from './traffic-client.ts';
 import type {
   LabTrafficThreadCommand,
@@ -84,7 +84,7 @@ export async function startLabTraffic(
     const used = process.cpuUsage(before.usage);
     cpu = (used.user + used.system) / 1000 / (performance.now() - before.at);
     before = { usage: process.cpuUsage(), at: performance.now() };
-    rate = adjustLabLoadRate(rate, cpu, budget);
+    rate = adjustLabLoadFactor(rate, cpu, budget);
     send({ type: 'rate', rate: rate * scale });
   }, 1000);
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
-import { computeLabLoadFactor, labFlows } from '../../../server/lab/flows.ts';
+import { computeLabFlowLoadFactor, labFlows } from '../../../server/lab/flows.ts';
 import { labOutsideService, labPods } from '../../../server/lab/lab-topology.ts';
-import { adjustLabLoadRate, minLabLoadRate } from '../../../server/lab/traffic/adjust-rate.ts';
+import { adjustLabLoadFactor, minLabLoadFactor } from '../../../server/lab/traffic/load-factor.ts';
 import {
   advanceLabTrafficClock,
   openSharedRequestCounts,
@@ -43,8 +43,8 @@ test('every flow has existing endpoints and messages of a valid size', () => {
 test('the load varies around its rate and never stops', () => {
   for (const index of labFlows.keys())
     for (let seconds = 0; seconds < 300; seconds++) {
-      expect(computeLabLoadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
-      expect(computeLabLoadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
+      expect(computeLabFlowLoadFactor(index, seconds)).toBeGreaterThanOrEqual(0.55);
+      expect(computeLabFlowLoadFactor(index, seconds)).toBeLessThanOrEqual(1.45);
     }
 });
 
@@ -53,9 +53,9 @@ test.each([
   ['is never above the full load', 1, 0.01, 0.25, 1],
   ['falls by half at most when it costs too much', 0.5, 2, 0.25, 0.25],
   ['settles where it costs the budget', 0.4, 0.25, 0.25, 0.4],
-  ['never stops', minLabLoadRate, 5, 0.25, minLabLoadRate],
+  ['never stops', minLabLoadFactor, 5, 0.25, minLabLoadFactor],
 ])('the rate %s', (_, rate, cpu, budget, next) => {
-  expect(adjustLabLoadRate(rate, cpu, budget)).toBeCloseTo(next);
+  expect(adjustLabLoadFactor(rate, cpu, budget)).toBeCloseTo(next);
 });
 
 test('ten seconds without CPU count as half a second', () => {
