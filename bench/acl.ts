@@ -5,9 +5,9 @@ import {
   generatePolicyEndpoints,
   generateRuleSet,
 } from './acl-rules.ts';
+import { runBenchInNamespaces } from './isolated-run.ts';
 import { type BenchReporter, summarizeRuns } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInNamespaces } from './sandbox.ts';
 
 /** Sizes of the generated rule sets: number of rules, of CIDRs that the rules name, and of pods. */
 const sizes = [

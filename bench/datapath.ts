@@ -1,6 +1,6 @@
+import { runBenchInGuest } from './isolated-run.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInGuest } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures the traffic between two pods over each path, in a guest whose clock counts executed instructions. */

@@ -1,8 +1,8 @@
 import { kernelHasNetkit } from '../scripts/vm/netkit-support.ts';
+import { runBenchInGuest } from './isolated-run.ts';
 import { measureMigrationBatches } from './migrate-many.worker.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInGuest } from './sandbox.ts';
 
 /**
  * Time and losses of batches: on this kernel, and in the guest where this one has no netkit. There 200 pods take

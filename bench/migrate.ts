@@ -1,7 +1,7 @@
 import { kernelHasNetkit } from '../scripts/vm/netkit-support.ts';
+import { runBenchInGuest, runBenchInNamespaces } from './isolated-run.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures lost packets, blackout and duration of migrations, in a guest if this kernel has no netkit. */

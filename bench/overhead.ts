@@ -1,6 +1,6 @@
+import { runBenchInGuest, runBenchInNamespaces } from './isolated-run.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 import { compileBenchProgram } from './traffic.ts';
 
 /** Measures the packet rate of a veth with Podlane's programs off, only counting and full, natively and in a guest. */

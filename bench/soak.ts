@@ -1,7 +1,7 @@
 import { kernelHasNetkit } from '../scripts/vm/netkit-support.ts';
+import { runBenchInGuest, runBenchInNamespaces } from './isolated-run.ts';
 import type { BenchReporter } from './report.ts';
 import type { BenchOptions } from './run.ts';
-import { runBenchInGuest, runBenchInNamespaces } from './sandbox.ts';
 
 /**
  * Measures the resources that 2,000 migrations leave behind; if this kernel has no netkit, also those of 200 in a

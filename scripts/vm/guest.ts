@@ -5,7 +5,12 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureGuestFiles, type GuestFiles } from './fetch.ts';
 import { createGuestJob, readGuestConsoleTail, removeGuestJob, virtiofsSocketName } from './guest-job.ts';
-import { buildQemuArguments, chooseQemuAccelerator, guestSerialPorts, type QemuAccelerator } from './qemu.ts';
+import {
+  buildQemuArguments,
+  chooseQemuAccelerator,
+  guestSerialPorts,
+  type QemuAccelerator,
+} from './qemu-arguments.ts';
 
 export interface GuestOptions {
   /**
