@@ -2,7 +2,7 @@ import type { RuleSet } from '../contract/acl.ts';
 import { ruleSetSchema } from '../contract/acl.ts';
 import { addressBitLength, type Cidr, formatCidr, formatIpAddress, parseCidr } from '../contract/cidr.ts';
 import type { Direction } from '../contract/direction.ts';
-import type { SelectablePod } from '../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../server/acl/spec/pod-matching.ts';
 import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';
 

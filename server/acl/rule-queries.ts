@@ -12,7 +12,7 @@ import { RuleEntryHitCounts } from './explain/entry-hits.ts';
 import type { RuleEntryFilter } from './explain/entry-index.ts';
 import { formatExplainedFlow, resolveExplainedFlow } from './explain/explained-flow.ts';
 import type { PodExplanation } from './explain/rule-explainer.ts';
-import type { SelectablePod } from './spec/pod-selector.ts';
+import type { SelectablePod } from './spec/pod-matching.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError } from './staged/staged-rules.ts';
 import type { AsyncRuleCompiler } from './worker/compiler-client.ts';

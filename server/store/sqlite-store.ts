@@ -24,7 +24,7 @@ import type {
 } from './records.ts';
 import { pruneHistory, type RetentionLimits } from './retention.ts';
 import * as ruleVersions from './rule-versions.ts';
-import * as settings from './settings.ts';
+import * as settings from './scoped-settings.ts';
 import { describeSqliteError } from './sqlite-error.ts';
 import type { DatapathStore, HistoryStore, RuleStore } from './store-interfaces.ts';
 

@@ -1,5 +1,5 @@
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import { checkPolicyTableLimit, defaultPolicyTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
 import {
   type CompiledRules,

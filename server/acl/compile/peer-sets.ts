@@ -1,6 +1,6 @@
 import type { RulePeer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import { matchesPodPeer, type SelectablePod } from '../spec/pod-selector.ts';
+import { matchesPodPeer, type SelectablePod } from '../spec/pod-matching.ts';
 import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 import { type IpBlock, toIpBlock } from './identities.ts';
 

@@ -1,5 +1,5 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { PodPolicy } from '../tables/policy-tables.ts';
 import type { CompiledPolicy, PreviousRuleCompilation } from './compiled-rules.ts';
 import type { RuleEntryListBuilder } from './entry-lists.ts';

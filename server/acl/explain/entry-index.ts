@@ -2,7 +2,7 @@ import { formatCidr } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { RuleEntry, RuleEntryUse, RuleStatistics, RuleView } from '../../../contract/rules.ts';
 import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 
 /** Maximum number of uses of an entry list in an API response, and of pods and prefixes in each use. */

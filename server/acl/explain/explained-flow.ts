@@ -1,7 +1,7 @@
 import { formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { ExplainRequest } from '../../../contract/rules.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import { ipProtocolNumbers } from '../spec/policy-packet.ts';
 
 /** Addresses, protocol and port of the first packet of a connection. */

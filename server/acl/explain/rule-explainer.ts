@@ -3,7 +3,7 @@ import { formatCidr, formatIpAddress, type IpAddress, parseAddress } from '../..
 import type { Direction } from '../../../contract/direction.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import { type PolicyLookupResult, PolicyTableLookup, toEntryProtocol } from '../tables/table-lookup.ts';

@@ -2,7 +2,7 @@ import type { RuleSet } from '../../../contract/acl.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { RuleLoadCost, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
 import type { KernelRules } from '../load/kernel-rules.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
 import type { PreparedRules } from '../worker/rule-compiler.ts';
 

@@ -9,7 +9,7 @@ import {
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import type { ExplainedFlow } from '../explain/explained-flow.ts';
 import { RuleExplainer } from '../explain/rule-explainer.ts';
-import type { SelectablePod } from '../spec/pod-selector.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { formatRulesAsYaml, parseRules } from '../spec/rule-yaml.ts';
 import { ruleSizeLimits } from '../tables/limits.ts';

@@ -23,7 +23,7 @@ import {
   ruleTextRoutes,
   sendRulesWithEtag,
   sendStagedRules,
-} from './apply-rules.ts';
+} from './rule-text.ts';
 
 const tags = ['rules'];
 

@@ -5,7 +5,7 @@ import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import type { VerdictEvent } from '../../../server/bpf/rule-events.ts';
 import { networkPacket, type Packet, tcp } from './packets.ts';

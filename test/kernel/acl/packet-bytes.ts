@@ -1,5 +1,5 @@
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { type Packet, tcp } from './packets.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
 import type { RuleSet } from '../../../contract/acl.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from '../../unit/acl/rule-set-generators.ts';

@@ -9,7 +9,7 @@ import {
   defaultConntrackTimeouts,
 } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';

@@ -4,7 +4,7 @@ import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '..
 import type { RuleSet } from '../../../contract/acl.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 import { PolicyTableLookup } from '../../../server/acl/tables/table-lookup.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import { ipProtocolNumbers } from '../../../server/acl/spec/policy-packet.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';

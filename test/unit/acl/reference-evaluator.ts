@@ -11,7 +11,7 @@ import {
   matchesPodPeer,
   matchesRuleSubject,
   type SelectablePod,
-} from '../../../server/acl/spec/pod-selector.ts';
+} from '../../../server/acl/spec/pod-matching.ts';
 import {
   type PolicyPacket,
   type PolicyVerdict,

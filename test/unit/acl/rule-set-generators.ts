@@ -8,7 +8,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
-import type { SelectablePod } from '../../../server/acl/spec/pod-selector.ts';
+import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 
 const apps = ['web', 'db', 'cache'];
