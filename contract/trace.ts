@@ -181,10 +181,10 @@ export const captureQuerySchema = z
 export type CaptureQuery = z.infer<typeof captureQuerySchema>;
 
 /**
- * Descriptions of the dropped and redirected packets that a capture at the primary shows, by the hook family of
- * Podlane's programs.
+ * Descriptions of the packets that a capture at the primary shows and misses, by the hook family of Podlane's programs.
+ * They appear in the API description, the capture file and the dashboard.
  */
-export const captureVisibilityTexts: Record<HookFamily, string> = {
+export const primaryCaptureDescriptions: Record<HookFamily, string> = {
   netkit:
     'egress packets after Podlane’s program and ingress packets before it: egress packets that it drops or redirects are missing, ingress packets that it drops are shown',
   tcx: 'egress packets before Podlane’s program and ingress packets after it: egress packets that it drops or redirects are shown, ingress packets that it drops are missing',

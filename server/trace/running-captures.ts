@@ -4,7 +4,7 @@ import { maxCaptures } from '../../contract/limits.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import { type CaptureQuery, captureVisibilityTexts } from '../../contract/trace.ts';
+import { type CaptureQuery, primaryCaptureDescriptions } from '../../contract/trace.ts';
 import { compileCaptureFilter, formatTcpdumpFilter } from './compile-capture-filter.ts';
 import { PacketCapture } from './packet-capture.ts';
 import { PacketSocket } from './packet-socket.ts';
@@ -56,4 +56,4 @@ export class PacketCaptures {
 }
 
 const describe = ({ namespace, name, kind, hooks }: PodSummary): string =>
-  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${captureVisibilityTexts[hooks]}`;
+  `primary of pod ${namespace}/${name} (${kind}, programs on ${hooks}); shows ${primaryCaptureDescriptions[hooks]}`;

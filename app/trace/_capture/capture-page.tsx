@@ -3,7 +3,7 @@
 import { Download } from 'lucide-react';
 import { useSearchParams } from 'next/navigation';
 import { type FormEvent, useEffect, useState } from 'react';
-import { captureVisibilityTexts } from '../../../contract/trace.ts';
+import { primaryCaptureDescriptions } from '../../../contract/trace.ts';
 import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { SelectField } from '../../_components/select-field.tsx';
@@ -18,7 +18,7 @@ import { sharedText } from '../../_text/shared.ts';
 import { PacketFilterFields } from '../_form/packet-filter-fields.tsx';
 import { type PacketFilterValues, parsePacketFilter, validatePacketFilter } from '../_form/trace-form.ts';
 import { traceText } from '../text.ts';
-import { type PacketCaptureState, usePacketCapture } from './use-capture.ts';
+import { type CaptureDownloadState, useCaptureDownload } from './use-capture-download.ts';
 
 const plain: PacketFilterValues = {
   pod: '',
@@ -52,7 +52,7 @@ export function CapturePage() {
   const [size, setSize] = useState('16777216');
   const [tried, setTried] = useState(false);
   const missingRole = useMissingRoleReason('operator');
-  const { state, start, stop } = usePacketCapture();
+  const { state, start, stop } = useCaptureDownload();
   const pods = usePods().data ?? [];
   const chosen = pods.find((pod) => [pod.id, formatPodName(pod)].includes(form.pod.trim()));
   const read = validatePacketFilter(form, most);
@@ -125,13 +125,17 @@ export function CapturePage() {
               <p key={hooks} className="mt-1">
                 {traceText.seesOn(
                   hooks === 'netkit' ? 'netkit' : traceText.tcxOrTc,
-                  captureVisibilityTexts[hooks],
+                  primaryCaptureDescriptions[hooks],
                 )}
               </p>
             ))
           ) : (
             <p className="mt-1">
-              {traceText.podSees(formatPodName(chosen), chosen.hooks, captureVisibilityTexts[chosen.hooks])}
+              {traceText.podSees(
+                formatPodName(chosen),
+                chosen.hooks,
+                primaryCaptureDescriptions[chosen.hooks],
+              )}
             </p>
           )}
         </section>
@@ -166,7 +170,7 @@ function Command({ path }: { path: string }) {
 }
 
 /** Shows the progress of a capture and the link to its file. */
-function CaptureFile({ state }: { state: PacketCaptureState }) {
+function CaptureFile({ state }: { state: CaptureDownloadState }) {
   const now = useCurrentTime();
   switch (state.step) {
     case 'idle':

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { requireValue } from '../../../contract/require-value.ts';
-import { captureQuerySchema, captureVisibilityTexts } from '../../../contract/trace.ts';
+import { captureQuerySchema, primaryCaptureDescriptions } from '../../../contract/trace.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podParamsSchema } from '../pod-parameter.ts';
@@ -18,7 +18,7 @@ export const captureRoutes =
         config: { role: 'operator' },
         schema: {
           summary: 'Captures packets at the primary of the pod’s device in pcapng format',
-          description: `The response streams packets until a limit is reached or the client disconnects. Times are the kernel’s, in ns; the last block counts packets that the kernel dropped. With programs on netkit hooks it shows ${captureVisibilityTexts.netkit}. With programs on tcx or tc hooks it shows ${captureVisibilityTexts.tcx}.`,
+          description: `The response streams packets until a limit is reached or the client disconnects. Times are the kernel’s, in ns; the last block counts packets that the kernel dropped. With programs on netkit hooks it shows ${primaryCaptureDescriptions.netkit}. With programs on tcx or tc hooks it shows ${primaryCaptureDescriptions.tcx}.`,
           tags: ['trace'],
           params: podParamsSchema,
           querystring: captureQuerySchema,

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { fetchApiResponse } from '../../_lib/api.ts';
 
-export type PacketCaptureState =
+export type CaptureDownloadState =
   | { step: 'idle' }
   | { step: 'running'; bytes: number; since: number }
   | { step: 'done'; bytes: number; name: string; url: string; ended: 'limit' | 'stopped' }
@@ -14,11 +14,11 @@ const nameIn = (header: string | null): string =>
   /filename="([^"]+)"/.exec(header ?? '')?.[1] ?? 'capture.pcapng';
 
 /**
- * Captures packets into memory as they arrive. A stopped capture is kept, because a pcapng file is valid after each
- * block.
+ * Downloads a packet capture into memory as packets arrive, and offers it as a file. A stopped capture is kept, because
+ * a pcapng file is valid after each block.
  */
-export function usePacketCapture() {
-  const [state, setState] = useState<PacketCaptureState>({ step: 'idle' });
+export function useCaptureDownload() {
+  const [state, setState] = useState<CaptureDownloadState>({ step: 'idle' });
   const running = useRef<AbortController | null>(null);
   useEffect(() => () => running.current?.abort(), []);
   const url = state.step === 'done' ? state.url : null;
