@@ -104,18 +104,18 @@ export const bpfProgramSchema = z.object({
 });
 export type BpfProgram = z.infer<typeof bpfProgramSchema>;
 
-export const programStatisticsSchema = z.object({
+export const runStatisticsStateSchema = z.object({
   on: z.boolean().describe('true while the kernel counts runs and run time'),
   always: z.boolean().describe('true if they are kept on; otherwise they are on for 30 s after a request'),
   until: z.iso.datetime().nullable().describe('when they turn off without a further request'),
   problem: z.string().nullable().describe('Why they cannot be turned on'),
 });
-export type ProgramStatistics = z.infer<typeof programStatisticsSchema>;
+export type RunStatisticsState = z.infer<typeof runStatisticsStateSchema>;
 export const runStatisticsSettingSchema = z.strictObject({ always: z.boolean() });
 
 export const programListSchema = z.object({
   items: z.array(bpfProgramSchema).describe('Podlane’s first, then by id'),
-  statistics: programStatisticsSchema,
+  statistics: runStatisticsStateSchema,
   time: z.iso.datetime().describe('time of the reading'),
   unread: z.array(z.string()).describe('what could not be scanned, and why: attachments may be missing'),
 });

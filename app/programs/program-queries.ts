@@ -7,7 +7,7 @@ import type {
   BpfProgram,
   ProgramInstructions,
   ProgramList,
-  ProgramStatistics,
+  RunStatisticsState,
 } from '../../contract/program.ts';
 import { requestApi } from '../_lib/api.ts';
 
@@ -53,7 +53,7 @@ export function useKeepRunStatsEnabled() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (always: boolean) =>
-      requestApi<ProgramStatistics>('/programs/statistics', { method: 'PUT', body: { always } }),
+      requestApi<RunStatisticsState>('/programs/statistics', { method: 'PUT', body: { always } }),
     onSuccess: (statistics) =>
       client.setQueryData<ProgramList>(list, (known) => known && { ...known, statistics }),
   });

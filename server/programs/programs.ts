@@ -5,7 +5,7 @@ import {
   maxListedProgramAttachments,
   type ProgramInstructions,
   type ProgramList,
-  type ProgramStatistics,
+  type RunStatisticsState,
 } from '../../contract/program.ts';
 import { requireValue } from '../../contract/require-value.ts';
 import { Btf } from '../bpf/btf.ts';
@@ -74,7 +74,7 @@ export class BpfPrograms {
     this.#statistics.keepOn();
   }
 
-  async chooseStatistics(always: boolean): Promise<ProgramStatistics> {
+  async chooseStatistics(always: boolean): Promise<RunStatisticsState> {
     await this.#store.saveSetting(setting.scope, setting.name, always);
     this.#statistics.choose(always);
     return this.#statistics.state();

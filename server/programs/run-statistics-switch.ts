@@ -1,4 +1,4 @@
-import type { ProgramStatistics } from '../../contract/program.ts';
+import type { RunStatisticsState } from '../../contract/program.ts';
 import { holdRunStatistics } from '../bpf/run-statistics.ts';
 
 /** Time in ms for which run statistics stay enabled after a call of `keepOn`. */
@@ -35,7 +35,7 @@ export class RunStatisticsSwitch {
     return this.#release !== null;
   }
 
-  state(): ProgramStatistics {
+  state(): RunStatisticsState {
     return {
       on: this.on,
       always: this.#always,

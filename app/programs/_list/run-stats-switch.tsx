@@ -1,6 +1,6 @@
 'use client';
 
-import type { ProgramStatistics } from '../../../contract/program.ts';
+import type { RunStatisticsState } from '../../../contract/program.ts';
 import { showToast } from '../../_components/toast.tsx';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { useOptimisticSwitch } from '../../_lib/use-optimistic-switch.ts';
@@ -8,7 +8,7 @@ import { useKeepRunStatsEnabled } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 
 /** Renders the switch that keeps the kernel's run stats enabled, and shows whether they are enabled now. */
-export function RunStatsSwitch({ statistics }: { statistics: ProgramStatistics }) {
+export function RunStatsSwitch({ statistics }: { statistics: RunStatisticsState }) {
   const keep = useKeepRunStatsEnabled();
   const missingRole = useMissingRoleReason('operator');
   const { on, always, problem } = statistics;

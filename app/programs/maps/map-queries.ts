@@ -15,7 +15,7 @@ export const useBpfMaps = () =>
   });
 
 /** Returns a BPF map with its types and number of entries. */
-export const useBpfMap = (id: number) =>
+export const useBpfMapDetail = (id: number) =>
   useQuery({
     queryKey: one(id),
     queryFn: ({ signal }) => requestApi<BpfMapDetail>(`/maps/${id}`, { signal }),

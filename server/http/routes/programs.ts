@@ -5,8 +5,8 @@ import {
   bpfProgramSchema,
   programInstructionsSchema,
   programListSchema,
-  programStatisticsSchema,
   runStatisticsSettingSchema,
+  runStatisticsStateSchema,
 } from '../../../contract/program.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
@@ -39,7 +39,7 @@ export const programRoutes =
             'Sets whether BPF run-time statistics are always enabled, or only while a client reads them',
           tags,
           body: runStatisticsSettingSchema,
-          response: { 200: programStatisticsSchema, ...problemResponses },
+          response: { 200: runStatisticsStateSchema, ...problemResponses },
         },
       },
       ({ body }) => agent.programs.chooseStatistics(body.always),

@@ -3,14 +3,14 @@
 import { MissingResourceNotice } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
 import { BpfObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
-import { useBpfMap } from '../map-queries.ts';
+import { useBpfMapDetail } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
 import { BpfMapEntriesSection } from './map-entries.tsx';
 import { BpfMapPageHeader } from './map-head.tsx';
 
 /** Page of a map with its header and entries. */
 export function BpfMapPage({ id }: { id: number }) {
-  const { data: map, error, refetch } = useBpfMap(id);
+  const { data: map, error, refetch } = useBpfMapDetail(id);
   const missing = error instanceof ApiError && error.status === 404;
   if (map !== undefined)
     return (
