@@ -10,8 +10,11 @@ const unsentLimitSize = 64 * 1024;
 const maxClientMessageBytes = 64 * 1024;
 const heartbeatMs = 15_000;
 
-/** WebSocket close codes (RFC 6455, and 4401 for signed out). The dashboard reconnects after 1001, 1006 and 1013. */
-export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
+/**
+ * WebSocket close codes of a browser's stream (RFC 6455, and 4401 for signed out). The dashboard reconnects after 1001,
+ * 1006 and 1013.
+ */
+export const streamCloseCodes = { goingAway: 1001, tryAgainLater: 1013, signedOut: 4401 } as const;
 
 export interface StreamProxy {
   /** Upgrades an admitted request to a WebSocket and connects the browser to a stream of the agent. */
@@ -44,7 +47,7 @@ export function createStreamProxy(
     },
     close() {
       for (const browser of server.clients) {
-        browser.close(webSocketCloseCodes.goingAway);
+        browser.close(streamCloseCodes.goingAway);
         // The close frame is sent; the browser's answer is not awaited.
         setTimeout(() => browser.terminate(), 200).unref();
       }
@@ -64,10 +67,7 @@ function connectSockets(browser: WebSocket, upstream: WebSocket): void {
   upstream.on('close', (code, reason) => {
     const intended = code === 1008 || code === 1009 || code >= 4000;
     browser.resume();
-    browser.close(
-      intended ? code : webSocketCloseCodes.tryAgainLater,
-      intended ? reason : 'agent_unreachable',
-    );
+    browser.close(intended ? code : streamCloseCodes.tryAgainLater, intended ? reason : 'agent_unreachable');
   });
   browser.on('close', () => upstream.terminate());
 }
@@ -94,7 +94,7 @@ function watchBrowser(browser: WebSocket, isSessionLive: () => boolean): void {
   });
   const timer = setInterval(() => {
     if (!answered) return browser.terminate();
-    if (!isSessionLive()) return browser.close(webSocketCloseCodes.signedOut, 'unauthorized');
+    if (!isSessionLive()) return browser.close(streamCloseCodes.signedOut, 'unauthorized');
     answered = false;
     browser.ping();
   }, heartbeatMs);

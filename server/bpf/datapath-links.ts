@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AttachAnchor } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
 import { datapathLinkHooks, type LoadedDatapathPrograms, programNameByHook } from './datapath-programs.ts';
-import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';
+import { computeSlotFromIfindex, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
 import type { DeviceLinkInfo } from './link-info.ts';
@@ -31,7 +31,8 @@ export function listPinnedLinks(pins: string): PinnedDatapathLink[] {
 }
 
 /** True if a link belongs to the slot. The kernel reports the peer's ifindex for a link at netkit/peer. */
-const attachesTo = (info: DeviceLinkInfo, slot: number): boolean => ifindexToSlot(info.ifindex) === slot;
+const attachesTo = (info: DeviceLinkInfo, slot: number): boolean =>
+  computeSlotFromIfindex(info.ifindex) === slot;
 
 /**
  * Attaches the program at `hook` of the slot's device and pins the link. An attached program of another build is

@@ -13,7 +13,7 @@ export const firstPrimaryIfindex = 1_048_576;
 export const slotToPrimaryIfindex = (slot: number): number => firstPrimaryIfindex + 2 * slot;
 export const slotToPeerIfindex = (slot: number): number => slotToPrimaryIfindex(slot) + 1;
 /** Returns the slot of a primary or peer by its ifindex; null for a device that is not Podlane's. */
-export const ifindexToSlot = (ifindex: number): number | null =>
+export const computeSlotFromIfindex = (ifindex: number): number | null =>
   ifindex < firstPrimaryIfindex ? null : (ifindex - firstPrimaryIfindex) >>> 1;
 
 /** Sizes of struct podlane_counters (8 u64) and struct podlane_drops (16 u64) in bytes. */

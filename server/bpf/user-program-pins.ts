@@ -4,7 +4,7 @@ import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
 import type { AttachAnchor } from './attach-anchor.ts';
 import { datapathLinkHooks } from './datapath-programs.ts';
-import { ifindexToSlot, slotToPrimaryIfindex } from './datapath-structs.ts';
+import { computeSlotFromIfindex, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { detachBpfLink, withPinnedBpfLink } from './link.ts';
 import {
@@ -114,7 +114,10 @@ export class UserProgramPins {
   /** Attaches a user program to a hook of the slot's device, unless it is already attached there. @throws BpfError */
   async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: AttachAnchor): Promise<void> {
     const path = join(pinned.path, linkName(slot, hook));
-    const attached = await withPinnedBpfLink(path, (_, info) => ifindexToSlot(info.ifindex) === slot);
+    const attached = await withPinnedBpfLink(
+      path,
+      (_, info) => computeSlotFromIfindex(info.ifindex) === slot,
+    );
     if (attached) return;
     removePin(path);
     await this.withProgram(pinned, async (program) => {

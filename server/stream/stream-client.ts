@@ -8,8 +8,8 @@ const closeAboveBytes = 4 << 20;
 /** Time in ms within which a client must answer the close frame before its socket is destroyed. */
 const closeTimeoutMs = 2_000;
 
-/** WebSocket close codes: 1001 of RFC 6455, and 1013 of the IANA registry, after which the client may reconnect. */
-export const webSocketCloseCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
+/** WebSocket close codes of a stream: 1001 of RFC 6455, and 1013 of the IANA registry; the client may reconnect. */
+export const streamCloseCodes = { goingAway: 1001, tryAgainLater: 1013 } as const;
 
 /** Sends messages to one WebSocket client and limits the amount of unsent data. */
 export class StreamClient {
@@ -26,8 +26,7 @@ export class StreamClient {
   /** Sends a message that must not be skipped, as an object or as text serialized for several clients. */
   send(message: ServerMessage | string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
-    if (this.#socket.bufferedAmount > closeAboveBytes)
-      this.close(webSocketCloseCodes.tryAgainLater, 'too slow');
+    if (this.#socket.bufferedAmount > closeAboveBytes) this.close(streamCloseCodes.tryAgainLater, 'too slow');
     else this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 

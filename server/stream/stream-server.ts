@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
 import type { AgentServices } from '../http/agent-services.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
-import { StreamClient, webSocketCloseCodes } from './stream-client.ts';
+import { StreamClient, streamCloseCodes } from './stream-client.ts';
 import { StreamTopicPublisher } from './topic-publisher.ts';
 
 const path = '/api/v1/stream';
@@ -53,7 +53,7 @@ export class StreamServer {
   /** Closes all client connections with code 1001 (going away) and waits until their sockets are closed. */
   async close(): Promise<void> {
     const clients = [...this.#clients];
-    for (const client of clients) client.close(webSocketCloseCodes.goingAway, 'the agent is stopping');
+    for (const client of clients) client.close(streamCloseCodes.goingAway, 'the agent is stopping');
     this.#server.close();
     await Promise.all(clients.map(({ closed }) => closed));
   }

@@ -7,7 +7,7 @@ import type { TraceFilter, TraceSummary } from '../../contract/trace.ts';
 import { BpfArrayMap } from '../bpf/array-map.ts';
 import { checkBpfResult } from '../bpf/bpf-error.ts';
 import { readVmlinuxBtf } from '../bpf/btf.ts';
-import { ifindexToSlot } from '../bpf/datapath-structs.ts';
+import { computeSlotFromIfindex } from '../bpf/datapath-structs.ts';
 import { BpfHashMap } from '../bpf/hash-map.ts';
 import { type LoadedBpfObject, loadBpfObject } from '../bpf/object-loader.ts';
 import { readBpfProgramInfo } from '../bpf/program-info.ts';
@@ -205,7 +205,7 @@ export class KernelDropObserver {
   #observe(record: Buffer): void {
     const { timeNs, traces, reason, netns, ifindex, headers } = decodeDrop(record);
     if (!headers || this.reasonName(reason) === null) return;
-    const slot = netns === Number(this.#options.hostNetns) ? ifindexToSlot(ifindex) : null;
+    const slot = netns === Number(this.#options.hostNetns) ? computeSlotFromIfindex(ifindex) : null;
     const observation: PacketObservation = {
       timeNs,
       where: 'kernel',

@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeIpAddress } from '../../server/bpf/address-encoding.ts';
 import {
+  computeSlotFromIfindex,
   decodeEndpointEntry,
   decodeEndpointKey,
   decodeSlotEntry,
   encodeEndpointEntry,
   encodeEndpointKey,
   encodeSlotEntry,
-  ifindexToSlot,
   slotToPeerIfindex,
   slotToPrimaryIfindex,
 } from '../../server/bpf/datapath-structs.ts';
@@ -16,11 +16,11 @@ import {
 test('the ifindexes of both ends lead back to the slot', () => {
   fc.assert(
     fc.property(fc.nat(1_000_000), (slot) => {
-      expect(ifindexToSlot(slotToPrimaryIfindex(slot))).toBe(slot);
-      expect(ifindexToSlot(slotToPeerIfindex(slot))).toBe(slot);
+      expect(computeSlotFromIfindex(slotToPrimaryIfindex(slot))).toBe(slot);
+      expect(computeSlotFromIfindex(slotToPeerIfindex(slot))).toBe(slot);
     }),
   );
-  expect(ifindexToSlot(7)).toBeNull();
+  expect(computeSlotFromIfindex(7)).toBeNull();
 });
 
 const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };

@@ -13,7 +13,7 @@ import type { KernelContext } from '../kernel-context.ts';
  * Faults that were found on a netkit device's hooks; each is a clause for the evidence, or null if there is no
  * fault.
  */
-export interface HookCheckFindings {
+export interface NetkitHookFaults {
   /** Clause that names the hooks on which Podlane's program is missing. */
   program: string | null;
   /** Clause that names the device ends that block all packets. */
@@ -29,7 +29,7 @@ const directionText = { 'netkit/peer': 'out of the pod', 'netkit/primary': 'into
 export async function checkNetkitHooks(
   kernel: KernelContext,
   device: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
-): Promise<HookCheckFindings> {
+): Promise<NetkitHookFaults> {
   try {
     const { egress, ingress } = podlaneProgramHooks[device.hooks];
     const missing: string[] = [];

@@ -10,7 +10,7 @@ import type { EchoSockets } from '../echo/echo-sockets.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodIdle } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { checkNetkitHooks, type HookCheckFindings } from './hook-check.ts';
+import { checkNetkitHooks, type NetkitHookFaults } from './hook-check.ts';
 import { PodProbes } from './pod-probes.ts';
 import { DeviceTrafficMonitor, type SignalAssessment } from './traffic-monitor.ts';
 
@@ -30,7 +30,7 @@ export class PodGuardSignals {
   readonly #probes: PodProbes;
   readonly #since = new Map<GuardSignal, number>();
   #slot: number | null = null;
-  #hooks: HookCheckFindings | null = null;
+  #hooks: NetkitHookFaults | null = null;
   #hooksDue = 0;
   #probeAssessment: SignalAssessment | null = null;
 

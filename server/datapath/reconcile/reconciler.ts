@@ -1,5 +1,5 @@
 import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
-import { ifindexToSlot } from '../../bpf/datapath-structs.ts';
+import { computeSlotFromIfindex } from '../../bpf/datapath-structs.ts';
 import { type NetworkEvent, type NetworkWatcher, watchNetwork } from '../../netlink/monitor.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
 import { wrapAsProblemError } from '../errors.ts';
@@ -198,7 +198,7 @@ export class PodReconciler {
         : event.type === 'address'
           ? event.address.ifindex
           : event.route.ifindex;
-    const slot = ifindex === null ? null : ifindexToSlot(ifindex);
+    const slot = ifindex === null ? null : computeSlotFromIfindex(ifindex);
     return slot === null ? undefined : this.#context.registry.findBySlot(slot);
   }
 
