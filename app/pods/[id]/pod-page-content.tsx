@@ -10,7 +10,7 @@ import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
 import { MigrationList } from './_migration/migration-list.tsx';
-import { useMigrationSheet } from './_migration/use-migration-sheet.ts';
+import { useMigrationSheetUrl } from './_migration/use-migration-sheet-url.ts';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PacketPathDiagram } from './_path/path-diagram.tsx';
 import type { PathDiagramData } from './_path/path-diagram-types.ts';
@@ -31,7 +31,7 @@ export function PodPageContent({ pod }: { pod: Pod }) {
   const now = useChartEndTime(stale);
   const view = usePathDiagramData(pod, !stale);
   const migrations = usePodMigrations(pod.id).data ?? noMigrations;
-  const sheet = useMigrationSheet();
+  const sheet = useMigrationSheetUrl();
   return (
     <>
       <PodPageHeader pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { SideSheet } from '../../_components/side-sheet.tsx';
 import { sharedText } from '../../_text/shared.ts';
-import { RuleChangeError } from './rule-change-error.tsx';
+import { RuleChangeErrorNote } from './rule-change-error-note.tsx';
 
 interface ConfirmApplySheetProps {
   title: string;
@@ -32,7 +32,7 @@ export const ConfirmApplyRulesSheet = ({
     description={description}
     footer={
       <>
-        <RuleChangeError error={apply.error} conflict={conflict} />
+        <RuleChangeErrorNote error={apply.error} conflict={conflict} />
         <Button onClick={close}>{sharedText.cancel}</Button>
         <Button look="primary" disabled={apply.isPending} onClick={go}>
           {sharedText.apply}

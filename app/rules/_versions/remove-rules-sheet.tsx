@@ -8,7 +8,7 @@ import { formatCount } from '../../_lib/format.ts';
 import { useActiveRules, useRemoveRules } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
-import { RuleChangeError } from '../_components/rule-change-error.tsx';
+import { RuleChangeErrorNote } from '../_components/rule-change-error-note.tsx';
 import { rulesText } from '../text.ts';
 
 /** Renders the button that removes all rules, and the sheet that confirms the removal. */
@@ -45,7 +45,7 @@ export function RemoveRulesSheet() {
         description={rulesText.removeAllDescription}
         footer={
           <>
-            <RuleChangeError error={remove.error} conflict={rulesText.removeConflict} />
+            <RuleChangeErrorNote error={remove.error} conflict={rulesText.removeConflict} />
             <Button onClick={close}>{sharedText.cancel}</Button>
             <Button look="destructive" disabled={remove.isPending} onClick={go}>
               {rulesText.removeAll}

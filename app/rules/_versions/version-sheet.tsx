@@ -20,7 +20,7 @@ import {
 } from '../../_lib/rule-queries.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { RuleVersionCommentField } from '../_components/comment-field.tsx';
-import { RuleChangeError } from '../_components/rule-change-error.tsx';
+import { RuleChangeErrorNote } from '../_components/rule-change-error-note.tsx';
 import { formatRuleChanges, RuleChangeList } from '../_editor/rule-changes.tsx';
 import { openRulesWorkingCopy } from '../_editor/working-copy.ts';
 import { rulesText } from '../text.ts';
@@ -69,9 +69,9 @@ function VersionDetails({ version, close }: { version: RuleVersion; close: () =>
       head={inForce && <span className="text-12 text-accent-text">{rulesText.active}</span>}
       footer={
         <>
-          <RuleChangeError error={apply.error} conflict={rulesText.rollbackConflict}>
+          <RuleChangeErrorNote error={apply.error} conflict={rulesText.rollbackConflict}>
             {missingRole}
-          </RuleChangeError>
+          </RuleChangeErrorNote>
           {text !== null && <Button onClick={edit}>{rulesText.openInEditor}</Button>}
           {!inForce && (
             <Button

@@ -2,7 +2,7 @@ import { formatQuantity, scaleToSiPrefix, widenNarrowSpaces } from '../../../_li
 import { chartsText } from './text.ts';
 
 /** Formats a value in a chart's header: `17.6 k`, or `n/a` if the value is unknown. */
-export const formatChartValue = (value: number | null | undefined): string =>
+export const formatChartHeaderValue = (value: number | null | undefined): string =>
   value === null || value === undefined ? chartsText.unknown : widenNarrowSpaces(formatQuantity(value));
 
 /** Formats a label of a chart's scale, whose values are round: `20 k`, not `20.0 k`. */

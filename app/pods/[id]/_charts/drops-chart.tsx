@@ -5,7 +5,7 @@ import { dropReasonLabels, dropReasons } from '../../../../contract/counter-tabl
 import { formatQuantity } from '../../../_lib/format.ts';
 import css from './chart.module.css';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { formatChartAxisLabel, formatChartValue } from './chart-labels.ts';
+import { formatChartAxisLabel, formatChartHeaderValue } from './chart-labels.ts';
 import { chartPlotSize } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 import { ChartBarTraces } from './lazy-chart-traces.tsx';
@@ -34,7 +34,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
       read={
         <span className={read !== null && sum(read.drops) > 0 ? 'text-signal-text' : ''}>
           <em>{chartsText.allDrops}</em>
-          {formatChartValue(read && sum(read.drops))}
+          {formatChartHeaderValue(read && sum(read.drops))}
         </span>
       }
       legend={
@@ -44,7 +44,7 @@ export function DropsChart({ shared, read }: { shared: SharedChartState; read: C
           seen.map((reason, place) => (
             <span key={reason}>
               <i className={css.swatch} style={{ background: `var(--drop-${place + 1})` }} />
-              {reasonLabel(reason)} {formatChartValue(read?.drops[reason])}
+              {reasonLabel(reason)} {formatChartHeaderValue(read?.drops[reason])}
             </span>
           ))
         )

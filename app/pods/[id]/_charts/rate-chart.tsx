@@ -3,7 +3,7 @@
 import { useMemo } from 'react';
 import { formatQuantity } from '../../../_lib/format.ts';
 import { ChartFrame, type SharedChartState } from './chart-frame.tsx';
-import { formatChartAxisLabel, formatChartValue } from './chart-labels.ts';
+import { formatChartAxisLabel, formatChartHeaderValue } from './chart-labels.ts';
 import { buildRowsByKind, computeMaxConnectedDistance } from './chart-rows-by-kind.ts';
 import { chartPlotSize } from './chart-time-window.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
@@ -49,11 +49,11 @@ export function RateChart(props: {
         <>
           <span>
             <em>{chartsText.ingress}</em>
-            {formatChartValue(read?.[up])}
+            {formatChartHeaderValue(read?.[up])}
           </span>
           <span>
             <em>{chartsText.egress}</em>
-            {formatChartValue(read?.[down])}
+            {formatChartHeaderValue(read?.[down])}
           </span>
         </>
       }

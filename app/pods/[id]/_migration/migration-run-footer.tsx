@@ -6,7 +6,7 @@ import { Button } from '../../../_components/button.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { formatMigrationStartedBy, formatUndoMigrationLabel, migrationText } from './text.ts';
-import type { MigrationSheetControl } from './use-migration-sheet.ts';
+import type { MigrationSheetControl } from './use-migration-sheet-url.ts';
 
 /**
  * Renders the footer of a migration's sheet: a close button; after the run also the actor, the time and a button that

@@ -13,7 +13,7 @@ import { MigrationRunFooter } from './migration-run-footer.tsx';
 import { MigrationRunView } from './migration-run-view.tsx';
 import { MigrationSheetHeader } from './migration-sheet-header.tsx';
 import { formatMigrateButtonLabel, formatMigrationTitle, migrationText } from './text.ts';
-import type { MigrationSheetControl } from './use-migration-sheet.ts';
+import type { MigrationSheetControl } from './use-migration-sheet-url.ts';
 import { usePodRequestTicks } from './use-request-counts.ts';
 
 interface Props {

@@ -5,13 +5,13 @@ import { useCallback } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import { parseMigrationSheetState } from './migration-sheet-state.ts';
 
-export type MigrationSheetControl = ReturnType<typeof useMigrationSheet>;
+export type MigrationSheetControl = ReturnType<typeof useMigrationSheetUrl>;
 
 /**
  * Returns the state of the migration sheet with functions that change it. The state is in the URL, so that the sheet
  * can be linked to and Back closes it.
  */
-export function useMigrationSheet() {
+export function useMigrationSheetUrl() {
   const pathname = usePathname();
   const search = useSearchParams();
   const go = useCallback(

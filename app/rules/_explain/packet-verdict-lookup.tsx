@@ -16,7 +16,7 @@ import {
 import { PolicyLookupForm } from './policy-lookup-form.tsx';
 
 /** Page that looks up the verdict on a packet: deciding rule, map lookups and shadowed rules. */
-export function PolicyLookupPage() {
+export function PacketVerdictLookup() {
   const search = useSearchParams();
   const router = useRouter();
   const [form, setForm] = useState<PolicyLookupFields>(() => parsePolicyLookupFields(search));

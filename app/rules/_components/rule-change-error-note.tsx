@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { isRuleWriteConflict } from '../../_lib/rule-queries.ts';
 
-interface ChangeErrorProps {
+interface RuleChangeErrorNoteProps {
   error: Error | null;
   /** Message to show if someone else changed the rules in the meantime. */
   conflict: string;
@@ -11,7 +11,7 @@ interface ChangeErrorProps {
 }
 
 /** Shows why a change of the rules failed, beside the buttons of the change's sheet. */
-export const RuleChangeError = ({ error, conflict, children }: ChangeErrorProps) => (
+export const RuleChangeErrorNote = ({ error, conflict, children }: RuleChangeErrorNoteProps) => (
   <p role="status" className="flex min-w-0 flex-1 items-start gap-1.5 text-12 text-ink-2 max-md:basis-full">
     {error === null ? (
       children
