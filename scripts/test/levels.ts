@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fillCompileCache } from '../vm/compile-cache.ts';
 import { kernelHasNetkit } from '../vm/netkit-support.ts';
+import { packProgramFiles } from '../vm/program-files.ts';
 import { runOnTerminal } from './run-on-terminal.ts';
 import { runTestsInGuest } from './run-tests-in-guest.ts';
 import type { TerminalOutput } from './terminal.ts';
@@ -34,19 +34,24 @@ export const testLevels: Record<string, TestLevelRunner> = {
   async vm(folder, filters, terminal) {
     if (kernelHasNetkit()) return vitest('vm', folder, filters);
     const report = '/run/report.json';
-    // Vitest keeps what it transforms beside it: the guest takes minutes for what takes seconds here.
+    const archive = join(folder, 'programs.tar');
     const list = ['node_modules/vitest/vitest.mjs', 'list', '--project', 'vm', '--no-static-parse'];
-    await fillCompileCache([
+    await packProgramFiles(archive, [
       ['server/main.ts', '--help'],
       [...list, ...filters],
     ]);
     const command = ['vitest', ...vitestArguments('vm', report, filters)];
-    const faults: Record<string, string> = process.env.FAULTS ? { FAULTS: process.env.FAULTS } : {};
-    const answer = await runTestsInGuest(command, report, { ...noColors, ...faults }, terminal);
+    const chosen = Object.fromEntries(
+      choices.map((name) => [name, process.env[name] ?? '']).filter(([, value]) => value !== ''),
+    );
+    const answer = await runTestsInGuest(command, { archive, report }, { ...noColors, ...chosen }, terminal);
     return counted(answer.code, answer.report, countVitestTests);
   },
   lab: (folder, filters) => playwright('lab', folder, filters),
 };
+
+/** Environment variables that choose what generated tests run. */
+const choices = ['FAULTS', 'STATES', 'STATE_SEED', 'PODLANE_SEED'];
 
 const noColors: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
 

@@ -9,16 +9,17 @@ const mark = '\0report\0';
 /**
  * Runs a command in a guest of its own with its output on `terminal`, and returns the text of a file that it wrote there.
  * The guest's files end with it, so the text travels behind the output.
+ * @param files the archive of programs to unpack first, and the file that the command writes
  */
 export async function runTestsInGuest(
   command: string[],
-  file: string,
+  { archive, report: file }: { archive: string; report: string },
   env: Record<string, string>,
   terminal: TerminalOutput,
 ): Promise<{ code: number; report: string | undefined }> {
   let held = '';
   const guest = await bootGuest({
-    command: `${command.map(shellQuote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
+    command: `tar -xPf ${shellQuote(archive)}; ${command.map(shellQuote).join(' ')}; code=$?; printf '\\0report\\0'; cat ${file}; exit $code`,
     env: { NODE_COMPILE_CACHE: compileCache, ...(process.env.CI ? { CI: process.env.CI } : {}), ...env },
     timeoutSeconds,
     onStdout: (chunk) => {
