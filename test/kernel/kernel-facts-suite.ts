@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -30,13 +31,14 @@ function memberOffset(btf: Btf, { name, type }: BtfMember, path: string): number
   return path.startsWith(`${name}.`) ? offsetOf(btf, type, path.slice(name.length + 1)) : null;
 }
 
-/** Reads the BTF of the kernel and of the modules that define some of the structs, which dumping sockets loads. */
+/** Reads the BTF of the kernel and of all its modules; dumping sockets loads those that define some of the structs. */
 async function readKernelBtf(): Promise<Btf[]> {
   using namespace = openCurrentNamespace();
   await listBoundSockets(namespace.fd, 1);
+  execFileSync('ss', ['--packet', '--all']);
   const kernel = await readVmlinuxBtf();
-  const modules = ['inet_diag', 'af_packet_diag'].map((name) => `/sys/kernel/btf/${name}`).filter(existsSync);
-  return [kernel, ...modules.map((path) => new Btf(readFileSync(path), kernel))];
+  const modules = readdirSync('/sys/kernel/btf').filter((name) => name !== 'vmlinux');
+  return [kernel, ...modules.map((name) => new Btf(readFileSync(`/sys/kernel/btf/${name}`), kernel))];
 }
 
 function differences(all: readonly Btf[], name: string, layout: Layout, checkSize: boolean): string[] {
