@@ -71,7 +71,7 @@ function hasConfig(option: string): boolean | null {
   return new RegExp(`^${option}=[ym]$`, 'm').test(config);
 }
 
-/** Checks what the code states about kernels against the running one. @param absent fields that it does not have yet */
+/** Checks what the code states about kernels against the running one. @param absent fields and structs that its BTF lacks */
 export function describeKernelFacts(absent: readonly string[]): void {
   describe('offsets of kernel structs agree with the BTF of the running kernel', async () => {
     const btf = await readKernelBtf();
