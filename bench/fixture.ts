@@ -6,6 +6,7 @@ import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
 import { buildDeviceRecord, createPodDevice } from '../server/datapath/pods/create-pod-device.ts';
+import { formatPrimaryName } from '../server/datapath/slot-allocator.ts';
 import { createNamedNamespace, openNetworkNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
@@ -71,13 +72,19 @@ export function createBenchPodRecords({ number, netns, kind, hooks, addresses }:
     carried: [],
   };
   const usual = kind === 'netkit' ? 'netkit' : 'tcx';
-  const row = buildDeviceRecord(pod, kind, hooks === 'none' ? usual : hooks, number);
+  const row = buildDeviceRecord(
+    pod,
+    kind,
+    hooks === 'none' ? usual : hooks,
+    number,
+    formatPrimaryName(number),
+  );
   return { pod, device: { id: number, ...row, createdAt } };
 }
 
 /** Attaches a benchmark pod with the same code as the agent. */
 export async function attachBenchPod(kernel: KernelContext, { pod, device }: BenchPod): Promise<void> {
-  using namespace = openPodNamespace(pod);
+  using namespace = openPodNamespace({ record: pod, devices: [device] });
   await createPodDevice(kernel, namespace, pod, device);
 }
 

@@ -4,6 +4,8 @@ import type { AgentClient } from './agent-client.ts';
 export interface CommandOption {
   value?: string;
   short?: string;
+  /** True if the option may be given several times. */
+  repeatable?: true;
   summary: string;
 }
 
@@ -13,6 +15,8 @@ export interface CommandInvocation {
   args: readonly string[];
   /** Returns the value of an option, or undefined if the option was not given. */
   option(name: string): string | undefined;
+  /** Returns the values of a repeatable option. */
+  options(name: string): readonly string[];
   /** Returns the value of an option as a number. @throws ProblemError `bad_request` if the value is not a number */
   number(name: string): number | undefined;
   flag(name: string): boolean;

@@ -26,6 +26,8 @@ export const problemDefinitions = {
   second_interface: { status: 409, title: 'The pod has a second interface' },
   already_on_kind: { status: 409, title: 'The pod is already on this kind of device' },
   device_missing: { status: 409, title: 'The pod’s device no longer exists' },
+  not_carried: { status: 409, title: 'The migration would delete something that it cannot carry over' },
+  loss_not_accepted: { status: 409, title: 'The migration would lose something that was not accepted' },
   host_not_ready: { status: 409, title: 'The host does not forward packets' },
   interface_in_use: { status: 409, title: 'The pod already has an interface of this name' },
   no_netkit: { status: 409, title: 'This kernel has no netkit' },

@@ -14,14 +14,17 @@ const readyWithinMs = 600_000;
  * Starts the agent on a Unix socket and waits until it answers.
  * @param args further flags of `server/main.ts`
  * @param netns path of the network namespace that is its host; default ours
+ * @param bpffs `own`: it gets a BPF file system that no other process sees
  * @throws Error when it ends or stays silent for 30 s instead
  */
 export async function startAgentProcess(
   socket: string,
   args: string[],
-  { netns }: { netns?: string } = {},
+  { netns, bpffs = 'shared' }: { netns?: string; bpffs?: 'shared' | 'own' } = {},
 ): Promise<ChildProcessHandle> {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
+  const mount = 'mount -t bpf bpf /sys/fs/bpf && exec "$@"';
+  const unshare = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', mount, 'sh'];
   const child = startChildProcess({
     name: 'the agent',
     // The agent gives requests in progress ten seconds.
@@ -30,6 +33,7 @@ export async function startAgentProcess(
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node') },
     command: [
       ...enter,
+      ...(bpffs === 'own' ? unshare : []),
       ...[process.execPath, ...agentNodeFlags, join(root, 'server/main.ts')],
       ...['--socket', socket, ...args],
     ],

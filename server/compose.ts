@@ -121,7 +121,11 @@ export async function composeAgent(
       maxSlots: datapath.slots.max,
     });
     const drops = new PodDropCounters(datapath, datapath.counters, kernelDrops);
-    closers.push(() => drops.close());
+    datapath.countKernelDrops((number) => kernelDrops.readReasons(number));
+    closers.push(() => {
+      datapath.countKernelDrops(() => null);
+      drops.close();
+    });
     const names = new PodNameResolver(datapath);
     const verdicts = new VerdictRecorder(kernel, names, rules);
     const dropObserver = new KernelDropObserver({

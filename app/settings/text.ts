@@ -5,6 +5,8 @@ export const settingsText = {
   podsNeedingAttention: (pods: number) => `${pods} need attention`,
   podsWithOverrides: (pods: number) => `${pods} with their own thresholds`,
   automaticFallback: 'Automatic fallback',
+  fallbackAcceptsLoss:
+    'The automatic fallback accepts every loss: it moves an unhealthy pod to veth even if some of its network state is changed or lost by that. Only what refuses a migration keeps the pod on netkit.',
   settings: 'Settings',
   redirectTitle: 'Same-node redirect',
   redirectLabel: 'Redirect same-node traffic',

@@ -241,6 +241,13 @@ export function pinDatapathMaps(
   return fds;
 }
 
+/** Returns the paths of the pins of all maps. */
+export const datapathMapPinPaths = (pins: string): Record<DatapathMapName, string> =>
+  Object.fromEntries(datapathMapNames.map((name) => [name, pinPath(pins, name)])) as Record<
+    DatapathMapName,
+    string
+  >;
+
 function pinNewMap(path: string, loaded: number | undefined): number {
   if (loaded === undefined) throw new Error(`${path}: the object has no such map`);
   replacePin(loaded, path);

@@ -78,6 +78,13 @@ export function duplicateProgramDescriptors(loaded: ReadonlyMap<string, number>)
   return Object.fromEntries(entries) as LoadedDatapathPrograms;
 }
 
+/** Returns the paths of the pins of all programs. */
+export const datapathProgramPinPaths = (pins: string): Record<DatapathProgramName, string> =>
+  Object.fromEntries(datapathProgramNames.map((name) => [name, pathOf(pins, name)])) as Record<
+    DatapathProgramName,
+    string
+  >;
+
 /** Pins the programs for the next agent, atomically replacing older pins. */
 export function pinDatapathPrograms(pins: string, programs: LoadedDatapathPrograms): void {
   for (const name of datapathProgramNames) replacePin(programs[name].fd, pathOf(pins, name));

@@ -1,6 +1,7 @@
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import { BpfArrayMap } from './array-map.ts';
 import type { AttachAnchor } from './attach-anchor.ts';
 import { CounterMap } from './counter-map.ts';
@@ -15,6 +16,7 @@ import {
   type DatapathMapCapacities,
   type DatapathMapDescriptors,
   datapathMapNames,
+  datapathMapPinPaths,
   openPinnedDatapathMaps,
   pinDatapathMaps,
   type RuleMapDescriptors,
@@ -30,6 +32,7 @@ import {
 import {
   closeDatapathPrograms,
   datapathProgramNames,
+  datapathProgramPinPaths,
   duplicateProgramDescriptors,
   openPinnedDatapathPrograms,
   type LoadedDatapathPrograms as Programs,
@@ -55,8 +58,10 @@ import type { LinkHook } from './hook.ts';
 import { listAttachedPrograms } from './hook-query.ts';
 import { readBpfMapInfo } from './map-info.ts';
 import type { LoadedBpfObject } from './object-loader.ts';
-import { ensurePinDirectory, removePinDirectory } from './pin.ts';
+import { ensurePinDirectory, pinBpfObject, removePinDirectory } from './pin.ts';
 
+/** Directories of the pins. */
+const pinDirectories = ['maps', 'programs', 'links'] as const;
 /** Default maximum number of tracked connections. */
 const defaultConnections = 65_536;
 
@@ -101,6 +106,7 @@ export class DatapathPrograms {
   /** Descriptors of the maps of the access rules, which server/acl writes and reads; this class only closes them. */
   readonly ruleMaps: RuleMapDescriptors;
   readonly #connections: number;
+  readonly #maps: DatapathMapDescriptors;
 
   constructor(
     found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
@@ -119,8 +125,7 @@ export class DatapathPrograms {
     this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMapDescriptors;
     this.#connections = connections;
     this.counters = new CounterMap(maps, found.maxSlots);
-    closeSync(maps.counters);
-    closeSync(maps.drops);
+    this.#maps = maps;
   }
 
   /** Ids of the running programs, in the order of `datapathProgramNames`. */
@@ -242,6 +247,34 @@ export class DatapathPrograms {
       if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinnedLink(link);
   }
 
+  /** Lists the pins of maps and programs that do not exist, because others removed them or unmounted their file system. */
+  missingPins(): string[] {
+    return [...this.#pinned().keys()].filter((path) => !existsSync(path));
+  }
+
+  /**
+   * Pins maps and programs that are no longer pinned, and mounts the BPF file system for it where that was unmounted. Pins of
+   * links are restored by `attach`. Idempotent. @throws BpfError, ProblemError `unprocessable`
+   */
+  restorePins(): void {
+    const missing = this.missingPins();
+    const linksGone = !existsSync(join(this.pins, 'links'));
+    if (missing.length === 0 && !linksGone) return;
+    for (const directory of pinDirectories) ensurePinDirectory(join(this.pins, directory));
+    const pinned = this.#pinned();
+    for (const path of missing) pinBpfObject(requireValue(pinned.get(path), path), path);
+  }
+
+  /** Returns the descriptors of all maps and programs by the paths of their pins. */
+  #pinned(): Map<string, number> {
+    const maps = datapathMapPinPaths(this.pins);
+    const programs = datapathProgramPinPaths(this.pins);
+    return new Map([
+      ...datapathMapNames.map((name) => [maps[name], this.#maps[name]] as const),
+      ...datapathProgramNames.map((name) => [programs[name], this.#programs[name].fd] as const),
+    ]);
+  }
+
   /** Lists Podlane's pinned links by slot, including links of removed devices that were not detached yet. */
   attachedLinks(): PinnedDatapathLink[] {
     return listPinnedLinks(this.pins);
@@ -315,10 +348,7 @@ export class DatapathPrograms {
   /** Closes all descriptors and unmaps the counters. The pinned programs keep running. */
   close(): void {
     this.counters.close();
-    closeSync(this.#slots.fd);
-    closeSync(this.#endpoints4.fd);
-    closeSync(this.#endpoints6.fd);
-    for (const fd of Object.values(this.ruleMaps)) closeSync(fd);
+    for (const fd of Object.values(this.#maps)) closeSync(fd);
     closeDatapathPrograms(this.#programs);
     if (this.#before) closeDatapathPrograms(this.#before);
   }
@@ -333,7 +363,7 @@ export async function openDatapath(options: OpenDatapathOptions): Promise<Datapa
   const { pins, connections = defaultConnections } = options;
   const image = options.image ?? (await readBundledObject());
   const build = computeBuildId(image);
-  for (const directory of ['maps', 'programs', 'links']) ensurePinDirectory(join(pins, directory));
+  for (const directory of pinDirectories) ensurePinDirectory(join(pins, directory));
 
   const pinned = openPinnedDatapathMaps(pins, { connections });
   const maxSlots = pinned?.maxSlots ?? options.maxSlots;

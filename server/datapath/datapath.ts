@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Condition } from '../../contract/condition.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
@@ -19,12 +20,13 @@ import { moveProgramsToHooks } from './device/move-hooks.ts';
 import { podlaneProgramHooks } from './device/program-hooks.ts';
 import { wrapAsProblemError } from './errors.ts';
 import { PodHealthGuard } from './guard/guard.ts';
-import type { KernelContext } from './kernel-context.ts';
-import { MigrationController } from './migration/migration-controller.ts';
+import type { KernelContext, KernelDropReading } from './kernel-context.ts';
+import { MigrationController, type MigrationOptions } from './migration/migration-controller.ts';
 import { selectCurrentDeviceOfJournal } from './migration/recover-migration.ts';
 import type { MigrationStepActions } from './migration/step-executor.ts';
 import { type OpenKernelOptions, openKernelContext } from './open-kernel.ts';
 import { isPodGone, withPod } from './pod-activity.ts';
+import { currentNamespacePath } from './pod-namespaces.ts';
 import { createLivePod, getCurrentDevice, type LivePod, PodRegistry, summarizePod } from './pod-registry.ts';
 import { readConsistently } from './pods/consistent-read.ts';
 import { PodLifecycle } from './pods/pod-lifecycle.ts';
@@ -79,6 +81,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       registry: new PodRegistry(),
       slots: new SlotAllocator(kernel.programs.maxSlots, (slot) => kernel.programs.counters.clear(slot)),
       rules: options.rules ?? null,
+      nodeConditions: new Map(),
+      readKernelDrops: null,
       log,
       publish: {
         pod: (pod) => this.emit('pod', summarizePod(pod)),
@@ -87,7 +91,10 @@ export class Datapath extends EventEmitter<DatapathEvents> {
           this.guard.removed(pod.record.id);
           this.#context.rules?.removePod(pod.record.id);
         },
-        migration: (migration) => this.emit('migration', migration),
+        migration: (migration) => {
+          this.emit('migration', migration);
+          if (migration.state === 'done') this.batches.migrated(migration);
+        },
         event: async (event) => {
           try {
             this.emit('event', await store.addEvent(event));
@@ -151,6 +158,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   get capabilities(): KernelCapability[] {
     return [...this.#context.kernel.capabilities.values()];
+  }
+
+  /** Faults of the node that concern its pods. */
+  get conditions(): Condition[] {
+    return [...this.#context.nodeConditions.values()];
   }
 
   get slots(): { used: number; max: number } {
@@ -231,10 +243,16 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   /**
    * Starts a migration; resolves once its journal is stored.
    * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `already_on_kind`, `no_netkit`, `no_tcx`,
-   * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `store_failed`
+   * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `not_carried`, `loss_not_accepted`,
+   * `store_failed`
    */
-  migrate(id: string, to: DeviceKind, actor: string, recreate = false): Promise<Migration> {
-    return this.#run(() => this.#migrations.start(this.#must(id), to, actor, recreate));
+  migrate(
+    id: string,
+    to: DeviceKind,
+    actor: string,
+    { recreate = false, accept = [] }: Partial<MigrationOptions> = {},
+  ): Promise<Migration> {
+    return this.#run(() => this.#migrations.start(this.#must(id), to, actor, { recreate, accept }));
   }
 
   /**
@@ -260,6 +278,11 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       });
       return readPod(this.#context.kernel, pod);
     });
+  }
+
+  /** Makes the results of migrations tell what the kernel dropped. @param read as `DatapathContext.readKernelDrops` */
+  countKernelDrops(read: (podNumber: number) => KernelDropReading): void {
+    this.#context.readKernelDrops = read;
   }
 
   get redirect(): boolean {
@@ -292,7 +315,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
       .map((pod) => ({
         id: pod.record.id,
         name: formatPodName(pod),
-        path: pod.record.netnsPath,
+        path: currentNamespacePath(pod),
         inode: pod.record.netnsInode,
       }));
   }
@@ -330,6 +353,7 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#reconciler.start();
     for (const migration of open) await this.#migrations.recover(migration, registry.get(migration.podId));
     await this.batches.recover();
+    await this.#reconciler.reconcileNode();
     for (const pod of pods) await this.#reconciler.reconcileAtStart(pod);
     await this.guard.start();
   }

@@ -17,6 +17,9 @@ export interface KernelContext {
   redirect: boolean;
 }
 
+/** Packets that the kernel dropped for a pod, by reason without prefix; null where it cannot be counted. */
+export type KernelDropReading = ReadonlyMap<string, number> | null;
+
 export const hasKernelCapability = (
   kernel: Pick<KernelContext, 'capabilities'>,
   name: KernelCapabilityName,

@@ -1,8 +1,8 @@
 import { ProblemError } from '../../contract/problem.ts';
 
 export const formatPrimaryName = (slot: number): string => `pl${slot}`;
-/** Returns the temporary name of a peer until the peer is renamed to the pod's interface name. */
-export const formatTemporaryPeerName = (slot: number): string => `pn${slot}`;
+/** Returns the name that both ends of a device have during a migration while the pod's other device has the names that stay. */
+export const formatTemporaryName = (slot: number): string => `pn${slot}`;
 
 /** Returns the locally administered MAC address of a slot's primary: 02, "pl", then twice the slot number. */
 export const formatPrimaryMac = (slot: number): string => mac(2 * slot);

@@ -15,6 +15,10 @@ export const socket: KoffiFunc<(domain: number, type: number, protocol: number) 
 export const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
   'int bind(int fd, void *address, uint32_t length)',
 );
+/** Fills the socket's own address; `length` (socklen_t) is the size of the buffer before the call. */
+export const getsockname: KoffiFunc<(fd: number, address: Buffer, length: Buffer) => number> = libc.func(
+  'int getsockname(int fd, void *address, void *length)',
+);
 export const setsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: number) => number
 > = libc.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
@@ -49,6 +53,11 @@ export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) =
 export const syscall: KoffiFunc<(number: number, a: number, b: Address, c: number) => number> = libc.func(
   'long syscall(long number, long a, void *b, long c)',
 );
+
+/** Makes a system call whose first argument is an address or a number, with up to five arguments. */
+export const syscall6: KoffiFunc<
+  (number: number, a: Address | bigint, b: number, c: bigint, d: bigint, e: bigint) => number
+> = libc.func('long syscall(long number, void *a, long b, uint64_t c, uint64_t d, uint64_t e)');
 
 // <sched.h>
 export const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func(

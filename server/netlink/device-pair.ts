@@ -10,6 +10,8 @@ export interface NewDeviceEnd {
   /** MTU of this end in bytes; the ends of a pair do not inherit it from each other. */
   mtu?: number;
   mac?: string;
+  /** Numbers of queues; default chosen by the kernel. */
+  queues?: { transmit: number; receive: number };
   /** Descriptor of the network namespace for this end; default that of the socket. */
   netnsFd?: number;
   /** True to create this end of the device pair administratively up. */
@@ -26,6 +28,10 @@ export function encodeNewDeviceEnd(message: NetlinkMessageWriter, end: NewDevice
   message.attributeString(ifla.name, end.name);
   if (end.mtu !== undefined) message.attributeU32(ifla.mtu, end.mtu);
   if (end.mac !== undefined) message.attributeBytes(ifla.address, macAddressToBytes(end.mac));
+  if (end.queues !== undefined) {
+    message.attributeU32(ifla.transmitQueues, end.queues.transmit);
+    message.attributeU32(ifla.receiveQueues, end.queues.receive);
+  }
   if (end.netnsFd !== undefined) message.attributeU32(ifla.namespaceFd, end.netnsFd);
 }
 

@@ -42,6 +42,8 @@ export interface NetworkLink {
   mtu: number;
   /** MAC address; null for links without one, such as netkit in L3 mode and loopback. */
   mac: string | null;
+  /** Interface index of the bridge, bond or VRF that the link is a port of. */
+  master: number | null;
   alias: string | null;
   alternativeNames: string[];
   group: number;
@@ -68,6 +70,7 @@ export function parseLinkMessage(message: NetlinkMessageReader, stats = false): 
     flags,
     mtu: 0,
     mac: null,
+    master: null,
     alias: null,
     alternativeNames: [],
     group: 0,
@@ -98,6 +101,9 @@ function parseAttribute(link: NetworkLink, attribute: NetlinkAttributeReader): v
       break;
     case ifla.queueingDiscipline:
       link.queueingDiscipline = attribute.string();
+      break;
+    case ifla.master:
+      link.master = attribute.u32();
       break;
     case ifla.alias:
       link.alias = attribute.string();

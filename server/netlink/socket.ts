@@ -19,6 +19,8 @@ const receiveBytes = 65_536;
 const batchMessages = 256;
 const batchBytes = 65_536;
 const dumpAttempts = 20;
+/** Limit of a transaction in bytes, half the send buffer, since the kernel counts its own overhead as well. */
+const transactionBytes = 1 << 21;
 
 /** Limits concurrent exchanges of all sockets, since koffi throws when 256 asynchronous calls are queued. */
 const exchanges = new Semaphore(64);
@@ -74,6 +76,11 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** Port id of the socket, as in the events of what its requests change. */
+  get port(): number {
+    return this.#transport.port;
+  }
+
   /** Closes the socket once all pending requests are done. */
   close(): void {
     if (this.#closed) return;
@@ -103,6 +110,35 @@ export class NetlinkSocket implements Disposable {
       while (errors.length < requests.length)
         errors.push(...(await this.#sendBatch(requests.slice(errors.length))));
       return errors;
+    });
+  }
+
+  /**
+   * Sends requests as one datagram that the kernel carries out as a whole or not at all: a batch of nfnetlink.
+   * @param last index of the last change, whose acknowledgement ends the exchange
+   * @throws NetlinkError the first refusal, after which nothing has changed; EMSGSIZE above 2 MiB
+   */
+  transaction(requests: readonly NetlinkRequest[], last: number): Promise<void> {
+    return this.#exclusively(async () => {
+      const first = (this.#sequence + 1) >>> 0;
+      // Errors are reported without being requested, and before the acknowledgement of the last change.
+      for (const [index, request] of requests.entries())
+        this.#encode(request, nlmsgFlags.request | (index === last ? nlmsgFlags.ack : 0), index === 0);
+      const operation = batchText(requests.slice(1, last + 1));
+      if (this.#writer.length > transactionBytes)
+        throw new NetlinkError(`${operation}: transaction of ${this.#writer.length} bytes`, EMSGSIZE);
+      await this.#send(operation);
+      for (;;) {
+        const messages = await this.#read(operation);
+        while (messages.next()) {
+          const index = (messages.sequence - first) >>> 0;
+          const request = requests[index];
+          if (messages.type !== nlmsgTypes.error || request === undefined) continue;
+          const error = parseAcknowledgement(messages, index === 0 ? operation : request.operation);
+          if (error) throw error;
+          if (index === last) return;
+        }
+      }
     });
   }
 

@@ -1,13 +1,14 @@
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
-import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
+import { bind, close, errno, getsockname, recv, send, setsockopt, socket } from '../ffi/libc.ts';
 import { NetlinkError } from './netlink-error.ts';
 
 const AF_NETLINK = 16;
-/** Netlink protocols NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h>. */
-const protocols = { route: 0, 'sock-diag': 4 } as const;
+/** Netlink protocols NETLINK_ROUTE, _SOCK_DIAG, _XFRM, _NETFILTER and _GENERIC, <linux/netlink.h>. */
+const protocols = { route: 0, 'sock-diag': 4, xfrm: 6, netfilter: 12, generic: 16 } as const;
 const SOCK_RAW_CLOEXEC = 0x8_0003;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
@@ -18,8 +19,13 @@ const MSG_DONTWAIT = 0x40;
 
 const replyTimeoutSeconds = 10n;
 const receiveQueueBytes = 1 << 20;
+/** Size of the send buffer in bytes: a transaction of netfilter has to fit into one datagram. */
+const sendQueueBytes = 1 << 22;
 
-/** Name of a netlink protocol. `sock-diag` lists sockets and uses the same message format as `route`. */
+/**
+ * Name of a netlink protocol. `sock-diag` lists sockets, `xfrm` has IPsec, `netfilter` has conntrack and nftables,
+ * `generic` has families by name; all use the message format of `route`.
+ */
 export type NetlinkProtocol = keyof typeof protocols;
 
 /** Result of recv(2): the length of the datagram, even if it was truncated, and the errno (0 on success). */
@@ -36,6 +42,8 @@ export interface NetlinkTransport {
   receive(into: Buffer): Promise<ReceiveResult>;
   /** Receives a datagram that has already arrived; fails with EAGAIN if there is none. */
   receiveNow(into: Buffer): ReceiveResult;
+  /** Port id of the socket, which the kernel reports with the changes that its requests cause. */
+  readonly port: number;
   close(): void;
 }
 
@@ -46,6 +54,7 @@ export interface NetlinkTransport {
 export function openNetlinkTransport(protocol: NetlinkProtocol): NetlinkTransport {
   const fd = openNetlinkDescriptor(0, 0, protocol);
   setSocketOption(fd, SO_RCVBUFFORCE, int(receiveQueueBytes));
+  if (protocol === 'netfilter') setSocketOption(fd, SO_SNDBUFFORCE, int(sendQueueBytes));
   const timeout = Buffer.alloc(16); // struct timeval
   timeout.writeBigInt64LE(replyTimeoutSeconds);
   setSocketOption(fd, SO_RCVTIMEO, timeout);
@@ -68,6 +77,7 @@ export function openNetlinkTransport(protocol: NetlinkProtocol): NetlinkTranspor
       const length = recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC);
       return { length, errno: length < 0 ? errno() : 0 };
     },
+    port: readPort(fd),
     close: () => close(fd),
   };
 }
@@ -96,6 +106,12 @@ export function openNetlinkDescriptor(
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
     setsockopt(fd, SOL_NETLINK, option, int(1), 4);
   return fd;
+}
+
+/** Returns a netlink socket's port id, struct sockaddr_nl. */
+function readPort(fd: number): number {
+  const address = Buffer.alloc(12);
+  return getsockname(fd, address, int(address.length)) < 0 ? 0 : address.readUInt32LE(4);
 }
 
 const int = (value: number): Buffer => {

@@ -24,6 +24,7 @@ const toSummary = (
   ...row,
   to: row.to as Batch['to'],
   onUnhealthy: row.onUnhealthy as Batch['onUnhealthy'],
+  onLoss: row.onLoss as Batch['onLoss'],
   state: row.state as Batch['state'],
   startedAt: startedAt.toISOString(),
   endedAt: time(endedAt),

@@ -89,6 +89,14 @@ export async function saveDeviceHooks(prisma: PrismaClient, id: number, hooks: H
   await prisma.device.updateMany({ where: { id }, data: { hooks } });
 }
 
+export async function saveDeviceMacs(
+  prisma: PrismaClient,
+  id: number,
+  { primaryMac, peerMac }: { primaryMac: string; peerMac: string },
+): Promise<void> {
+  await prisma.device.updateMany({ where: { id }, data: { primaryMac, peerMac } });
+}
+
 export async function markPodRemoved(prisma: PrismaClient, id: string): Promise<void> {
   const removedAt = new Date();
   await prisma.$transaction([

@@ -130,6 +130,10 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return this.#write(`move the hooks of device ${id}`, () => pods.saveDeviceHooks(this.#prisma, id, hooks));
   }
 
+  saveDeviceMacs(id: number, macs: { primaryMac: string; peerMac: string }): Promise<void> {
+    return this.#write(`save the MACs of device ${id}`, () => pods.saveDeviceMacs(this.#prisma, id, macs));
+  }
+
   setting(scope: string, name: string): Promise<unknown> {
     return this.#read(`read the setting ${name}`, () => settings.readSetting(this.#prisma, scope, name));
   }
@@ -144,9 +148,9 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     );
   }
 
-  async addMigration(migration: Migration): Promise<Migration> {
+  async addMigration(migration: Migration, networkState: string | null = null): Promise<Migration> {
     const added = await this.#write(`open the journal of migration ${migration.id}`, () =>
-      journal.addMigration(this.#prisma, migration),
+      journal.addMigration(this.#prisma, migration, networkState),
     );
     this.#countAdded();
     return added;
@@ -155,6 +159,12 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   saveMigration(migration: Migration): Promise<void> {
     return this.#write(`write the journal of migration ${migration.id}`, () =>
       journal.saveMigration(this.#prisma, migration),
+    );
+  }
+
+  migrationNetworkState(id: string): Promise<string | null> {
+    return this.#read(`read the network state of migration ${id}`, () =>
+      journal.readNetworkState(this.#prisma, id),
     );
   }
 

@@ -50,12 +50,16 @@ export interface PodStore {
   removeDevice(id: number, counters: CarriedCounters): Promise<void>;
   /** Records the hook family that a device's programs are attached to. */
   moveHooks(id: number, hooks: HookFamily): Promise<void>;
+  /** Records the MAC addresses of a device's ends, which others may change. */
+  saveDeviceMacs(id: number, macs: { primaryMac: string; peerMac: string }): Promise<void>;
 }
 
 /** Storage of migration journals. */
 export interface MigrationStore {
   /** Opens a migration's journal. @returns the migration with the `number` and `startedAt` that the store assigned */
-  addMigration(migration: Migration): Promise<Migration>;
+  addMigration(migration: Migration, networkState?: string | null): Promise<Migration>;
+  /** Returns the network state that `addMigration` stored, which is kept until the migration ends; null without it. */
+  migrationNetworkState(id: string): Promise<string | null>;
   /** Updates the state, steps, result and error of a migration's journal. */
   saveMigration(migration: Migration): Promise<void>;
   /** Lists the journals in the state `running`, which a killed agent left open. */

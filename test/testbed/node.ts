@@ -33,15 +33,22 @@ export interface TestNode extends AsyncDisposable {
   /** Runs a program in a namespace; the host's by default. @returns its standard output */
   run(command: string[], netns?: string): string;
   /** Starts a migration and waits for its end. */
-  migrate(pod: string, to: DeviceKind, recreate?: boolean): Promise<Migration>;
+  /** Migrates a pod and waits for the end. @param accept ids of the plan's items to accept; default none */
+  migrate(pod: string, to: DeviceKind, recreate?: boolean, accept?: string[]): Promise<Migration>;
   startAgent(): Promise<void>;
   /** SIGKILL, as a crash. */
   killAgent(): Promise<void>;
   stopAgent(): Promise<void>;
 }
 
-/** @param flags of the agent beside its own paths */
-export async function startTestNode(flags: string[] = []): Promise<TestNode> {
+/**
+ * @param flags of the agent beside its own paths
+ * @param options `bpffs: 'own'` gives the agent a BPF file system of its own, which a test may unmount
+ */
+export async function startTestNode(
+  flags: string[] = [],
+  options: { bpffs?: 'own' } = {},
+): Promise<TestNode> {
   const id = `podlane-t-${randomBytes(3).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), `${id}-`));
   const socketPath = join(folder, 'agent.sock');
@@ -70,7 +77,7 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
       '--lab',
       ...flags,
     ];
-    agent = await startAgentProcess(socketPath, args, { netns: host });
+    agent = await startAgentProcess(socketPath, args, { netns: host, ...options });
   };
   const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
     requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
@@ -109,8 +116,8 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
       }),
     run: (command, netns = host) =>
       execFileSync('nsenter', [`--net=${netns}`, ...command], { encoding: 'utf8' }),
-    async migrate(pod, to, recreate = false) {
-      let migration = await ask<Migration>('POST', `/pods/${pod}/migrations`, { to, recreate });
+    async migrate(pod, to, recreate = false, accept = []) {
+      let migration = await ask<Migration>('POST', `/pods/${pod}/migrations`, { to, recreate, accept });
       while (migration.state === 'running') {
         await sleep(20);
         migration = await ask<Migration>('GET', `/migrations/${migration.id}`);

@@ -17,13 +17,21 @@ import type { PodNamespace } from '../pod-namespaces.ts';
 import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './next-hops.ts';
 import { releaseSlotPrograms } from './podlane-programs.ts';
 
+/** How a device pair is created. */
+export interface NewDevicePairOptions {
+  names: { primary: string; peer: string };
+  /** Addresses of the pod in CIDR notation, which the host gets permanent neighbor entries for. */
+  addresses: readonly string[];
+  /** Settings of the ends that the kernel takes at creation only; default the pod's MTU, and one queue. */
+  ends?: Record<'primary' | 'peer', { mtu: number; queues?: { transmit: number; receive: number } }>;
+}
+
 /** Maximum time, in milliseconds, until the kernel reports carrier on both ends of a new device. */
 const carrierLimitMs = 5000;
 
 /**
  * Creates the pair with both ends up and, where it has MACs, with permanent neighbor entries: with ARP a migration loses
  * 0.2 % of the packets. Completes a pair that exists already.
- * @param addresses CIDRs of the pod
  * @throws ProblemError `kernel_refused` when the ifindex belongs to a device of another kind
  */
 export async function createDevicePair(
@@ -31,10 +39,10 @@ export async function createDevicePair(
   namespace: PodNamespace,
   pod: PodRecord,
   device: DeviceRecord,
-  peerName: string,
-  addresses: readonly string[],
+  { names, addresses, ends }: NewDevicePairOptions,
 ): Promise<void> {
-  const { slot, kind, primaryName } = device;
+  const { slot, kind } = device;
+  const primaryName = names.primary;
   const existing = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
   if (existing && existing.kind !== kind)
     throw new ProblemError(
@@ -44,10 +52,11 @@ export async function createDevicePair(
         hint: `Delete it if it is yours: ip link delete ${existing.name}`,
       },
     );
-  if (!existing) await addPair(kernel, namespace, pod, device, peerName);
+  if (!existing) await addPair(kernel, namespace, pod, device, names, ends);
   setSysctls(primaryName, hasIpv6Address(pod.network));
-  setSysctls(peerName, hasIpv6Address(pod.network), namespace.fd);
-  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true });
+  setSysctls(names.peer, hasIpv6Address(pod.network), namespace.fd);
+  // The kernel takes no alias at creation.
+  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true, alias: formatDeviceAlias(pod) });
   await setLink(namespace.socket, slotToPeerIfindex(slot), { up: true });
   if (hasIpv6Address(pod.network))
     await replaceAddress(kernel.host, slotToPrimaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
@@ -108,15 +117,32 @@ function setSysctls(name: string, podHasIpv6: boolean, namespaceFd?: number): vo
 function addPair(
   kernel: KernelContext,
   namespace: PodNamespace,
-  { network }: PodRecord,
+  pod: PodRecord,
   device: DeviceRecord,
-  peerName: string,
+  names: NewDevicePairOptions['names'],
+  ends: NewDevicePairOptions['ends'],
 ): Promise<void> {
-  const { slot, primaryMac, peerMac, primaryName } = device;
-  const { mtu, netkit } = network;
+  const { slot, primaryMac, peerMac } = device;
+  const { network } = pod;
+  const { netkit } = network;
+  const { primary: primaryEnd, peer: peerEnd } = ends ?? {
+    primary: { mtu: network.mtu },
+    peer: { mtu: network.mtu },
+  };
   const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
-  const primary = { name: primaryName, ifindex: slotToPrimaryIfindex(slot), mtu, ...macs[0] };
-  const peer = { name: peerName, ifindex: slotToPeerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
+  const primary = {
+    name: names.primary,
+    ifindex: slotToPrimaryIfindex(slot),
+    ...primaryEnd,
+    ...macs[0],
+  };
+  const peer = {
+    name: names.peer,
+    ifindex: slotToPeerIfindex(slot),
+    ...peerEnd,
+    netnsFd: namespace.fd,
+    ...macs[1],
+  };
   if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
   return addNetkit(kernel.host, {
     mode: netkit.mode,
@@ -127,6 +153,10 @@ function addPair(
     peer,
   });
 }
+
+/** Returns the alias of a pod's primary, by which firewalls and monitors can tell whose interface it is. */
+export const formatDeviceAlias = ({ namespace, name }: Pick<PodRecord, 'namespace' | 'name'>): string =>
+  `${namespace}/${name}`;
 
 /** Returns the pod's netkit policies if Podlane's programs run on netkit hooks, and `forward` for both ends otherwise. */
 export const chooseNetkitPolicy = (

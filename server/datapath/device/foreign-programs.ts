@@ -6,7 +6,12 @@ import { attachWithoutLink } from '../../bpf/attach-without-link.ts';
 import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { openProgramById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
-import { replaceTcBpfFilter } from '../../netlink/tc-filter.ts';
+import {
+  listTcBpfFilters,
+  replaceTcBpfFilter,
+  type TcFilter,
+  type TcFilterPosition,
+} from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { readAttachedPrograms } from './podlane-programs.ts';
@@ -23,6 +28,8 @@ export interface ForeignProgram {
   beforeOurs: boolean;
   /** Pin of a user program that was attached through Podlane; undefined for a program of another owner. */
   user: UserProgramPin | undefined;
+  /** Position and name of the program's tc filter; null for a program on another kind of hook. */
+  filter: Pick<TcFilter, 'priority' | 'handle' | 'name'> | null;
 }
 
 /** Reads the programs of other owners on a device's hooks, in execution order. */
@@ -31,6 +38,7 @@ export async function readForeignPrograms(
   device: Pick<DeviceRecord, 'slot' | 'hooks'>,
 ): Promise<ForeignProgram[]> {
   const programs = await readAttachedPrograms(kernel, device);
+  const filters = device.hooks === 'tc' ? await readHookFilters(kernel, device.slot) : null;
   return (['egress', 'ingress'] as const).flatMap((direction) => {
     const onHook = programs.filter(
       (program) => program.hook === podlaneProgramHooks[device.hooks][direction],
@@ -45,10 +53,20 @@ export async function readForeignPrograms(
               direction,
               beforeOurs: place < ours,
               user: kernel.userPins.find(program.id),
+              filter: filters?.[direction].find(({ programId }) => programId === program.id) ?? null,
             },
           ],
     );
   });
+}
+
+/** Reads the BPF filters of a device's clsact hooks. */
+async function readHookFilters(kernel: KernelContext, slot: number): Promise<Record<Direction, TcFilter[]>> {
+  const ifindex = slotToPrimaryIfindex(slot);
+  return {
+    egress: await listTcBpfFilters(kernel.host, ifindex, 'tc/ingress'),
+    ingress: await listTcBpfFilters(kernel.host, ifindex, 'tc/egress'),
+  };
 }
 
 const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
@@ -85,19 +103,23 @@ export async function attachForeignPrograms(
 }
 
 /**
- * Returns the priority of the foreign filter with this index, below or above Podlane's: clsact runs the lowest
- * priority first.
+ * Returns the position of a foreign program's filter on a new device: the one that it had, or for a program from
+ * another kind of hook one below or above Podlane's, since clsact runs the lowest priority first.
  */
-export const foreignFilterPriority = (beforeOurs: boolean, index: number): number =>
-  beforeOurs ? index + 1 : podlaneFilterPriority + 1 + index;
+export const placeForeignFilter = (
+  { filter, beforeOurs }: Pick<ForeignProgram, 'filter' | 'beforeOurs'>,
+  index: number,
+): TcFilterPosition =>
+  filter ?? { priority: beforeOurs ? index + 1 : podlaneFilterPriority + 1 + index, handle: 1 };
 
 async function carryFilter(
   kernel: KernelContext,
-  { id, name, beforeOurs }: ForeignProgram,
+  foreign: ForeignProgram,
   { slot, primaryName }: Pick<DeviceRecord, 'slot' | 'primaryName'>,
   hook: 'tc/ingress' | 'tc/egress',
   index: number,
 ): Promise<void> {
+  const { id, name } = foreign;
   const program = openProgramById(id);
   if (program === null)
     throw new ProblemError(
@@ -106,12 +128,12 @@ async function carryFilter(
       { hint: 'Its owner is gone; migrate again.' },
     );
   try {
-    const priority = foreignFilterPriority(beforeOurs, index);
+    const { priority, handle } = placeForeignFilter(foreign, index);
     await replaceTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, {
       priority,
-      handle: 1,
+      handle,
       program,
-      name,
+      name: foreign.filter?.name ?? name,
     });
   } finally {
     closeSync(program);

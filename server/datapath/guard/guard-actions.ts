@@ -18,6 +18,9 @@ interface Dependencies {
   save: (guarded: GuardedPod, state: PodGuardState) => Promise<void>;
 }
 
+/** A pod that its netkit device fails is moved whatever it loses: the plan's items are named in the migration. */
+const acceptAll = { recreate: false, accept: ['*'] } as const;
+
 /** Executes, records and publishes the actions that the escalation policy decides on. */
 export class GuardActions {
   readonly #dependencies: Dependencies;
@@ -43,7 +46,8 @@ export class GuardActions {
     const taken = createGuardAction(monotonicEpochMs(), action, because);
     try {
       if (action === 'repair') await this.#repair(pod);
-      if (action === 'fallback') taken.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
+      if (action === 'fallback')
+        taken.migrationId = (await migrations.start(pod, 'veth', 'guard', acceptAll)).id;
     } catch (error) {
       taken.failure = wrapAsProblemError(error).message;
     }
@@ -69,6 +73,7 @@ export class GuardActions {
     try {
       await withPod(pod, { type: 'repairing' }, `repair ${formatPodName(pod)}`, async () => {
         const device = getCurrentDevice(pod);
+        kernel.programs.restorePins();
         setRedirectEndpoints(kernel, pod.record, device);
         await attachPodlanePrograms(kernel, pod.record, device);
         await finishHookMove(kernel, pod.record, device);

@@ -16,6 +16,10 @@ export interface MigrationPlanInput {
   /** Path of the pod's network namespace. */
   netns: string;
   network: PodNetwork;
+  /** Names that stay with the pod: of its interface, and of the primary on the host. */
+  names: { pod: string; host: string };
+  /** Alias of the primary, `namespace/pod` if nobody gave it another. */
+  alias: string;
   /** Addresses of the old peer in CIDR notation. */
   addresses: readonly string[];
   /** Routes through the old peer, in the pod. */

@@ -11,8 +11,7 @@ import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { BlockingActivity } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { formatTemporaryPeerName } from '../slot-allocator.ts';
-import { checkBoundSockets } from './bound-sockets.ts';
+import { formatTemporaryName } from '../slot-allocator.ts';
 
 const passed = (name: string, detail: string): MigrationCheck => ({
   name,
@@ -60,9 +59,9 @@ export async function runPreflightChecks(
       : passed('No other operation on this pod', 'none is running'),
     await deviceCheck(kernel, current.slot),
     await freeSlotCheck(kernel, slot, inside),
+    await freeNamesCheck(kernel, namespace, [current.slot, slot]),
     forwardingCheck(pod, namespace),
     ...foreignProgramChecks(networkState),
-    ...(await checkBoundSockets(pod.record, namespace, current.slot)),
     interfaceCheck(inside, slotToPeerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
@@ -72,7 +71,7 @@ export async function runPreflightChecks(
       ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface gets ${pod.record.network.interface} as an alternative name only`,
-          `it is called ${formatTemporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${formatTemporaryName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -138,6 +137,26 @@ async function freeSlotCheck(
   if (peer)
     return refused(title, 'interface_in_use', `ifindex ${peer.ifindex} is taken by ${peer.name} in the pod`);
   return passed(title, `${slotToPrimaryIfindex(slot)}/${String(slotToPeerIfindex(slot)).slice(-2)}`);
+}
+
+/** Checks that no interface of the host or the pod has one of the names that both devices bear for a time. */
+async function freeNamesCheck(
+  kernel: KernelContext,
+  namespace: PodNamespace,
+  slots: readonly number[],
+): Promise<MigrationCheck> {
+  const names = slots.map(formatTemporaryName);
+  const title = `The temporary names ${names.join(' and ')} are free`;
+  for (const name of names)
+    for (const [where, socket] of [
+      ['on the host', kernel.host],
+      ['in the pod', namespace.socket],
+    ] as const) {
+      const taken = await getLink(socket, { name });
+      if (taken)
+        return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} ${where} is called ${name}`);
+    }
+  return passed(title, 'no interface has them');
 }
 
 /**

@@ -1,10 +1,14 @@
 import type { MigrationStep } from '../../../contract/migration.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import type { RawObject } from '../../netlink/raw-object.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DeviceNetworkState } from '../device/network-state.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import type { DeviceEndName, DeviceState } from '../network-state/end-state.ts';
+import type { ForeignChanges } from '../network-state/foreign-changes.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import type { MigrationStepPlan } from './plan-types.ts';
+import type { RecordedState } from './recorded-state.ts';
 
 /** Move of a pod from one device to another, with callbacks that report the progress. */
 export interface DeviceMove {
@@ -12,8 +16,12 @@ export interface DeviceMove {
   namespace: PodNamespace;
   from: DeviceRecord;
   to: DeviceRecord;
-  /** Network state of the old device at planning time; null if the agent resumes a journal. */
+  /** Programs of the old device at planning time; null if the agent resumes a journal. */
   networkState: DeviceNetworkState | null;
+  /** Network state of the old device when the migration was planned, which the journal keeps. */
+  recorded: RecordedState;
+  /** What the migration holds open until it ends. */
+  disposables: DisposableStack;
   /** Called before anything is changed, to read the old device's counters for the first time. */
   starting(): Promise<void>;
   /** Called when traffic has moved to `to`, which is the old device if the migration is undone. */
@@ -25,7 +33,11 @@ export interface DeviceMove {
    */
   removed(device: DeviceRecord): Promise<void>;
   /** Called with the packet counts of the verification, for the migration's result. */
-  verified(counted: { egressPackets: number; ingressPackets: number; packetsOnOldDevice: number }): void;
+  verified(counted: {
+    egressPackets: number;
+    ingressPackets: number;
+    packetsOnOldDevice: number;
+  }): Promise<void>;
 }
 
 /** Context that the actions of all migration steps share. */
@@ -33,6 +45,12 @@ export interface MigrationStepContext extends DeviceMove {
   kernel: KernelContext;
   /** Addresses for the new device, in CIDR notation. */
   addresses: readonly string[];
+  /** Network state of the old device as it was last read; others change it during the migration. */
+  expected: DeviceState;
+  /** What others change on the new device, from the step `renamed` on; null before, and after a crash. */
+  foreign: Record<DeviceEndName, ForeignChanges> | null;
+  /** Routes that were moved to the new device, as they were before. */
+  moved: Record<DeviceEndName, RawObject[]>;
   oldPrimary: number;
   oldPeer: number;
   newPrimary: number;
@@ -62,6 +80,13 @@ export function createStepContext(kernel: KernelContext, move: DeviceMove): Migr
     oldPeer: slotToPeerIfindex(move.from.slot),
     newPrimary: slotToPrimaryIfindex(move.to.slot),
     newPeer: slotToPeerIfindex(move.to.slot),
+    expected: { ...move.recorded.state },
+    foreign: null,
+    // An agent that resumes a journal finds those of the killed one moved.
+    moved:
+      move.networkState === null
+        ? { pod: [...move.recorded.state.pod.routes], host: [...move.recorded.state.host.routes] }
+        : { pod: [], host: [] },
     readings: { planned, drained: planned, packetsAfterDrain: 0 },
   };
 }

@@ -25,10 +25,10 @@ export interface MigrationJournal {
 const retries = { attempts: 5, pauseMs: 20 };
 
 /**
- * Runs a migration's pending steps, each journaled before it runs. A failure up to `routed-host` undoes all steps
- * (state `undone`); after a later one the pod stays on its new device (state `failed`). A journal that cannot be
- * written fails its step; after `routed-host` the migration continues without it, so that a full disk does not leave
- * the pod with two devices.
+ * Runs a migration's pending steps, each journaled before it runs. A failure up to `drained` undoes all steps (state
+ * `undone`); after a later one the pod stays on its new device (state `failed`). A journal that cannot be written fails
+ * its step; after `drained` the migration continues without it, so that a full disk does not leave the pod with two
+ * devices.
  */
 export async function runMigrationSteps(
   migration: Migration,

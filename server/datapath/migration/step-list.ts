@@ -29,11 +29,11 @@ const beforeVerified = [
   madeStepDefinition,
   attachedStepDefinition,
   addressedStepDefinition,
+  renamedStepDefinition,
   routedPodStepDefinition,
   routedHostStepDefinition,
   drainedStepDefinition,
   removedStepDefinition,
-  renamedStepDefinition,
 ] as const;
 
 /**

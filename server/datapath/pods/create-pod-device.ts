@@ -1,7 +1,7 @@
 import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { openCurrentNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
@@ -64,7 +64,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   // The kernel reuses the inode number of a deleted namespace, so an equal number alone proves nothing.
   const tenant = registry
     .all()
-    .find((each) => each.record.netnsInode === namespace.inode && podNamespaceExists(each.record));
+    .find((each) => each.record.netnsInode === namespace.inode && podNamespaceExists(each));
   if (tenant)
     throw new ProblemError(
       'pod_exists',
@@ -76,12 +76,22 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
+/** Chooses a name for the primary of a new pod that no interface of the host has. It stays with the pod. */
+export async function choosePrimaryName(kernel: KernelContext, slot: number): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? formatPrimaryName(slot) : `${formatPrimaryName(slot)}-${number}`;
+    const taken = await getLink(kernel.host, { name });
+    if (!taken || taken.ifindex === slotToPrimaryIfindex(slot)) return name;
+  }
+}
+
 /** Builds the record of a pod's device on `slot`. A device has MAC addresses unless it is netkit in L3 mode. */
 export function buildDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
   hooks: HookFamily,
   slot: number,
+  primaryName: string,
 ): NewDeviceRecord {
   const { macs, netkit } = pod.network;
   const hasMacs = kind === 'veth' || netkit.mode === 'l2';
@@ -90,7 +100,7 @@ export function buildDeviceRecord(
     kind,
     hooks,
     slot,
-    primaryName: formatPrimaryName(slot),
+    primaryName,
     primaryMac: hasMacs ? (macs?.primary ?? formatPrimaryMac(slot)) : null,
     peerMac: hasMacs ? (macs?.peer ?? formatPeerMac(slot)) : null,
   };
@@ -106,7 +116,10 @@ export async function createPodDevice(
   const { network } = pod;
   await refuseTakenName(namespace, pod, device);
   enableHostForwarding(network);
-  await createDevicePair(kernel, namespace, pod, device, network.interface, network.addresses);
+  await createDevicePair(kernel, namespace, pod, device, {
+    names: { primary: device.primaryName, peer: network.interface },
+    addresses: network.addresses,
+  });
   await attachPodlanePrograms(kernel, pod, device);
   await attachUserPrograms(kernel, pod.number, device);
   await addPeerAddresses(namespace, device, network.addresses);

@@ -10,7 +10,13 @@ import { removeAllUserPrograms } from '../device/user-hooks.ts';
 import { type EnterPodActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { createLivePod, type LivePod } from '../pod-registry.ts';
-import { buildDeviceRecord, chooseDeviceKind, createPodDevice, validateNewPod } from './create-pod-device.ts';
+import {
+  buildDeviceRecord,
+  chooseDeviceKind,
+  choosePrimaryName,
+  createPodDevice,
+  validateNewPod,
+} from './create-pod-device.ts';
 
 /** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
@@ -62,15 +68,17 @@ export class PodLifecycle {
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
     const hooks = defaultHookFamily(kernel, kind);
-    const added = await store.addPod(record, buildDeviceRecord(record, kind, hooks, slot));
+    const primary = await choosePrimaryName(kernel, slot);
+    const added = await store.addPod(record, buildDeviceRecord(record, kind, hooks, slot, primary));
     return createLivePod(added.pod, [added.device]);
   }
 
-  async #connect({ record, devices }: LivePod, slot: number): Promise<void> {
+  async #connect(pod: LivePod, slot: number): Promise<void> {
+    const { record, devices } = pod;
     const { kernel, store, rules } = this.#context;
     try {
       await this.#applyRules(record);
-      using namespace = openPodNamespace(record);
+      using namespace = openPodNamespace(pod);
       for (const device of devices) await createPodDevice(kernel, namespace, record, device);
     } catch (error) {
       removeRedirectEndpoints(kernel, record);

@@ -25,7 +25,7 @@ export async function readPodPath(
   pod: LivePod,
   others: readonly LivePod[],
 ): Promise<PodPath> {
-  using namespace = openPodNamespace(pod.record);
+  using namespace = openPodNamespace(pod);
   const device = getCurrentDevice(pod);
   const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
   const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });

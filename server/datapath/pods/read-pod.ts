@@ -22,6 +22,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   const record = pod.record;
   const base = {
     ...summarizePod(pod),
+    conditions: [...pod.conditions.values()],
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
     network: record.network,
     gateways: listPodGateways(record.network),
@@ -29,7 +30,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbors: { pod: [], host: [] } };
   if (isPodGone(pod)) return { ...base, ...nothing };
 
-  using namespace = openPodNamespace(record);
+  using namespace = openPodNamespace(pod);
   const current = getCurrentDevice(pod);
   const [primary, inside] = await Promise.all([
     getLink(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) }),

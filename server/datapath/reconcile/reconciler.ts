@@ -2,17 +2,20 @@ import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
 import { computeSlotFromIfindex } from '../../bpf/datapath-structs.ts';
 import { type NetworkEvent, type NetworkWatcher, watchNetwork } from '../../netlink/monitor.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
+import { finishHookMove } from '../device/move-hooks.ts';
 import { wrapAsProblemError } from '../errors.ts';
 import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
-import { openPodNamespace } from '../pod-namespaces.ts';
-import type { LivePod } from '../pod-registry.ts';
+import { currentNamespacePath, openPodNamespace } from '../pod-namespaces.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { removePodFromMemory } from '../pods/pod-lifecycle.ts';
-import type { DeviceDrift } from './device-drift.ts';
+import { DriftRepairs, type DriftSubject } from './drift-repairs.ts';
+import { NodeReconciler, nodeResyncMs } from './node-reconciler.ts';
 import {
   detectPodDrift,
-  reconcilePodAtStart,
+  namespaceCondition,
+  readPodNamespaceState,
   removeExtraDevices,
-  removePodIfNamespaceGone,
+  removePodOfGoneNamespace,
   writePodMapEntries,
 } from './reconcile-pod.ts';
 
@@ -26,25 +29,22 @@ const debounceMs = 200;
  * detached.
  */
 const resyncMs = 30_000;
-/**
- * Number of repairs of the same drift within the window after which Podlane stops repairing it, because another tool
- * keeps changing it.
- */
-const repairLimit = 3;
-const repairWindowMs = 60_000;
-/** Milliseconds until a drift that reached the repair limit is repaired again. */
-const backOffMs = 600_000;
+/** Prefix of the keys of conditions that stand for drift. */
+const driftPrefix = 'drift ';
+const withoutPrefix = (key: string): string => key.slice(driftPrefix.length);
 
 /**
  * Keeps devices as their pods asked for: reconciles a pod when links, addresses or routes change in any namespace, and
- * all pods periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a conflict.
+ * all pods and the node periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a
+ * conflict.
  */
 export class PodReconciler {
   readonly #context: DatapathContext;
   readonly #repairedElsewhere: (pod: LivePod, key: string) => boolean;
   readonly #scope: TaskScope;
   readonly #queued = new Map<LivePod, TaskScopeTimer>();
-  readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
+  readonly #repairs = new WeakMap<LivePod, DriftRepairs>();
+  readonly #node: NodeReconciler;
   #watch: NetworkWatcher | null = null;
   #next = 0;
 
@@ -56,14 +56,22 @@ export class PodReconciler {
     this.#context = context;
     this.#repairedElsewhere = repairedElsewhere;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'reconcile'));
+    this.#node = new NodeReconciler(context, this.#scope, () => {
+      for (const pod of context.registry.all()) this.enqueue(pod);
+    });
   }
 
   /** Starts to watch the kernel's events; must be called before any state is read, so that no change is missed. */
   start(): void {
     this.#watch = watchNetwork(
-      ['links', 'addresses', 'routes'],
+      ['links', 'addresses', 'routes', 'settings'],
       (event) => {
         if (event.type === 'resync') return this.#enqueueAll();
+        // Settings of other namespaces are the pods' own.
+        if (event.type === 'settings') {
+          if (event.nsid !== null) return;
+          this.#node.enqueue();
+        }
         const pod = this.#podOf(event);
         if (pod) this.enqueue(pod);
       },
@@ -74,6 +82,7 @@ export class PodReconciler {
       () => resyncMs / (this.#context.registry.all().length + 1),
       () => this.#resyncNext(),
     );
+    this.#scope.every(nodeResyncMs, () => this.#node.reconcile());
   }
 
   /** Stops the reconciler and waits for the pod that is being reconciled. */
@@ -84,16 +93,18 @@ export class PodReconciler {
 
   /** Reconciles a pod's devices and record with the kernel, before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
-    try {
-      await withPod(pod, { type: 'repairing' }, `reconcile ${formatPodName(pod)}`, async (enter) => {
-        writePodMapEntries(this.#context.kernel, pod);
-        const repaired = await reconcilePodAtStart(this.#context, pod);
-        if (repaired === null) return this.#forget(pod, enter);
-        for (const message of repaired) await this.#publish(pod, 'warning', message);
-      });
-    } catch (error) {
-      this.#failed(pod, error);
-    }
+    const what = `reconcile ${formatPodName(pod)}`;
+    await withPod(pod, { type: 'repairing' }, what, async (enter) => {
+      writePodMapEntries(this.#context.kernel, pod);
+      await this.#reconcile(pod, enter);
+      if (isPodGone(pod) || pod.conditions.has('reconcile')) return;
+      await finishHookMove(this.#context.kernel, pod.record, getCurrentDevice(pod));
+    }).catch((error: unknown) => this.#failed(pod, error));
+  }
+
+  /** Reconciles the node, before the agent serves requests. */
+  reconcileNode(): Promise<void> {
+    return this.#node.reconcile();
   }
 
   /** Schedules the pod to be reconciled soon. */
@@ -116,63 +127,69 @@ export class PodReconciler {
 
   /** Compares the pod with the kernel and repairs drift. Does nothing while another activity of the pod is running. */
   async reconcile(pod: LivePod): Promise<void> {
-    await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#repair(pod, enter));
+    await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#reconcile(pod, enter));
   }
 
-  async #repair(pod: LivePod, enter: EnterPodActivity): Promise<void> {
+  async #reconcile(pod: LivePod, enter: EnterPodActivity): Promise<void> {
     try {
-      if (await removePodIfNamespaceGone(this.#context, pod)) return await this.#forget(pod, enter);
+      const state = await readPodNamespaceState(this.#context, pod);
+      if (state === 'gone') {
+        await removePodOfGoneNamespace(this.#context, pod);
+        return await this.#forget(pod, enter);
+      }
+      await this.#noteNamespace(pod, state);
+      if (state === 'hidden') return;
       for (const message of await removeExtraDevices(this.#context, pod))
         await this.#publish(pod, 'warning', message);
-      using namespace = openPodNamespace(pod.record);
-      const all = await detectPodDrift(this.#context, pod, namespace);
-      const found = all.filter(({ key }) => !this.#repairedElsewhere(pod, key));
-      for (const key of pod.conditions.keys())
-        if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
-          setPodCondition(this.#context, pod, key, null);
-      for (const drift of found) await this.#treat(pod, drift);
+      await this.#repairDrift(pod);
       setPodCondition(this.#context, pod, 'reconcile', null);
     } catch (error) {
       this.#failed(pod, error);
     }
   }
 
-  async #treat(pod: LivePod, { key, message, repair }: DeviceDrift): Promise<void> {
-    const condition = `drift ${key}`;
-    const known = pod.conditions.has(condition);
-    if (!repair) {
-      setPodCondition(this.#context, pod, condition, message);
-      if (!known) await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}`);
-      return;
-    }
-    const repairs = this.#recentRepairs(pod, key);
-    if (repairs.length >= repairLimit) {
-      const conflict = `${message}, again after ${repairs.length} repairs; Podlane no longer repairs it`;
-      setPodCondition(this.#context, pod, condition, conflict);
-      if (!known) await this.#publish(pod, 'error', `${formatPodName(pod)}: ${conflict}`);
-      return;
-    }
-    repairs.push(Date.now());
-    await repair();
-    await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}; repaired`);
+  /** Sets the condition of a pod whose namespace is not at its path any more, and clears it once it is back. */
+  async #noteNamespace(pod: LivePod, state: 'open' | 'hidden'): Promise<void> {
+    const found = namespaceCondition(pod, state, currentNamespacePath(pod));
+    const known = pod.conditions.get('namespace');
+    setPodCondition(this.#context, pod, 'namespace', found);
+    if (found && known?.reason !== found.reason)
+      await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${found.message}`);
   }
 
-  /** Returns the times of a drift's recent repairs, which count toward the repair limit. */
-  #recentRepairs(pod: LivePod, key: string): number[] {
-    const all = this.#repairs.get(pod) ?? new Map<string, number[]>();
-    this.#repairs.set(pod, all);
-    const times = all.get(key) ?? [];
-    const horizon = Date.now() - (times.length >= repairLimit ? backOffMs : repairWindowMs);
-    const recent = times.filter((time) => time > horizon);
-    all.set(key, recent);
-    return recent;
+  async #repairDrift(pod: LivePod): Promise<void> {
+    const repairs = this.#repairs.get(pod) ?? new DriftRepairs();
+    this.#repairs.set(pod, repairs);
+    using namespace = openPodNamespace(pod);
+    await repairs.run(this.#subject(pod), async () =>
+      (await detectPodDrift(this.#context, pod, namespace)).filter(
+        ({ key }) => !this.#repairedElsewhere(pod, key),
+      ),
+    );
+  }
+
+  #subject(pod: LivePod): DriftSubject {
+    return {
+      name: formatPodName(pod),
+      conditions: () =>
+        [...pod.conditions.keys()].filter((key) => key.startsWith(driftPrefix)).map(withoutPrefix),
+      setCondition: (key, found) => setPodCondition(this.#context, pod, `${driftPrefix}${key}`, found),
+      publish: (severity, message) => this.#publish(pod, severity, message),
+      runAgain: (ms) => {
+        this.#scope.after(ms, () => this.reconcile(pod));
+      },
+    };
   }
 
   #failed(pod: LivePod, error: unknown): void {
     if (isPodGone(pod)) return;
     const problem = wrapAsProblemError(error);
     this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-    setPodCondition(this.#context, pod, 'reconcile', problem.message);
+    setPodCondition(this.#context, pod, 'reconcile', {
+      reason: 'reconcile_failed',
+      message: problem.message,
+      remedy: problem.hint ?? null,
+    });
   }
 
   #forget(pod: LivePod, enter: EnterPodActivity): Promise<void> {
@@ -197,12 +214,15 @@ export class PodReconciler {
         ? event.link.ifindex
         : event.type === 'address'
           ? event.address.ifindex
-          : event.route.ifindex;
+          : event.type === 'route'
+            ? event.route.ifindex
+            : event.ifindex;
     const slot = ifindex === null ? null : computeSlotFromIfindex(ifindex);
     return slot === null ? undefined : this.#context.registry.findBySlot(slot);
   }
 
   #enqueueAll(): void {
+    this.#node.enqueue();
     for (const pod of this.#context.registry.all()) this.enqueue(pod);
   }
 

@@ -34,9 +34,9 @@ export const migrationRoutes =
       },
       async ({ params, body, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        const { to, dryRun, recreate } = body;
+        const { to, dryRun, recreate, accept } = body;
         if (dryRun) return agent.pods.plan(id, to, recreate);
-        const started = await agent.pods.migrate(id, to, readActor(headers), recreate);
+        const started = await agent.pods.migrate(id, to, readActor(headers), { recreate, accept });
         return reply.code(202).header('location', `/api/v1/migrations/${started.id}`).send(started);
       },
     );

@@ -136,6 +136,15 @@ test('the whole node migrates, at most three pods and one batch at a time', asyn
   ]);
 });
 
+/** Migrates the first pod by itself, which ends what a batch found wrong with it. */
+async function clearUnhealthy(): Promise<void> {
+  expect((await node.ask<Pod>('GET', '/pods/shop.many-0')).attention).toHaveLength(1);
+  expect(await node.migrate('shop.many-0', 'veth', true)).toMatchObject({ state: 'done' });
+  await expect
+    .poll(async () => (await node.ask<Pod>('GET', '/pods/shop.many-0')).attention, { timeout: 5000 })
+    .toEqual([]);
+}
+
 describe('the first unhealthy pod', () => {
   test('pauses the batch: migrations in progress finish, none starts; resumed, the pod is retried', async () => {
     const mend = await spoil(1);
@@ -148,6 +157,9 @@ describe('the first unhealthy pod', () => {
     expect(paused.counts.waiting).toBeGreaterThanOrEqual(3);
     await sleep(500);
     expect(await node.ask('GET', `/batches/${paused.id}`)).toEqual(paused);
+    expect((await node.ask<Pod>('GET', '/pods/shop.many-1')).attention).toEqual([
+      `unhealthy after batch ${paused.number} to ${paused.to}: ${paused.pods[1]?.reason}`,
+    ]);
     mend();
     await act(paused.id, 'resume', { unhealthy: 'retry' });
     expect(await waitForBatchEnd(node, paused.id)).toMatchObject({ state: 'done', counts: { done: 6 } });
@@ -161,6 +173,7 @@ describe('the first unhealthy pod', () => {
     const done = await waitForBatchEnd(node, id);
     expect(done).toMatchObject({ state: 'done', counts: { done: 1, unhealthy: 1 } });
     mend();
+    await clearUnhealthy();
     await expectNoLeaks(node, count);
   });
 
@@ -176,6 +189,7 @@ describe('the first unhealthy pod', () => {
     expect(stopped.endedAt).not.toBeNull();
     await expect(act(stopped.id, 'resume', {})).rejects.toMatchObject({ code: 'batch_ended' });
     mend();
+    await clearUnhealthy();
   });
 
   test('is also a pod whose traffic stops after its migration', async () => {
@@ -195,7 +209,15 @@ describe('the first unhealthy pod', () => {
     expect(paused).toMatchObject({ state: 'paused', counts: { unhealthy: 1, waiting: 1 } });
     expect(paused.pods[0]).toMatchObject({ moved: true, code: null });
     expect(paused.reason).toMatch(/^shop\/many-0: no packet (left|reached) the pod for \d+ ms after/);
+    const fault = [
+      expect.objectContaining({ message: expect.stringContaining(`${paused.pods[0]?.reason}`) }),
+    ];
+    expect((await node.ask<Pod>('GET', '/pods/shop.many-0')).conditions).toEqual(fault);
     await act(paused.id, 'stop');
+    await node.killAgent();
+    await node.startAgent();
+    expect((await node.ask<Pod>('GET', '/pods/shop.many-0')).conditions).toEqual(fault);
+    await clearUnhealthy();
   });
 });
 

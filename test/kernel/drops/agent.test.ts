@@ -46,16 +46,27 @@ test('an agent reports the drops of each pod by Podlane and the kernel, through 
   );
   expect(await kernelReasons(cart)).toMatchObject({ TC_INGRESS: 6 });
 
+  const dropping = setInterval(() => sendDatagrams(node, web.netns.path, '10.42.0.2', 1), 50);
   const migration = await node.migrate('shop.cart', 'veth', true);
-  expect(migration.state).toBe('done');
+  clearInterval(dropping);
+  expect(migration).toMatchObject({
+    state: 'done',
+    result: {
+      kernelDrops: expect.arrayContaining([{ reason: 'NO_SOCKET', packets: expect.any(Number) }]),
+    },
+  });
+  const { NO_SOCKET: before = 0 } = await kernelReasons(cart);
   sendDatagrams(node, web.netns.path, '10.42.0.2', 3);
-  await vi.waitFor(async () => expect(await kernelReasons(cart)).toMatchObject({ NO_SOCKET: 7 }), soon);
+  await vi.waitFor(
+    async () => expect(await kernelReasons(cart)).toMatchObject({ NO_SOCKET: before + 3 }),
+    soon,
+  );
   sendSpoofed(await node.ask<Pod>('GET', '/pods/shop.cart'), 1);
   await vi.waitFor(async () => expect(await kernelReasons(cart)).toMatchObject({ TC_INGRESS: 7 }), soon);
   expect((await dropsOf(cart)).ours).toEqual([{ reason: 'spoofed_source', direction: 'egress', packets: 7 }]);
   expect((await dropsOf(web)).ours).toEqual([]);
   expect(await node.metrics()).toContain(
-    'podlane_pod_kernel_dropped_packets_total{namespace="shop",pod="cart",reason="NO_SOCKET"} 7',
+    `podlane_pod_kernel_dropped_packets_total{namespace="shop",pod="cart",reason="NO_SOCKET"} ${before + 3}`,
   );
 
   await node.ask('DELETE', '/pods/shop.cart');

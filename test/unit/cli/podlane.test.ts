@@ -1,51 +1,14 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { parseProtocolAndPort } from '../../../cli/commands/rules.ts';
 import { cliCommands } from '../../../cli/main.ts';
 import { formatFieldLines, formatTextTable } from '../../../cli/text-table.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import { fakeAgent, podlane } from './podlane-process.ts';
 
 // Each test starts processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
-
-const main = join(import.meta.dirname, '../../../cli/podlane.js');
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-const podlane = (...words: string[]): Promise<Ended> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [main, ...words], { timeout: 20_000 }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-
-/** A fake agent that returns the given responses and records the requests. */
-async function fakeAgent(responses: Record<string, { status?: number; body: unknown }>) {
-  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-cli-'));
-  const socket = join(folder, 'agent.sock');
-  const requests: { line: string; type: string | undefined; body: string }[] = [];
-  const server = createServer(async (request: IncomingMessage, response) => {
-    const line = `${request.method} ${request.url?.replace('/api/v1', '')}`;
-    requests.push({ line, type: request.headers['content-type'], body: await text(request) });
-    const { status = 200, body } = responses[line] ?? { status: 404, body: 'nothing' };
-    response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
-  });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  onTestFinished(() => {
-    server.close();
-    rmSync(folder, { recursive: true });
-  });
-  return { socket, folder, requests };
-}
 
 test('no command prints the usage, each command has its help, and an unknown word exits with 2', async () => {
   expect(await podlane()).toMatchObject({ code: 2, stdout: expect.stringContaining('rules explain SOURCE') });
@@ -64,6 +27,23 @@ test('no command prints the usage, each command has its help, and an unknown wor
   });
   const help = await podlane('capture', '--help');
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('-w, --write FILE') });
+});
+
+test('a group of commands prints its commands, and a command that it has not exits with 2', async () => {
+  const bpf = await podlane('bpf', '--help');
+  expect(bpf).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('bpf link create HOOK') });
+  expect(bpf.stdout).toMatch(/^usage: podlane bpf COMMAND/);
+  expect(bpf.stdout).not.toContain('rules');
+  expect(await podlane('rules')).toMatchObject({
+    code: 2,
+    stderr: '',
+    stdout: expect.stringMatching(/^usage: podlane rules COMMAND[\s\S]*rules check FILE/),
+  });
+  expect(await podlane('bpf', 'link', 'dance')).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^podlane: no command bpf link dance\n\nusage: podlane bpf link COMMAND/),
+  });
 });
 
 test('command names are unique, and none is a prefix of another', () => {

@@ -44,6 +44,7 @@ const foreignProgram = (hooks: MigrationPlanInput['device']['hooks']): fc.Arbitr
       name: fc.constantFrom('', 'guard'),
       direction: fc.constantFrom('egress' as const, 'ingress' as const),
       beforeOurs: fc.boolean(),
+      filter: fc.constant(null),
       byUser: fc.boolean(),
     })
     .map(({ byUser, ...program }) => ({
@@ -97,6 +98,8 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
         },
         policy: { primary: 'forward', peer: 'blackhole' },
         netns,
+        names: { pod: name, host: 'pl3' },
+        alias: 'shop/cart',
         network: {
           addresses: [...addresses],
           routes: [],
@@ -146,15 +149,14 @@ test('a shell expands nothing in the names of a plan', () => {
   const prints = interfaceNames.map((name) => {
     const named = {
       ...input,
-      network: { ...input.network, interface: name },
+      names: { pod: name, host: 'pl1' },
       liveRename: true,
       netns: '/run/netns/c',
     };
-    const line = scriptOf(named)
-      .split('\n')
+    const command = scriptOf(named)
+      .split(/\n| && | \|\| /)
       .find((each) => each.includes('link set pn5 name'));
-    const [command = ''] = line?.split(' || ') ?? [];
-    return command.replace(/^ip -n c link set pn5 name/, "printf '%s\\n'");
+    return (command ?? '').replace(/^ip -n c link set pn5 name/, "printf '%s\\n'");
   });
   const { stdout } = spawnSync('sh', { input: prints.join('\n'), encoding: 'utf8' });
   expect(stdout.split('\n').slice(0, -1)).toEqual(interfaceNames);

@@ -71,8 +71,8 @@ test('a dry run returns the plan; a migration returns 202 with its location and 
   expect(started.json()).toMatchObject({ actor: 'ada', state: 'running' });
   await app.inject({ method: 'POST', url, headers: { 'x-podlane-actor': 'a\tb' }, body: { to: 'veth' } });
   expect(pods.calls).toEqual([
-    ['migrate', 'id-cart', 'veth', 'ada', false],
-    ['migrate', 'id-cart', 'veth', 'local', false],
+    ['migrate', 'id-cart', 'veth', 'ada', { recreate: false, accept: [] }],
+    ['migrate', 'id-cart', 'veth', 'local', { recreate: false, accept: [] }],
   ]);
 });
 

@@ -70,6 +70,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
     const summary = this.pods.find((pod) => pod.id === id)!;
     return {
       ...summary,
+      conditions: [],
       netns: { path: '/run/netns/x', inode: 1 },
       gateways: ['169.254.1.1'],
       network: podNetworkSchema.parse({ addresses: summary.addresses }),
@@ -99,11 +100,11 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
 
   async plan(id: string): Promise<MigrationPlan> {
     const { direction, from, to } = newMigration('m', 'x');
-    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [], script: '' };
+    return { podId: id, direction, from, to, allowed: true, checks: [], items: [], steps: [], script: '' };
   }
 
-  async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
-    this.calls.push(['migrate', id, to, actor, recreate]);
+  async migrate(id: string, to: string, actor: string, options: object = {}): Promise<Migration> {
+    this.calls.push(['migrate', id, to, actor, options]);
     return { ...newMigration('m1', 'cart'), actor };
   }
 
@@ -276,6 +277,7 @@ const node: NodeInfo = {
   environment: 'native',
   lab: false,
   cpus: 2,
+  conditions: [],
   capabilities: [],
   slots: { used: 0, max: 8 },
   versions: { podlane: '0', node: '24', libbpf: '1.1', api: 'v1' },

@@ -1,13 +1,28 @@
-import { listAddresses } from '../../../netlink/address.ts';
-import { addPeerAddresses, orderAddressesForAssignment } from '../../device/device-pair.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError } from '../../../../contract/problem.ts';
+import { orderAddressesForAssignment } from '../../device/device-pair.ts';
+import { forwards } from '../../network-state/bridge-port.ts';
+import type { DeviceEndName } from '../../network-state/end-state.ts';
+import { carryAddresses } from '../../network-state/prepare-end.ts';
+import { readEndLink, readLink } from '../../network-state/read-end-state.ts';
+import { carrySecurityPolicies } from '../../network-state/security-policies.ts';
+import { removeCarriedPolicies } from '../bound-objects.ts';
+import { deviceEndNames, getDeviceEnd } from '../device-ends.ts';
 import { netnsCommand } from '../shell-commands.ts';
-import type { MigrationStepDefinition } from '../step-definition.ts';
+import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
 
-/** Adds the pod's addresses to the new peer. The old peer keeps the addresses until it is removed. */
+/** Milliseconds that a bridge has to forward by a new port: the spanning tree protocol waits for twice 15 s. */
+const forwardingLimitMs = 60_000;
+const pauseMs = 50;
+
+/**
+ * Adds the addresses, neighbor entries and bridge membership of both old ends to the new ends, with all attributes.
+ * The old ends keep them until they are removed.
+ */
 export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {
   name: 'addressed',
   describe: ({ addresses }) =>
-    `Add the pod's ${addresses.length === 1 ? 'address' : 'addresses'} to the new peer; the old one keeps them`,
+    `Add the pod's ${addresses.length === 1 ? 'address' : 'addresses'} and neighbors to the new device; the old one keeps them`,
 
   requests: ({ addresses, netns, to }) =>
     orderAddressesForAssignment(addresses).map((address) => ({
@@ -18,12 +33,36 @@ export const addressedStepDefinition: MigrationStepDefinition<'addressed'> = {
       ),
     })),
 
-  run: ({ namespace, to, addresses }) => addPeerAddresses(namespace, to, addresses),
+  async run(context) {
+    for (const name of deviceEndNames) {
+      const end = getDeviceEnd(context, 'new', name);
+      const state = context.expected[name];
+      await carryAddresses(state, end, await readEndLink(end));
+      await carrySecurityPolicies(state.securityPolicies, end);
+      await waitUntilForwarding(context, name);
+    }
+  },
 
-  async verify({ namespace, newPeer, addresses: wanted }) {
-    const present = await listAddresses(namespace.socket, { ifindex: newPeer });
-    return wanted
-      .filter((address) => !present.some((each) => each.address === address))
-      .map((address) => `address ${address} is missing`);
+  async undo(context) {
+    for (const name of deviceEndNames) await removeCarriedPolicies(context, name);
   },
 };
+
+/**
+ * Waits until the bridge that an end is a port of forwards by the new port as well: with the spanning tree protocol it
+ * listens and learns before.
+ */
+async function waitUntilForwarding(context: MigrationStepContext, name: DeviceEndName): Promise<void> {
+  if (!forwards(context.expected[name].link)) return;
+  const { socket, ifindex } = getDeviceEnd(context, 'new', name);
+  const deadline = performance.now() + forwardingLimitMs;
+  while (!forwards(await readLink(socket, ifindex))) {
+    if (performance.now() > deadline)
+      throw new ProblemError(
+        'migration_failed',
+        `add ${context.to.primaryName} to the bridge of ${context.from.primaryName}: the bridge does not forward by it after ${forwardingLimitMs / 1000} s`,
+        { hint: 'See `bridge -d link`: the spanning tree protocol may block the port.' },
+      );
+    await sleep(pauseMs);
+  }
+}

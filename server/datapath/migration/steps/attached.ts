@@ -5,7 +5,7 @@ import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import {
   attachForeignPrograms,
   type ForeignProgram,
-  foreignFilterPriority,
+  placeForeignFilter,
 } from '../../device/foreign-programs.ts';
 import { attachPodlanePrograms, findHooksWithoutPodlaneProgram } from '../../device/podlane-programs.ts';
 import { podlaneProgramHooks, podlaneProgramNames } from '../../device/program-hooks.ts';
@@ -112,11 +112,12 @@ function foreignProgram(plan: MigrationPlanInput, program: ForeignProgram, index
   }
   if (isTcHook(hook)) {
     const pin = quoteShellWord(`${pins}/foreign-${id}`);
+    const place = placeForeignFilter(program, index);
     return [
       { words: `BPF_OBJ_PIN program ${id}`, command: `bpftool prog pin id ${id} ${pin}` },
       {
         words: `RTM_NEWTFILTER ${words}`,
-        command: filterCommand(plan, hook, foreignFilterPriority(beforeOurs, index), 1, pin),
+        command: filterCommand(plan, hook, place.priority, place.handle, pin),
       },
       { words: `unlink the pin of program ${id}`, command: `rm ${pin}` },
     ];

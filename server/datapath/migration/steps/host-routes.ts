@@ -1,19 +1,19 @@
 import { isIpv6Text } from '../../../../contract/cidr.ts';
 import { encodeEndpointEntry, encodeEndpointKey } from '../../../bpf/datapath-structs.ts';
-import { moveDeviceRoutes } from '../../device/network-state.ts';
 import { stripPrefixLength } from '../../device/next-hops.ts';
 import { setRedirectEndpoints } from '../../device/podlane-programs.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
+import { moveRoutesOfEnd, moveTrafficBack } from '../move-traffic.ts';
+import { replaceRouteRequests } from '../route-requests.ts';
 import { updateMapEntryCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
-/** Moves the host routes and the redirect endpoints to the new primary; this is the last step that can be undone. */
+/** Moves the host routes and the redirect endpoints to the new primary. */
 export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = {
   name: 'routed-host',
   describe: () => "Replace the host's routes to the pod: it receives through the new device",
 
-  requests: ({ hostRoutes, network, to, pins, slotEntry }) => [
-    ...replaceRouteRequests(hostRoutes, to.primary.name),
+  requests: ({ hostRoutes, network, to, pins, slotEntry, liveRename, names }) => [
+    ...replaceRouteRequests(hostRoutes, liveRename ? names.host : to.primary.name),
     ...network.addresses.map(stripPrefixLength).map((address) => {
       const map = isIpv6Text(address) ? 'endpoints6' : 'endpoints4';
       return {
@@ -27,15 +27,10 @@ export const routedHostStepDefinition: MigrationStepDefinition<'routed-host'> = 
     }),
   ],
 
-  async run({ kernel, pod, to, oldPrimary, newPrimary, switched }) {
-    await moveDeviceRoutes(kernel.host, oldPrimary, newPrimary);
-    setRedirectEndpoints(kernel, pod, to);
-    switched(to);
+  async run(context) {
+    await moveRoutesOfEnd(context, 'host');
+    setRedirectEndpoints(context.kernel, context.pod, context.to);
+    context.switched(context.to);
   },
-  undo: moveRoutesBack,
-
-  async verify({ kernel, newPrimary, networkState }) {
-    const missing = await findMissingRoutes(kernel.host, newPrimary, networkState?.hostRoutes ?? []);
-    return missing.map((route) => `the host's route ${route} is missing`);
-  },
+  undo: moveTrafficBack,
 };

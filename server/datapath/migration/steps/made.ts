@@ -1,5 +1,8 @@
+import type { DeviceKind } from '../../../../contract/device.ts';
 import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
+import { ifla } from '../../../netlink/link-attributes.ts';
+import { getRawU32, type RawObject } from '../../../netlink/raw-object.ts';
 import { createDevicePair, deleteDevicePair, listDeviceSysctls } from '../../device/device-pair.ts';
 import {
   hasIpv6Address,
@@ -7,10 +10,17 @@ import {
   podGatewayAddresses,
   stripPrefixLength,
 } from '../../device/next-hops.ts';
-import { findMissingNeighbors } from '../../reconcile/device-drift.ts';
-import { formatTemporaryPeerName } from '../../slot-allocator.ts';
+import { trafficControlKind } from '../../network-state/carry-traffic-control.ts';
+import { carryXdpPrograms } from '../../network-state/carry-xdp.ts';
+import type { DeviceEndName, EndState } from '../../network-state/end-state.ts';
+import { hasLinkLayerAddresses } from '../../network-state/list-settings.ts';
+import { carrySettings } from '../../network-state/prepare-end.ts';
+import { readEndState } from '../../network-state/read-end-state.ts';
+import { findMissingNeighbors } from '../../reconcile/neighbor-drift.ts';
+import { formatTemporaryName } from '../../slot-allocator.ts';
+import { deviceEndNames, getDeviceEnd } from '../device-ends.ts';
 import type { MigrationPlanInput } from '../plan-types.ts';
-import { formatNetnsArgument, netnsCommand, waitUntilCommand } from '../shell-commands.ts';
+import { formatNetnsArgument, netnsCommand, quoteShellWord, waitUntilCommand } from '../shell-commands.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
 
 /** Seconds that the kernel has to bring up both ends of the new device. */
@@ -26,6 +36,7 @@ export const madeStepDefinition: MigrationStepDefinition<'made'> = {
 
   requests: (plan) => [
     plan.to.kind === 'veth' ? createVeth(plan) : createNetkit(plan),
+    setAlias(plan),
     ...sysctls(plan),
     ...bothUp(plan),
     ...gatewayAddress(plan),
@@ -33,8 +44,31 @@ export const madeStepDefinition: MigrationStepDefinition<'made'> = {
     ...carrier(plan),
   ],
 
-  run: ({ kernel, namespace, pod, to, addresses }) =>
-    createDevicePair(kernel, namespace, pod, to, formatTemporaryPeerName(to.slot), addresses),
+  async run(context) {
+    const { kernel, namespace, pod, to, addresses, recorded } = context;
+    const name = formatTemporaryName(to.slot);
+    await createDevicePair(kernel, namespace, pod, to, {
+      names: { primary: name, peer: name },
+      // Entries of further addresses are carried over; a device without link-layer addresses had none.
+      addresses: hasLinkLayerAddresses(recorded.state.host) ? pod.network.addresses : addresses,
+      ends: {
+        primary: creationSettings(recorded.state.host, to.kind),
+        peer: creationSettings(recorded.state.pod, to.kind),
+      },
+    });
+    for (const end of deviceEndNames) {
+      const old = recorded.state[end];
+      const fresh = getDeviceEnd(context, 'new', end);
+      await carrySettings(old, fresh, await readEndState(fresh), (filter) =>
+        carriesFilter(context, end, filter),
+      );
+      await carryXdpPrograms(
+        old,
+        getDeviceEnd(context, 'new', end).socket,
+        getDeviceEnd(context, 'new', end).ifindex,
+      );
+    }
+  },
 
   async undo({ kernel, to, removed }) {
     await deleteDevicePair(kernel, to.slot);
@@ -43,6 +77,22 @@ export const madeStepDefinition: MigrationStepDefinition<'made'> = {
 
   verify: async (context) => [...(await endsThatDiffer(context)), ...(await neighborsThatDiffer(context))],
 };
+
+/** Returns the settings of an end that the kernel takes at creation: netkit has one queue. */
+function creationSettings(old: EndState, kind: DeviceKind) {
+  const mtu = getRawU32(old.link, ifla.mtu) ?? 1500;
+  // The kernel reports how many there may be (IFLA_NUM_TX_QUEUES); sysfs has those in use.
+  const used = (prefix: string): number =>
+    new Set(old.queues.filter(({ path }) => path.startsWith(prefix)).map(({ path }) => path.split('/')[0]))
+      .size;
+  const queues = { transmit: Math.max(1, used('tx-')), receive: Math.max(1, used('rx-')) };
+  return kind === 'veth' && queues.transmit + queues.receive > 2 ? { mtu, queues } : { mtu };
+}
+
+/** Tells whether a filter is carried here: with programs on clsact hooks, the step `attached` carries those. */
+function carriesFilter({ from }: MigrationStepContext, end: DeviceEndName, filter: RawObject): boolean {
+  return !(end === 'host' && from.hooks === 'tc' && trafficControlKind(filter) === 'bpf');
+}
 
 function createVeth({ to, netns, network, device }: MigrationPlanInput): StepRequest {
   const { mtu } = network;
@@ -65,6 +115,12 @@ function createNetkit({ to, netns, network, device, policy }: MigrationPlanInput
     command: `ip link add ${primary.name} index ${primary.ifindex} mtu ${mtu}${mac(device.primaryMac)} type netkit mode ${netkit.mode} ${policy.primary}${scrub('primary')} peer ${policy.peer}${scrub('peer')} name ${peer.name} index ${peer.ifindex} mtu ${mtu}${mac(device.peerMac)} netns ${formatNetnsArgument(netns)}`,
   };
 }
+
+/** The alias is set apart: `ip link add` does not take one. */
+const setAlias = ({ to, alias }: MigrationPlanInput): StepRequest => ({
+  words: `RTM_NEWLINK ifindex ${to.primary.ifindex}, IFLA_IFALIAS ${alias}`,
+  command: `ip link set ${to.primary.name} alias ${quoteShellWord(alias)}`,
+});
 
 function sysctls({ to, netns, network, ipv6 }: MigrationPlanInput): StepRequest[] {
   const command = (name: string): string =>
@@ -103,9 +159,12 @@ const gatewayAddress = ({ to, network }: MigrationPlanInput): StepRequest[] =>
  * Lists the requests for permanent neighbors of a device with MACs: the pod's addresses on the host, the gateways in
  * the pod.
  */
-function neighbors({ to, netns, network, device, addresses }: MigrationPlanInput): StepRequest[] {
+function neighbors({ from, to, netns, network, device, ...plan }: MigrationPlanInput): StepRequest[] {
   const { primaryMac, peerMac } = device;
   if (!primaryMac || !peerMac) return [];
+  // A device with link-layer addresses has entries of its own for further addresses.
+  const hadNeighbors = from.kind === 'veth' || network.netkit.mode === 'l2';
+  const addresses = hadNeighbors ? network.addresses : plan.addresses;
   return [
     ...addresses.map(stripPrefixLength).map((address) => ({
       words: `RTM_NEWNEIGH ${address} at ${peerMac}, permanent`,
@@ -140,11 +199,9 @@ function carrier({ to, netns }: MigrationPlanInput): StepRequest[] {
 async function endsThatDiffer({
   kernel,
   namespace,
-  pod,
   to,
   ...context
 }: MigrationStepContext): Promise<string[]> {
-  const { mtu } = pod.network;
   const ends = {
     primary: await getLink(kernel.host, { ifindex: context.newPrimary }),
     peer: await getLink(namespace.socket, { ifindex: context.newPeer }),
@@ -154,7 +211,6 @@ async function endsThatDiffer({
       ? [`the ${end} is gone`]
       : [
           ...(link.kind === to.kind ? [] : [`the ${end} is a ${link.kind} device, not ${to.kind}`]),
-          ...(link.mtu === mtu ? [] : [`the ${end}'s MTU is ${link.mtu}, not ${mtu}`]),
           ...(link.running ? [] : [`the ${end} is down`]),
         ],
   );

@@ -1,5 +1,5 @@
-import { moveDeviceRoutes } from '../../device/network-state.ts';
-import { findMissingRoutes, moveRoutesBack, replaceRouteRequests } from '../route-requests.ts';
+import { moveRoutesOfEnd, moveTrafficBack } from '../move-traffic.ts';
+import { replaceRouteRequests } from '../route-requests.ts';
 import { netnsCommand } from '../shell-commands.ts';
 import type { MigrationStepDefinition } from '../step-definition.ts';
 
@@ -8,17 +8,19 @@ export const routedPodStepDefinition: MigrationStepDefinition<'routed-pod'> = {
   name: 'routed-pod',
   describe: () => 'Replace the routes in the pod: it sends through the new device',
 
-  requests: ({ podRoutes, to, netns }) =>
-    replaceRouteRequests(podRoutes, to.peer.name).map(({ words, command }) => ({
+  requests: (plan) =>
+    replaceRouteRequests(plan.podRoutes, peerName(plan)).map(({ words, command }) => ({
       words,
-      command: netnsCommand(netns, command),
+      command: netnsCommand(plan.netns, command),
     })),
 
-  run: ({ namespace, oldPeer, newPeer }) => moveDeviceRoutes(namespace.socket, oldPeer, newPeer),
-  undo: moveRoutesBack,
-
-  async verify({ namespace, newPeer, networkState }) {
-    const missing = await findMissingRoutes(namespace.socket, newPeer, networkState?.podRoutes ?? []);
-    return missing.map((route) => `the pod's route ${route} is missing`);
-  },
+  run: (context) => moveRoutesOfEnd(context, 'pod'),
+  undo: moveTrafficBack,
 };
+
+/** Returns the name of the new peer at this step. */
+const peerName = ({
+  liveRename,
+  names,
+  to,
+}: Parameters<typeof routedPodStepDefinition.requests>[0]): string => (liveRename ? names.pod : to.peer.name);

@@ -1,25 +1,33 @@
+import type { DeviceReference, StepRequest } from '../../../../contract/migration.ts';
 import { ProblemError } from '../../../../contract/problem.ts';
 import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import { getLink } from '../../../netlink/link.ts';
 import { deleteDevicePair } from '../../device/device-pair.ts';
+import { formatTemporaryName } from '../../slot-allocator.ts';
+import { moveBoundObjects, removeCarriedPolicies } from '../bound-objects.ts';
+import { settleAddresses } from '../compare-device.ts';
+import { deviceEndNames } from '../device-ends.ts';
+import { removeFirewallTwins } from '../firewall-rules.ts';
+import { moveTrafficBack } from '../move-traffic.ts';
 import { countPackets } from '../packet-count.ts';
-import { moveRoutesBack } from '../route-requests.ts';
-import { quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
+import { netnsCommand, quoteShellWord, updateMapEntryCommand } from '../shell-commands.ts';
+import { addNamesThatStay } from '../stay-names.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from '../step-definition.ts';
+import { swapBothNames } from './renamed.ts';
 
 /** Deletes the old device, then the pins and the map entry of its slot. */
 export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
   name: 'removed',
   describe: ({ from }) => `Delete the old ${from.kind} pair; its programs go with it`,
 
-  requests: ({ from, pins }) => {
+  requests: ({ from, to, pins, liveRename, names, netns }) => {
     const slot = Buffer.alloc(4);
     slot.writeUInt32LE(from.slot);
     const directory = quoteShellWord(pins);
     return [
       {
         words: `RTM_DELLINK ifindex ${from.primary.ifindex}`,
-        command: `ip link delete ${from.primary.name}`,
+        command: `ip link delete ${liveRename ? formatTemporaryName(from.slot) : from.primary.name}`,
       },
       {
         words: `unlink the pins of slot ${from.slot}`,
@@ -29,6 +37,7 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
         words: `BPF_MAP_UPDATE_ELEM slots: slot ${from.slot} is free`,
         command: updateMapEntryCommand(`${pins}/maps/slots`, slot, encodeSlotEntry(null)),
       },
+      ...(liveRename ? [] : alternativeNames(to, names, netns)),
     ];
   },
 
@@ -40,8 +49,31 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
     const total = countPackets(kernel.programs.counters.read(from.slot));
     readings.packetsAfterDrain = Number(total - countPackets(readings.drained));
     await context.removed(from);
+    await moveBoundObjects(context);
+    await addNamesThatStay(context);
+    await removeFirewallTwins(context, 'new');
+    await settleAddresses(context);
   },
 };
+
+/** Lists the requests for the names that stay, on a kernel that cannot rename an interface that is up. */
+const alternativeNames = (
+  to: DeviceReference,
+  names: { pod: string; host: string },
+  netns: string,
+): StepRequest[] => [
+  {
+    words: `RTM_NEWLINKPROP ifindex ${to.peer.ifindex}, IFLA_ALT_IFNAME ${names.pod}`,
+    command: netnsCommand(
+      netns,
+      `ip link property add dev ${to.peer.name} altname ${quoteShellWord(names.pod)}`,
+    ),
+  },
+  {
+    words: `RTM_NEWLINKPROP ifindex ${to.primary.ifindex}, IFLA_ALT_IFNAME ${names.host}`,
+    command: `ip link property add dev ${to.primary.name} altname ${quoteShellWord(names.host)}`,
+  },
+];
 
 /**
  * Moves traffic back to the old device if the new device was deleted by another process.
@@ -49,8 +81,11 @@ export const removedStepDefinition: MigrationStepDefinition<'removed'> = {
  */
 async function returnToOldDevice(context: MigrationStepContext): Promise<never> {
   const { kernel, from, to, newPrimary } = context;
-  await moveRoutesBack(context);
+  await moveTrafficBack(context);
+  await swapBothNames(context, 'old');
+  await removeFirewallTwins(context, 'old');
   await deleteDevicePair(kernel, to.slot);
+  for (const name of deviceEndNames) await removeCarriedPolicies(context, name);
   await context.removed(to);
   throw new ProblemError(
     'device_missing',

@@ -11,16 +11,18 @@ export const createVerifiedStepDefinition = (
   before: readonly MigrationStepDefinition[],
 ): MigrationStepDefinition<'verified'> => ({
   name: 'verified',
-  describe: () =>
-    'Compare MTU, addresses, routes, neighbors and hooks with the old device; await packets in both directions',
+  describe: () => 'Compare the whole network state with the old device; await packets in both directions',
 
-  requests: ({ to, netns, network }) => [
-    { words: `read the counters of slot ${to.slot}`, command: `ip -s link show ${to.primary.name}` },
+  requests: ({ to, netns, names }) => [
+    {
+      words: `read the counters of slot ${to.slot}`,
+      command: `ip -s link show ${quoteShellWord(names.host)}`,
+    },
     {
       words: 'RTM_GETLINK, RTM_GETADDR and RTM_GETROUTE in the pod',
-      command: netnsCommand(netns, `ip -d address show dev ${quoteShellWord(network.interface)}`),
+      command: netnsCommand(netns, `ip -d address show dev ${quoteShellWord(names.pod)}`),
     },
-    { words: 'RTM_GETROUTE on the host', command: `ip route show dev ${to.primary.name}` },
+    { words: 'RTM_GETROUTE on the host', command: `ip route show dev ${quoteShellWord(names.host)}` },
   ],
 
   async run(context) {
@@ -30,6 +32,6 @@ export const createVerifiedStepDefinition = (
       busyPackets;
     const expected = { egress: busy('egress'), ingress: busy('ingress') };
     const counted = await verifyNewDevice(context, before, expected);
-    context.verified({ ...counted, packetsOnOldDevice: packetsAfterDrain });
+    await context.verified({ ...counted, packetsOnOldDevice: packetsAfterDrain });
   },
 });
