@@ -17,6 +17,6 @@ const onClsact = { kind: 'netkit', mode: 'l2', hooks: 'tc' } as const;
 
 // Answers take the same way back: each pair is tested both ways. Every kind meets every other kind once.
 describeRedirect(l3, l2);
-describeRedirect(l3, veth, 'kinds');
-describeRedirect(veth, l2, 'kinds');
-describeRedirect(onClsact, fallen, 'kinds');
+describeRedirect(l3, veth);
+describeRedirect(veth, l2);
+describeRedirect(onClsact, fallen);

@@ -32,13 +32,8 @@ const families = {
   },
 } as const;
 
-/**
- * Tests the redirect between two pods of a node, whose devices are `from` and `to`.
- * @param extent `kinds` leaves out what the programs alone decide, whatever the devices: which packets go to the host
- *   stack
- */
-export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' | 'kinds' = 'all'): void {
-  const testOfPrograms = test.runIf(extent === 'all');
+/** Tests the redirect between two pods of a node, whose devices are `from` and `to`. */
+export function describeRedirect(from: PodDevice, to: PodDevice): void {
   describe(`from ${nameOf(from)} to ${nameOf(to)}`, () => {
     let fixture: NodeFixture;
     let agent: Agent;
@@ -111,13 +106,10 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         }
       });
 
-      testOfPrograms(
-        'a packet at its last hop goes to the host stack, which answers time exceeded',
-        async () => {
-          expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
-          expect(await redirected(a)).toBe(0n);
-        },
-      );
+      test('a packet at its last hop goes to the host stack, which answers time exceeded', async () => {
+        expect(ping(`-c 1 -t 1 ${family.address(b)}`).output).toMatch(family.hopLimitExceeded);
+        expect(await redirected(a)).toBe(0n);
+      });
 
       test('a packet over the target’s MTU goes to the host stack, which answers; one that just fits is redirected', async () => {
         fixture.setMtu(b, 1400);
@@ -130,23 +122,20 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         forgetMtu();
       });
 
-      testOfPrograms(
-        'with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack',
-        async () => {
-          await agent.setSlot(a.slot, entryOf(a, false));
-          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-          expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
-          await agent.setSlot(a.slot, entryOf(a));
-          await agent.removeEndpoint(family.address(b));
-          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-          expect(await redirected(a)).toBe(0n);
-          await agent.setEndpoint(family.address(b), { slot: a.slot, owner: a.slot });
-          expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-          expect(await redirected(a)).toBe(0n);
-        },
-      );
+      test('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
+        await agent.setSlot(a.slot, entryOf(a, false));
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
+        await agent.setSlot(a.slot, entryOf(a));
+        await agent.removeEndpoint(family.address(b));
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(0n);
+        await agent.setEndpoint(family.address(b), { slot: a.slot, owner: a.slot });
+        expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
+        expect(await redirected(a)).toBe(0n);
+      });
 
-      testOfPrograms('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
+      test('an endpoint whose slot belongs to another pod or to none is ignored', async () => {
         await agent.setEndpoint(family.address(b), { slot: b.slot, owner: 99 });
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
         await agent.setEndpoint(family.address(b), { slot: 40, owner: 40 });
@@ -176,22 +165,19 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
         expect(counters[counterIndexByName.egressDroppedPackets]).toBe(0n);
       });
 
-      testOfPrograms(
-        'a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error',
-        async () => {
-          fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
-          await stream();
-          const counters = await agent.read(a.slot);
-          expect(counters[counterIndexByName.egressPackets]).toBeGreaterThan(
-            counters[counterIndexByName.egressRedirectedPackets]!,
-          );
-          expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
-          forgetMtu();
-        },
-      );
+      test('a TCP stream with segments over the target’s MTU continues with smaller ones after the host stack’s error', async () => {
+        fixture.setPrimaryMtu(b, 1400); // of which b, whose own end has 1500, tells a nothing
+        await stream();
+        const counters = await agent.read(a.slot);
+        expect(counters[counterIndexByName.egressPackets]).toBeGreaterThan(
+          counters[counterIndexByName.egressRedirectedPackets]!,
+        );
+        expect(counters[counterIndexByName.egressRedirectedBytes]).toBeGreaterThan(4n << 20n);
+        forgetMtu();
+      });
     });
 
-    testOfPrograms('IPv4 packets with options go to the host stack', async () => {
+    test('IPv4 packets with options go to the host stack', async () => {
       expect(ping(`-c 1 -R ${b.address4}`).code).toBe(0);
       expect(await redirected(a)).toBe(0n);
     });
@@ -228,7 +214,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
       expect(await redirected(a)).toBe(0n);
     });
 
-    testOfPrograms('packets with hop-by-hop options go to the host stack', async () => {
+    test('packets with hop-by-hop options go to the host stack', async () => {
       // An experimental protocol follows; padding of 6 bytes.
       framesOfA.send(frame6(0, a.address6, [experimental, 0, 1, 4]));
       const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 253);
@@ -236,7 +222,7 @@ export function describeRedirect(from: PodDevice, to: PodDevice, extent: 'all' |
       expect(await redirected(a)).toBe(0n);
     });
 
-    testOfPrograms('multicast packets are not redirected', async () => {
+    test('multicast packets are not redirected', async () => {
       ping('-c 1 -W 0.1 -I eth0 224.0.0.1');
       ping('-c 1 -W 0.1 -I eth0 ff02::1');
       expect(await redirected(a)).toBe(0n);
