@@ -20,6 +20,7 @@ import {
   rulesShowCommand,
 } from './commands/rules.ts';
 import { captureCommand, traceCommand } from './commands/trace.ts';
+import { formatHelp, formatUsage } from './usage.ts';
 
 export const cliCommands: readonly CliCommand[] = [
   podsCommand,
@@ -77,14 +78,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
 
 async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
   const command = findCommand(args);
-  if (command === undefined) {
-    const [first] = args;
-    const wantsHelp = first === undefined || ['help', '--help', '-h'].includes(first);
-    (wantsHelp ? process.stdout : process.stderr).write(
-      wantsHelp ? usage() : `podlane: no command ${first}\n\n${usage()}`,
-    );
-    return wantsHelp && first !== undefined ? 0 : exitCodes.usage;
-  }
+  if (command === undefined) return printUsage(args);
   const options = { ...command.options, ...commonOptions };
   let values: OptionValues;
   let positionals: string[];
@@ -103,7 +97,7 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
     return refuse(command, (error as Error).message);
   }
   if (values.help === true) {
-    process.stdout.write(helpOf(command));
+    process.stdout.write(formatHelp(command, commonOptions));
     return 0;
   }
   if (positionals.length !== command.parameters.length)
@@ -125,6 +119,39 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
 /** Finds the command whose name is a prefix of the arguments. */
 const findCommand = (args: readonly string[]): CliCommand | undefined =>
   cliCommands.find(({ name }) => name.split(' ').every((word, index) => args[index] === word));
+
+/**
+ * Prints the usage of `podlane`, or of the group of commands that the first words name: `podlane rules`.
+ * @returns the exit code: 0 if help was asked for
+ */
+function printUsage(args: readonly string[]): number {
+  const asked = args.findIndex((word) => helpWords.includes(word));
+  const words = asked === -1 ? args : args.slice(0, asked);
+  const group = findGroup(words);
+  const commands = cliCommands.filter(({ name }) =>
+    group.every((word, index) => name.split(' ')[index] === word),
+  );
+  const unknown = words[group.length];
+  if (unknown === undefined) process.stdout.write(formatUsage(commands, group));
+  else
+    process.stderr.write(
+      `podlane: no command ${[...group, unknown].join(' ')}\n\n${formatUsage(commands, group)}`,
+    );
+  return unknown === undefined && asked !== -1 ? 0 : exitCodes.usage;
+}
+
+const helpWords: readonly string[] = ['help', '--help', '-h'];
+
+/** Finds the longest start of the words that several commands have in common. */
+function findGroup(words: readonly string[]): string[] {
+  const group: string[] = [];
+  for (const word of words) {
+    const longer = `${[...group, word].join(' ')} `;
+    if (!cliCommands.some(({ name }) => name.startsWith(longer))) break;
+    group.push(word);
+  }
+  return group;
+}
 
 type OptionValues = Record<string, string | boolean | undefined>;
 
@@ -149,7 +176,7 @@ function invocationOf({
 }
 
 function refuse(command: CliCommand, why: string): number {
-  process.stderr.write(`podlane ${command.name}: ${why}\n\n${helpOf(command)}`);
+  process.stderr.write(`podlane ${command.name}: ${why}\n\n${formatHelp(command, commonOptions)}`);
   return exitCodes.usage;
 }
 
@@ -164,24 +191,4 @@ function problemText({ code, message, hint, errors = [] }: ProblemError): string
     ...(hint ? [`  ${hint}`] : []),
     '',
   ].join('\n');
-}
-
-const usageOf = ({ name, parameters: takes }: CliCommand): string => ['podlane', name, ...takes].join(' ');
-
-const usage = (): string => `usage: podlane COMMAND [options]
-
-${cliCommands.map((command) => `  ${usageOf(command).slice('podlane '.length).padEnd(42)}${command.summary}`).join('\n')}
-
-Options of each command: podlane COMMAND --help
-Exit codes: 0 done, 1 failed, 2 usage, 3 agent unreachable, 130 interrupted
-`;
-
-function helpOf(command: CliCommand): string {
-  const options = Object.entries({ ...command.options, ...commonOptions }).map(
-    ([name, { value, short, summary: text }]) => {
-      const flag = `${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
-      return `  ${flag.padEnd(28)}${text}`;
-    },
-  );
-  return `usage: ${usageOf(command)} [options]\n\n${command.summary}${command.details ? `\n${command.details}` : ''}\n\n${options.join('\n')}\n`;
 }

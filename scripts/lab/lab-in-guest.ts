@@ -6,7 +6,7 @@ import type { LabGuestEvent } from './start-lab-guest.ts';
 import { startLabNode } from './start-lab-node.ts';
 
 /**
- * The lab's node inside the guest; `guest.ts` starts it. The guest's own namespace is the host namespace, so
+ * The lab's node inside the guest; `start-lab-guest.ts` starts it. The guest's own namespace is the host namespace, so
  * that the forwarded port reaches the agent. It reports events as one JSON object a line.
  */
 const { values } = parseArgs({

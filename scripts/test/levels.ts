@@ -51,7 +51,7 @@ export const testLevels: Record<string, TestLevelRunner> = {
 };
 
 /** Environment variables that choose what generated tests run. */
-const choices = ['FAULTS', 'STATES', 'STATE_SEED', 'PODLANE_SEED'];
+const choices = ['FAULTS', 'PODLANE_SEED'];
 
 const noColors: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
 

@@ -9,8 +9,12 @@ export const compileCache = join(root, '.cache/node');
 /**
  * Fills the compile cache natively with the modules that programs of this clone load in the guest.
  * @param commands arguments of Node.js for each program, which has to end soon
+ * @param more further environment of the programs
  */
-export async function fillCompileCache(commands: readonly (readonly string[])[]): Promise<void> {
-  const env = { NODE_COMPILE_CACHE: compileCache };
+export async function fillCompileCache(
+  commands: readonly (readonly string[])[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const env = { NODE_COMPILE_CACHE: compileCache, ...more };
   await Promise.all(commands.map((command) => run(process.execPath, [...command], { cwd: root, env })));
 }

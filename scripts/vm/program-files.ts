@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../setup/progress.js';
-import { compileCache } from './compile-cache.ts';
+import { compileCache, fillCompileCache } from './compile-cache.ts';
 
 const clone = join(import.meta.dirname, '../..');
 
@@ -17,12 +17,10 @@ export async function packProgramFiles(
   commands: readonly (readonly string[])[],
 ): Promise<void> {
   const list = `${file}.list`;
-  const env = {
-    NODE_COMPILE_CACHE: compileCache,
+  await fillCompileCache(commands, {
     NODE_OPTIONS: `--import=${join(import.meta.dirname, 'record-loaded-files.js')}`,
     PODLANE_LOADED_FILES: list,
-  };
-  await Promise.all(commands.map((command) => run(process.execPath, [...command], { cwd: clone, env })));
+  });
   const loaded = readFileSync(list, 'utf8').split('\n').filter(existsSync);
   const caches = [compileCache, join(clone, 'node_modules/.vitest-cache')].flatMap((folder) =>
     globSync(join(folder, '**/*'), { withFileTypes: true })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateCases } from '../testbed/migration-script/cases.ts';
 import { TwinNodes } from '../testbed/migration-script/twin-nodes.ts';
 
-const cases = generateCases(7, 3, [
+const cases = generateCases(8, 3, [
   { from: 'netkit', to: 'veth', mode: 'l3' },
   { from: 'veth', to: 'netkit', mode: 'l2' },
   { from: 'netkit', to: 'veth', mode: 'l2' },

@@ -15,6 +15,7 @@ import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import { exampleObject } from '../../testbed/builds.ts';
 import { addPods, countNodeObjects, podAddress, unreachablePods } from '../../testbed/many-pods.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
+import { createSeededRandom } from '../../testbed/seeded-random.ts';
 
 const object = readFileSync(exampleObject).toString('base64');
 const podCount = 10;
@@ -22,17 +23,6 @@ const actCount = 1000;
 const workers = 40;
 /** Breaks of one pod: after the third repair of the same thing the reconciler backs off. */
 const maxBreaks = 2;
-
-/** mulberry32: acts are chosen by the printed seed; how they interleave is up to the kernel. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
-  };
-}
 
 interface Answer {
   status: number;
@@ -88,7 +78,9 @@ const activityClause =
 
 describe('a thousand acts of all kinds on ten pods', () => {
   const seed = Number(process.env.ACTIVITIES_SEED ?? randomInt(2 ** 31));
-  const pick = random(seed);
+  // Acts are chosen by the printed seed; how they interleave is up to the kernel.
+  const random = createSeededRandom(seed);
+  const pick = (below: number): number => Math.floor(random() * below);
   let node: TestNode;
   let pods: Pod[];
   let restarting = false;

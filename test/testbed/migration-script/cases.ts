@@ -1,5 +1,6 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { NewPodInput } from '../../../contract/pod.ts';
+import { createSeededRandom } from '../seeded-random.ts';
 
 /** A pod in some state, and the kind of device that it is to move to. */
 export interface ScriptCase {
@@ -24,20 +25,9 @@ export interface Moves {
   programsOnPrimary?: boolean;
 }
 
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Generates cases that differ in families, addresses, routes, MTU, names and programs; each has addresses of its own. */
 export function generateCases(count: number, seed: number, moves: readonly Moves[]): ScriptCase[] {
-  const random = numbers(seed);
+  const random = createSeededRandom(seed);
   const upTo = (most: number): number => Math.floor(random() * (most + 1));
   const one = <T>(values: readonly T[]): T => {
     const value = values[upTo(values.length - 1)];

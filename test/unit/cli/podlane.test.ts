@@ -66,6 +66,26 @@ test('no command prints the usage, each command has its help, and an unknown wor
   expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('-w, --write FILE') });
 });
 
+test.each([
+  [['rules'], 2],
+  [['rules', '--help'], 0],
+  [['bpf', 'link', 'help'], 0],
+] as const)('%j lists the commands of the group alone', async (words, code) => {
+  const { stdout, stderr, code: exit } = await podlane(...words);
+  const group = words.filter((word) => !/help/.test(word)).join(' ');
+  expect({ exit, stderr }).toEqual({ exit: code, stderr: '' });
+  const listed = stdout.split('\n').filter((line) => /^ {2}\w/.test(line));
+  expect(listed.length).toBeGreaterThan(1);
+  for (const line of listed) expect(line.trim()).toMatch(new RegExp(`^${group} `));
+});
+
+test('an unknown command of a group names the group, and prints no other commands', async () => {
+  const { code, stderr } = await podlane('rules', 'dance');
+  expect(code).toBe(2);
+  expect(stderr).toContain('no command rules dance');
+  expect(stderr).not.toContain('capture POD');
+});
+
 test('command names are unique, and none is a prefix of another', () => {
   const names = cliCommands.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);

@@ -2,7 +2,7 @@
 
 import { lazy, Suspense, useState } from 'react';
 import type { Pod } from '../../../../contract/pod.ts';
-import { Button } from '../../../_components/button.tsx';
+import { ButtonWithReason } from '../../../_components/button-with-reason.tsx';
 import { useNodeInfo } from '../../../_lib/node-queries.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
 import { formatFallbackHookDetail, formatMoveHooksLabel, podProgramsText } from './text.ts';
@@ -13,7 +13,7 @@ const MoveDialog = lazy(async () => ({ default: (await import('./move-hooks-dial
  * Shows the hooks that a pod's programs are on, and the button that moves the programs; a veth device has only one
  * pair of hooks.
  */
-export function HookPlacementSection({ pod }: { pod: Pod }) {
+export function HooksSection({ pod }: { pod: Pod }) {
   const [open, setOpen] = useState(false);
   const { data: node } = useNodeInfo();
   const missingRole = useMissingRoleReason('operator');
@@ -41,15 +41,9 @@ export function HookPlacementSection({ pod }: { pod: Pod }) {
         )}
       </p>
       <span className="flex-1 max-md:hidden" />
-      {reason !== null && <p className="text-12 text-muted">{reason}</p>}
-      <Button
-        size="small"
-        className="max-md:h-(--control)"
-        disabled={reason !== null}
-        onClick={() => setOpen(true)}
-      >
+      <ButtonWithReason reason={reason} onClick={() => setOpen(true)}>
         {formatMoveHooksLabel(to)}
-      </Button>
+      </ButtonWithReason>
       {open && (
         <Suspense fallback={null}>
           <MoveDialog

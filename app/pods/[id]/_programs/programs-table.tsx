@@ -9,7 +9,7 @@ import { formatClockTime, formatCount, formatPercent } from '../../../_lib/forma
 import { getHookDirection } from '../_path/hook-direction.ts';
 import type { PathDiagramData } from '../_path/path-diagram-types.ts';
 import { computeProgramRunRate } from '../_path/program-rates.ts';
-import { HookPlacementSection } from './hooks-section.tsx';
+import { HooksSection } from './hooks-section.tsx';
 import { formatAttachedProgramCount, podProgramsText } from './text.ts';
 
 const head = 'h-6 border-line-2 border-b px-2 text-left font-[450] text-12 text-muted first:pl-0 last:pr-0';
@@ -29,7 +29,7 @@ export function PodProgramsTable({ pod, view }: { pod: Pod; view: PathDiagramDat
         <span className="text-12 text-muted">
           {formatAttachedProgramCount(programs.length, programs.length - ours)}
         </span>
-        <HookPlacementSection pod={pod} />
+        <HooksSection pod={pod} />
       </div>
       <table className="w-full table-fixed border-separate border-spacing-0">
         <thead>

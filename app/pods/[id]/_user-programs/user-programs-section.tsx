@@ -6,6 +6,7 @@ import type { UserProgram } from '../../../../contract/build.ts';
 import { maxUserPrograms } from '../../../../contract/limits.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
+import { ButtonWithReason } from '../../../_components/button-with-reason.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../../_components/skeleton.tsx';
 import { showToast } from '../../../_components/toast.tsx';
@@ -53,15 +54,9 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
         </h2>
         <span className="text-12 text-muted">{userProgramsText.subtitle}</span>
         <span className="flex-1" />
-        {reason !== null && <p className="text-12 text-muted">{reason}</p>}
-        <Button
-          size="small"
-          className="max-md:h-(--control)"
-          disabled={reason !== null}
-          onClick={() => setOpen(true)}
-        >
+        <ButtonWithReason reason={reason} onClick={() => setOpen(true)}>
           {userProgramsText.attach}
-        </Button>
+        </ButtonWithReason>
       </div>
       <div className="border-line-2 border-t">
         {programs !== undefined ? (
