@@ -1,10 +1,6 @@
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { EmptyState } from '../../_components/empty-state.tsx';
-import { podListText } from './text.ts';
-
-const add = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/pods \\
-  -H 'content-type: application/json' \\
-  -d '{"namespace":"default","name":"web","netns":"/run/netns/web","address":"10.42.0.10/32"}'`;
+import { addPodCommand, podListText } from './text.ts';
 
 /** Renders a message on a node without pods, which explains how to add some. */
 export function NoPodsNotice() {
@@ -14,7 +10,7 @@ export function NoPodsNotice() {
         <p>{podListText.noPodsDetail}</p>
         <Command text="npm run lab" />
         <p className="mt-3">{podListText.addPodDetail}</p>
-        <Command text={add} />
+        <Command text={addPodCommand} />
       </EmptyState>
     </div>
   );

@@ -34,7 +34,7 @@ export const podListText = {
   ppsIn: 'pps in',
   ppsOut: 'pps out',
   bits: 'bits, in + out',
-  drops: 'drops by Podlane’s programs',
+  drops: 'drops by Podlane',
   softirq: 'softirq',
 
   netnsGone: 'network namespace is gone',
@@ -67,3 +67,8 @@ export const formatSampleNumber = (sequence: number): string => `· sample ${for
 export const formatReadDuration = (duration: string): string => `· read in ${duration}`;
 export const formatSkippedSamples = (samples: number): string => `· ${formatCount(samples)} skipped`;
 export const formatMigratingState = (kind: string, step: string): string => `to ${kind}, ${step}`;
+
+/** Command that adds a network namespace as a pod. */
+export const addPodCommand = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/pods \\
+  -H 'content-type: application/json' \\
+  -d '{"namespace":"default","name":"web","netns":"/run/netns/web","addresses":["10.42.0.10/32"]}'`;

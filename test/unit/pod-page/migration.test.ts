@@ -121,7 +121,7 @@ describe('findMigrationDisabledReason', () => {
   const node = (available: boolean) =>
     ({
       capabilities: [
-        { name: 'netkit', available, detail: 'RTM_NEWLINK answered EOPNOTSUPP', hint: 'Boot 6.7 or later' },
+        { name: 'netkit', available, detail: 'RTM_NEWLINK answered EOPNOTSUPP', hint: 'boot 6.7 or later' },
       ],
     }) as NodeInfo;
   test('says for a promotion that the kernel has no netkit, with a hint', () => {

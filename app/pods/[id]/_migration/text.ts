@@ -123,12 +123,13 @@ export function findMigrationDisabledReason(
   if (pod.device === null) return 'The pod’s device is gone.';
   const netkit = node?.capabilities.find(({ name }) => name === 'netkit');
   if (to === 'netkit' && netkit?.available === false)
-    return `No netkit on this node: ${sentence(netkit.detail)}${netkit.hint === null ? '' : ` ${sentence(netkit.hint)}`}`;
+    return `No netkit on this node: ${sentence(netkit.detail)}${netkit.hint === null ? '' : ` ${capitalize(sentence(netkit.hint))}`}`;
   return null;
 }
 
 /** Adds a period to a text unless it already ends with a punctuation mark. */
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Returns the index of the last migration step that can be rolled back; later steps have no undo. */
 export const findLastUndoableStepIndex = (steps: readonly { undoable: boolean }[]): number =>
