@@ -3,12 +3,16 @@ import { defineConfig } from 'vitest/config';
 /** Makes a test file fail that leaves a descriptor of the agent's code open. */
 const setupFiles = ['test/setup/descriptors.ts'];
 
+/** A condition that is polled for comes late on a busy machine. */
+const polling = { poll: { timeout: 30_000 } } as const;
+
 /**
  * Tests that share one machine: one file after the other, all in one process, so that native code is loaded once.
  * Time-outs only end what hangs: they leave room for a machine that is busy with other work.
  */
 const onTheMachine = {
   setupFiles,
+  expect: polling,
   pool: 'forks',
   maxWorkers: 1,
   isolate: false,
@@ -27,6 +31,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           include: ['test/unit/**/*.test.ts'],
           setupFiles,
+          expect: polling,
         },
       },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...onTheMachine } },

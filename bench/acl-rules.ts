@@ -1,7 +1,7 @@
-import type { RuleSet } from '../contract/acl.ts';
-import { ruleSetSchema } from '../contract/acl.ts';
 import { addressBitLength, type Cidr, formatCidr, formatIpAddress, parseCidr } from '../contract/cidr.ts';
 import type { Direction } from '../contract/direction.ts';
+import type { RuleSet } from '../contract/rule-set.ts';
+import { ruleSetSchema } from '../contract/rule-set.ts';
 import type { SelectablePod } from '../server/acl/spec/pod-matching.ts';
 import { emptyPolicyTables, type PolicyTables } from '../server/acl/tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../server/acl/tables/tables-diff.ts';

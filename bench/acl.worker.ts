@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import type { RuleSet } from '../contract/acl.ts';
 import { addressBitLength, cidrContainsAddress, parseCidr } from '../contract/cidr.ts';
+import type { RuleSet } from '../contract/rule-set.ts';
 import { compileRules } from '../server/acl/compile/compile.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from '../server/acl/load/conntrack-timeouts.ts';
 import { RuleLoader } from '../server/acl/load/rule-loader.ts';
@@ -105,7 +105,7 @@ async function measure(report: BenchReporter, { quick }: { quick: boolean }): Pr
   programs.setSlot(0, { owner: 1, hooks: 'primary', redirect: false, macs: null, check: false });
   const program = programs.programFd('tcx/egress');
   const runs = new ProgramTestRun();
-  const run = (frame: Buffer, repeat: number) => runs.run(program, slotToPrimaryIfindex(0), frame, repeat);
+  const run = (frame: Buffer, repeat: number) => runs.run(program, slotToPrimaryIfindex(0), frame, repeat, 1);
   for (const wanted of [0, 10, 1000, 10_000]) {
     const { set, tables } = setOf(wanted || 1);
     for (const connections of ['new', 'known'] as const) {

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import type { DeviceKind } from '../contract/device.ts';
 import { counterIndexByName } from '../server/bpf/counter-layout.ts';
+import { slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { deleteDevicePair } from '../server/datapath/device/device-pair.ts';
 import { removeRedirectEndpoints } from '../server/datapath/device/podlane-programs.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
@@ -11,6 +13,7 @@ import {
   openBenchKernelContext,
   withoutProgramAttachment,
 } from './fixture.ts';
+import { attachMinimalRedirect } from './minimal-redirect.ts';
 import { type BenchFigure, type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 import {
   BenchTrafficClient,
@@ -19,7 +22,10 @@ import {
   type TrafficRoundResult,
 } from './traffic.ts';
 
-/** A path between two pods of a host. With `redirect`, Podlane's programs bypass the routing of the host. */
+/**
+ * A path between two pods of a host. With `redirect`, programs bypass the routing of the host: Podlane's, or without
+ * hooks those of `minimal-redirect.bpf.c`.
+ */
 interface Path {
   name: string;
   kind: DeviceKind;
@@ -37,6 +43,7 @@ const paths: Path[] = [
   { name: 'netkit-routing', kind: 'netkit', hooks: 'none', redirect: false },
   { name: 'netkit-routing-programs', kind: 'netkit', hooks: 'netkit', redirect: false },
   { name: 'netkit-redirect', kind: 'netkit', hooks: 'netkit', redirect: true },
+  { name: 'minimal-redirect', kind: 'netkit', hooks: 'none', redirect: true },
 ];
 
 const metrics = {
@@ -68,7 +75,9 @@ interface Measure {
  * where time runs by counted instructions, what ran before does not matter.
  */
 async function measure(report: BenchReporter, { env, rounds, milliseconds }: Measure): Promise<void> {
+  loadConntrack();
   const kernel = await openBenchKernelContext();
+  if (!kernel.programs.features.conntrack) throw new Error('the redirect does not ask conntrack');
   const results = new Map<string, number[]>();
   const between = async (name: string, from: string | undefined, address: string, to: string | undefined) => {
     using _server = await startTrafficServer(to === undefined ? {} : { netns: to });
@@ -100,20 +109,43 @@ async function measure(report: BenchReporter, { env, rounds, milliseconds }: Mea
   }
 }
 
+/**
+ * Has the kernel load nf_conntrack, and leaves no rule that needs it: the redirect then asks conntrack about each flow,
+ * while routing does not track any, which is the comparison that is worst for the redirect.
+ */
+function loadConntrack(): void {
+  const nft = (text: string) => execFileSync('nft', ['-f', '-'], { input: text });
+  nft('table inet bench { chain tracked { ct state new; }; }');
+  nft('delete table inet bench');
+}
+
 type Between = (name: string, from: string, address: string, to: string) => Promise<void>;
 
 async function overPath(kernel: KernelContext, path: Path, index: number, between: Between): Promise<void> {
   const { kind, hooks, redirect } = path;
-  const ours: KernelContext = { ...(hooks === 'none' ? withoutProgramAttachment(kernel) : kernel), redirect };
+  const ours: KernelContext = {
+    ...(hooks === 'none' ? withoutProgramAttachment(kernel) : kernel),
+    redirect: { appliesTo: () => redirect, ofPod: () => null },
+  };
   const pods = [2 * index, 2 * index + 1].map((number) =>
     createBenchPodRecords({ number, netns: createBenchNamespace(String(number)), kind, hooks }),
   );
   for (const pod of pods) await attachBenchPod(ours, pod);
   const [from, to] = pods;
+  if (hooks === 'none' && redirect)
+    for (const [one, other] of [
+      [from!, to!],
+      [to!, from!],
+    ] as const)
+      await attachMinimalRedirect(
+        slotToPrimaryIfindex(one.device.slot),
+        slotToPrimaryIfindex(other.device.slot),
+      );
   const before = redirected(kernel, from!.device.slot);
   await between(path.name, from!.pod.netnsPath, `10.42.0.${2 * index + 3}`, to!.pod.netnsPath);
   const took = redirected(kernel, from!.device.slot) - before > 0;
-  if (took !== redirect) throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
+  if (hooks !== 'none' && took !== redirect)
+    throw new Error(`${path.name}: packets were ${took ? '' : 'not '}redirected`);
   for (const { pod, device } of pods) {
     removeRedirectEndpoints(kernel, pod);
     await deleteDevicePair(kernel, device.slot);

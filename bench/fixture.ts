@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import type { DeviceKind, HookFamily } from '../contract/device.ts';
-import { podNetworkSchema } from '../contract/network.ts';
-import { type DatapathPrograms, openDatapath } from '../server/bpf/datapath.ts';
+import { podNetworkSchema } from '../contract/pod-network.ts';
+import type { DatapathPrograms } from '../server/bpf/datapath.ts';
+import { openDatapath } from '../server/bpf/open-datapath.ts';
 import { UserProgramPins } from '../server/bpf/user-program-pins.ts';
 import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
 import { buildDeviceRecord, createPodDevice } from '../server/datapath/pods/create-pod-device.ts';
+import { formatPrimaryName } from '../server/datapath/slot-allocator.ts';
 import { createNamedNamespace, openNetworkNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
@@ -29,7 +31,14 @@ export async function openBenchKernelContext(): Promise<KernelContext> {
   const programs = await openDatapath({ pins: benchPinDirectory, maxSlots: 256 });
   const host = NetlinkSocket.open();
   const users = new UserProgramPins(benchPinDirectory);
-  return { host, programs, userPins: users, capabilities: new Map(), primaryHooks: 'tcx', redirect: true };
+  return {
+    host,
+    programs,
+    userPins: users,
+    capabilities: new Map(),
+    primaryHooks: 'tcx',
+    redirect: { appliesTo: () => true, ofPod: () => null },
+  };
 }
 
 /** Creates a named network namespace with its loopback interface up. @returns the namespace's path */
@@ -71,13 +80,19 @@ export function createBenchPodRecords({ number, netns, kind, hooks, addresses }:
     carried: [],
   };
   const usual = kind === 'netkit' ? 'netkit' : 'tcx';
-  const row = buildDeviceRecord(pod, kind, hooks === 'none' ? usual : hooks, number);
+  const row = buildDeviceRecord(
+    pod,
+    kind,
+    hooks === 'none' ? usual : hooks,
+    number,
+    formatPrimaryName(number),
+  );
   return { pod, device: { id: number, ...row, createdAt } };
 }
 
 /** Attaches a benchmark pod with the same code as the agent. */
 export async function attachBenchPod(kernel: KernelContext, { pod, device }: BenchPod): Promise<void> {
-  using namespace = openPodNamespace(pod);
+  using namespace = openPodNamespace({ record: pod, devices: [device] });
   await createPodDevice(kernel, namespace, pod, device);
 }
 

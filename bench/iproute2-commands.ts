@@ -6,7 +6,7 @@ import { programNameByHook } from '../server/bpf/datapath-programs.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../server/bpf/datapath-structs.ts';
 import { netkitAttachTypes } from '../server/bpf/netkit-hook.ts';
 import { tcxAttachTypes } from '../server/bpf/tcx-hook.ts';
-import { listPodGateways } from '../server/datapath/device/next-hops.ts';
+import { listPodGateways } from '../server/datapath/device/pod-gateways.ts';
 import { podlaneProgramHooks } from '../server/datapath/device/program-hooks.ts';
 import type { DeviceRecord } from '../server/store/records.ts';
 import type { BenchHooks, BenchPod } from './fixture.ts';

@@ -1,26 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DeviceKind } from '../contract/device.ts';
-import { type Migration, migrationSteps } from '../contract/migration.ts';
-import type { NodeInfo } from '../contract/node.ts';
+import { migrationSteps } from '../contract/migration.ts';
 import type { Pod } from '../contract/pod.ts';
 import { openTestConnection } from '../test/testbed/connection.ts';
 import { startTestNode } from '../test/testbed/node.ts';
-import { countLostPings, findLongestTimeGap, type PingTimes, runPings } from './pings.ts';
-import { type BenchFigure, type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
+import {
+  createPodMover,
+  expectDone,
+  families,
+  type MoveOn,
+  migrateWhilePinging,
+  type PingPlan,
+  stepDuration,
+  type TellFigure,
+  tellLosses,
+  tellWallTime,
+} from './pinged-migrations.ts';
+import { findLongestTimeGap, type PingTimes } from './pings.ts';
+import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
 import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
 
 const moved = { ipv4: '10.42.0.2', ipv6: 'fd00:42::2' } as const;
 const still = { ipv4: '10.42.0.3', ipv6: 'fd00:42::3' } as const;
-const families = ['ipv4', 'ipv6'] as const;
 
-interface Measure {
-  migrations: number;
-  /** Number of pings that each of the two pods sends per address family. */
-  pings: number;
-  /** Milliseconds between two pings of the same pod and address family. */
-  intervalMs: number;
-  /** Real-time priority of the pingers; null on a single CPU, where other processes would then not run. */
-  priority: number | null;
+interface Measure extends PingPlan {
   /** Number of measured rounds of each stream; every round is run with and without a migration. */
   rounds: number;
   /** Length of a part of a round, in ms. A round has as many parts as its migration takes. */
@@ -33,86 +35,60 @@ const measures = {
   guest: { intervalMs: 4, priority: null, rounds: 2, roundMs: 3000 },
 } as const;
 
-/** Migrates the pod to the other device kind, or to a new device of the same kind on a kernel without netkit. */
-type MoveOn = () => Promise<Migration>;
-
 /**
  * Migrates one pod again and again on this kernel: first while it and another pod ping each other every 2 ms over
  * both families and one TCP connection between them lives on, then while a TCP stream takes all there is.
  */
 async function measure(report: BenchReporter, env: keyof typeof measures, measure: Measure): Promise<void> {
   await using node = await startTestNode();
-  const { capabilities } = await node.ask<NodeInfo>('GET', '/node');
-  const netkit = capabilities.some((each) => each.name === 'netkit' && each.available);
   const pods = {
     moved: await node.addPod('moved', [`${moved.ipv4}/32`, `${moved.ipv6}/128`]),
     still: await node.addPod('still', [`${still.ipv4}/32`, `${still.ipv6}/128`]),
   };
-  let kind: DeviceKind = pods.moved.kind;
-  const moveOn: MoveOn = async () => {
-    kind = netkit ? (kind === 'netkit' ? 'veth' : 'netkit') : kind;
-    const migration = await node.migrate('shop.moved', kind, !netkit);
-    if (migration.state !== 'done') throw new Error(`migration to ${kind}: ${migration.error?.detail}`);
-    return migration;
-  };
-  const between = netkit ? 'netkit,veth' : kind;
-  const figure = (metric: string, unit: string, values: number[], more: Partial<BenchFigure> = {}): void =>
-    report({ bench: 'migrate', metric, env, between, ...summarizeRuns(values), unit, ...more });
+  const mover = await createPodMover(node, pods.moved);
+  const moveOn: MoveOn = async () => expectDone(await mover.moveOn());
+  const figure: TellFigure = (metric, unit, values, more = {}) =>
+    report({
+      bench: 'migrate',
+      metric,
+      env,
+      between: mover.between,
+      ...summarizeRuns(values),
+      unit,
+      ...more,
+    });
 
   await underPings(pods, moveOn, measure, figure);
   await underStream(pods, moveOn, measure, figure);
 }
 
-type Tell = (metric: string, unit: string, values: number[], more?: Partial<BenchFigure>) => void;
 type Pods = Record<'moved' | 'still', Pod>;
 
-async function underPings(
-  pods: Pods,
-  moveOn: MoveOn,
-  { migrations, pings, intervalMs, priority }: Measure,
-  figure: Tell,
-): Promise<void> {
+async function underPings(pods: Pods, moveOn: MoveOn, plan: PingPlan, figure: TellFigure): Promise<void> {
   using connection = await openTestConnection(pods.still.netns.path, pods.moved.netns.path, moved.ipv4);
-  const pinging = families.flatMap((family) => [
-    runPings(pods.still.netns.path, moved[family], { count: pings, intervalMs, priority }),
-    runPings(pods.moved.netns.path, still[family], { count: pings, intervalMs, priority }),
-  ]);
-  // Spread over the pings, so that each migration has some before and behind it.
-  const started = Date.now();
-  const done: Migration[] = [];
-  const pinged = Promise.all(pinging);
-  let over = false;
-  void pinged.then(() => {
-    over = true;
-  });
-  for (let i = 0; i < migrations && !over; i++) {
-    const due = started + ((i + 0.5) * pings * intervalMs) / (migrations + 1);
-    await sleep(Math.max(0, due - Date.now()));
-    done.push(await moveOn());
-  }
-  const alive = await connection.carries().then(
-    () => 1,
-    () => 0,
+  let alive = 1;
+  const run = await migrateWhilePinging(
+    [
+      { netns: pods.still.netns.path, ...still },
+      { netns: pods.moved.netns.path, ...moved },
+    ],
+    plan,
+    moveOn,
   );
-  const sides = await pinged;
+  await connection.carries().catch(() => {
+    alive = 0;
+  });
 
-  const last = Math.min(...sides.map(({ sent }) => sent.at(-1)!));
-  const windows = done
-    .map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }))
-    .filter(({ from, ms }) => from + ms < last);
+  const windows = run.pinged.map((each) => ({ from: Date.parse(each.startedAt), ms: each.durationMs! }));
   const gaps = (of: PingTimes[], moments: 'sent' | 'arrived', before: boolean): number[] =>
     windows.map(({ from, ms }) => {
       // Before: as long a time just before the migration, in which none ran.
       const start = before ? from - ms - 100 : from;
       return Math.max(...of.map((side) => findLongestTimeGap(side[moments], start, start + ms)));
     });
+  tellLosses(run, plan, figure);
   for (const family of families) {
-    const of = sides.filter((side) => side.family === family);
-    figure('sent', 'packets', [pings * of.length], { family, migrations: windows.length, intervalMs });
-    figure('lost', 'packets', [of.reduce((sum, side) => sum + countLostPings(side), 0)], {
-      family,
-      migrations: windows.length,
-    });
+    const of = run.sides.filter((side) => side.family === family);
     for (const [metric, moments] of [
       ['blackout_ms', 'arrived'],
       ['sender_gap_ms', 'sent'],
@@ -124,14 +100,12 @@ async function underPings(
     }
   }
   figure('tcp_alive', 'bool', [alive]);
-  figure('wall_ms', 'ms', done.map(withoutDrain), {
-    withDrain: summarizeRuns(done.map((each) => each.durationMs!)).value,
-  });
+  tellWallTime(run, figure);
   for (const step of migrationSteps)
     figure(
       'step_ms',
       'ms',
-      done.map((each) => durationOf(each, step)),
+      run.migrations.map((each) => stepDuration(each, step)),
       { step },
     );
 }
@@ -141,7 +115,7 @@ async function underStream(
   pods: Pods,
   moveOn: MoveOn,
   { rounds, roundMs }: Measure,
-  figure: Tell,
+  figure: TellFigure,
 ): Promise<void> {
   for (const family of families)
     for (const direction of ['to', 'from'] as const) {
@@ -200,12 +174,6 @@ const together = (rounds: TrafficRoundResult[]): TrafficRoundResult =>
     settledSeconds: sum.settledSeconds + round.settledSeconds,
     retransmits: sum.retransmits + round.retransmits,
   }));
-
-const durationOf = (migration: Migration, name: string): number =>
-  migration.steps.find((step) => step.step === name)?.durationMs ?? 0;
-
-const withoutDrain = (migration: Migration): number =>
-  migration.durationMs! - durationOf(migration, 'drained');
 
 const [env = 'native', migrations = '20', pings = '11000'] = process.argv.slice(2);
 if (env !== 'native' && env !== 'guest') throw new Error(`${env}: native or guest`);

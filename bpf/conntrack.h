@@ -6,9 +6,14 @@
 #include "rule-maps.h"
 #include "parse.h"
 
+/* Programs at netfilter's hooks may not read the coarse clock. */
+#ifndef MONOTONIC_NS
+#define MONOTONIC_NS bpf_ktime_get_coarse_ns
+#endif
+
 static __always_inline __u32 now_seconds(void)
 {
-	return bpf_ktime_get_coarse_ns() / 1000000000;
+	return MONOTONIC_NS() / 1000000000;
 }
 
 static __always_inline int is_tcp(const struct packet *packet)
@@ -16,14 +21,17 @@ static __always_inline int is_tcp(const struct packet *packet)
 	return packet->event.tuple.protocol == IPPROTO_TCP;
 }
 
+/* True if a TCP segment asks for a connection. */
 static __always_inline int is_tcp_syn(const struct packet *packet)
 {
-	return is_tcp(packet) && (packet->event.tuple.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return is_tcp(packet) &&
+	       (packet->event.tuple.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
 }
 
-static __always_inline int is_tcp_end(const struct packet *packet)
+/* True if a packet may begin a connection. A TCP segment other than a SYN belongs to one, or to none. */
+static __always_inline int opens_connection(const struct packet *packet)
 {
-	return is_tcp(packet) && packet->event.tuple.tcp_flags & (TCP_FIN | TCP_RST);
+	return packet->kind == PACKET_TRACKED && (!is_tcp(packet) || is_tcp_syn(packet));
 }
 
 /* Returns the timeout of a connection in seconds. */
@@ -35,7 +43,7 @@ static __always_inline __u32 conntrack_timeout(__u8 protocol, __u8 state)
 									       : PODLANE_OTHER;
 
 	/* Kept in one register: the compiler's bounds check of a copy would prove nothing to the verifier. */
-	__u32 index = kind * 4 + state;
+	__u32 index = kind * 4 + (state == PODLANE_ENDED ? PODLANE_REPLIED : state);
 	asm volatile("" : "+r"(index));
 	return settings.timeouts[index & 15];
 }
@@ -61,35 +69,44 @@ static __always_inline struct podlane_conntrack_entry *lookup_conntrack(const st
 	return entry && (__s32)(entry->expires - now) > 0 ? entry : NULL;
 }
 
+/* Returns the state of a connection after a packet from `sender`, a PODLANE_INITIATOR_. */
+static __always_inline __u8 next_conntrack_state(struct podlane_conntrack_entry *entry, const struct packet *packet,
+						 __u8 sender)
+{
+	__u8 flags = packet->event.tuple.tcp_flags, state = entry->state;
+
+	if (!is_tcp(packet))
+		return state == PODLANE_UNREPLIED && sender != entry->initiator ? PODLANE_REPLIED : state;
+	if (flags & TCP_RST)
+		return PODLANE_CLOSING;
+	/*
+	 * A connection is replied to by SYN and ACK, or by a SYN that crossed the initiator's (RFC 9293 3.5). An ACK alone
+	 * answers the SYN of a host that has forgotten an earlier connection (RFC 5961 4); that one ends with a RST.
+	 */
+	if (state == PODLANE_UNREPLIED && sender != entry->initiator && flags & TCP_SYN)
+		state = PODLANE_REPLIED;
+	if (flags & TCP_FIN) {
+		__u8 fins = entry->flags | (sender == PODLANE_INITIATOR_POD ? PODLANE_FIN_OF_POD : PODLANE_FIN_OF_PEER);
+		if (fins != entry->flags)
+			entry->flags = fins;
+		if ((fins & (PODLANE_FIN_OF_POD | PODLANE_FIN_OF_PEER)) == (PODLANE_FIN_OF_POD | PODLANE_FIN_OF_PEER))
+			return PODLANE_CLOSING;
+	}
+	return state;
+}
+
 /* Updates the state and expiry of a connection after a packet from `sender`, a PODLANE_INITIATOR_. */
 static __always_inline void update_conntrack(struct podlane_conntrack_entry *entry, const struct packet *packet,
 					     __u8 sender, __u32 now)
 {
-	__u8 state = entry->state;
-
-	if (state == PODLANE_UNREPLIED && sender != entry->initiator)
-		state = PODLANE_REPLIED;
-	if (is_tcp_end(packet))
-		state = PODLANE_CLOSING;
+	__u8 state = next_conntrack_state(entry, packet, sender);
 	__u32 expires = now + conntrack_timeout(packet->event.tuple.protocol, state);
+
 	/* Written at most once a second, since other CPUs read the same cache line. */
 	if (state != entry->state || expires != entry->expires) {
 		entry->state = state;
 		entry->expires = expires;
 	}
-}
-
-/* Adds a connection after its first packet, from `sender`, was allowed. The caller fills in rules and initiator. */
-static __always_inline void create_conntrack(const struct podlane_conntrack_key *key,
-					     struct podlane_conntrack_entry *entry, const struct packet *packet,
-					     __u8 sender, __u32 now)
-{
-	if (sender != entry->initiator || (is_tcp(packet) && packet->event.tuple.tcp_flags & TCP_ACK))
-		entry->state = PODLANE_REPLIED;
-	if (is_tcp_end(packet))
-		entry->state = PODLANE_CLOSING;
-	entry->expires = now + conntrack_timeout(packet->event.tuple.protocol, entry->state);
-	bpf_map_update_elem(&conntrack, key, entry, BPF_ANY);
 }
 
 /* True if an ICMP error quotes a packet of a known connection. */
@@ -101,7 +118,8 @@ __noinline int quotes_connection(struct __sk_buff *skb, __u32 family, __u32 offs
 	if (!parse_quoted(skb, &quoted))
 		return 0;
 	conntrack_key(&key, owner, &quoted, !towards_pod);
-	return lookup_conntrack(&key, now_seconds()) != NULL;
+	struct podlane_conntrack_entry *entry = lookup_conntrack(&key, now_seconds());
+	return entry && entry->state != PODLANE_ENDED && !(entry->flags & PODLANE_PENDING);
 }
 
 #endif

@@ -41,6 +41,35 @@ static __always_inline int pass(struct __sk_buff *skb, __u32 number, __u32 hook,
 	return VERDICT_NEXT;
 }
 
+/*
+ * True if the node itself sent a packet to a pod: it came out of the host stack without having entered it by a device.
+ * At netkit/primary every packet has lost the device that it entered by; there the node's own still have their socket,
+ * which forwarded ones never have. Neither a source address nor a mark tells: masquerading and the node's tools write
+ * both. A redirected packet has its pod's socket too, so that nothing is taken for the node's there where the kernel
+ * does not mark redirected packets.
+ */
+static __always_inline int is_from_node(struct __sk_buff *skb, __u32 hook)
+{
+	if (was_redirected(skb))
+		return 0;
+	if (hook == NETKIT_PRIMARY)
+		return config.features & PODLANE_KERNEL_CONTEXT && skb->sk != NULL;
+	return !skb->ingress_ifindex;
+}
+
+/*
+ * True if the host stack may translate the destination of a packet of a pod before it forwards it. Other pods of the node
+ * are reached by redirect, and what is sent to another MAC address than the primary's is not forwarded.
+ */
+static __always_inline int goes_through_nat(struct __sk_buff *skb, const struct headers *headers)
+{
+	if (!(settings.flags & PODLANE_AFTER_NAT) || skb->pkt_type != PACKET_HOST)
+		return 0;
+	if (headers->ip4)
+		return !lookup_endpoint4(headers->ip4->destination);
+	return headers->ip6 && !lookup_endpoint6(headers->ip6->destination);
+}
+
 /* Packets of a foreign device, or of a slot beyond max_slots, pass. */
 static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
@@ -56,7 +85,9 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 	__u32 counted = (flags & PODLANE_AT_PRIMARY) == at_primary;
 	/* While programs are moved between hook families, both families enforce, so that no packet escapes the rules. */
 	if (reason < 0 && settings.flags & RULE_SETS)
-		reason = evaluate(skb, number, slot->owner, PODLANE_EGRESS | (counted ? EVALUATE_COUNTED : 0));
+		reason = evaluate(skb, number, slot->owner,
+				  PODLANE_EGRESS | (counted ? EVALUATE_COUNTED : 0) |
+					  (goes_through_nat(skb, &headers) ? EVALUATE_AFTER_NAT : 0));
 	if (reason >= 0)
 		return drop(skb, hook, reason);
 	if (!counted)
@@ -85,11 +116,14 @@ static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32
 	__u32 counted = (slot->flags & PODLANE_AT_PRIMARY) == at_primary;
 	int reason = validate(skb, slot, 0, &headers);
 	if (reason < 0 && settings.flags & RULE_SETS)
-		reason = evaluate(skb, number, slot->owner, PODLANE_INGRESS | (counted ? EVALUATE_COUNTED : 0));
+		reason = evaluate(skb, number, slot->owner,
+				  PODLANE_INGRESS | (counted ? EVALUATE_COUNTED : 0) |
+					  (is_from_node(skb, hook) ? EVALUATE_FROM_NODE : 0));
 	if (reason >= 0)
 		return drop(skb, hook, reason);
 	if (counted)
 		count_ingress(totals, skb->len - ETH_HLEN);
+	note_packet_to_pod(skb, &headers);
 	return pass(skb, number, hook, slot);
 }
 

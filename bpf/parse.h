@@ -38,6 +38,7 @@ struct packet {
 	__u8 first_fragment; /* and more follow */
 	__u8 kind;           /* enum packet_kind */
 	__u8 hop_limit;
+	__u8 translatable; /* after_nat() can read its tuple: no fragment, no IPv6 extension headers */
 };
 
 static __always_inline void set_mapped4(__u32 *to, __be32 address)
@@ -207,6 +208,7 @@ static __always_inline int parse4(struct __sk_buff *skb, struct packet *packet)
 		return ACCEPT;
 	}
 	packet->first_fragment = fragment >> 13 & 1;
+	packet->translatable = !packet->first_fragment;
 	return parse_transport(skb, packet);
 }
 
@@ -240,6 +242,7 @@ static __always_inline int parse6(struct __sk_buff *skb, struct packet *packet)
 		return ACCEPT;
 	}
 	packet->first_fragment = after >> 24 & 1;
+	packet->translatable = packet->offset == ETH_HLEN + sizeof(ip);
 	return parse_transport(skb, packet);
 }
 
@@ -253,6 +256,7 @@ __noinline int parse_packet(struct __sk_buff *skb, struct packet *packet)
 	__builtin_memset(packet, 0, sizeof(*packet));
 	if (bpf_skb_load_bytes(skb, 12, &type, sizeof(type)) < 0)
 		return PODLANE_MALFORMED;
+	packet->event.ethertype = bpf_ntohs(type);
 	if (type == bpf_htons(ETH_P_IP))
 		return parse4(skb, packet);
 	if (type == bpf_htons(ETH_P_IPV6))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Looks up the verdict of a rule set in its tables. `TableLookup` in server/acl/tables/table-lookup.ts is the same in
+ * Looks up the verdict of a rule set in its tables. `TableLookup` in server/acl/tables/policy-table-lookup.ts is the same in
  * TypeScript.
  */
 #ifndef PODLANE_POLICY_H
@@ -15,7 +15,13 @@ struct policy_query {
 	__u32 peer[4];
 	__u32 protocol_port; /* as in entries */
 	__u32 count_hit;     /* true to count a hit of the deciding entry */
+	__u32 flags;
 };
+
+#define QUERY_FROM_NODE 1    /* the node itself sent the packet */
+#define QUERY_UNKNOWN_PEER 2 /* masqueraded, and nobody knows by whom: rules for any peer apply, those that name some do not */
+#define QUERY_KNOWN_ONLY 4   /* passes only for known connections, of which this is none */
+#define QUERY_SOME_PORT 8    /* a fragment without ports: asks if some port of the protocol may be allowed */
 
 /* A policy verdict is PODLANE_ALLOW or PODLANE_DENY | deciding rule << 16 | logging rule << 32. */
 #define IS_DENY(verdict) ((verdict) & 1)
@@ -91,6 +97,45 @@ static __always_inline struct podlane_rule_entry *lookup_entry(__u32 entries, __
 	return index ? entry_at(index) : NULL;
 }
 
+/*
+ * True if one of the entries for the protocol allows something. Looks at 32 of them; where there are more, it is taken for
+ * granted.
+ */
+__noinline int allows_some_port(__u32 entries, __u32 protocol)
+{
+	struct podlane_rule_entry *entry = entry_at(entries);
+
+	if (!entry)
+		return 0;
+	__u32 low = 0, high = entry->verdict_and_parent & PODLANE_PARENT_MASK, last = protocol | 0xffff;
+	for (int i = 0; i < 19 && high - low > 1; i++) {
+		__u32 middle = (low + high) / 2;
+		entry = entry_at(entries + middle);
+		if (!entry)
+			return 0;
+		if (entry->protocol_port > last)
+			high = middle;
+		else
+			low = middle;
+	}
+	for (int i = 0; i < 32; i++) {
+		entry = entry_at(entries + low);
+		if (!entry)
+			return 0;
+		/* Entries of another protocol lie between those of this one and the one for any protocol, the first. */
+		if (((entry->protocol_port ^ protocol) & entry->mask & 0xffff0000) == 0 &&
+		    entry->verdict_and_parent >> 24 == PODLANE_ALLOW)
+			return 1;
+		if (!low)
+			return 0;
+		if ((entry->protocol_port & 0xffff0000) != protocol)
+			low = 0;
+		else
+			low--;
+	}
+	return 1;
+}
+
 static __always_inline __u64 lookup_policy(const struct policy_query *query, __u32 generation, __u32 set,
 					   void *ipcache, void *pods, void *policies)
 {
@@ -99,7 +144,7 @@ static __always_inline __u64 lookup_policy(const struct policy_query *query, __u
 
 	__builtin_memcpy(prefix.address, query->peer, sizeof(prefix.address));
 	/* Kubernetes requires that the node can reach its pods for its probes. */
-	if (direction == PODLANE_INGRESS && bpf_map_lookup_elem(&node_addresses, prefix.address))
+	if (query->flags & QUERY_FROM_NODE)
 		return PODLANE_ALLOW;
 	struct podlane_pod_policies *pod = bpf_map_lookup_elem(pods, &query->owner);
 	struct podlane_pod_policy own = { .default_entries = PODLANE_UNKNOWN_POD };
@@ -109,10 +154,19 @@ static __always_inline __u64 lookup_policy(const struct policy_query *query, __u
 		return settings.unknown_pod_denied[set] >> (table * 2 + direction) & 1;
 	if (!own.default_entries)
 		return PODLANE_ALLOW;
-	struct podlane_ipcache_entry *cached = bpf_map_lookup_elem(ipcache, &prefix);
+	if (query->flags & QUERY_KNOWN_ONLY)
+		return PODLANE_DENY;
+	struct podlane_ipcache_entry *cached = NULL;
+	if (!(query->flags & QUERY_UNKNOWN_PEER))
+		cached = bpf_map_lookup_elem(ipcache, &prefix);
 	struct podlane_policy_key key = { own.policy, cached ? cached->identity[table] : 0 };
 	struct podlane_policy_entry *policy = bpf_map_lookup_elem(policies, &key);
 	struct podlane_rule_entry *entry = NULL;
+	if (query->flags & QUERY_SOME_PORT) {
+		if (policy && policy->entries[table] && allows_some_port(policy->entries[table], query->protocol_port))
+			return PODLANE_ALLOW;
+		return !allows_some_port(own.default_entries, query->protocol_port);
+	}
 	if (policy && policy->entries[table])
 		entry = lookup_entry(policy->entries[table], query->protocol_port);
 	if (!entry || entry->verdict_and_parent >> 24 == PODLANE_DEFAULT)

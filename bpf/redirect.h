@@ -4,7 +4,28 @@
 #define PODLANE_REDIRECT_H
 
 #include <linux/if_packet.h>
+#include "flow-path.h"
 #include "validate.h"
+
+/*
+ * Returns 0 where the packet must go through the host stack. This and the next function are not inlined, so that their
+ * variables are not on the stack of what else programs call.
+ */
+static __noinline int may_redirect4(struct __sk_buff *skb, const struct ipv4 *ip)
+{
+	struct flow flow;
+	__u32 request = 0;
+
+	return read_flow4(skb, ip, &flow, &request) && may_redirect(skb, &flow, request);
+}
+
+static __noinline int may_redirect6(struct __sk_buff *skb, const struct ipv6 *ip)
+{
+	struct flow flow;
+	__u32 request = 0;
+
+	return read_flow6(skb, ip, &flow, &request) && may_redirect(skb, &flow, request);
+}
 
 /*
  * Returns the slot that a packet of slot `own` to the address of `endpoint` can be redirected to, its number in
@@ -47,7 +68,7 @@ static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, struct ip
 	if (ip->version_ihl != 0x45 || ip->ttl <= 1)
 		return VERDICT_NEXT;
 	struct podlane_slot *target = find_target(skb, own, lookup_endpoint4(ip->destination), number);
-	if (!target)
+	if (!target || (config.features & PODLANE_KERNEL_CONNTRACK && !may_redirect4(skb, ip)))
 		return VERDICT_NEXT;
 	ip->ttl--;
 	/* RFC 1141, as ip_decrease_ttl(): the sum over the header stays the same, and with it a CHECKSUM_COMPLETE. */
@@ -62,7 +83,7 @@ static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ip
 	if (!ip->next_header || ip->hop_limit <= 1 || is_link_scoped(ip->source))
 		return VERDICT_NEXT;
 	struct podlane_slot *target = find_target(skb, own, lookup_endpoint6(ip->destination), number);
-	if (!target)
+	if (!target || (config.features & PODLANE_KERNEL_CONNTRACK && !may_redirect6(skb, ip)))
 		return VERDICT_NEXT;
 	ip->hop_limit--;
 	/* Updates the skb's sum of the whole packet, where it has one: a 16-bit word has become one less. */
@@ -76,7 +97,8 @@ static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, struct ip
  */
 static __always_inline int redirect(struct __sk_buff *skb, __u32 own, const struct headers *headers, __u32 *number)
 {
-	if (skb->pkt_type != PACKET_HOST) /* sent to another MAC address than the primary's, which no router accepts */
+	/* A packet to another MAC address than the primary's is one that no router accepts. */
+	if (!can_tell_paths() || skb->pkt_type != PACKET_HOST)
 		return VERDICT_NEXT;
 	if (headers->ip4)
 		return redirect4(skb, own, headers->ip4, number);

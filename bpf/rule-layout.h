@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Values of the maps of access rules, connections, verdict events and traces. server/bpf/rule-layout.ts and
- * rule-events.ts mirror sizes and offsets.
+ * packet-events.ts mirror sizes and offsets.
  *
  * A packet is evaluated in four look-ups: `ipcache` maps the peer's address to an identity, `pods` the pod and
  * direction to a policy and its default entries, `policies` policy and identity to entries of their own, and among
@@ -20,12 +20,18 @@
 enum podlane_rule_set { PODLANE_ACTIVE = 0, PODLANE_STAGED = 1 };
 
 /* A connection's state and protocol choose its timeout. */
-enum podlane_conntrack_state { PODLANE_UNREPLIED = 0, PODLANE_REPLIED = 1, PODLANE_CLOSING = 2 };
+enum podlane_conntrack_state {
+	PODLANE_UNREPLIED = 0,
+	PODLANE_REPLIED = 1,
+	PODLANE_CLOSING = 2,
+	PODLANE_ENDED = 3, /* no longer allowed: kept as long as a replied one, so that its packets stay without effect */
+};
 enum podlane_timeout_kind { PODLANE_TCP = 0, PODLANE_UDP = 1, PODLANE_ICMP = 2, PODLANE_OTHER = 3 };
 
 #define PODLANE_ACTIVE_RULES 1 /* there is an active rule set */
 #define PODLANE_STAGED_RULES 2 /* there is a staged rule set */
 #define PODLANE_TRACE 4        /* there are trace filters */
+#define PODLANE_AFTER_NAT 8    /* after_nat() evaluates what pods begin through the host stack, which has NAT rules */
 
 /* Settings in memory that the agent maps. With all zero, nothing is evaluated or traced and no events are sent. */
 struct podlane_settings {
@@ -33,10 +39,12 @@ struct podlane_settings {
 	__u32 generation[2];         /*   4: by rule set; never 0 while there is one */
 	__u32 unknown_pod_denied[2]; /*  12: by rule set, for pods it does not know: bit of table * 2 + direction */
 	__u32 timeouts[16];          /*  20: seconds, by enum podlane_timeout_kind * 4 + podlane_conntrack_state */
-	__u32 zero;                  /*  84 */
+	__u32 quota;                 /*  84: connections of one pod; 0: no limit */
 	__u64 verdict_interval;      /*  88: ns between two verdict events of one slot, on average; 0: none are sent */
 	__u64 verdict_burst;         /*  96: ns that a slot may save up */
 	__u64 lost_traces;           /* 104: trace events that found the ring buffer full */
+	__u32 largest_pod;           /* 112: number of the pod with the most connections; 0: unknown */
+	__u32 zero;
 };
 
 enum podlane_direction { PODLANE_INGRESS = 0, PODLANE_EGRESS = 1 };
@@ -108,6 +116,13 @@ struct podlane_conntrack_key {
 
 #define PODLANE_INITIATOR_POD 0
 #define PODLANE_INITIATOR_PEER 1
+#define PODLANE_INITIATOR_UNKNOWN 2 /* of a connection that was adopted: either end may be */
+
+#define PODLANE_FIN_OF_POD 1    /* the pod has sent a FIN */
+#define PODLANE_FIN_OF_PEER 2
+#define PODLANE_PENDING 4       /* not evaluated yet: after_nat() does when the host stack has chosen the other end */
+#define PODLANE_FROM_NODE 8     /* the initiator is the node itself, which may reach its pods */
+#define PODLANE_UNKNOWN_PEER 16 /* the initiator is masqueraded, and nobody knows who it is */
 struct podlane_conntrack_entry {
 	__u32 generation;        /*  0: of the active rule set that allowed it; 0: there was none */
 	__u32 staged_generation; /*  4 */
@@ -116,15 +131,44 @@ struct podlane_conntrack_entry {
 	__u8 state;              /* 16: enum podlane_conntrack_state */
 	__u8 initiator;          /* 17 */
 	__u8 staged_denies;      /* 18 */
-	__u8 zero;
+	__u8 flags;              /* 19 */
+	__u32 ring;              /* 20: index of its element in `conntrack_ring` */
+	__u32 real_peer[4];      /* 24: the other end that rules see: behind a service, or before masquerading */
+	__u16 real_port;         /* 40: its port */
+	__u16 zero;
 };
 
-/* Keys of `fragments`: packets whose first fragment has passed. */
+/*
+ * Connections of one pod, by its number. Its connections are in `conntrack_ring` at indexes from `tail` up to `head`,
+ * in the order in which they were tracked or last spared.
+ */
+struct podlane_conntrack_pod {
+	__u32 head, tail;      /*  0 */
+	__u32 connections;     /*  8 */
+	__u32 zero;
+	__u64 evicted;         /* 16: to make room for others of the pod, or for other pods */
+	__u64 evicted_replied; /* 24: part of these */
+	__u64 untracked;       /* 32: passed without being tracked, since there was no room: answers do not pass */
+};
+struct podlane_conntrack_ring_key {
+	__u32 owner;
+	__u32 index;
+};
+
+/* Keys of `fragments`: packets of which a fragment was seen. */
 struct podlane_fragment_key {
 	__u32 owner;
 	__u32 source[4], destination[4];
 	__u32 id;
 	__u32 protocol;
+};
+
+/* Values of `fragments`. */
+enum podlane_fragment_state { PODLANE_FIRST_AWAITED = 0, PODLANE_FIRST_PASSED = 1, PODLANE_FIRST_DROPPED = 2 };
+struct podlane_fragment_entry {
+	__u32 expires; /* 0: s, as podlane_conntrack_entry.expires */
+	__u16 state;   /* 4: enum podlane_fragment_state */
+	__u16 passed;  /* 6: fragments that passed while the first one is awaited */
 };
 
 /* The last two kinds are for packets that the staged rule set would treat differently. */
@@ -157,6 +201,10 @@ struct podlane_verdict_event {
 	__u32 rule;       /* 24 */
 	__u32 length;     /* 28: of the network packet */
 	struct podlane_tuple tuple; /* 32 */
+	__u32 ethertype;     /* 72: of the frame, or of its VLAN tag; the tuple is only of IPv4 and IPv6 */
+	__u32 real_peer[4];  /* 76: the other end that rules see, where NAT hides it from the pod; 0: the tuple's */
+	__u16 real_port;     /* 92 */
+	__u16 zero;
 };
 
 /* Numbers of verdict events that were not sent, by slot and CPU like the counters. */

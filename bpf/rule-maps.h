@@ -55,17 +55,40 @@ struct {
 } node_addresses SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct podlane_conntrack_key);
 	__type(value, struct podlane_conntrack_entry);
 } conntrack SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_conntrack_ring_key);
+	__type(value, struct podlane_conntrack_key);
+} conntrack_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct podlane_conntrack_pod);
+} conntrack_pods SEC(".maps");
+
+/* Original sources of connections to pods whose source the host masquerades, by the connection as the pod sees it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_conntrack_key);
+	__type(value, struct podlane_node_address);
+} masqueraded SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct podlane_fragment_key);
-	__type(value, __u32); /* s, as podlane_conntrack_entry.expires */
+	__type(value, struct podlane_fragment_entry);
 } fragments SEC(".maps");
 
 struct {

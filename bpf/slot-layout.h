@@ -14,7 +14,7 @@
 /* In the order of dropReasons in contract/counter-table.ts; append only, at most PODLANE_DROP_REASONS. */
 enum podlane_drop_reason {
 	PODLANE_MALFORMED = 0,        /* IP header missing, or version, header length and length disagree */
-	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged */
+	PODLANE_UNKNOWN_PROTOCOL = 1, /* neither IPv4, IPv6 nor ARP, or VLAN-tagged, and not among the pod's ethertypes */
 	PODLANE_SPOOFED_SOURCE = 2,   /* leaves the pod with a source that is not the pod's */
 	PODLANE_DENIED = 3,           /* by an access rule, or by the rule set's default action */
 	PODLANE_FRAGMENT = 4,         /* a later fragment of a packet whose first fragment has not passed */
@@ -55,6 +55,8 @@ struct podlane_drops {
 #define PODLANE_HAS_ADDR6 4
 #define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
 #define PODLANE_REDIRECT 16  /* packets for another pod of the node are redirected past the host stack */
+#define PODLANE_SOURCE_PREFIXES 32 /* `source_prefixes` has further sources that the pod may send from */
+#define PODLANE_ETHERTYPES 64      /* `ethertypes` has frames other than IP that the pod may send and receive */
 /* MAC addresses of frames to the pod: destination (the peer's) and source (the primary's); zero on netkit L3. */
 struct podlane_macs {
 	__u64 to_and_from; /* 0: six bytes of the destination, two of the source */
@@ -84,10 +86,39 @@ struct podlane_endpoint {
 	__u32 owner; /* 4: number of the pod, as in the slots */
 };
 
+/* Keys of `source_prefixes`, an LPM trie of addresses of either family, IPv4 as ::ffff:a.b.c.d. */
+struct podlane_source_prefix {
+	__u32 prefix_length; /*  0: in bits, of owner and address */
+	__u32 owner;         /*  4 */
+	__u32 address[4];    /*  8 */
+};
+
+/* Keys of `ethertypes`. A frame of IEEE 802.3 with a length in place of the type has PODLANE_LLC. */
+#define PODLANE_LLC 4
+struct podlane_ethertype {
+	__u32 owner; /* 0 */
+	__u32 type;  /* 4 */
+};
+
+/*
+ * Keys of `flow_paths`: both directions of a flow between two pods of the node have the same key. `low` is the lower of
+ * the two addresses as the programs compare them; an IPv4 address is the first word.
+ */
+struct podlane_flow_key {
+	__u32 low[4], high[4];       /* 0, 16 */
+	__be16 low_port, high_port;  /* 32, 34: an ICMP echo's identifier in both */
+	__u32 family_protocol;       /* 36: family << 8 | protocol */
+};
+/* Values of `flow_paths`: how the packets of a flow reach the other pod. */
+enum podlane_path { PODLANE_PATH_REDIRECT = 1, PODLANE_PATH_STACK = 2 };
+
 /* Constants in .rodata, which the agent writes before the load. */
+#define PODLANE_KERNEL_CONNTRACK 1 /* the kernel has conntrack, and programs can look connections up in it */
+#define PODLANE_KERNEL_CONTEXT 2   /* programs can read the kernel's struct sk_buff */
 struct podlane_config {
 	__u32 max_slots;  /*  0 */
 	__u8 build[32];   /*  4: SHA-256 of the object file; tells a later agent what runs here */
+	__u32 features;   /* 36: a program without a feature is loaded without the code that needs it */
 };
 
 #endif

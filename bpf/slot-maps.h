@@ -31,6 +31,34 @@ struct {
 	__type(value, struct podlane_endpoint);
 } endpoints6 SEC(".maps");
 
+/* The loader sets max_entries to the number of connections. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_flow_key);
+	__type(value, __u32);
+} flow_paths SEC(".maps");
+
+/*
+ * The loader sets max_entries of both maps to a multiple of max_slots. A value of 0 excludes a prefix from a shorter
+ * one: IPv4 from an IPv6 prefix that covers ::ffff:0:0/96.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_source_prefix);
+	__type(value, __u32);
+} source_prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct podlane_ethertype);
+	__type(value, __u32);
+} ethertypes SEC(".maps");
+
 /*
  * Returns the slot of the device that a program runs on. skb->ifindex is the primary's at the primary's hooks and at
  * netkit/peer, the peer's at netkit/primary (a netkit program sees the receiving end): halved, both are the slot.

@@ -60,6 +60,8 @@ __noinline int send_drop(struct __sk_buff *skb, __u32 slot, __u32 owner, __u32 d
 	parse_packet(skb, &packet);
 	init_event(&packet.event, skb, slot, owner, direction);
 	packet.event.reason = reason;
+	if (skb->vlan_present)
+		packet.event.ethertype = bpf_ntohs(skb->vlan_proto);
 	return send_verdict(&packet.event);
 }
 

@@ -1,9 +1,12 @@
 import type { AgentClient } from './agent-client.ts';
+import { escapeControlCharactersInLines } from './escape-control-characters.ts';
 
 /** Command-line option; an option without a value name is a flag. */
 export interface CommandOption {
   value?: string;
   short?: string;
+  /** True if the option may be given several times. */
+  repeatable?: true;
   summary: string;
 }
 
@@ -13,6 +16,8 @@ export interface CommandInvocation {
   args: readonly string[];
   /** Returns the value of an option, or undefined if the option was not given. */
   option(name: string): string | undefined;
+  /** Returns the values of a repeatable option. */
+  options(name: string): readonly string[];
   /** Returns the value of an option as a number. @throws ProblemError `bad_request` if the value is not a number */
   number(name: string): number | undefined;
   flag(name: string): boolean;
@@ -35,7 +40,9 @@ export interface CliCommand {
   run(invocation: CommandInvocation): Promise<void>;
 }
 
-export const printLine = (text: string): void => void process.stdout.write(`${text}\n`);
+/** Prints text with control characters escaped: names in it come from pods and users. */
+export const printLine = (text: string): void =>
+  void process.stdout.write(`${escapeControlCharactersInLines(text)}\n`);
 
 /** Prints a value as one line of JSON with `--json`, and as readable text otherwise. */
 export function printResult<T>(

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { ProblemError, problemDefinitions } from '../contract/problem.ts';
 import { AgentClient } from './agent-client.ts';
 import type { CliCommand, CommandInvocation, CommandOption } from './command.ts';
+import { batchCommand } from './commands/batch.ts';
 import {
   bpfLinkCreateCommand,
   bpfLinkDetachCommand,
@@ -9,26 +10,37 @@ import {
   bpfProgramAttachCommand,
   bpfProgramDetachCommand,
 } from './commands/bpf.ts';
+import { checksCommand } from './commands/checks.ts';
 import { debugCommand } from './commands/debug.ts';
-import { podCommand, podsCommand } from './commands/pods.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { networkStateCommand, podCommand, podsCommand } from './commands/pods.ts';
 import { programsCommand } from './commands/programs.ts';
+import { redirectCommand } from './commands/redirect.ts';
 import {
   rulesApplyCommand,
   rulesCheckCommand,
   rulesExplainCommand,
   rulesExportCommand,
   rulesShowCommand,
+  rulesStageCommand,
 } from './commands/rules.ts';
 import { captureCommand, traceCommand } from './commands/trace.ts';
+import { escapeControlCharactersInLines } from './escape-control-characters.ts';
 import { formatHelp, formatUsage } from './usage.ts';
 
 export const cliCommands: readonly CliCommand[] = [
   podsCommand,
   podCommand,
+  networkStateCommand,
+  checksCommand,
+  redirectCommand,
+  migrateCommand,
+  batchCommand,
   programsCommand,
   rulesShowCommand,
   rulesCheckCommand,
   rulesApplyCommand,
+  rulesStageCommand,
   rulesExportCommand,
   rulesExplainCommand,
   traceCommand,
@@ -71,7 +83,8 @@ export async function runCli(args: readonly string[]): Promise<void> {
       error instanceof ProblemError
         ? error
         : new ProblemError('internal', (error as Error).stack ?? String(error), { cause: error });
-    process.stderr.write(json ? `${JSON.stringify(problem.toProblem())}\n` : problemText(problem));
+    const text = json ? `${JSON.stringify(problem.toProblem())}\n` : problemText(problem);
+    process.stderr.write(escapeControlCharactersInLines(text));
     process.exitCode = problem.code === 'agent_unreachable' ? exitCodes.noAgent : exitCodes.failed;
   }
 }
@@ -87,9 +100,13 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
       args: args.slice(command.name.split(' ').length),
       allowPositionals: true,
       options: Object.fromEntries(
-        Object.entries(options).map(([name, { value, short }]) => [
+        Object.entries(options).map(([name, { value, short, repeatable }]) => [
           name,
-          { type: value === undefined ? ('boolean' as const) : ('string' as const), ...(short && { short }) },
+          {
+            type: value === undefined ? ('boolean' as const) : ('string' as const),
+            ...(short && { short }),
+            ...(repeatable && { multiple: true }),
+          },
         ]),
       ),
     }));
@@ -153,7 +170,7 @@ function findGroup(words: readonly string[]): string[] {
   return group;
 }
 
-type OptionValues = Record<string, string | boolean | undefined>;
+type OptionValues = Record<string, string | boolean | (string | boolean)[] | undefined>;
 
 function invocationOf({
   values,
@@ -164,6 +181,7 @@ function invocationOf({
     ...rest,
     json: values.json === true,
     option,
+    options: (name) => [values[name] ?? []].flat().filter((each) => typeof each === 'string'),
     flag: (name) => values[name] === true,
     number(name) {
       const text = option(name);

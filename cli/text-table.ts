@@ -1,3 +1,5 @@
+import { escapeControlCharacters } from './escape-control-characters.ts';
+
 /**
  * Formats rows as aligned columns with a header line; columns are two spaces apart, and numeric columns are
  * right-aligned.
@@ -6,7 +8,7 @@ export function formatTextTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
-  const cells = rows.map((row) => row.map(String));
+  const cells = rows.map((row) => row.map((cell) => escapeControlCharacters(String(cell))));
   const widths = head.map((title, column) =>
     Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)),
   );
@@ -31,7 +33,9 @@ export function formatFieldLines(
     ([, value]) => value !== null && value !== undefined && value !== '',
   );
   const width = Math.max(...given.map(([name]) => name.length));
-  return given.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  return given
+    .map(([name, value]) => `${name.padEnd(width)}  ${escapeControlCharacters(String(value))}`)
+    .join('\n');
 }
 
 export const formatBytes = (bytes: number): string =>

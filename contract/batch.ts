@@ -20,6 +20,10 @@ export const newBatchSchema = z
       .enum(['pause', 'stop'])
       .default('pause')
       .describe('What happens at the first unhealthy pod; migrations in progress finish either way'),
+    onLoss: z
+      .enum(['refuse', 'accept'])
+      .default('refuse')
+      .describe('What happens to pods whose plan names something that would be changed or lost'),
     settleMs: z
       .int()
       .min(0)
@@ -82,6 +86,7 @@ const request = {
   recreate: z.boolean(),
   parallelism: z.int(),
   onUnhealthy: z.enum(['pause', 'stop']),
+  onLoss: z.enum(['refuse', 'accept']),
   settleMs: z.int(),
 };
 

@@ -16,14 +16,15 @@ export const addressBitLength = (family: 4 | 6): 32 | 128 => (family === 4 ? 32 
 /** Returns true if the text is an IPv6 address or CIDR rather than an IPv4 one. */
 export const isIpv6Text = (text: string): boolean => text.includes(':');
 
-const decimal = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/;
+const decimal = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
 /** Parses an IPv4 or IPv6 address without zone and port. @throws RangeError if the text is not an address */
 export function parseAddress(text: string): IpAddress {
-  if (decimal.test(text)) {
-    const bytes = text.split('.').map(Number);
-    if (bytes.every((byte) => byte < 256))
-      return { family: 4, value: bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n) };
+  const bytes = decimal.exec(text);
+  if (bytes) {
+    const [a, b, c, d] = [Number(bytes[1]), Number(bytes[2]), Number(bytes[3]), Number(bytes[4])];
+    if (a < 256 && b < 256 && c < 256 && d < 256)
+      return { family: 4, value: BigInt(a * 2 ** 24 + (b << 16) + (c << 8) + d) };
   } else if (/^[0-9a-fA-F:.]+$/.test(text) && text.includes(':')) {
     const host = URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1);
     if (host !== undefined) return { family: 6, value: groupsValue(host) };
@@ -43,7 +44,10 @@ function groupsValue(host: string): bigint {
 
 /** Formats an IP address as `ip` does; IPv6 follows RFC 5952. */
 export function formatIpAddress({ family, value }: IpAddress): string {
-  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.');
+  if (family === 4) {
+    const bits = Number(value);
+    return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  }
   const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }

@@ -18,8 +18,8 @@ export const maxTraces = 4;
 export const maxCaptures = 4;
 
 /** Default size limit of a dump archive in bytes. */
-export const defaultDumpSize = 64 << 20;
+export const defaultDebugDumpSize = 64 << 20;
 /** Maximum number of stored dumps; a new dump deletes the oldest one. */
-export const maxStoredDumps = 3;
+export const maxStoredDebugDumps = 3;
 /** Time in hours after which a dump is deleted. */
-export const dumpRetentionHours = 24;
+export const debugDumpRetentionHours = 24;

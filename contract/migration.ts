@@ -7,18 +7,18 @@ export const migrationSteps = [
   'made',
   'attached',
   'addressed',
+  'renamed',
   'routed-pod',
   'routed-host',
   'drained',
   'removed',
-  'renamed',
   'verified',
 ] as const;
 export const migrationStepSchema = z.enum(migrationSteps);
 export type MigrationStep = z.infer<typeof migrationStepSchema>;
 
-/** The last migration step that can be undone; after it, a migration can only be completed. */
-export const lastUndoableStep: MigrationStep = 'routed-host';
+/** The last migration step that can be undone; after it the old device is gone. */
+export const lastUndoableStep: MigrationStep = 'drained';
 
 export const isUndoableStep = (step: MigrationStep): boolean =>
   migrationSteps.indexOf(step) <= migrationSteps.indexOf(lastUndoableStep);
@@ -46,6 +46,25 @@ export const migrationCheckSchema = z.object({
 });
 export type MigrationCheck = z.infer<typeof migrationCheckSchema>;
 
+/**
+ * A setting, socket, firewall rule or the like of the old device that will be different or missing on the new one. The
+ * plan lists these items; those that are changed or lost have to be accepted before the migration starts.
+ */
+export const migrationItemSchema = z.object({
+  id: z.string().describe('Names the item in `accept`'),
+  end: z.enum(['pod', 'host']).describe('Interface in the pod, or on the host'),
+  kind: z.string().describe('`neighbour`, `qdisc`, `sysctl`, `socket`, `child interface`, …'),
+  key: z.string().nullable().describe('Identity of the setting; null if the item stands for all of its kind'),
+  name: z.string().describe('The setting, as the tools of iproute2 print it'),
+  outcome: z
+    .enum(['changed', 'lost', 'unknown', 'refused'])
+    .describe(
+      '`changed` and `lost` have to be accepted; `unknown`: the kernel does not tell; with `refused` there is no migration',
+    ),
+  becomes: z.string().describe('What will become of it, and why'),
+});
+export type MigrationItem = z.infer<typeof migrationItemSchema>;
+
 export const deviceReferenceSchema = z.object({
   kind: deviceKindSchema,
   slot: z.number().int(),
@@ -66,6 +85,9 @@ export const migrationPlanSchema = z.object({
   to: deviceReferenceSchema,
   allowed: z.boolean(),
   checks: z.array(migrationCheckSchema),
+  items: z
+    .array(migrationItemSchema)
+    .describe('What will not be as before, besides the kind of the device and its ifindexes'),
   steps: z.array(plannedStepSchema),
   script: z
     .string()
@@ -89,10 +111,19 @@ export const migrationResultSchema = z.object({
   egressPackets: z.number().describe('Packets from the pod on the new device, until it is verified'),
   ingressPackets: z.number().describe('Packets to the pod on the new device, until it is verified'),
   packetsOnOldDevice: z.number().describe('Packets on the old device after both routes had moved'),
-  deviceDrops: z.number().describe('Dropped rx and tx packets of both devices during the migration'),
+  deviceDrops: z
+    .number()
+    .describe('Packets that both ends of both devices and their queues dropped during the migration'),
+  kernelDrops: z
+    .array(z.object({ reason: z.string(), packets: z.number() }))
+    .nullable()
+    .describe(
+      'Packets of the pod that the kernel dropped during the migration, by reason as in `/drops`, without those that programs dropped; NOT_SPECIFIED is mostly the kernel’s own group reports of a device that comes or goes; null where they are not counted',
+    ),
   requestsOk: z.number().nullable(),
   requestsFailed: z.number().nullable(),
 });
+export type MigrationResult = z.infer<typeof migrationResultSchema>;
 
 export const migrationSchema = z.object({
   id: z.string(),
@@ -114,7 +145,15 @@ export const migrationSchema = z.object({
 });
 export type Migration = z.infer<typeof migrationSchema>;
 
+/** Ids of items of a plan whose loss is accepted. */
+export const acceptSchema = z
+  .array(z.string().min(1).max(200))
+  .max(1000)
+  .default([])
+  .describe('Ids of the plan’s `items` whose change or loss is accepted; `*` accepts all');
+
 export const newMigrationSchema = z.strictObject({
+  accept: acceptSchema,
   to: deviceKindSchema,
   dryRun: z.boolean().default(false),
   recreate: z

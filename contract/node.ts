@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { conditionSchema } from './condition.ts';
 
 /** Names of the kernel features that the agent probes. */
 export const kernelCapabilityNameSchema = z.enum([
@@ -9,6 +10,7 @@ export const kernelCapabilityNameSchema = z.enum([
   'drop-reasons',
   'bpf-stats',
   'live-rename',
+  'conntrack',
 ]);
 export type KernelCapabilityName = z.infer<typeof kernelCapabilityNameSchema>;
 
@@ -30,6 +32,9 @@ export const nodeInfoSchema = z.object({
   lab: z.boolean().describe('True if the agent accepts reports of the lab’s traffic'),
   cpus: z.number().int(),
   capabilities: z.array(kernelCapabilitySchema),
+  conditions: z
+    .array(conditionSchema)
+    .describe('Faults of the node that concern its pods, such as forwarding that is off'),
   slots: z
     .object({ used: z.number().int(), max: z.number().int() })
     .describe('Device slots; a pod uses one, and two during a migration'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { conditionSchema } from './condition.ts';
 import { deviceKindSchema, deviceSchema, hookFamilySchema } from './device.ts';
-import { checkPodNetwork, podNetworkSchema } from './network.ts';
+import { checkPodNetwork, podNetworkSchema } from './pod-network.ts';
 
 /** Numbers of requests of a pod's test traffic since it started. */
 export const requestCountsSchema = z.object({ ok: z.number().int(), failed: z.number().int() });
@@ -50,6 +51,7 @@ export type NeighborEntry = z.infer<typeof neighborEntrySchema>;
 
 /** A pod with the state of its device and network. */
 export const podSchema = podSummarySchema.extend({
+  conditions: z.array(conditionSchema).describe('The sentences of `attention` with reason and remedy'),
   netns: z.object({ path: z.string(), inode: z.number() }),
   network: podNetworkSchema.describe(
     'Network configuration as requested; routes, neighbors and device are read from the kernel',

@@ -26,6 +26,8 @@ export const problemDefinitions = {
   second_interface: { status: 409, title: 'The pod has a second interface' },
   already_on_kind: { status: 409, title: 'The pod is already on this kind of device' },
   device_missing: { status: 409, title: 'The pod’s device no longer exists' },
+  not_carried: { status: 409, title: 'The migration would delete something that it cannot carry over' },
+  loss_not_accepted: { status: 409, title: 'The migration would lose something that was not accepted' },
   host_not_ready: { status: 409, title: 'The host does not forward packets' },
   interface_in_use: { status: 409, title: 'The pod already has an interface of this name' },
   no_netkit: { status: 409, title: 'This kernel has no netkit' },
@@ -37,6 +39,7 @@ export const problemDefinitions = {
   dump_not_done: { status: 409, title: 'The dump has no archive' },
   batch_ended: { status: 409, title: 'The batch has ended' },
   nothing_to_move: { status: 409, title: 'No pod can be migrated' },
+  unknown_state: { status: 409, title: 'The kernel has state that the database does not know' },
   no_slot: { status: 409, title: 'No free device slot' },
   rules_changed: { status: 409, title: 'The access rules have changed' },
   no_staged_rules: { status: 404, title: 'No access rules are staged' },
@@ -64,6 +67,7 @@ export const problemDefinitions = {
   migration_failed: { status: 500, title: 'The migration failed' },
   store_failed: { status: 500, title: 'The database failed' },
   agent_unreachable: { status: 502, title: 'The agent does not respond' },
+  overloaded: { status: 503, title: 'Too many connections' },
   stopping: { status: 503, title: 'The agent is stopping' },
 } as const satisfies Record<string, { status: number; title: string }>;
 export type ProblemCode = keyof typeof problemDefinitions;

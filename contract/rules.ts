@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ruleProtocolSchema, ruleSchema, ruleSetSchema } from './acl.ts';
 import { directionSchema } from './direction.ts';
 import { problemSchema } from './problem.ts';
+import { ruleProtocolSchema, ruleSchema, ruleSetSchema } from './rule-set.ts';
 
 /** Names of the rule sets: the active one is enforced; the staged one is evaluated and reported, but not enforced. */
 export const ruleSetNameSchema = z
@@ -41,7 +41,7 @@ const ruleLoad = z.object({
 });
 export type RuleLoadCost = z.infer<typeof ruleLoad>;
 
-/** Names of the rules that were added, removed or changed between two rule sets. */
+/** Differences between two rule sets: names of the added, removed and changed rules, and whether a default changed. */
 const ruleChanges = z.object({
   added: z.array(z.string()),
   removed: z.array(z.string()),
@@ -58,7 +58,7 @@ const etag = z
     'value of the ETag header; a write with If-Match of an older state is rejected as `rules_changed`',
   );
 
-/** The active rules with their state in the kernel. */
+/** The active rules as the API returns them, with their state in the kernel. */
 export const activeRulesSchema = z.object({
   version: count.describe('number of the newest version; 0: no rules were ever applied'),
   etag,
@@ -80,7 +80,7 @@ export const activeRulesSchema = z.object({
 });
 export type ActiveRules = z.infer<typeof activeRulesSchema>;
 
-/** The staged rules with their state in the kernel. */
+/** The staged rules as the API returns them, with their state in the kernel. */
 export const stagedRulesSchema = z.object({
   etag,
   rules: ruleSetSchema,
@@ -101,11 +101,18 @@ export const stagedRulesResponseSchema = z.object({ staged: stagedRulesSchema.nu
 
 /** Result of parsing a rule text, which applies nothing. */
 export const importedRulesSchema = z.object({
-  source: z.enum(['rules', 'network-policy']),
+  source: z
+    .enum(['rules', 'network-policy', 'both'])
+    .describe('rules: a rule set; network-policy: NetworkPolicies; both: policies beside a rule set'),
   rules: ruleSetSchema,
-  text: z.string().describe('the rule set as YAML'),
+  text: z.string().describe('as it was written, or merged with the active rules'),
   sizes: ruleSizes,
   warnings: z.array(ruleWarning),
+  active: z
+    .object({ version: count, name: z.string(), rules: count })
+    .nullable()
+    .describe('the active rules, which applying the text would replace; null: there are none'),
+  changes: ruleChanges.describe('what applying the text would change in the active rules'),
 });
 export type ImportedRules = z.infer<typeof importedRulesSchema>;
 
@@ -279,6 +286,17 @@ const endpointExplanation = z.object({
   ),
 });
 
+/** What the host's NAT does to existing connections of a flow, by the kernel's conntrack. */
+export const flowTranslationSchema = z.object({
+  connections: count.describe('existing connections with these real ends; 0: none has the ends of the flow'),
+  real: z
+    .object({ source: z.string(), destination: z.string(), port: count.nullable() })
+    .nullable()
+    .describe('the ends behind NAT, which rules see; null: nothing is translated'),
+  others: count.describe('further connections with the ends of the flow, whose real ends are others'),
+});
+export type FlowTranslation = z.infer<typeof flowTranslationSchema>;
+
 /**
  * Decision on a flow: by the egress rules of the source pod and the ingress rules of the destination pod, if they are
  * on this node.
@@ -291,6 +309,11 @@ export const ruleExplanationSchema = z.object({
   port: count.nullable(),
   verdict,
   note: z.string().nullable().describe('why no rule applies where one would be expected'),
+  translation: flowTranslationSchema
+    .nullable()
+    .describe(
+      'NAT of existing connections, whose real ends are explained; null: both ends are pods of the node, or the host tracks no connections',
+    ),
   egress: endpointExplanation
     .nullable()
     .describe('egress rules of the sending pod; null: it is not on this node'),

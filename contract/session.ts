@@ -13,3 +13,14 @@ export const sessionSchema = z.object({
   role: roleSchema,
 });
 export type Session = z.infer<typeof sessionSchema>;
+
+/** A session of a browser at the gateway. */
+export const browserSessionSchema = sessionSchema.extend({
+  id: z.string(),
+  browser: z.string().describe('The browser as it describes itself (User-Agent)'),
+  own: z.boolean().describe('True for the session that asks'),
+  openedAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().describe('Moves on with use, up to a week after `openedAt`'),
+});
+export type BrowserSessionInfo = z.infer<typeof browserSessionSchema>;

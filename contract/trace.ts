@@ -6,17 +6,19 @@ import { packetHeadersSchema, podReferenceSchema } from './verdict.ts';
 /** Time in ms without an observation after which a packet's trace is complete. */
 export const traceQuietPeriodMs = 200;
 
+/** Returns the family of an address; null for a text that is none. */
+function addressFamily(text: string): 4 | 6 | null {
+  try {
+    return parseAddress(text).family;
+  } catch {
+    return null;
+  }
+}
+
 const address = z
   .string()
   .max(45)
-  .refine((text) => {
-    try {
-      parseAddress(text);
-      return true;
-    } catch {
-      return false;
-    }
-  }, 'not an IP address');
+  .refine((text) => addressFamily(text) !== null, 'not an IP address');
 const port = z.int().min(1).max(65_535);
 export const traceProtocolSchema = z
   .enum(['tcp', 'udp', 'sctp', 'icmp'])
@@ -35,7 +37,8 @@ const filterObject = z.object(traceFilter);
 export type TraceFilter = z.infer<typeof filterObject>;
 
 function checkFilter({ address, family, port, protocol }: TraceFilter, context: z.RefinementCtx): void {
-  if (address && family && parseAddress(address).family !== family)
+  // Called for a text that is no address as well, which the field's own check reports.
+  if (address && family && (addressFamily(address) ?? family) !== family)
     context.addIssue({ code: 'custom', path: ['address'], message: `not an IPv${family} address` });
   if (port && protocol === 'icmp')
     context.addIssue({ code: 'custom', path: ['port'], message: 'ICMP has no ports' });

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { parseCidr } from './cidr.ts';
 import { dropReasons } from './counter-table.ts';
 import { directionSchema } from './direction.ts';
-import { createPageSchema, listQuerySchema } from './list.ts';
+import { createPageSchema, listQuerySchema } from './pagination.ts';
 import { ruleSetNameSchema } from './rules.ts';
 
 /** A pod with its name at the time of the packet; the pod may have been removed since. */
 export const podReferenceSchema = z.object({ id: z.string(), namespace: z.string(), name: z.string() });
 export type PodReference = z.infer<typeof podReferenceSchema>;
 
-/** Source or destination of a packet. `pod` is null unless the address belongs to a pod of the node. */
+/** Source or destination of a packet; `address` is empty for a frame that is not IP. `pod` is null unless the address belongs to a pod of the node. */
 export const packetEndpointSchema = z.object({
   address: z.string(),
   port: z.int().nullable().describe('null for protocols without ports'),
@@ -19,9 +19,18 @@ export type PacketEndpoint = z.infer<typeof packetEndpointSchema>;
 
 /** Network and transport headers of a packet. */
 export const packetHeadersSchema = z.object({
-  family: z.literal([4, 6]),
-  protocol: z.int().describe('IP protocol number; for IPv6 the last next header'),
-  protocolName: z.string().describe('tcp, udp, sctp, icmp, icmpv6, else the number as text'),
+  family: z.literal([4, 6]).nullable().describe('null: a frame that is not IP, whose addresses are empty'),
+  ethertype: z
+    .string()
+    .describe('type of the frame by name (ipv4, ipv6, vlan, lldp, ptp, pppoe, …), else its number: 0x88b5'),
+  protocol: z
+    .int()
+    .describe('IP protocol number; for IPv6 the last next header; 0 for a frame that is not IP'),
+  protocolName: z
+    .string()
+    .describe(
+      'tcp, udp, sctp, icmp, icmpv6, else the number as text; the ethertype of a frame that is not IP',
+    ),
   source: packetEndpointSchema,
   destination: packetEndpointSchema,
   icmp: z.object({ type: z.int(), code: z.int() }).nullable(),
@@ -52,6 +61,11 @@ export const verdictSchema = packetHeadersSchema.extend({
   pod: podReferenceSchema.nullable().describe('pod whose rules evaluated it; null: it was removed meanwhile'),
   reason: z.enum(dropReasons).nullable().describe('why it was dropped; null if it was not'),
   set: ruleSetNameSchema,
+  realPeer: packetEndpointSchema
+    .nullable()
+    .describe(
+      'other end that the rules saw, where the host translates it: the backend of a service, or the source before masquerading',
+    ),
   generation: z.int().describe('generation of the rule set that evaluated it'),
   rule: z
     .string()

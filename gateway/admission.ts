@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ProblemError } from '../contract/problem.ts';
-import { isGatewayHost, isGatewayOrigin, listGatewayHosts } from './origin-check.ts';
+import { GatewayAddresses } from './origin-check.ts';
+import { SessionCookie } from './session-cookie.ts';
 import { type BrowserSession, BrowserSessions } from './sessions.ts';
 import { SignInLinks } from './sign-in-links.ts';
 
@@ -11,8 +12,8 @@ export class RequestAdmission {
   readonly signInLinks = new SignInLinks();
   readonly sessions = new BrowserSessions();
   readonly #allowHosts: readonly string[];
-  #hosts: ReadonlySet<string> = new Set();
-  #cookie = '';
+  #addresses = new GatewayAddresses(0, []);
+  #cookie = new SessionCookie(0);
 
   constructor(allowHosts: readonly string[]) {
     this.#allowHosts = allowHosts;
@@ -20,9 +21,8 @@ export class RequestAdmission {
 
   /** Sets the gateway's TCP port; must be called before the first request. */
   setPort(port: number): void {
-    this.#hosts = listGatewayHosts(port, this.#allowHosts);
-    // Cookies are not separated by port, so two gateways of one machine need different names.
-    this.#cookie = `podlane-${port}`;
+    this.#addresses = new GatewayAddresses(port, this.#allowHosts);
+    this.#cookie = new SessionCookie(port);
   }
 
   /**
@@ -31,21 +31,30 @@ export class RequestAdmission {
    */
   checkOrigin(request: IncomingMessage): void {
     const { host, origin } = request.headers;
-    if (!isGatewayHost(host, this.#hosts))
+    if (!this.#addresses.isHost(host))
       throw new ProblemError('foreign_host', `Host ${host ?? '(none)'} is not this gateway`, {
-        hint: `Open it as ${[...this.#hosts][0]}, or start the gateway with --allow-host.`,
+        hint: `Open it as ${this.#addresses.first}, or start the gateway with --allow-host.`,
       });
-    if (!isGatewayOrigin(request.method, request.headers, this.#hosts))
-      throw new ProblemError('foreign_origin', `Origin ${origin ?? '(none)'} is not this gateway`);
+    if (!this.#addresses.isOrigin(request.method, request.headers))
+      throw new ProblemError('foreign_origin', `Origin ${origin ?? '(none)'} is not this gateway`, {
+        hint: 'Behind a proxy that speaks TLS, start the gateway with --allow-host https://HOST.',
+      });
     if (!request.url?.startsWith('/'))
       throw new ProblemError('bad_request', 'The request target is not a path');
   }
 
   /** Returns the session that the request's cookie belongs to, or undefined if there is none. */
   session(request: IncomingMessage): BrowserSession | undefined {
-    const wanted = `${this.#cookie}=`;
-    const pair = request.headers.cookie?.split('; ').find((text) => text.startsWith(wanted));
-    return this.sessions.use(pair?.slice(wanted.length));
+    for (const secret of this.#cookie.read(request.headers.cookie)) {
+      const session = this.sessions.use(secret);
+      if (session !== undefined) return session;
+    }
+    return undefined;
+  }
+
+  /** Returns the Set-Cookie headers that sign the browser of a request out. */
+  removeCookies(request: IncomingMessage): string[] {
+    return this.#cookie.remove(request.headers.cookie);
   }
 
   /**
@@ -67,21 +76,22 @@ export class RequestAdmission {
   }
 
   /**
-   * Opens a session for a one-time token.
-   * @returns the value of its Set-Cookie header
+   * Opens a session for a one-time token. A session that the browser has ends.
+   * @returns the values of its Set-Cookie headers
    * @throws ProblemError unauthorized, too_many
    */
-  redeem(token: string): string {
+  redeem(token: string, { headers }: IncomingMessage, before: BrowserSession | undefined): string[] {
     const redeemed = token.length > maxTokenLength ? 'wrong' : this.signInLinks.redeem(token);
     if (redeemed === 'too_many')
       throw new ProblemError('too_many', 'Too many invalid sign-in links were tried', {
-        hint: 'Wait a minute, then press Enter in the terminal where Podlane runs to print a new link.',
+        hint: 'Press Enter in the terminal where Podlane runs to print a new link: a right one always works.',
       });
     if (redeemed === 'wrong')
       throw new ProblemError('unauthorized', 'This link was already used, or is older than ten minutes', {
         hint: 'Press Enter in the terminal where Podlane runs to print a new link.',
       });
-    const id = this.sessions.open(redeemed.role, redeemed.role);
-    return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Strict`;
+    if (before !== undefined) this.sessions.end(before.id);
+    const secret = this.sessions.open(redeemed.role, redeemed.role, headers['user-agent']);
+    return this.#cookie.store(secret, headers.cookie);
   }
 }

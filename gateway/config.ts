@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type AgentAddress, parseAgentAddress } from './agent-connection.ts';
+import { parseAllowedHost } from './origin-check.ts';
 
 export interface GatewayConfig {
   /** TCP port to listen on at 127.0.0.1; 0 selects a free port. */
@@ -8,7 +9,7 @@ export interface GatewayConfig {
   agent: AgentAddress;
   /** Bearer token for an agent that is reached over TCP. */
   agentToken: string | undefined;
-  /** Additional `host[:port]` values that the gateway accepts in the Host header. */
+  /** Additional hosts under which browsers reach the gateway: `host[:port]`, with `https://` before it behind TLS. */
   allowHosts: string[];
   /** Directory that contains `app/` and `.next/`. */
   dir: string;
@@ -39,11 +40,13 @@ export function readGatewayConfig(args: string[]): GatewayConfig {
   const token =
     tokenFile === undefined ? undefined : readFileSync(tokenFile === '-' ? 0 : tokenFile, 'utf8').trim();
   if (token === '') throw new Error(`--agent-token-file ${tokenFile}: the file is empty`);
+  const allowHosts = values['allow-host'].map((host) => host.toLowerCase());
+  for (const host of allowHosts) parseAllowedHost(host);
   return {
     port,
     agent: parseAgentAddress(values.agent),
     agentToken: token,
-    allowHosts: values['allow-host'].map((host) => host.toLowerCase()),
+    allowHosts,
     dir: values.dir,
     dev: values.dev,
   };

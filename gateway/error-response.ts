@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ProblemError } from '../contract/problem.ts';
 import { renderNoticePage } from './notice-page.ts';
-import { createCspNonce, nonPageContentPolicy } from './security-headers.ts';
+import { createCspNonce, nonPageContentPolicy, securityHeaders } from './security-headers.ts';
 
 /** Converts any error to a ProblemError; unexpected errors become `internal`. */
 export function toProblemError(error: unknown): ProblemError {
@@ -45,10 +45,24 @@ export function sendNoticePage(
 
 /** Rejects a WebSocket upgrade with a problem details response. */
 export function rejectWebSocketUpgrade(socket: Duplex, error: unknown): void {
-  const problem = toProblemError(error).toProblem();
+  endWithProblem(socket, toProblemError(error));
+}
+
+/** Answers what is not an HTTP request, or one whose headers are too large, and closes the connection. */
+export function rejectMalformedRequest(socket: Duplex, code: string): void {
+  const problem =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new ProblemError('too_large', 'The headers of the request are too large')
+      : new ProblemError('bad_request', `The request is malformed (${code})`);
+  endWithProblem(socket, problem);
+}
+
+function endWithProblem(socket: Duplex, error: ProblemError): void {
+  const problem = error.toProblem();
   const body = JSON.stringify(problem);
+  const headers = Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${headers.join('')}` +
       'Connection: close\r\nContent-Type: application/problem+json\r\nCache-Control: no-store\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

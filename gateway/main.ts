@@ -1,6 +1,7 @@
 import { openAgentConnection } from './agent-connection.ts';
 import { readGatewayConfig } from './config.ts';
 import { openDashboardApp } from './dashboard.ts';
+import { makeProcessNotDumpable } from './not-dumpable.ts';
 import { type Gateway, openGateway } from './server.ts';
 
 /** Prints the sign-in links as one line of JSON for the parent process; `link` is the link of the admin role. */
@@ -10,6 +11,7 @@ const printLinks = (gateway: Gateway, more: { ready: true; port: number } | Reco
 };
 
 async function main(): Promise<void> {
+  makeProcessNotDumpable();
   const config = readGatewayConfig(process.argv.slice(2));
   const gateway = await openGateway({
     port: config.port,

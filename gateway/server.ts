@@ -9,12 +9,14 @@ import type { AgentConnection } from './agent-connection.ts';
 import { forwardToAgent } from './api-proxy.ts';
 import type { DashboardApp } from './dashboard.ts';
 import {
+  rejectMalformedRequest,
   rejectWebSocketUpgrade,
   sendErrorResponse,
   sendNoticePage,
   toProblemError,
 } from './error-response.ts';
 import { setSecurityHeaders } from './security-headers.ts';
+import { addSessionRoutes } from './session-routes.ts';
 import type { BrowserSession } from './sessions.ts';
 import { createStreamProxy } from './stream-proxy.ts';
 
@@ -51,7 +53,7 @@ export async function openGateway({
   dev,
 }: GatewayOptions): Promise<Gateway> {
   const admission = new RequestAdmission(allowHosts);
-  const streams = createStreamProxy(agent, (session) => admission.sessions.isLive(session));
+  const streams = createStreamProxy(agent, admission.sessions);
   const admitted = new WeakMap<FastifyRequest, BrowserSession>();
   const sessionOf = (request: FastifyRequest): BrowserSession => {
     const session = admitted.get(request);
@@ -62,6 +64,15 @@ export async function openGateway({
     bodyLimit: maxBodySize,
     requestTimeout: 30_000,
     logger: { level: 'warn', stream: process.stderr },
+    // A path with malformed percent-escapes reaches no hook, and meets the same rules here.
+    frameworkErrors: (error, request, reply) => {
+      setSecurityHeaders(reply.raw);
+      void sendErrorResponse(request, reply, findRefusal(admission, request) ?? error);
+    },
+    clientErrorHandler(error, socket) {
+      if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+      rejectMalformedRequest(socket, error.code);
+    },
   });
 
   app.addHook('onRequest', async (request, reply) => {
@@ -79,6 +90,7 @@ export async function openGateway({
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  addSessionRoutes(app, admission, sessionOf);
   app.all('/api/v1/*', (request, reply) => forwardToAgent(agent, sessionOf(request), request, reply));
   app.all('/api/*', () => {
     throw new ProblemError('not_found', 'The API is under /api/v1');
@@ -128,6 +140,16 @@ export async function openGateway({
   };
 }
 
+/** Returns why a request is not admitted; null if it is. */
+function findRefusal(admission: RequestAdmission, { raw }: FastifyRequest): unknown {
+  try {
+    admission.admit(raw);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Returns the token of a sign-in link (`GET /?token=…`), or undefined if the request has no token. */
 function readSignInToken(request: FastifyRequest): string | undefined {
   if (request.method !== 'GET' || !request.url.startsWith('/?')) return undefined;
@@ -144,7 +166,7 @@ function handleSignIn(
   reply.header('Cache-Control', 'no-store').header('Referrer-Policy', 'no-referrer');
   const session = admission.session(request.raw);
   try {
-    reply.header('Set-Cookie', admission.redeem(token));
+    reply.header('Set-Cookie', admission.redeem(token, request.raw, session));
   } catch (error) {
     // A browser that is signed in may open a used link again and keeps its session.
     if (session === undefined) throw error;

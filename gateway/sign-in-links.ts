@@ -12,10 +12,12 @@ export type SignInTokenResult = { role: Role } | 'wrong' | 'too_many';
 /** One-time tokens of sign-in links. Each role has at most one valid token; a new token replaces the previous one. */
 export class SignInLinks {
   readonly #open = new Map<Role, { hash: Buffer; expires: number }>();
+  /** Times of the last wrong tokens, at most as many as count. */
   #wrong: number[] = [];
   readonly #now: () => number;
 
-  constructor(now: () => number = Date.now) {
+  /** Creates the links. @param now monotonic clock in ms: a wall clock that goes back revives no link */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
@@ -26,17 +28,20 @@ export class SignInLinks {
     return token;
   }
 
-  /** Redeems a token. Rejects every token if ten wrong ones were tried within the last minute. */
+  /**
+   * Redeems a token. A right one works however many wrong ones were tried: 256 random bits cannot be guessed, and whoever
+   * reaches the port could otherwise lock everybody out. From the eleventh wrong one within a minute the answer differs.
+   */
   redeem(token: string): SignInTokenResult {
     const now = this.#now();
-    this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);
-    if (this.#wrong.length >= maxWrongTokens) return 'too_many';
     const hash = sha256(token);
     for (const [role, open] of this.#open)
       if (now < open.expires && timingSafeEqual(open.hash, hash)) {
         this.#open.delete(role);
         return { role };
       }
+    this.#wrong = this.#wrong.filter((time) => time > now - wrongWindowMs);
+    if (this.#wrong.length >= maxWrongTokens) return 'too_many';
     this.#wrong.push(now);
     return 'wrong';
   }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { AgentConnection } from './agent-connection.ts';
 import { toActorHeaders } from './api-proxy.ts';
-import type { BrowserSession } from './sessions.ts';
+import type { BrowserSession, BrowserSessions } from './sessions.ts';
 
 /** Number of unsent bytes above which the gateway pauses the sender; a paused agent skips samples. */
 const unsentLimitSize = 64 * 1024;
@@ -23,10 +23,10 @@ export interface StreamProxy {
   close(): void;
 }
 
-/** Creates a stream proxy. @param isLive returns true while the session is valid; called at every heartbeat */
+/** Creates a stream proxy. @param sessions are asked at every heartbeat whether the stream's session is valid */
 export function createStreamProxy(
   agent: AgentConnection,
-  isLive: (session: BrowserSession) => boolean,
+  sessions: Pick<BrowserSessions, 'isLive' | 'touch'>,
 ): StreamProxy {
   const server = new WebSocketServer({
     noServer: true,
@@ -39,10 +39,11 @@ export function createStreamProxy(
       server.handleUpgrade(request, socket, head, (browser) => {
         connectSockets(browser, agent.connect(path, toActorHeaders(session)));
         watchBrowser(browser, () => {
-          if (!isLive(session)) return false;
-          session.lastUsed = Date.now();
+          if (!sessions.isLive(session)) return false;
+          sessions.touch(session);
           return true;
         });
+        closeWhenEnded(browser, session);
       });
     },
     close() {
@@ -84,6 +85,14 @@ function forwardMessages(from: WebSocket, to: WebSocket): void {
     });
     if (to.bufferedAmount > unsentLimitSize) from.pause();
   });
+}
+
+/** Closes a browser's stream when its user signs out or the session is revoked. */
+function closeWhenEnded(browser: WebSocket, { ended: { signal } }: BrowserSession): void {
+  const close = (): void => browser.close(streamCloseCodes.signedOut, 'unauthorized');
+  if (signal.aborted) close();
+  signal.addEventListener('abort', close, { once: true });
+  browser.once('close', () => signal.removeEventListener('abort', close));
 }
 
 /** Closes a browser's stream if the browser stops answering pings or the session ends. */

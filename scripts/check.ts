@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { checkFolderImports } from './check/folder-imports.ts';
 import { checkTextContent } from './check/forbidden-content.ts';
+import { checkForbiddenWords } from './check/forbidden-words.ts';
 import { checkImportCycles } from './check/import-cycles.ts';
-import { checkFolderImports } from './check/imports.ts';
 import { checkSpelling } from './check/spelling.ts';
-import { checkForbiddenWords } from './check/words.ts';
 import { run } from './setup/progress.js';
 
 const root = join(import.meta.dirname, '..');

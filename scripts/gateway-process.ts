@@ -1,7 +1,11 @@
 import { join } from 'node:path';
 import type { Role } from '../contract/roles.ts';
 import { startChildProcess, waitUntilReady } from './child-process.ts';
-import { chooseUnprivilegedUser, dropPrivilegesArguments, type UnprivilegedUser } from './unprivileged.ts';
+import {
+  chooseUnprivilegedUser,
+  dropPrivilegesArguments,
+  type UnprivilegedUser,
+} from './unprivileged-user.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -50,6 +54,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     name: 'the gateway',
     command: [
       process.execPath,
+      // SIGUSR1 would open the inspector, through which any process of the machine could take the sessions.
+      '--disable-sigusr1',
       join(root, 'gateway/main.ts'),
       ...['--agent', agent, '--port', String(port), '--dir', dir],
       ...(agentToken === undefined ? [] : ['--agent-token-file', '-']),
@@ -59,6 +65,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     privileges: user === null ? [] : dropPrivilegesArguments(user),
     env: {
       PATH: process.env.PATH,
+      // Its user has no account, and so no home.
+      HOME: '/nonexistent',
       LANG: process.env.LANG,
       TZ: process.env.TZ,
       NODE_ENV: dev ? 'development' : 'production',

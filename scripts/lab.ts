@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DeviceKind, deviceKindSchema } from '../contract/device.ts';
-import { probeCapabilities } from '../server/kernel/probe.ts';
+import { probeCapabilities } from '../server/kernel/probe-capabilities.ts';
 import { labNamePattern } from '../server/lab/lab-topology.ts';
 import {
   formatSignInLinks,
@@ -12,7 +12,7 @@ import {
 } from './gateway-process.ts';
 import { startLabNodeInGuest } from './lab/start-lab-guest.ts';
 import { getLabDirectory, type LabTrafficCounts, startLabNode } from './lab/start-lab-node.ts';
-import { chooseUnprivilegedUser } from './unprivileged.ts';
+import { chooseUnprivilegedUser } from './unprivileged-user.ts';
 
 const root = join(import.meta.dirname, '..');
 

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installDependencies } from './setup/dependencies.js';
-import { makeFrom } from './setup/inputs.js';
-import { locked } from './setup/lock.js';
+import { withFileLock } from './setup/file-lock.js';
+import { makeIfInputsChanged } from './setup/make-if-changed.js';
 import { installPackages } from './setup/packages.js';
 import { run, step } from './setup/progress.js';
 
@@ -18,7 +18,7 @@ const environment = {
 
 /** Makes the database client from the models. */
 const makeClient = () =>
-  makeFrom({
+  makeIfInputsChanged({
     root,
     name: 'client',
     inputs: [
@@ -36,7 +36,7 @@ const makeClient = () =>
 
 /** Builds the dashboard for production. */
 const makeDashboard = () =>
-  makeFrom({
+  makeIfInputsChanged({
     root,
     name: 'dashboard',
     inputs: [
@@ -73,7 +73,7 @@ if (!goal) {
   process.exit(2);
 }
 try {
-  await locked(join(root, '.cache/setup/lock'), async () => {
+  await withFileLock(join(root, '.cache/setup/lock'), async () => {
     await installPackages(new URL('packages.txt', import.meta.url), goal.packages);
     await installDependencies(root);
     for (const make of goal.makes) await make();

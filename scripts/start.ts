@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startAgentProcess } from './agent-process.ts';
 import { formatSignInLinks, type SignInLinksByRole, startGatewayProcess } from './gateway-process.ts';
-import { chooseUnprivilegedUser } from './unprivileged.ts';
+import { chooseUnprivilegedUser } from './unprivileged-user.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   running.push(gateway);
 
   process.stderr.write(`agent: pid ${agent.pid}, ${values.socket}\n`);
-  process.stderr.write(`gateway: pid ${gateway.pid}, user ${user.uid}, no capabilities\n`);
+  process.stderr.write(`gateway: pid ${gateway.pid}, user ${user.uid}, group ${user.gid}, no capabilities\n`);
   if (gateway.user?.because)
     process.stderr.write(`gateway: not as nobody, who cannot read ${gateway.user.because}\n`);
   showLinks(gateway.links, true);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testLevels } from './test/levels.ts';
 import { planTestStages } from './test/plan-stages.ts';
-import { createBufferedTerminal, processTerminal, type TerminalOutput } from './test/terminal.ts';
+import { createBufferedTerminal, processTerminal, type TerminalOutput } from './test/terminal-output.ts';
 import type { TestCounts } from './test/test-counts.ts';
 
 const words = process.argv.slice(2);

@@ -3,7 +3,9 @@ import type { AgentConfig } from './config.ts';
 import type { AgentServices } from './http/agent-services.ts';
 import { buildApiApp } from './http/app.ts';
 import { requireBearerToken } from './http/bearer-token.ts';
+import { ConnectionLimiter } from './http/connection-limits.ts';
 import { listenOnTcp, listenOnUnixSocket } from './http/listen.ts';
+import { admitLocalCallers } from './http/local-caller.ts';
 import { StreamServer } from './stream/stream-server.ts';
 import { podlaneVersion } from './version.ts';
 
@@ -23,9 +25,12 @@ export async function openAgentListeners(
   { socket, socketGid, listen }: AgentConfig,
 ): Promise<AgentListeners> {
   const stream = new StreamServer(agent);
-  const local = await buildApiApp(agent, { version: podlaneVersion });
+  const limiter = new ConnectionLimiter();
+  const admitLocal = admitLocalCallers(socketGid);
+  const local = await buildApiApp(agent, { version: podlaneVersion, admit: admitLocal });
   const apps = [local];
-  stream.serve(local.server);
+  limiter.limit(local.server);
+  stream.serve(local.server, admitLocal);
   const close = async () => {
     await Promise.all([stream.close(), ...apps.map((app) => app.close())]);
   };
@@ -35,6 +40,7 @@ export async function openAgentListeners(
     const admit = requireBearerToken(listen.token);
     const remote = await buildApiApp(agent, { version: podlaneVersion, admit });
     apps.push(remote);
+    limiter.limit(remote.server);
     stream.serve(remote.server, admit);
     await listenOnTcp(remote, listen.host, listen.port);
     const { address, port } = remote.server.address() as AddressInfo;

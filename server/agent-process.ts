@@ -1,14 +1,21 @@
 import { type Logger, pino } from 'pino';
 import { ProblemError } from '../contract/problem.ts';
-import { composeAgent } from './compose.ts';
+import { reportTimerErrors } from './async/safe-timers.ts';
+import { composeAgent } from './compose-agent.ts';
 import { type AgentConfig, agentHelpText, readAgentConfig } from './config.ts';
 import { LogLineRing } from './debug/log-ring.ts';
+import { returnFreedMemory } from './freed-memory.ts';
 
 /** Milliseconds that the agent has to close after a signal before the process exits. */
 const closeTimeoutMs = 10_000;
+/** Time in ms after which the same error of a timer is reported again. */
+const repeatMs = 60_000;
+/** Maximum number of different errors of timers that are remembered. */
+const maxReported = 100;
 
 /** Reads the configuration, runs the agent, and exits the process after a signal has stopped the agent. */
 export async function runAgentProcess(): Promise<void> {
+  returnFreedMemory();
   const config = configure();
   const logRing = new LogLineRing();
   const log = openLog(config, logRing);
@@ -16,6 +23,7 @@ export async function runAgentProcess(): Promise<void> {
     log.fatal({ err }, 'the agent failed');
     process.exit(1);
   });
+  reportTimerErrors(limitRepeats((err) => log.error({ err }, 'a timer failed')));
   try {
     const { addresses, close } = await composeAgent(config, log, logRing);
     closeOnSignal(log, close);
@@ -23,6 +31,19 @@ export async function runAgentProcess(): Promise<void> {
   } catch (error) {
     exitWithError(error, 1);
   }
+}
+
+/** Limits reports of the same message to one a minute: a timer may fail ten times a second. */
+function limitRepeats(report: (error: unknown) => void): (error: unknown) => void {
+  const reported = new Map<string, number>();
+  return (error) => {
+    const text = String(error);
+    const now = performance.now();
+    if (now - (reported.get(text) ?? Number.NEGATIVE_INFINITY) < repeatMs) return;
+    if (reported.size >= maxReported) reported.clear();
+    reported.set(text, now);
+    report(error);
+  };
 }
 
 /** Returns the configuration, or prints the help or the invalid flags and exits the process. */

@@ -42,6 +42,8 @@ const options = {
   environment: { value: 'native|guest', text: 'guest: the virtual machine of the lab', preset: 'native' },
   'log-level': { value: 'LEVEL', text: 'trace, debug, info, warn, error, fatal or silent', preset: 'info' },
   without: { value: 'NAMES', text: 'treat these kernel capabilities as missing: tcx,live-rename' },
+  adopt: { text: 'read pods and rules that the database does not know back from the kernel' },
+  reset: { text: 'remove all devices, programs and rules of these pins, then start empty' },
   lab: { text: 'accept reports of the lab’s traffic' },
 } as const satisfies Record<string, OptionText>;
 type OptionName = keyof typeof options;
@@ -67,6 +69,8 @@ export interface AgentConfig {
   verdictRate: { perSecond: number; burst: number };
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
+  /** What to do with kernel state that the database does not know. */
+  unknownState: 'refuse' | 'adopt' | 'reset';
   /** Kernel capabilities that the agent treats as missing. */
   without: KernelCapabilityName[];
   lab: boolean;
@@ -84,7 +88,8 @@ ${Object.entries(optionTexts)
   .join('\n')}
   --help                      this text
 
-Each option can also be set in the environment: --max-slots as PODLANE_MAX_SLOTS, --lab as PODLANE_LAB=1.
+Each option can also be set in the environment: --max-slots as PODLANE_MAX_SLOTS, --lab as PODLANE_LAB=1; --adopt and
+--reset can not, since they are for one start.
 `;
 
 const helpHint = 'node server/main.ts --help lists the options';
@@ -121,6 +126,8 @@ export function readAgentConfig(
   const token = read('token-file', readToken);
   if (address !== null && text('token-file') === undefined)
     errors.push({ path: '--listen', message: 'requires --token-file, because other hosts can reach it' });
+  if (flags.adopt === true && flags.reset === true)
+    errors.push({ path: '--reset', message: 'excludes --adopt: choose one of them' });
   const socket = read('socket', parseSocket);
   const database = read('database', nonEmpty);
   const pins = read('pins', nonEmpty);
@@ -137,6 +144,12 @@ export function readAgentConfig(
     timeouts: read('timeouts', parseConntrackTimeouts) ?? defaultConntrackTimeouts,
     without:
       read('without', (value) => value.split(',').map(oneOf(kernelCapabilityNameSchema.options))) ?? [],
+    unknownState:
+      flags.reset === true
+        ? ('reset' as const)
+        : flags.adopt === true
+          ? ('adopt' as const)
+          : ('refuse' as const),
     lab: flags.lab === true || ['1', 'true'].includes(env.PODLANE_LAB ?? ''),
   };
   if (

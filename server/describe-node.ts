@@ -20,6 +20,7 @@ export function describeNode(
     lab: config.lab,
     cpus: os.availableParallelism(),
     capabilities: datapath.capabilities,
+    conditions: datapath.conditions,
     slots: datapath.slots,
     versions: {
       podlane: podlaneVersion,

@@ -4,12 +4,12 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '../_lib/api.ts';
 import { startBatchCacheSync } from '../_lib/batch-queries.ts';
-import { startDumpCacheSync } from '../_lib/dump-queries.ts';
+import { startDebugDumpCacheSync } from '../_lib/debug-dump-queries.ts';
 import { startEventCacheSync } from '../_lib/event-queries.ts';
 import { startMigrationCacheSync } from '../_lib/migration-queries.ts';
 import { startPodCacheSync } from '../_lib/pod-queries.ts';
 import { startRuleCacheSync } from '../_lib/rule-queries.ts';
-import { startTimeSeries } from '../_lib/time-series/sample-store.ts';
+import { startSampleStoreSync } from '../_lib/time-series/sample-store.ts';
 import { sharedText } from '../_text/shared.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { ToastContainer } from './toast.tsx';
@@ -34,11 +34,11 @@ export function AppShell({ children }: { children: ReactNode }) {
   const chrome = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const stops = [
-      startTimeSeries(),
+      startSampleStoreSync(),
       startPodCacheSync(client),
       startMigrationCacheSync(client),
       startBatchCacheSync(client),
-      startDumpCacheSync(client),
+      startDebugDumpCacheSync(client),
       startEventCacheSync(client),
       startRuleCacheSync(client),
     ];

@@ -4,6 +4,7 @@ import { Check, UserRound } from 'lucide-react';
 import { Popover } from 'radix-ui';
 import { roleDescriptions, useSession } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
+import { SessionList } from './session-list.tsx';
 
 /** Renders the menu with the signed-in user, the user's role and the permissions of each role. */
 export function SessionMenu() {
@@ -49,6 +50,7 @@ export function SessionMenu() {
               </li>
             ))}
           </ul>
+          <SessionList />
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>

@@ -1,7 +1,7 @@
 'use client';
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
-import type { AgentEvent } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import { requestApi } from './api.ts';
 import { getLiveConnection } from './live-connection.ts';
 import { useLiveTopic } from './pod-queries.ts';

@@ -1,5 +1,5 @@
 import type { Problem } from '../../contract/problem.ts';
-import type { ServerMessage } from '../../contract/stream.ts';
+import type { ServerMessage } from '../../contract/stream-messages.ts';
 import { ApiError, requestApi } from './api.ts';
 import { createSubscriptionRegistry, type SubscriptionTopic } from './subscriptions.ts';
 

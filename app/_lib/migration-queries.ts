@@ -49,11 +49,16 @@ export const useMigrationPlan = (podId: string, to: DeviceKind, enabled: boolean
     retry: false,
   });
 
-/** Returns the mutation that starts a migration of a pod; `useMigration` follows its steps. */
+/**
+ * Returns the mutation that starts a migration of a pod; `useMigration` follows its steps. `accept` has the ids of the
+ * plan's items whose change or loss is accepted.
+ */
 export const useStartMigration = (podId: string) =>
   useMutation({
-    mutationFn: (to: DeviceKind) =>
-      requestApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, { body: { to, dryRun: false } }),
+    mutationFn: ({ to, accept }: { to: DeviceKind; accept: readonly string[] }) =>
+      requestApi<Migration>(`/pods/${encodeURIComponent(podId)}/migrations`, {
+        body: { to, accept, dryRun: false },
+      }),
   });
 
 /** Returns the newer of two states of a migration, because messages and responses may arrive out of order. */

@@ -13,6 +13,17 @@ export function formatPacketEndpoint({ address, port }: Pick<PacketEndpoint, 'ad
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** Formats the ends of a packet: `10.42.0.33:8080 → 10.42.0.2:53`; the ethertype of a frame that is not IP. */
+export const formatPacketFlow = (
+  {
+    family,
+    ethertype,
+    source,
+    destination,
+  }: Pick<PacketHeaders, 'family' | 'ethertype' | 'source' | 'destination'>,
+  format: (end: PacketEndpoint) => string = formatPacketEndpoint,
+): string => (family === null ? ethertype : `${format(source)} → ${format(destination)}`);
+
 /** Formats a packet's protocol with TCP flags, or ICMP type and code: `tcp S.`, `icmp 8/0`, `udp`. */
 export function formatPacketProtocol({
   protocolName,

@@ -2,6 +2,7 @@
 
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import type { PodNetworkState } from '../../contract/network-state.ts';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
 import { requestAllApiPages, requestApi } from './api.ts';
 import { getLiveConnection } from './live-connection.ts';
@@ -26,6 +27,15 @@ export function usePod(id: string) {
     queryFn: ({ signal }) => requestApi<Pod>(`/pods/${encodeURIComponent(id)}`, { signal }),
   });
 }
+
+/** Returns the network state of a pod's device, read from the kernel anew whenever it is shown. */
+export const usePodNetworkState = (id: string) =>
+  useQuery({
+    queryKey: [...one(id), 'network-state'],
+    queryFn: ({ signal }) =>
+      requestApi<PodNetworkState>(`/pods/${encodeURIComponent(id)}/network-state`, { signal }),
+    staleTime: 0,
+  });
 
 /** Subscribes to a topic of the live connection while the component is mounted. */
 export function useLiveTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {

@@ -193,10 +193,22 @@ export const useApplyRuleVersion = () =>
     }),
   );
 
-/** Returns the mutation that converts rules or Kubernetes NetworkPolicies to rules without applying them. */
-export const useImportRules = () =>
-  useMutation({
-    mutationFn: (text: string) => requestApi<ImportedRules>('/rules/import', { text: yaml(text) }),
+/**
+ * Returns rules or Kubernetes NetworkPolicies as applying their text would have them, and what that would change;
+ * applies nothing.
+ */
+export const useImportedRules = (text: string | null, merge: boolean) =>
+  useQuery({
+    queryKey: [...root, 'import', text, merge],
+    queryFn: ({ signal }) =>
+      requestApi<ImportedRules>(named('/rules/import', { merge: merge ? 'true' : undefined }), {
+        text: yaml(text ?? ''),
+        signal,
+      }),
+    enabled: text !== null,
+    gcTime: 0,
+    staleTime: 0,
+    retry: false,
   });
 
 /** Returns true if a write was refused because the rules had changed in the meantime. */

@@ -1,8 +1,8 @@
 'use client';
 
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type Role, roleIncludes } from '../../contract/roles.ts';
-import type { Session } from '../../contract/session.ts';
+import type { BrowserSessionInfo, Session } from '../../contract/session.ts';
 import { requestApi } from './api.ts';
 
 /**
@@ -22,6 +22,28 @@ export const useSession = () =>
     queryFn: ({ signal }) => requestApi<Session>('/session', { signal }),
     staleTime: Number.POSITIVE_INFINITY,
   });
+
+const sessionsKey = ['sessions'] as const;
+
+/** Returns the sessions that this one may see: its own, for an admin all. Read each time that the list is opened. */
+export const useBrowserSessions = () =>
+  useQuery({
+    queryKey: sessionsKey,
+    queryFn: async ({ signal }) =>
+      (await requestApi<{ items: BrowserSessionInfo[] }>('/sessions', { signal })).items,
+    staleTime: 0,
+  });
+
+/** Returns the mutation that ends a session; after its own the browser shows how to sign in again. */
+export function useEndSession() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, own }: BrowserSessionInfo) =>
+      requestApi<null>(own ? '/session' : `/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+    onSuccess: (_, { own }) =>
+      own ? window.location.assign('/') : client.invalidateQueries({ queryKey: sessionsKey }),
+  });
+}
 
 /**
  * Returns why a control that requires `role` is disabled, or null if it is enabled. While the session is loading every

@@ -1,5 +1,5 @@
 import type { Problem } from '../../contract/problem.ts';
-import type { ClientMessage } from '../../contract/stream.ts';
+import type { ClientMessage } from '../../contract/stream-messages.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 
 /**

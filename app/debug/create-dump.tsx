@@ -1,13 +1,13 @@
 'use client';
 
 import { useState } from 'react';
-import type { Dump } from '../../contract/dump.ts';
-import { defaultDumpSize } from '../../contract/limits.ts';
+import type { DebugDump } from '../../contract/debug-dump.ts';
+import { defaultDebugDumpSize } from '../../contract/limits.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { ErrorNotice } from '../_components/error-notice.tsx';
 import { FormField, formInputClasses } from '../_components/form-field.tsx';
-import { useCreateDump } from '../_lib/dump-queries.ts';
+import { useCreateDebugDump } from '../_lib/debug-dump-queries.ts';
 import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
 import { debugText } from './text.ts';
@@ -16,16 +16,16 @@ const mebi = 1 << 20;
 const bounds = [16, 64, 256, 1024] as const;
 
 /** Renders the form that creates a debug dump, with the equivalent command. */
-export function CreateDumpForm({ running }: { running: Dump | undefined }) {
-  const make = useCreateDump();
+export function CreateDebugDumpForm({ running }: { running: DebugDump | undefined }) {
+  const make = useCreateDebugDump();
   const missingRole = useMissingRoleReason('admin');
-  const [maxBytes, bound] = useState(defaultDumpSize);
+  const [maxBytes, bound] = useState(defaultDebugDumpSize);
   const [text, setText] = useState('');
   const pods = text.split(/[\s,]+/).filter((name) => name !== '');
   const reason = missingRole ?? (running === undefined ? null : debugText.dumpInProgress);
   const command = [
     'podlane debug',
-    ...(maxBytes === defaultDumpSize ? [] : [`--max-bytes ${maxBytes}`]),
+    ...(maxBytes === defaultDebugDumpSize ? [] : [`--max-bytes ${maxBytes}`]),
   ].join(' ');
   return (
     <form

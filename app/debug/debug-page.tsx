@@ -1,25 +1,25 @@
 'use client';
 
-import { dumpRetentionHours, maxStoredDumps } from '../../contract/limits.ts';
+import { debugDumpRetentionHours, maxStoredDebugDumps } from '../../contract/limits.ts';
 import { EmptyState } from '../_components/empty-state.tsx';
 import { ErrorState } from '../_components/error-state.tsx';
 import { ValueSkeleton } from '../_components/skeleton.tsx';
-import { useDumps } from '../_lib/dump-queries.ts';
-import { CreateDumpForm } from './create-dump.tsx';
-import { DumpCard } from './dump-card.tsx';
-import { DumpContentsList } from './dump-contents.tsx';
+import { useDebugDumps } from '../_lib/debug-dump-queries.ts';
+import { CreateDebugDumpForm } from './create-dump.tsx';
+import { DebugDumpCard } from './dump-card.tsx';
+import { DebugDumpContentsList } from './dump-contents.tsx';
 import { debugText } from './text.ts';
 
 /** Page of debug dumps, which are archives of the state of the kernel and the agent. */
 export function DebugPage() {
-  const { data: dumps, error, refetch } = useDumps();
+  const { data: dumps, error, refetch } = useDebugDumps();
   const running = dumps?.find(({ state }) => state === 'running');
   return (
     <div className="grid grid-cols-[400px_minmax(0,1fr)] grid-rows-[auto_1fr] gap-y-6 px-(--gutter) py-4 pb-12 max-lg:grid-cols-1 max-lg:grid-rows-none">
       <div className="min-w-0 lg:pr-6">
         <h1 className="font-semibold text-20 tracking-[-.014em]">{debugText.debugDump}</h1>
         <p className="mt-0.5 text-12 text-ink-2">{debugText.debugIntro}</p>
-        <CreateDumpForm running={running} />
+        <CreateDebugDumpForm running={running} />
       </div>
       <section
         aria-labelledby="dumps"
@@ -31,7 +31,7 @@ export function DebugPage() {
             {debugText.dumps}
           </h2>
           <span className="text-12 text-muted">
-            {debugText.retention(maxStoredDumps, dumpRetentionHours)}
+            {debugText.retention(maxStoredDebugDumps, debugDumpRetentionHours)}
           </span>
         </div>
         <div className="border-line-2 border-t">
@@ -53,7 +53,7 @@ export function DebugPage() {
             <ul>
               {dumps.map((dump) => (
                 <li key={dump.id}>
-                  <DumpCard dump={dump} />
+                  <DebugDumpCard dump={dump} />
                 </li>
               ))}
             </ul>
@@ -61,7 +61,7 @@ export function DebugPage() {
         </div>
       </section>
       <div className="min-w-0 lg:col-start-1 lg:row-start-2 lg:pr-6">
-        <DumpContentsList />
+        <DebugDumpContentsList />
       </div>
     </div>
   );

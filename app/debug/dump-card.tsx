@@ -2,21 +2,21 @@
 
 import { Download } from 'lucide-react';
 import { useState } from 'react';
-import type { Dump } from '../../contract/dump.ts';
+import type { DebugDump } from '../../contract/debug-dump.ts';
 import { Button } from '../_components/button.tsx';
 import { CopyButton } from '../_components/copy-button.tsx';
 import { LabeledFact, LabeledFactList } from '../_components/labeled-fact.tsx';
 import { showToast } from '../_components/toast.tsx';
 import { WarningIcon } from '../_components/warning-icon.tsx';
-import { dumpArchivePath, useDeleteDump } from '../_lib/dump-queries.ts';
+import { debugDumpArchivePath, useDeleteDebugDump } from '../_lib/debug-dump-queries.ts';
 import { formatByteSize, formatClockTime, formatCount, formatDuration } from '../_lib/format.ts';
 import { useMissingRoleReason } from '../_lib/session-queries.ts';
 import { sharedText } from '../_text/shared.ts';
-import { DumpPartList } from './dump-parts.tsx';
+import { DebugDumpPartList } from './dump-parts.tsx';
 import { debugText } from './text.ts';
 
 /** Shows a debug dump: progress, result and actions. */
-export function DumpCard({ dump }: { dump: Dump }) {
+export function DebugDumpCard({ dump }: { dump: DebugDump }) {
   const problems = dump.parts.reduce((sum, part) => sum + part.problems.length, 0);
   const took = dump.endedAt === null ? null : Date.parse(dump.endedAt) - Date.parse(dump.startedAt);
   return (
@@ -68,7 +68,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
         </p>
       )}
       {dump.state === 'running' ? (
-        <DumpPartList parts={dump.parts} />
+        <DebugDumpPartList parts={dump.parts} />
       ) : (
         dump.parts.length > 0 && (
           <details className="mt-1 text-12" open={problems > 0 && problems < 6}>
@@ -78,7 +78,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
                 problems > 0 ? debugText.incompleteFiles(debugText.fileCount(problems)) : '',
               )}
             </summary>
-            <DumpPartList parts={dump.parts} />
+            <DebugDumpPartList parts={dump.parts} />
           </details>
         )
       )}
@@ -86,7 +86,7 @@ export function DumpCard({ dump }: { dump: Dump }) {
   );
 }
 
-function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
+function DumpStateLabel({ dump, problems }: { dump: DebugDump; problems: number }) {
   if (dump.state === 'running')
     return <span className="font-normal text-12 text-accent-text">{debugText.running}</span>;
   if (dump.state === 'failed')
@@ -103,8 +103,8 @@ function DumpStateLabel({ dump, problems }: { dump: Dump; problems: number }) {
 }
 
 /** Renders the buttons that cancel, download or delete a dump. Canceling and deleting leave no file behind. */
-function DumpActions({ dump }: { dump: Dump }) {
-  const remove = useDeleteDump();
+function DumpActions({ dump }: { dump: DebugDump }) {
+  const remove = useDeleteDebugDump();
   const missingRole = useMissingRoleReason('admin');
   const [sure, setSure] = useState(false);
   const running = dump.state === 'running';
@@ -131,7 +131,7 @@ function DumpActions({ dump }: { dump: Dump }) {
     <div className="flex items-center gap-2">
       {dump.state === 'done' && !sure && (
         <Button asChild>
-          <a href={dumpArchivePath(dump.id)} download={`${dump.name}.tar.gz`}>
+          <a href={debugDumpArchivePath(dump.id)} download={`${dump.name}.tar.gz`}>
             <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
             {sharedText.download}
           </a>

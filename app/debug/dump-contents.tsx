@@ -1,7 +1,7 @@
 import { debugText } from './text.ts';
 
 /** Lists the parts of a debug dump, and the data that a dump never includes. */
-export function DumpContentsList() {
+export function DebugDumpContentsList() {
   return (
     <>
       <section aria-labelledby="contents">

@@ -1,11 +1,11 @@
 import { Check, CircleDashed, CircleDot } from 'lucide-react';
-import type { DumpPart } from '../../contract/dump.ts';
+import type { DebugDumpPart } from '../../contract/debug-dump.ts';
 import { WarningIcon } from '../_components/warning-icon.tsx';
 import { formatByteSize } from '../_lib/format.ts';
 import { debugText } from './text.ts';
 
 /** Shows the progress and problems of each part of a debug dump. */
-export function DumpPartList({ parts }: { parts: readonly DumpPart[] }) {
+export function DebugDumpPartList({ parts }: { parts: readonly DebugDumpPart[] }) {
   return (
     <ol className="mt-2 max-w-[720px] border-line-1 border-t text-13">
       {parts.map((part) => (
@@ -15,7 +15,7 @@ export function DumpPartList({ parts }: { parts: readonly DumpPart[] }) {
   );
 }
 
-function Part({ part: { name, state, files, bytes: size, problems } }: { part: DumpPart }) {
+function Part({ part: { name, state, files, bytes: size, problems } }: { part: DebugDumpPart }) {
   return (
     <li className="border-line-1 border-b py-1">
       <div className="grid grid-cols-[18px_minmax(0,1fr)_72px_84px] items-center gap-x-1.5">
@@ -49,7 +49,7 @@ function Part({ part: { name, state, files, bytes: size, problems } }: { part: D
 
 const words = { waiting: 'waiting', running: 'running', done: 'done' } as const;
 
-function StateMark({ state }: { state: DumpPart['state'] }) {
+function StateMark({ state }: { state: DebugDumpPart['state'] }) {
   const icon = { 'aria-hidden': true, className: 'size-3.5', strokeWidth: 1.6 } as const;
   if (state === 'waiting') return <CircleDashed {...icon} className="size-3.5 text-muted" />;
   if (state === 'running') return <CircleDot {...icon} className="size-3.5 text-accent-text" />;

@@ -1,6 +1,6 @@
-import type { DumpPartName } from '../../contract/dump.ts';
+import type { DebugDumpPartName } from '../../contract/debug-dump.ts';
 
-const parts: Record<DumpPartName, { title: string; detail: string }> = {
+const parts: Record<DebugDumpPartName, { title: string; detail: string }> = {
   kernel: {
     title: 'Kernel and feature probes',
     detail: 'version, configuration, probed features, relevant sysctls',

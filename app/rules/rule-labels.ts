@@ -1,4 +1,4 @@
-import type { LabelSelector, Rule, RulePeer, RuleSubject } from '../../contract/acl.ts';
+import type { LabelSelector, Rule, RulePeer, RuleSubject } from '../../contract/rule-set.ts';
 import { rulesText } from './text.ts';
 
 /** Formats a label selector, e.g. `app=cart, tier in (web, api)`; an empty selector is `all pods`. */
@@ -17,19 +17,29 @@ export function formatLabelSelector({ matchLabels, matchExpressions }: LabelSele
 const within = (what: string, namespace: string | undefined): string =>
   namespace === undefined ? what : rulesText.inNamespace(what, namespace);
 
+function formatPods(
+  pods: LabelSelector,
+  { namespace, namespaces }: { namespace?: string | undefined; namespaces?: LabelSelector | undefined },
+): string {
+  const labels = formatLabelSelector(namespaces ?? { matchLabels: {}, matchExpressions: [] });
+  const among = labels === rulesText.allPods ? undefined : labels;
+  return within(within(formatLabelSelector(pods), namespace), among);
+}
+
 /**
  * Formats the pods that a rule selects, e.g. `shop.cart`, `app=cart in namespace shop`, `namespace shop` or `all
  * pods`.
  */
 export function formatRuleSubject(subject: RuleSubject): string {
   if ('pod' in subject) return subject.pod;
-  if ('selector' in subject) return within(formatLabelSelector(subject.selector), subject.namespace);
+  if ('selector' in subject) return formatPods(subject.selector, subject);
   return 'namespace' in subject ? rulesText.namespace(subject.namespace) : rulesText.allPods;
 }
 
 /** Formats a peer of a rule, e.g. `10.0.0.0/8 except 10.1.0.0/16`. */
 export function formatRulePeer(peer: RulePeer): string {
-  if (!('cidr' in peer)) return within(formatLabelSelector(peer.pods), peer.namespace);
+  if ('node' in peer) return rulesText.node;
+  if ('pods' in peer) return formatPods(peer.pods, peer);
   return peer.except.length === 0 ? peer.cidr : rulesText.cidrExcept(peer.cidr, peer.except.join(', '));
 }
 

@@ -42,6 +42,12 @@ export const rulesText = {
   byStagedRules: 'by the staged rules, which are not enforced',
   traceFlow: 'Trace this flow…',
   noEndpointHere: 'Neither endpoint is a pod on this node, so no rule applies and the packet is allowed.',
+  realEnds: 'Rules see the real ends:',
+  notTranslated: 'The host translates nothing between these ends.',
+  noConnectionToTranslate:
+    'The kernel knows no connection with these ends. If the host translates a new one, rules see its real ends.',
+  translatedConnections: (connections: number, others: number) =>
+    `${connections === 1 ? '1 existing connection' : `${connections} existing connections`}${others === 0 ? '' : `, ${others} more with other real ends`}`,
   droppedAtEgress: 'Dropped at egress; ingress at the peer is not evaluated.',
   decidedBy: 'by',
   loggedBy: 'logged by',
@@ -199,6 +205,7 @@ export const rulesText = {
   lookupTitle: 'Policy lookup',
   allPods: 'all pods',
   anyPeer: 'any',
+  node: 'the node',
   inNamespace: (what: string, namespace: string) => `${what} in namespace ${namespace}`,
   namespace: (namespace: string) => `namespace ${namespace}`,
   cidrExcept: (cidr: string, except: string) => `${cidr} except ${except}`,

@@ -20,6 +20,7 @@ export function GuardSettings() {
         {guard !== undefined && <span className="text-12 text-muted">{inWords(guard)}</span>}
       </div>
       <div className="mt-1 border-line-2 border-t pt-3">
+        <p className="pb-3 text-12 text-ink-2">{settingsText.fallbackAcceptsLoss}</p>
         {guard !== undefined ? (
           <GuardThresholdForm
             chosen={guard.chosen}

@@ -4,27 +4,33 @@ import { rename, rm } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dump, type DumpPart, dumpPartNames, type NewDump, newDumpSchema } from '../../contract/dump.ts';
-import { defaultDumpSize } from '../../contract/limits.ts';
+import {
+  type DebugDump,
+  type DebugDumpPart,
+  debugDumpPartNames,
+  type NewDebugDump,
+  newDebugDumpSchema,
+} from '../../contract/debug-dump.ts';
+import { defaultDebugDumpSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import { formatDumpName } from '../../server/debug/dump-name.ts';
+import { formatDebugDumpName } from '../../server/debug/dump-name.ts';
 import { podlaneVersion } from '../../server/version.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
-import { DumpProgressPrinter } from '../dump-progress.ts';
+import { DebugDumpProgressPrinter } from '../debug-dump-progress.ts';
 import { formatBytes } from '../text-table.ts';
 
 const pollMs = 200;
 
-interface DumpResult {
+interface DebugDumpResult {
   file: string;
   bytes: number;
   sha256: string;
   /** True if the agent took the dump; false if this command took it without the agent. */
   agent: boolean;
   files: number;
-  problems: DumpPart['problems'];
+  problems: DebugDumpPart['problems'];
 }
 
 export const debugCommand: CliCommand = {
@@ -33,11 +39,11 @@ export const debugCommand: CliCommand = {
   summary: 'collects debug information of kernel and agent in an archive; Ctrl-C cancels it',
   options: {
     output: { value: 'FILE', short: 'o', summary: 'file to write; by default a name with host and time' },
-    'max-bytes': { value: 'N', summary: `maximum size, uncompressed [${defaultDumpSize}]` },
+    'max-bytes': { value: 'N', summary: `maximum size, uncompressed [${defaultDebugDumpSize}]` },
     pod: { value: 'PODS', summary: 'pods to include, separated by commas; by default the first 64' },
     parts: {
       value: 'PARTS',
-      summary: `parts to include, separated by commas: ${dumpPartNames.join(', ')}; by default all`,
+      summary: `parts to include, separated by commas: ${debugDumpPartNames.join(', ')}; by default all`,
     },
     'no-agent': { summary: 'collect without the agent what needs none' },
     pins: {
@@ -46,14 +52,14 @@ export const debugCommand: CliCommand = {
     },
   },
   async run(invocation) {
-    const name = formatDumpName(new Date());
+    const name = formatDebugDumpName(new Date());
     const file = invocation.option('output') ?? `${name}.tar.gz`;
     if (existsSync(file))
       throw new ProblemError('bad_request', `${file} exists already`, {
         hint: 'choose another name with --output',
       });
-    const progress = new DumpProgressPrinter();
-    let result: DumpResult;
+    const progress = new DebugDumpProgressPrinter();
+    let result: DebugDumpResult;
     try {
       result = invocation.flag('no-agent')
         ? await collectWithoutAgent(invocation, file, name, progress)
@@ -76,9 +82,9 @@ export const debugCommand: CliCommand = {
 };
 
 /** Converts the command's options to a dump request. @throws ProblemError `bad_request` if an option is invalid */
-function dumpOptions(invocation: CommandInvocation): NewDump {
+function dumpOptions(invocation: CommandInvocation): NewDebugDump {
   const list = (name: string) => invocation.option(name)?.split(',');
-  const { data, error } = newDumpSchema.safeParse({
+  const { data, error } = newDebugDumpSchema.safeParse({
     maxBytes: invocation.number('max-bytes'),
     pods: list('pod'),
     parts: list('parts'),
@@ -93,15 +99,15 @@ function dumpOptions(invocation: CommandInvocation): NewDump {
 async function collectByAgent(
   invocation: CommandInvocation,
   file: string,
-  progress: DumpProgressPrinter,
-): Promise<DumpResult> {
+  progress: DebugDumpProgressPrinter,
+): Promise<DebugDumpResult> {
   const { agent, signal } = invocation;
-  let dump = await agent.request<Dump>('POST', '/dumps', { body: dumpOptions(invocation) });
+  let dump = await agent.request<DebugDump>('POST', '/dumps', { body: dumpOptions(invocation) });
   try {
     while (dump.state === 'running') {
       progress.show(dump.parts);
       await sleep(pollMs, undefined, { signal });
-      dump = await agent.request<Dump>('GET', `/dumps/${dump.id}`);
+      dump = await agent.request<DebugDump>('GET', `/dumps/${dump.id}`);
     }
     progress.show(dump.parts);
     if (dump.state === 'failed') throw new ProblemError('unprocessable', `create the dump: ${dump.reason}`);
@@ -124,7 +130,7 @@ async function collectByAgent(
 /** Downloads a dump archive under a temporary name and renames the file when the download is complete. */
 async function fetchArchive(
   agent: AgentClient,
-  dump: Dump,
+  dump: DebugDump,
   file: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -152,17 +158,18 @@ async function collectWithoutAgent(
   invocation: CommandInvocation,
   file: string,
   name: string,
-  progress: DumpProgressPrinter,
-): Promise<DumpResult> {
+  progress: DebugDumpProgressPrinter,
+): Promise<DebugDumpResult> {
   if (process.getuid?.() !== 0) progress.note('not running as root: most of the information will be missing');
   // Loaded here: they need libbpf, which the other commands do not.
-  const [{ takeDump }, { findExternalTools: findTools }, { probeCapabilities: probe }] = await Promise.all([
-    import('../../server/debug/take-dump.ts'),
-    import('../../server/debug/external-tools.ts'),
-    import('../../server/kernel/probe.ts'),
-  ]);
+  const [{ takeDebugDump }, { findExternalTools: findTools }, { probeCapabilities: probe }] =
+    await Promise.all([
+      import('../../server/debug/take-dump.ts'),
+      import('../../server/debug/external-tools.ts'),
+      import('../../server/kernel/probe-capabilities.ts'),
+    ]);
   let probed: ReturnType<typeof probe> | undefined;
-  const result = await takeDump({
+  const result = await takeDebugDump({
     file,
     name,
     podlane: podlaneVersion,

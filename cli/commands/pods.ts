@@ -1,3 +1,4 @@
+import type { PodNetworkState } from '../../contract/network-state.ts';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
 import { type CliCommand, printResult } from '../command.ts';
 import { formatFieldLines, formatTextTable } from '../text-table.ts';
@@ -44,6 +45,25 @@ export const podCommand: CliCommand = {
   async run({ agent, args: [id = ''], json }) {
     const found = await agent.request<Pod>('GET', `/pods/${encodeURIComponent(id)}`);
     printResult({ json }, found, describe);
+  },
+};
+
+export const networkStateCommand: CliCommand = {
+  name: 'network-state',
+  parameters: ['POD'],
+  summary: 'lists every setting of both interfaces of a pod: what a migration carries over',
+  options: {},
+  async run({ agent, args: [id = ''], json }) {
+    const path = `/pods/${encodeURIComponent(id)}/network-state`;
+    const found = await agent.request<PodNetworkState>('GET', path);
+    printResult({ json }, found, (state) =>
+      formatTextTable(
+        ['NETNS', 'INTERFACE', 'KIND', 'SETTING'],
+        (['pod', 'host'] as const).flatMap((side) =>
+          state[side].settings.map(({ kind, text }) => [side, state[side].interface, kind, text]),
+        ),
+      ),
+    );
   },
 };
 

@@ -7,6 +7,7 @@ import type {
   RuleSizes,
   RulesPlan,
   RuleWarning,
+  StagedRules,
 } from '../../contract/rules.ts';
 import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
 import { formatFieldLines } from '../text-table.ts';
@@ -42,22 +43,37 @@ export const rulesExportCommand: CliCommand = {
   options: { staged: { summary: 'print the staged rules instead' } },
   async run({ agent, flag, json }) {
     const text = await agent.text('GET', `/rules/export?set=${flag('staged') ? 'staged' : 'active'}`);
-    printResult({ json }, { text }, () => text.trimEnd());
+    // A file gets the text as it was written.
+    if (json || process.stdout.isTTY) printResult({ json }, { text }, () => text.trimEnd());
+    else process.stdout.write(`${text.trimEnd()}\n`);
   },
 };
 
 const fileFormats =
   'FILE is a rule set, or Kubernetes NetworkPolicies, in YAML or JSON; - reads standard input';
 
+const mergeOption = {
+  merge: {
+    summary: 'merge into the active rules: replaces rules and policies of the same names, keeps the others',
+  },
+};
+
+/** Returns the path of the active or staged rules with the parameters that are given. */
+function rulesPath(parameters: Record<string, string | false | undefined>, path = '/rules'): string {
+  const given = Object.entries(parameters).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+}
+
 export const rulesCheckCommand: CliCommand = {
   name: 'rules check',
   parameters: ['FILE'],
   summary: 'validates a file and shows what it would change, without applying it',
   details: fileFormats,
-  options: {},
+  options: mergeOption,
   async run(invocation) {
     const body = await readRules(invocation);
-    const plan = await invocation.agent.request<RulesPlan>('PUT', '/rules?dryRun=true', {
+    const path = rulesPath({ dryRun: 'true', merge: invocation.flag('merge') && 'true' });
+    const plan = await invocation.agent.request<RulesPlan>('PUT', path, {
       body,
       type: 'application/yaml',
     });
@@ -82,12 +98,12 @@ export const rulesApplyCommand: CliCommand = {
   parameters: ['FILE'],
   summary: 'applies the rules of a file',
   details: fileFormats,
-  options: { comment: { value: 'TEXT', summary: 'comment, saved with this version' } },
+  options: { ...mergeOption, comment: { value: 'TEXT', summary: 'comment, saved with this version' } },
   async run(invocation) {
     const body = await readRules(invocation);
     const comment = invocation.option('comment');
-    const query = comment === undefined ? '' : `?comment=${encodeURIComponent(comment)}`;
-    const active = await invocation.agent.request<ActiveRules>('PUT', `/rules${query}`, {
+    const path = rulesPath({ merge: invocation.flag('merge') && 'true', comment });
+    const active = await invocation.agent.request<ActiveRules>('PUT', path, {
       body,
       type: 'application/yaml',
     });
@@ -99,12 +115,31 @@ export const rulesApplyCommand: CliCommand = {
   },
 };
 
+export const rulesStageCommand: CliCommand = {
+  name: 'rules stage',
+  parameters: ['FILE'],
+  summary: 'stages the rules of a file: traffic is evaluated by them, and they are not enforced',
+  details: fileFormats,
+  options: mergeOption,
+  async run(invocation) {
+    const body = await readRules(invocation);
+    const path = rulesPath({ merge: invocation.flag('merge') && 'true' }, '/rules/staged');
+    const { staged } = await invocation.agent.request<{ staged: StagedRules }>('PUT', path, {
+      body,
+      type: 'application/yaml',
+    });
+    printResult(invocation, staged, ({ base, sizes, warnings }) =>
+      [`staged on version ${base}: ${formatRuleSizes(sizes)}`, ...warnings.map(formatRuleWarning)].join('\n'),
+    );
+  },
+};
+
 export const rulesExplainCommand: CliCommand = {
   name: 'rules explain',
   parameters: ['SOURCE', 'DESTINATION', 'TRAFFIC'],
   summary: 'shows the verdict for a connection, and the rule that decides',
   details:
-    'SOURCE and DESTINATION are addresses or pods; TRAFFIC is tcp:443, udp:53, icmp:8, icmp:3/4, or a protocol number',
+    'SOURCE and DESTINATION are addresses or pods; TRAFFIC is tcp:443, udp:53, icmp:8, icmp:3/4, or a protocol number. Where the host translates existing connections between them, their real ends are explained',
   options: { staged: { summary: 'evaluate the staged rules instead' } },
   async run(invocation) {
     const [source, destination, traffic = ''] = invocation.args;
@@ -118,6 +153,7 @@ export const rulesExplainCommand: CliCommand = {
     printResult(invocation, explained, ({ verdict, note, egress, ingress }) =>
       [
         `${verdict}: ${explained.source} → ${explained.destination} ${traffic}`,
+        ...formatTranslation(explained.translation),
         ...(note === null ? [] : [note]),
         ...[egress, ingress].flatMap((end) => (end === null ? [] : formatExplainedEnd(end))),
       ].join('\n'),
@@ -157,6 +193,21 @@ const formatRuleSizes = ({ rules, prefixes, identities, entries }: RuleSizes): s
 
 const formatRuleWarning = ({ rule, line, message }: RuleWarning): string =>
   `warning: ${rule}${line === undefined ? '' : ` (line ${line})`}: ${message}`;
+
+function formatTranslation(translation: RuleExplanation['translation']): string[] {
+  if (translation === null) return [];
+  const { connections, real, others } = translation;
+  if (connections === 0)
+    return [
+      'no existing connection has these ends: if the host translates a new one, rules see its real ends',
+    ];
+  const elsewhere = others === 0 ? '' : `, ${others} more have other real ends`;
+  if (real === null) return [`not translated: ${connections} existing connections${elsewhere}`];
+  const { source, destination, port } = real;
+  return [
+    `real ends: ${source} → ${destination}${port === null ? '' : ` port ${port}`} (${connections} existing connections${elsewhere})`,
+  ];
+}
 
 type ExplainedEnd = NonNullable<RuleExplanation['egress']>;
 

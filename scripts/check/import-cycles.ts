@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseImports } from './imports.ts';
+import { parseImports } from './folder-imports.ts';
 
 /** Import graph: maps the path of each file to the paths of the project's files that it imports, including types. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;

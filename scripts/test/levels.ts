@@ -4,7 +4,7 @@ import { kernelHasNetkit } from '../vm/netkit-support.ts';
 import { packProgramFiles } from '../vm/program-files.ts';
 import { runOnTerminal } from './run-on-terminal.ts';
 import { runTestsInGuest } from './run-tests-in-guest.ts';
-import type { TerminalOutput } from './terminal.ts';
+import type { TerminalOutput } from './terminal-output.ts';
 import {
   addUnreportedFailure,
   countPlaywrightTests,
@@ -36,7 +36,7 @@ export const testLevels: Record<string, TestLevelRunner> = {
     const report = '/run/report.json';
     const archive = join(folder, 'programs.tar');
     const list = ['node_modules/vitest/vitest.mjs', 'list', '--project', 'vm', '--no-static-parse'];
-    await packProgramFiles(archive, [
+    await packProgramFiles(archive, guestPrograms, [
       ['server/main.ts', '--help'],
       [...list, ...filters],
     ]);
@@ -50,8 +50,20 @@ export const testLevels: Record<string, TestLevelRunner> = {
   lab: (folder, filters) => playwright('lab', folder, filters),
 };
 
+/** Programs that the tests in the guest start, and threads of these. */
+const guestPrograms = [
+  'cli/main.ts',
+  'server/main.ts',
+  'server/acl/worker/compiler-thread.ts',
+  'server/acl/worker/text-parser-thread.ts',
+  'server/programs/scan/scan.worker.ts',
+  'test/kernel/bpf/agent-child.ts',
+  'test/testbed/faults/agent-child.ts',
+  'test/testbed/migration-script/bpf-worker.ts',
+];
+
 /** Environment variables that choose what generated tests run. */
-const choices = ['FAULTS', 'PODLANE_SEED'];
+const choices = ['FAULTS', 'PODLANE_SEED', 'STATE_SEED', 'STATES'];
 
 const noColors: Record<string, string> = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
 

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { guestBootModules } from './fetch.ts';
+import { guestBootModules } from './fetch-guest-files.ts';
 
 const jobs = join(import.meta.dirname, '../../.cache/vm/jobs');
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ensureGuestFiles, type GuestFiles } from './fetch.ts';
+import { ensureGuestFiles, type GuestFiles } from './fetch-guest-files.ts';
 import { createGuestJob, readGuestConsoleTail, removeGuestJob, virtiofsSocketName } from './guest-job.ts';
 import {
   buildQemuArguments,
@@ -12,6 +12,7 @@ import {
   type QemuAccelerator,
 } from './qemu-arguments.ts';
 
+/** How a guest is started, and who gets its output. */
 export interface GuestOptions {
   /**
    * Shell command to run as root in the guest. The guest sees the host's files at the same paths but cannot change
@@ -34,6 +35,7 @@ export interface GuestOptions {
   onStderr?(chunk: Buffer): void;
 }
 
+/** A guest that has been started, to wait for or to stop. */
 export interface RunningGuest {
   /** Resolves just before the guest starts the command; rejects if the guest exits first. */
   started: Promise<void>;
@@ -118,6 +120,12 @@ function script(options: GuestOptions, { root }: GuestFiles): string {
 }
 
 /**
+ * Niceness of QEMU and its file server. An emulated guest runs on one thread, and its tests time out when other work takes
+ * the processor. Where this process may not raise priorities, `nice` warns and goes on.
+ */
+const guestNiceness = '-10';
+
+/**
  * Starts a program outside this process group, so that Ctrl-C does not reach it; it is killed when this process
  * exits.
  */
@@ -131,12 +139,20 @@ function launch(
   const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map((part) =>
     join(files.root, part),
   );
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', join(files.root, program), ...args], {
+  const command = ['setpriv', '--pdeathsig', 'KILL', '--', join(files.root, program), ...args];
+  const child = spawn('nice', ['--adjustment', guestNiceness, ...command], {
     cwd: job,
     detached: true,
     env: { ...process.env, LD_LIBRARY_PATH: libraries.join(':') },
     stdio: ['ignore', ...Array<'pipe'>(pipes).fill('pipe')],
   });
+  try {
+    // Its session is a group that the scheduler gives as much time as any other, whatever its niceness (sched(7)).
+    writeFileSync(`/proc/${child.pid}/autogroup`, guestNiceness);
+  } catch {
+    // This kernel does not group sessions, or the program has ended.
+  }
+  return child;
 }
 
 async function serveRoot(files: GuestFiles, job: string): Promise<ChildProcess> {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import type { AgentEvent, AgentEventType } from '../../contract/event.ts';
+import type { AgentEvent, AgentEventType } from '../../contract/agent-event.ts';
+import type { PodConnectionTable } from '../../contract/connection-table.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ActiveRules,
@@ -14,19 +15,36 @@ import { Mutex } from '../async/mutex.ts';
 import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { RuleStore } from '../store/store-interfaces.ts';
-import type { KernelRules } from './load/kernel-rules.ts';
-import { watchNodeAddresses } from './load/node-addresses.ts';
-import type { RuleChange } from './rule-change.ts';
+import type { ConnectionTableUse, KernelRules } from './load/kernel-rules.ts';
+import { readNodeAddresses, watchNodeAddresses } from './load/node-addresses.ts';
+import type { RuleChangeMetadata } from './rule-change-metadata.ts';
 import { RuleQueries } from './rule-queries.ts';
-import { formatActiveRulesEtag, toActiveRulesResponse, toRuleVersionResponse } from './rule-responses.ts';
+import {
+  formatActiveRulesEtag,
+  toActiveRulesResponse,
+  toPodConnectionTable,
+  toRuleVersionResponse,
+} from './rule-responses.ts';
 import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
 import { RuleCompilerClient } from './worker/compiler-client.ts';
 
 /** Delay in ms before rules are recompiled after a pod was removed. After a pod was added there is no delay. */
 const settleMs = 200;
+/** Milliseconds between two looks at how full the connection table is. */
+const connectionUseMs = 2000;
 /** Delay in ms before a compiler thread that died is replaced. */
 const restartMs = 2000;
+/** Time in ms between two checks that the kernel evaluates what was loaded. */
+const checkMs = 1000;
+
+/** How a rule text is taken. */
+export interface RuleTextOptions {
+  /** True if it is merged into the active rules instead of replacing them. */
+  merge?: boolean | undefined;
+  /** Aborted when the caller is gone: the text need not be parsed any more. */
+  signal?: AbortSignal | undefined;
+}
 
 export interface AccessRulesOptions {
   store: RuleStore;
@@ -52,6 +70,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   /** Message of the last published failure, so that a repeated failure is not published again. */
   #publishedFailure = '';
   #stopWatching: (() => Promise<void>) | null = null;
+  /** Addresses of the node that the rules' peer `node` stands for. */
+  #nodePeer: readonly string[] = [];
 
   constructor({ store, log }: AccessRulesOptions) {
     super();
@@ -60,7 +80,6 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     this.#scope = new TaskScope((err) => this.#log.error({ err }, 'reloading the access rules failed'));
     this.#staged = new StagedRules({
       store,
-      compiler: this.#compiler,
       sets: () => this.#sets,
       pods: () => this.#allPods(),
       publish: (type, message, severity) => this.#publish(type, message, severity),
@@ -75,25 +94,44 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   async open(kernel: KernelRules, pods: readonly LocalPodEndpoint[]): Promise<void> {
     const sets = new LoadedRuleSets(kernel, this.#compiler);
     this.#opened = { sets, queries: new RuleQueries(sets, this.#compiler, this.#pods) };
+    this.#scope.every(connectionUseMs, () => kernel.connectionUse());
     for (const pod of pods) this.#pods.set(pod.id, pod);
     this.#active = await this.#store.lastRuleVersion();
     await this.#staged.open();
+    // Before rules are loaded: connections to the node would be re-evaluated without it.
+    this.#nodePeer = (await readNodeAddresses()).routed;
+    await this.#compiler.setNodeAddresses(this.#nodePeer);
     for (const set of ['active', 'staged'] as const) {
       if (this.#storedText(set) === null) await sets.remove(set);
       // The failure is logged, published and kept as the rule set's problem.
       else await this.#reapply(set).catch(() => undefined);
     }
+    this.#scope.every(checkMs, () => this.#restoreForeignChanges());
   }
 
-  /** Watches the node's addresses, because packets from them to pods are allowed without evaluation. */
+  /**
+   * Watches the node's addresses: packets from them to pods are allowed without evaluation, and rules can have the node
+   * as peer.
+   */
   async watchNode(): Promise<void> {
     this.#stopWatching = await watchNodeAddresses(
-      (addresses) => {
-        this.#sets.kernel.setNodeAddresses(addresses);
-        this.queries.setNodeAddresses(addresses);
+      ({ all, routed }) => {
+        this.#sets.kernel.setNodeAddresses(all);
+        this.queries.setNodeAddresses(all);
+        this.#setNodePeer(routed);
       },
       (err) => this.#log.error({ err }, 'the access rules could not follow the node’s addresses'),
     );
+  }
+
+  /** Compiles the rules again if the addresses that the peer `node` stands for have changed. */
+  #setNodePeer(addresses: readonly string[]): void {
+    if (this.#nodePeer.join() === addresses.join()) return;
+    this.#nodePeer = addresses;
+    this.#scope.start(async () => {
+      await this.#compiler.setNodeAddresses(addresses);
+      await this.#reload().catch(() => undefined);
+    });
   }
 
   /** Waits for running changes and stops the compiler thread. The kernel keeps enforcing the rules. */
@@ -102,6 +140,16 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     await this.#scope.close();
     await this.#changes.idle();
     await this.#compiler.close();
+  }
+
+  /** Reads how full the connection table is, with the number of each pod. */
+  connectionUse(): ConnectionTableUse {
+    return this.#sets.kernel.connectionUse();
+  }
+
+  /** Returns the use of the connection table by the pod of an id; zeros for a pod that never had connections. */
+  connectionTable(podId: string): PodConnectionTable {
+    return toPodConnectionTable(this.connectionUse(), this.#pods.get(podId)?.number);
   }
 
   get #sets(): LoadedRuleSets {
@@ -130,7 +178,11 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
 
   /** Removes a pod that left the node or could not be attached from the access rules. */
   removePod(id: string): void {
-    if (!this.#pods.delete(id) || this.#scheduledReload) return;
+    const pod = this.#pods.get(id);
+    if (!pod) return;
+    this.#pods.delete(id);
+    this.#sets.kernel.forgetPod(pod.number);
+    if (this.#scheduledReload) return;
     if (this.#storedText('active') === null && this.#storedText('staged') === null) return;
     this.#scheduledReload = this.#scope.after(settleMs, async () => {
       this.#scheduledReload = null;
@@ -152,30 +204,75 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     return this.#staged.response();
   }
 
-  /** Compiles a rule text without loading it. @throws ProblemError `bad_rules`, `rules_too_large` */
-  plan(text: string, rule?: string): Promise<RulesPlan> {
-    return this.#compiler.plan(text, this.#allPods(), rule);
+  /**
+   * Compiles a rule text without loading it.
+   * @param rule name of a rule to return with its entries
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `unprocessable`
+   */
+  async plan(
+    text: string,
+    { rule, merge, signal }: RuleTextOptions & { rule?: string | undefined } = {},
+  ): Promise<RulesPlan> {
+    return this.#compiler.plan({ text, into: this.#mergeBase(merge), signal }, this.#allPods(), rule);
   }
 
-  /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
-  import(text: string): Promise<ImportedRules> {
-    return this.#compiler.import(text, this.#allPods());
+  /**
+   * Parses a rule set or NetworkPolicies, and says what they would change.
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `unprocessable`
+   */
+  async import(text: string, { merge, signal }: RuleTextOptions = {}): Promise<ImportedRules> {
+    const { number: version = 0, name = null, rules = 0 } = this.#active ?? {};
+    const found = await this.#compiler.import(
+      { text, into: this.#mergeBase(merge), signal },
+      this.#allPods(),
+      this.#sets.loaded('active')?.rules ?? null,
+    );
+    return { ...found, active: name === null ? null : { version, name, rules } };
+  }
+
+  /**
+   * Runs a change with the text that results from a submitted one. That is parsed, and merged by choice, outside changes,
+   * for which attaching pods would wait. If others change the active rules meanwhile, it is merged again, so that their
+   * change is kept.
+   */
+  async #change<T>(
+    text: string,
+    { merge, signal }: RuleTextOptions,
+    change: (resulting: string) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      const into = this.#mergeBase(merge);
+      const resulting = await this.#compiler.parse({ text, into, signal });
+      const done = await this.#changes.run(async () =>
+        this.#mergeBase(merge) === into ? { result: await change(resulting) } : null,
+      );
+      if (done) return done.result;
+    }
+  }
+
+  /** Returns the text that a submitted one is merged into; null if it is not merged, or no rules are active. */
+  #mergeBase(merge = false): string | null {
+    return merge ? this.#storedText('active') : null;
   }
 
   /**
    * Activates a rule text; if this throws, nothing is changed.
-   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`, `unprocessable`
    */
-  apply(text: string, change: RuleChange): Promise<ActiveRules> {
-    return this.#changes.run(async () => {
+  async apply(
+    text: string,
+    change: RuleChangeMetadata,
+    { merge }: Pick<RuleTextOptions, 'merge'> = {},
+  ): Promise<ActiveRules> {
+    return this.#change(text, { merge, signal: change.signal }, async (resulting) => {
       change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
-      await this.#apply(text, change, null);
+      await this.#apply(resulting, change, null);
       return this.active();
     });
   }
 
   /** Removes the active rules, so that all traffic is allowed. @throws ProblemError `rules_changed` */
-  remove(change: RuleChange): Promise<ActiveRules> {
+  remove(change: RuleChangeMetadata): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       change.precondition?.('remove the access rules', formatActiveRulesEtag(this.#active));
       await this.#remove(change, null);
@@ -183,13 +280,22 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     });
   }
 
-  /** Stages a rule text without enforcing it. @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed` */
-  stage(text: string, change: RuleChange): Promise<StagedRulesResponse> {
-    return this.#changes.run(() => this.#staged.stage(text, change, this.#active?.number ?? 0));
+  /**
+   * Stages a rule text, by itself or merged into the active rules, without enforcing it.
+   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`, `unprocessable`
+   */
+  async stage(
+    text: string,
+    change: RuleChangeMetadata,
+    { merge }: Pick<RuleTextOptions, 'merge'> = {},
+  ): Promise<StagedRulesResponse> {
+    return this.#change(text, { merge, signal: change.signal }, (resulting) =>
+      this.#staged.stage(resulting, change, this.#active?.number ?? 0),
+    );
   }
 
   /** Discards the staged rules; does nothing if there are none. @throws ProblemError `rules_changed` */
-  discardStaged(change: RuleChange): Promise<void> {
+  discardStaged(change: RuleChangeMetadata): Promise<void> {
     return this.#changes.run(() => this.#staged.discard(change));
   }
 
@@ -197,7 +303,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * Activates the staged rules and removes them from the stage.
    * @throws ProblemError `no_staged_rules`, `bad_rules`, `rules_too_large`, `rules_changed`
    */
-  applyStaged(change: RuleChange): Promise<ActiveRules> {
+  applyStaged(change: RuleChangeMetadata): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       const { record } = this.#staged;
       if (!record) throw createNoStagedRulesError();
@@ -233,7 +339,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * Activates the text of an earlier version as a new version.
    * @throws ProblemError `version_not_found`, `bad_rules`, `rules_too_large`, `rules_changed`
    */
-  rollBack(number: number, change: RuleChange): Promise<ActiveRules> {
+  rollBack(number: number, change: RuleChangeMetadata): Promise<ActiveRules> {
     return this.#changes.run(async () => {
       change.precondition?.(`roll back to version ${number}`, formatActiveRulesEtag(this.#active));
       const { text } = await this.#findVersion(number);
@@ -254,19 +360,25 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     });
   }
 
-  async #apply(text: string, { actor, comment = '' }: RuleChange, restored: number | null): Promise<void> {
-    const stored = await this.#compiler.ruleSetText(text);
-    if (stored === this.#active?.text && this.#sets.problem('active') === null) return;
+  /** Loads a text, which is stored as it is. */
+  async #apply(
+    text: string,
+    { actor, comment = '' }: RuleChangeMetadata,
+    restored: number | null,
+  ): Promise<void> {
+    if (text === this.#active?.text && this.#sets.problem('active') === null) return;
     const added: { version: RuleVersionRecord | null } = { version: null };
     try {
       const { rules, load, sizes } = await this.#sets.apply(
         'active',
-        stored,
+        text,
         this.#allPods(),
         async ({ rules }) => {
-          const content = { name: rules.name, rules: rules.rules.length, text: stored };
+          const content = { name: rules.name, rules: rules.rules.length, text };
           const version = { time: new Date(), actor, comment, restored, ...content };
-          added.version = await this.#store.addRuleVersion(version);
+          const record = await this.#store.addRuleVersion(version);
+          added.version = record;
+          return record;
         },
       );
       this.#active = added.version;
@@ -283,7 +395,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     }
   }
 
-  async #remove({ actor, comment = '' }: RuleChange, restored: number | null): Promise<void> {
+  async #remove({ actor, comment = '' }: RuleChangeMetadata, restored: number | null): Promise<void> {
     if (this.#storedText('active') === null) return;
     const content = { name: null, rules: 0, text: null };
     const version = { time: new Date(), actor, comment, restored, ...content };
@@ -312,10 +424,10 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
 
   /** Reloads a stored rule text. A failure is published once, recorded as the rule set's problem, and thrown. */
   async #reapply(set: RuleSetName): Promise<void> {
-    const text = this.#storedText(set);
-    if (text === null) return;
+    const record = set === 'active' ? this.#active : this.#staged.record;
+    if (record === null || record.text === null) return;
     try {
-      await this.#sets.reapply(set, text, this.#allPods());
+      await this.#sets.reapply(set, record.text, this.#allPods(), record);
       this.#onLoaded(set);
       if (set === 'active') this.#publishedFailure = '';
     } catch (err) {
@@ -327,6 +439,25 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
       }
       throw err;
     }
+  }
+
+  /** Loads the rules again if the kernel evaluates others than those that were loaded, and says so. */
+  async #restoreForeignChanges(): Promise<void> {
+    if (this.#sets.kernel.foreignChanges().length === 0) return;
+    await this.#changes.run(async () => {
+      const changed = this.#sets.kernel.foreignChanges();
+      if (changed.length === 0) return;
+      await this.#sets.kernel.resynchronize();
+      for (const set of ['staged', 'active'] as const) {
+        if (this.#storedText(set) === null) await this.#sets.remove(set);
+        else await this.#reapply(set);
+      }
+      await this.#publish(
+        'rules.restored',
+        `Another process changed the ${changed.join(' and the ')} access rules in the kernel; those of this agent are loaded again`,
+        'error',
+      );
+    });
   }
 
   #onLoaded(set: RuleSetName): void {

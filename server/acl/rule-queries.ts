@@ -1,4 +1,4 @@
-import { formatIpAddress } from '../../contract/cidr.ts';
+import { formatIpAddress, type IpAddress, parseAddress } from '../../contract/cidr.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type {
   ExplainRequest,
@@ -11,6 +11,7 @@ import type {
 import { RuleEntryHitCounts } from './explain/entry-hits.ts';
 import type { RuleEntryFilter } from './explain/entry-index.ts';
 import { formatExplainedFlow, resolveExplainedFlow } from './explain/explained-flow.ts';
+import { findFlowTranslation, translateFlow } from './explain/flow-translation.ts';
 import type { PodExplanation } from './explain/rule-explainer.ts';
 import type { SelectablePod } from './spec/pod-matching.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
@@ -86,14 +87,18 @@ export class RuleQueries {
   }
 
   /**
-   * Explains how a rule set decides the first packet of a connection.
+   * Explains how a rule set decides the first packet of a connection: by its real ends, where the host translates
+   * existing ones.
    * @throws ProblemError `no_staged_rules`, `unprocessable`
    */
   async explain(request: ExplainRequest): Promise<RuleExplanation> {
     const { set } = request;
     const flow = resolveExplainedFlow(request, (name) => this.#findPod(name));
-    const header = { set, ...formatExplainedFlow(flow) };
-    const found = await this.#compiler.explain(set, flow);
+    const isDirect = this.#isPodAddress(flow.source) && this.#isPodAddress(flow.destination);
+    const translation = isDirect ? null : await findFlowTranslation(flow);
+    const seen = translateFlow(flow, translation);
+    const header = { set, ...formatExplainedFlow(flow), translation };
+    const found = await this.#compiler.explain(set, seen);
     const allowed = { verdict: 'allow' as const, egress: null, ingress: null };
     if (!found)
       return this.#withoutRules(set, {
@@ -102,7 +107,7 @@ export class RuleQueries {
         note: 'No access rules are active. All traffic is allowed.',
       });
     const { egress, ingress, verdict } = found;
-    if (ingress && this.#nodeAddresses.has(formatIpAddress(flow.source)))
+    if (ingress && this.#nodeAddresses.has(formatIpAddress(seen.source)))
       return {
         ...header,
         ...allowed,
@@ -139,6 +144,13 @@ export class RuleQueries {
   #withoutRules<T>(set: RuleSetName, response: T): T {
     if (set === 'staged' && !this.#sets.loaded('staged')) throw createNoStagedRulesError();
     return response;
+  }
+
+  #isPodAddress(address: IpAddress): boolean {
+    const text = formatIpAddress(address);
+    return [...this.#pods.values()].some(({ addresses }) =>
+      addresses.some((own) => formatIpAddress(parseAddress(own.replace(/\/.*/, ''))) === text),
+    );
   }
 
   #findPod(name: string): SelectablePod | undefined {

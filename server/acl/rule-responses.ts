@@ -1,7 +1,9 @@
+import type { PodConnectionTable } from '../../contract/connection-table.ts';
 import type { ActiveRules, RuleVersion } from '../../contract/rules.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
+import type { ConnectionTableUse } from './load/kernel-rules.ts';
 import type { LoadedRuleSets } from './staged/loaded-rule-sets.ts';
-import { emptyRuleSizes, ruleSizeLimits } from './tables/limits.ts';
+import { emptyRuleSizes, ruleSizeLimits } from './tables/policy-table-limits.ts';
 
 export const formatActiveRulesEtag = (version: RuleVersionRecord | null): string =>
   `v${version?.number ?? 0}`;
@@ -33,4 +35,21 @@ export function toRuleVersionResponse(
 ): RuleVersion {
   const at = time.toISOString();
   return { number, time: at, actor, comment, restored, name, rules, active: number === active };
+}
+
+/** Returns the use of the connection table by one pod. @param owner number of the pod; undefined for an unknown one */
+export function toPodConnectionTable(
+  { capacity, quota, pods }: ConnectionTableUse,
+  owner: number | undefined,
+): PodConnectionTable {
+  const own = pods.find((pod) => pod.owner === owner);
+  return {
+    capacity,
+    quota,
+    used: pods.reduce((sum, { connections }) => sum + connections, 0),
+    connections: own?.connections ?? 0,
+    evicted: Number(own?.evicted ?? 0n),
+    evictedReplied: Number(own?.evictedReplied ?? 0n),
+    untracked: Number(own?.untracked ?? 0n),
+  };
 }

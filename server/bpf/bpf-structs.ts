@@ -131,6 +131,9 @@ export const bpf_attr = {
   'link_create.flags': 12,
   'link_create.tcx.relative_id': 16,
   'link_create.netkit.relative_id': 16,
+  'link_create.netfilter.pf': 16,
+  'link_create.netfilter.hooknum': 20,
+  'link_create.netfilter.priority': 24,
   'enable_stats.type': 0,
 } as const;
 
@@ -146,4 +149,4 @@ export const bpf_line_info = {
 export const bpf_insn = { bytes: 8, code: 0, dst_reg: 1, off: 2, imm: 4 } as const;
 
 /** Layout of struct __sk_buff, the context of traffic control programs in BPF_PROG_TEST_RUN. */
-export const __sk_buff = { bytes: 192, ifindex: 40 } as const;
+export const __sk_buff = { bytes: 192, ingress_ifindex: 36, ifindex: 40 } as const;

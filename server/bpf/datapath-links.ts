@@ -1,10 +1,13 @@
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ProblemError } from '../../contract/problem.ts';
 import type { AttachAnchor } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
+import { withBpfObjectById } from './bpf-object-info.ts';
 import { datapathLinkHooks, type LoadedDatapathPrograms, programNameByHook } from './datapath-programs.ts';
 import { computeSlotFromIfindex, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
+import { queryHookPrograms } from './hook-query.ts';
 import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
 import type { DeviceLinkInfo } from './link-info.ts';
 import { listPinNames, pinBpfObject, removePin } from './pin.ts';
@@ -30,6 +33,16 @@ export function listPinnedLinks(pins: string): PinnedDatapathLink[] {
     .sort((a, b) => a.slot - b.slot);
 }
 
+/** True if the link of a slot's hook is pinned. Looks at this one name: a node with many pods has thousands of pins. */
+export const isLinkPinned = (pins: string, slot: number, hook: LinkHook): boolean =>
+  existsSync(pathOf(pins, slot, hook));
+
+/** Lists the pinned links of one slot. */
+export const listPinnedLinksOfSlot = (pins: string, slot: number): PinnedDatapathLink[] =>
+  datapathLinkHooks
+    .filter((hook) => isLinkPinned(pins, slot, hook))
+    .map((hook) => ({ slot, hook, path: pathOf(pins, slot, hook) }));
+
 /** True if a link belongs to the slot. The kernel reports the peer's ifindex for a link at netkit/peer. */
 const attachesTo = (info: DeviceLinkInfo, slot: number): boolean =>
   computeSlotFromIfindex(info.ifindex) === slot;
@@ -54,6 +67,7 @@ export async function attachPinnedLink(
   });
   if (there) return;
   removePin(path);
+  if (await pinAttachedLink(path, program.id, hook, slot)) return;
   const options = { ifindex: slotToPrimaryIfindex(slot), program: program.fd };
   const fd = await attachProgramByLink(hook, anchor === undefined ? options : { ...options, anchor });
   try {
@@ -61,6 +75,31 @@ export async function attachPinnedLink(
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Pins a link that is attached although its pin was removed, because another process holds it; the kernel takes a
+ * program only once on a hook. @returns false if there is no such link
+ */
+async function pinAttachedLink(
+  path: string,
+  programId: number,
+  hook: LinkHook,
+  slot: number,
+): Promise<boolean> {
+  const programs = await queryHookPrograms(slotToPrimaryIfindex(slot), hook).catch((error: unknown) => {
+    // Attaching reports a device that is missing, by the operation that was asked for.
+    if (error instanceof ProblemError && error.code === 'device_missing') return [];
+    throw error;
+  });
+  const linkId = programs.find((each) => each.programId === programId)?.linkId ?? null;
+  if (linkId === null) return false;
+  return (
+    withBpfObjectById('link', linkId, (fd) => {
+      pinBpfObject(fd, path);
+      return true;
+    }) ?? false
+  );
 }
 
 /** Detaches a link and removes its pin. Removing the pin alone would leave it attached while any process holds it. */

@@ -1,22 +1,29 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { maxPacketCheckItems } from '../../contract/packet-checks.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { libbpf_num_possible_cpus } from '../ffi/libbpf.ts';
 import {
   dropCountersSize,
   endpointEntrySize,
   endpointKeySizes,
+  flowKeySize,
+  flowPathSize,
   maxEndpointsPerSlot,
   slotCountersSize,
   slotEntrySize,
 } from './datapath-structs.ts';
 import { readBpfMapInfo } from './map-info.ts';
+import { ethertypeKeySize, sourcePrefixKeySize } from './packet-check-maps.ts';
+import { traceFilterSize } from './packet-events.ts';
 import { listPinNames, openPinnedObject, removePin, replacePin } from './pin.ts';
-import { traceFilterSize } from './rule-events.ts';
 import {
   conntrackEntrySize,
   conntrackKeySize,
+  conntrackPodSize,
+  conntrackRingKeySize,
   datapathSettingsSize,
+  fragmentEntrySize,
   fragmentKeySize,
   ipcacheEntrySize,
   ipcacheKeySize,
@@ -31,8 +38,8 @@ import {
 
 /** Maps with counters and drops, whose content is kept when another build is loaded. */
 const persistent = ['counters', 'drops'] as const;
-/** Maps that the agent refills at each start, so that another build may change their layout. */
-const derived = ['slots', 'endpoints4', 'endpoints6'] as const;
+/** Maps that the agent or traffic refills, so that another build may change their layout. */
+const derived = ['slots', 'endpoints4', 'endpoints6', 'source_prefixes', 'ethertypes', 'flow_paths'] as const;
 /** Maps of the access rules, kept when the agent restarts or loads a build with the same map layouts. */
 export const ruleMapNames = [
   'settings',
@@ -45,6 +52,9 @@ export const ruleMapNames = [
   'rule_entries',
   'node_addresses',
   'conntrack',
+  'conntrack_ring',
+  'conntrack_pods',
+  'masqueraded',
   'fragments',
   'verdicts',
   'verdict_rates',
@@ -103,6 +113,13 @@ const shape: Record<DatapathMapName, Shape> = {
     value: endpointEntrySize,
     entries: ({ slots }) => maxEndpointsPerSlot * slots,
   },
+  source_prefixes: {
+    key: sourcePrefixKeySize,
+    value: 4,
+    entries: ({ slots }) => (maxPacketCheckItems + 1) * slots,
+  },
+  ethertypes: { key: ethertypeKeySize, value: 4, entries: ({ slots }) => maxPacketCheckItems * slots },
+  flow_paths: { key: flowKeySize, value: flowPathSize, entries: ({ connections }) => connections },
   settings: { key: 4, value: datapathSettingsSize, entries: () => 1 },
   ipcache,
   pods,
@@ -117,7 +134,18 @@ const shape: Record<DatapathMapName, Shape> = {
     value: conntrackEntrySize,
     entries: ({ connections }) => connections,
   },
-  fragments: { key: fragmentKeySize, value: 4, entries: () => ruleMapCapacities.fragments },
+  conntrack_ring: {
+    key: conntrackRingKeySize,
+    value: conntrackKeySize,
+    entries: ({ connections }) => connections,
+  },
+  conntrack_pods: { key: 4, value: conntrackPodSize, entries: ({ slots }) => 2 * slots },
+  masqueraded: {
+    key: conntrackKeySize,
+    value: nodeAddressSize,
+    entries: () => ruleMapCapacities.masqueraded,
+  },
+  fragments: { key: fragmentKeySize, value: fragmentEntrySize, entries: () => ruleMapCapacities.fragments },
   verdicts: { key: 0, value: 0, entries: () => ruleMapCapacities.verdictBytes },
   verdict_rates: { key: 4, value: 8, entries: perSlot },
   lost_verdicts: { key: 4, value: lostVerdictsSize, entries: perSlotAndCpu },
@@ -240,6 +268,13 @@ export function pinDatapathMaps(
     if (!(datapathMapNames as readonly string[]).includes(name)) removePin(pinPath(pins, name));
   return fds;
 }
+
+/** Returns the paths of the pins of all maps. */
+export const datapathMapPinPaths = (pins: string): Record<DatapathMapName, string> =>
+  Object.fromEntries(datapathMapNames.map((name) => [name, pinPath(pins, name)])) as Record<
+    DatapathMapName,
+    string
+  >;
 
 function pinNewMap(path: string, loaded: number | undefined): number {
   if (loaded === undefined) throw new Error(`${path}: the object has no such map`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { ProblemError } from '../../contract/problem.ts';
+import { type DatapathFeatures, encodeDatapathFeatures } from './datapath-features.ts';
 import {
   type DatapathMapCapacities,
   type DatapathMapDescriptors,
@@ -10,7 +11,11 @@ import {
   getMapNameInObject,
 } from './datapath-maps.ts';
 import { datapathProgramNames } from './datapath-programs.ts';
-import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
+import {
+  datapathConfigBuildOffset,
+  datapathConfigFeaturesOffset,
+  datapathConfigSize,
+} from './datapath-structs.ts';
 import { type BpfMapInfo, readBpfMapInfo } from './map-info.ts';
 import {
   describeBpfObject,
@@ -82,6 +87,7 @@ export function loadDatapathObject(
   image: Buffer,
   build: string,
   sizes: DatapathMapCapacities,
+  features: DatapathFeatures,
   pinned: Partial<DatapathMapDescriptors>,
 ): Promise<LoadedBpfObject> {
   return loadBpfObject({
@@ -99,6 +105,7 @@ export function loadDatapathObject(
     rodata(bytes) {
       bytes.writeUInt32LE(sizes.slots, 0);
       bytes.write(build, datapathConfigBuildOffset, 'hex');
+      bytes.writeUInt32LE(encodeDatapathFeatures(features), datapathConfigFeaturesOffset);
     },
   });
 }

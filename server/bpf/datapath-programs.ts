@@ -2,9 +2,14 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from '../../contract/device.ts';
 import { BpfArrayMap } from './array-map.ts';
-import { datapathConfigBuildOffset, datapathConfigSize } from './datapath-structs.ts';
+import { withBpfObjectById } from './bpf-object-info.ts';
+import { type DatapathFeatures, encodeDatapathFeatures } from './datapath-features.ts';
+import {
+  datapathConfigBuildOffset,
+  datapathConfigFeaturesOffset,
+  datapathConfigSize,
+} from './datapath-structs.ts';
 import type { LinkHook } from './hook.ts';
-import { withBpfObjectById } from './kernel-object.ts';
 import { readBpfMapInfo } from './map-info.ts';
 import { openPinnedObject, replacePin } from './pin.ts';
 import { type BpfProgramInfo, openProgramById, readBpfProgramInfo } from './program-info.ts';
@@ -33,23 +38,31 @@ export type LoadedDatapathPrograms = Record<DatapathProgramName, LoadedDatapathP
 
 const pathOf = (pins: string, name: DatapathProgramName): string => join(pins, 'programs', name);
 
-/** Reads the id of a program's build from its .rodata map; null for a program that is not Podlane's. */
-function buildOf(program: BpfProgramInfo): string | null {
+/** Reads build and features of a program from its .rodata map; null for a program that is not Podlane's. */
+function configOf(program: BpfProgramInfo): { build: string; features: number } | null {
   for (const id of program.mapIds) {
-    const build = withBpfObjectById('map', id, (fd) => {
+    const config = withBpfObjectById('map', id, (fd) => {
       const { name, valueBytes } = readBpfMapInfo(fd);
       if (!name.endsWith('.rodata') || valueBytes !== datapathConfigSize) return null;
-      return new BpfArrayMap(fd, name, valueBytes).get(0).toString('hex', datapathConfigBuildOffset);
+      const bytes = new BpfArrayMap(fd, name, valueBytes).get(0);
+      return {
+        build: bytes.toString('hex', datapathConfigBuildOffset, datapathConfigFeaturesOffset),
+        features: bytes.readUInt32LE(datapathConfigFeaturesOffset),
+      };
     });
-    if (build) return build;
+    if (config) return config;
   }
   return null;
 }
 
-/** Opens the programs that an earlier agent pinned; null unless all are of `build` and use the maps `mapIds`. */
+/**
+ * Opens the programs that an earlier agent pinned; null unless all are of `build`, loaded for the same features, and use
+ * the maps `mapIds`.
+ */
 export function openPinnedDatapathPrograms(
   pins: string,
   build: string,
+  features: DatapathFeatures,
   mapIds: readonly number[],
 ): LoadedDatapathPrograms | null {
   const found: Partial<LoadedDatapathPrograms> = {};
@@ -58,7 +71,9 @@ export function openPinnedDatapathPrograms(
     if (fd === null) break;
     const info = readBpfProgramInfo(fd);
     found[name] = { fd, id: info.id };
-    if (buildOf(info) !== build || !mapIds.every((id) => info.mapIds.includes(id))) break;
+    const config = configOf(info);
+    if (config?.build !== build || config.features !== encodeDatapathFeatures(features)) break;
+    if (!mapIds.every((id) => info.mapIds.includes(id))) break;
     if (name === datapathProgramNames.at(-1)) return found as LoadedDatapathPrograms;
   }
   for (const program of Object.values(found)) closeSync(program.fd);
@@ -77,6 +92,13 @@ export function duplicateProgramDescriptors(loaded: ReadonlyMap<string, number>)
   });
   return Object.fromEntries(entries) as LoadedDatapathPrograms;
 }
+
+/** Returns the paths of the pins of all programs. */
+export const datapathProgramPinPaths = (pins: string): Record<DatapathProgramName, string> =>
+  Object.fromEntries(datapathProgramNames.map((name) => [name, pathOf(pins, name)])) as Record<
+    DatapathProgramName,
+    string
+  >;
 
 /** Pins the programs for the next agent, atomically replacing older pins. */
 export function pinDatapathPrograms(pins: string, programs: LoadedDatapathPrograms): void {

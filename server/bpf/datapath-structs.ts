@@ -21,12 +21,21 @@ export const slotCountersSize = 64;
 export const dropCountersSize = 128;
 
 /** Size of struct podlane_config, the only content of .rodata. */
-export const datapathConfigSize = 36;
+export const datapathConfigSize = 40;
 export const datapathConfigBuildOffset = 4;
+export const datapathConfigFeaturesOffset = 36;
 
 /** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
 export const slotEntrySize = 48;
-const flag = { checkSource: 1, hasAddress4: 2, hasAddress6: 4, atPrimary: 8, redirect: 16 } as const;
+const flag = {
+  checkSource: 1,
+  hasAddress4: 2,
+  hasAddress6: 4,
+  atPrimary: 8,
+  redirect: 16,
+  sourcePrefixes: 32,
+  ethertypes: 64,
+} as const;
 
 /** Configuration of a slot, which the programs of its device read. */
 export interface SlotEntry {
@@ -39,14 +48,17 @@ export interface SlotEntry {
   hooks: 'device' | 'primary';
   /**
    * Redirects packets to other pods of the node, past the host's netfilter and past foreign programs that run after
-   * ours on the hook. Not for nodes that translate addresses between pods (kube-proxy): answers
-   * would not be translated back.
+   * ours on the hook, except those of flows that the host translates (NAT).
    */
   redirect: boolean;
   /** Destination and source MAC of frames to the pod (the peer's and the primary's); null for netkit in L3 mode. */
   macs: { toPod: string; fromPod: string } | null;
   /** True to drop packets from the pod whose source address is neither the pod's nor IPv6 link-local; default true. */
   check?: boolean;
+  /** True if the pod may send from further prefixes, which `setPacketChecks` writes; default false. */
+  sourcePrefixes?: boolean;
+  /** True if the pod may send and receive frames other than IP, which `setPacketChecks` writes; default false. */
+  ethertypes?: boolean;
 }
 
 /**
@@ -57,12 +69,15 @@ export function encodeSlotEntry(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotEntrySize);
   if (entry === null) return value;
   const { owner, address4, address6, hooks, redirect, macs, check = true } = entry;
+  const { sourcePrefixes = false, ethertypes = false } = entry;
   value.writeUInt32LE(
     (check ? flag.checkSource : 0) |
       (address4 === undefined ? 0 : flag.hasAddress4) |
       (address6 === undefined ? 0 : flag.hasAddress6) |
       (hooks === 'primary' ? flag.atPrimary : 0) |
-      (redirect ? flag.redirect : 0),
+      (redirect ? flag.redirect : 0) |
+      (sourcePrefixes ? flag.sourcePrefixes : 0) |
+      (ethertypes ? flag.ethertypes : 0),
     0,
   );
   value.writeUInt32LE(owner, 4);
@@ -71,6 +86,9 @@ export function encodeSlotEntry(entry: SlotEntry | null): Buffer {
   if (macs) value.set([...encodeMacAddress(macs.toPod), ...encodeMacAddress(macs.fromPod)], 32);
   return value;
 }
+
+/** Returns the number of the pod in struct podlane_slot; 0 for a cleared one. Its place is the same in all versions. */
+export const slotEntryOwner = (value: Buffer): number => value.readUInt32LE(4);
 
 /** Configuration of a slot as read from the map, with every field present. */
 export interface DecodedSlotEntry extends Required<Omit<SlotEntry, 'address4' | 'address6'>> {
@@ -93,8 +111,14 @@ export function decodeSlotEntry(value: Buffer): DecodedSlotEntry | null {
       ? { toPod: decodeMacAddress(macs.toPod), fromPod: decodeMacAddress(macs.fromPod) }
       : null,
     check: (flags & flag.checkSource) !== 0,
+    sourcePrefixes: (flags & flag.sourcePrefixes) !== 0,
+    ethertypes: (flags & flag.ethertypes) !== 0,
   };
 }
+
+/** Sizes of struct podlane_flow_key and of the path that it leads to. */
+export const flowKeySize = 40;
+export const flowPathSize = 4;
 
 /** Sizes of struct podlane_address4 and struct podlane_address6, the keys of the endpoint maps, by IP version. */
 export const endpointKeySizes = { 4: 8, 6: 16 } as const;

@@ -1,37 +1,35 @@
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttachedProgram, Hook } from '../../contract/device.ts';
+import type { PacketChecks } from '../../contract/packet-checks.ts';
+import { requireValue } from '../../contract/require-value.ts';
 import { BpfArrayMap } from './array-map.ts';
 import type { AttachAnchor } from './attach-anchor.ts';
 import { CounterMap } from './counter-map.ts';
+import { type DatapathFeatures, detectDatapathFeatures } from './datapath-features.ts';
 import {
   attachPinnedLink,
   detachPinnedLink,
+  isLinkPinned,
   listPinnedLinks,
+  listPinnedLinksOfSlot,
   type PinnedDatapathLink,
   updatePinnedLinks,
 } from './datapath-links.ts';
 import {
-  type DatapathMapCapacities,
   type DatapathMapDescriptors,
   datapathMapNames,
-  openPinnedDatapathMaps,
-  pinDatapathMaps,
+  datapathMapPinPaths,
   type RuleMapDescriptors,
   reopenDatapathMaps,
   ruleMapNames,
 } from './datapath-maps.ts';
-import {
-  checkDatapathObject,
-  computeBuildId,
-  loadDatapathObject,
-  readBundledObject,
-} from './datapath-object.ts';
+import { checkDatapathObject, computeBuildId, loadDatapathObject } from './datapath-object.ts';
 import {
   closeDatapathPrograms,
   datapathProgramNames,
+  datapathProgramPinPaths,
   duplicateProgramDescriptors,
-  openPinnedDatapathPrograms,
   type LoadedDatapathPrograms as Programs,
   pinDatapathPrograms,
   programNameByHook,
@@ -53,29 +51,12 @@ import {
 import { BpfHashMap } from './hash-map.ts';
 import type { LinkHook } from './hook.ts';
 import { listAttachedPrograms } from './hook-query.ts';
-import { readBpfMapInfo } from './map-info.ts';
 import type { LoadedBpfObject } from './object-loader.ts';
-import { ensurePinDirectory, removePinDirectory } from './pin.ts';
+import { PacketCheckMaps } from './packet-check-maps.ts';
+import { ensurePinDirectory, pinBpfObject, removePinDirectory } from './pin.ts';
 
-/** Default maximum number of tracked connections. */
-const defaultConnections = 65_536;
-
-export interface OpenDatapathOptions {
-  /** Directory for pins in a BPF file system. It is created if missing and belongs to a single agent. */
-  pins: string;
-  /** Maximum number of devices. Maps that are already pinned keep their size. */
-  maxSlots: number;
-  /** Maximum number of tracked connections. Changing it recreates the connection table empty. */
-  connections?: number | undefined;
-  /** Datapath object to load; default the bundled one. Any other object is checked first. */
-  image?: Buffer | undefined;
-  /**
-   * Sets the slots and endpoints of all devices at each start: the maps may be out of date, and are empty after a
-   * change of shape. Called before attached links get new programs, so that no program runs with an empty map.
-   */
-  fill?: (programs: DatapathPrograms) => void | Promise<void>;
-}
-
+/** Directories of the pins. */
+export const pinDirectories = ['maps', 'programs', 'links'] as const;
 /** How the agent started: `loaded` new programs, `kept` its pinned ones, or `replaced` those of another build. */
 export type DatapathTakeover = 'loaded' | 'kept' | 'replaced';
 
@@ -98,12 +79,18 @@ export class DatapathPrograms {
   readonly #slots: BpfArrayMap;
   readonly #endpoints4: BpfHashMap;
   readonly #endpoints6: BpfHashMap;
+  readonly #packetChecks: PacketCheckMaps;
   /** Descriptors of the maps of the access rules, which server/acl writes and reads; this class only closes them. */
   readonly ruleMaps: RuleMapDescriptors;
   readonly #connections: number;
+  /** Object that the programs were loaded from. */
+  #image: Buffer;
+  #features: DatapathFeatures;
+  readonly #maps: DatapathMapDescriptors;
 
   constructor(
-    found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover'>,
+    found: Pick<DatapathPrograms, 'pins' | 'maxSlots' | 'build' | 'takeover' | 'features'>,
+    image: Buffer,
     connections: number,
     programs: Programs,
     maps: DatapathMapDescriptors,
@@ -112,15 +99,22 @@ export class DatapathPrograms {
     this.maxSlots = found.maxSlots;
     this.build = found.build;
     this.takeover = found.takeover;
+    this.#image = image;
+    this.#features = found.features;
     this.#programs = programs;
     this.#slots = new BpfArrayMap(maps.slots, 'slots', slotEntrySize);
     this.#endpoints4 = new BpfHashMap(maps.endpoints4, 'endpoints4');
     this.#endpoints6 = new BpfHashMap(maps.endpoints6, 'endpoints6');
+    this.#packetChecks = new PacketCheckMaps(maps);
     this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMapDescriptors;
     this.#connections = connections;
     this.counters = new CounterMap(maps, found.maxSlots);
-    closeSync(maps.counters);
-    closeSync(maps.drops);
+    this.#maps = maps;
+  }
+
+  /** Features of the kernel that the running programs were loaded for. */
+  get features(): DatapathFeatures {
+    return this.#features;
   }
 
   /** Ids of the running programs, in the order of `datapathProgramNames`. */
@@ -192,6 +186,7 @@ export class DatapathPrograms {
     const loaded = await this.#load(image, build);
     const before = this.#programs;
     const beforeBuild = this.build;
+    const beforeImage = this.#image;
     try {
       if (this.#before) closeDatapathPrograms(this.#before);
       this.#before = before;
@@ -201,6 +196,7 @@ export class DatapathPrograms {
       loaded.close();
     }
     this.build = build;
+    this.#image = image;
     try {
       const replaced = await updatePinnedLinks(this.pins, this.#programs, each);
       await filters?.();
@@ -210,11 +206,32 @@ export class DatapathPrograms {
       this.#before = this.#programs;
       this.#programs = before;
       this.build = beforeBuild;
+      this.#image = beforeImage;
       await updatePinnedLinks(this.pins, before);
       await filters?.();
       pinDatapathPrograms(this.pins, before);
       throw error;
     }
+  }
+
+  /**
+   * Loads the running build anew if the kernel has got features since, such as by loading the module nf_conntrack.
+   * @param filters as of `replace`
+   * @returns true if the programs were replaced
+   * @throws ProblemError as `replace`: the programs of before run on, without the feature
+   */
+  async useNewFeatures(filters?: () => Promise<void>): Promise<boolean> {
+    const before = this.#features;
+    const found = await detectDatapathFeatures();
+    if (found.conntrack === before.conntrack && found.kernelContext === before.kernelContext) return false;
+    this.#features = found;
+    try {
+      await this.replace(this.#image, filters ? { filters } : {});
+    } catch (error) {
+      this.#features = before;
+      throw error;
+    }
+    return true;
   }
 
   /** Loads a datapath object that uses the pinned maps. */
@@ -226,6 +243,7 @@ export class DatapathPrograms {
         image,
         build,
         { slots: this.maxSlots, connections: this.#connections },
+        this.#features,
         maps,
       );
     } finally {
@@ -238,8 +256,41 @@ export class DatapathPrograms {
    * been removed. A netkit device with policy blackhole passes no packets afterwards.
    */
   async detach(slot: number, hooks?: readonly Hook[]): Promise<void> {
-    for (const link of listPinnedLinks(this.pins))
-      if (link.slot === slot && (hooks?.includes(link.hook) ?? true)) await detachPinnedLink(link);
+    for (const link of listPinnedLinksOfSlot(this.pins, slot))
+      if (hooks?.includes(link.hook) ?? true) await detachPinnedLink(link);
+  }
+
+  /** Lists the pins of maps and programs that do not exist, because others removed them or unmounted their file system. */
+  missingPins(): string[] {
+    return [...this.#pinned().keys()].filter((path) => !existsSync(path));
+  }
+
+  /**
+   * Pins maps and programs that are no longer pinned, and mounts the BPF file system for it where that was unmounted. Pins of
+   * links are restored by `attach`. Idempotent. @throws BpfError, ProblemError `unprocessable`
+   */
+  restorePins(): void {
+    const missing = this.missingPins();
+    const linksGone = !existsSync(join(this.pins, 'links'));
+    if (missing.length === 0 && !linksGone) return;
+    for (const directory of pinDirectories) ensurePinDirectory(join(this.pins, directory));
+    const pinned = this.#pinned();
+    for (const path of missing) pinBpfObject(requireValue(pinned.get(path), path), path);
+  }
+
+  /** Returns the descriptors of all maps and programs by the paths of their pins. */
+  #pinned(): Map<string, number> {
+    const maps = datapathMapPinPaths(this.pins);
+    const programs = datapathProgramPinPaths(this.pins);
+    return new Map([
+      ...datapathMapNames.map((name) => [maps[name], this.#maps[name]] as const),
+      ...datapathProgramNames.map((name) => [programs[name], this.#programs[name].fd] as const),
+    ]);
+  }
+
+  /** True if the link at `hook` of the slot's device is pinned. */
+  isLinkPinned(slot: number, hook: LinkHook): boolean {
+    return isLinkPinned(this.pins, slot, hook);
   }
 
   /** Lists Podlane's pinned links by slot, including links of removed devices that were not detached yet. */
@@ -260,6 +311,14 @@ export class DatapathPrograms {
   clearSlot(slot: number): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlotEntry(null));
+  }
+
+  /**
+   * Sets the source prefixes and ethertypes of a pod, which its slots' flags turn on; null removes them.
+   * @param owner number of the pod
+   */
+  setPacketChecks(owner: number, checks: Pick<PacketChecks, 'sourcePrefixes' | 'ethertypes'> | null): void {
+    this.#packetChecks.set(owner, checks);
   }
 
   /** Reads the configuration of a slot; null if it was cleared. */
@@ -315,85 +374,8 @@ export class DatapathPrograms {
   /** Closes all descriptors and unmaps the counters. The pinned programs keep running. */
   close(): void {
     this.counters.close();
-    closeSync(this.#slots.fd);
-    closeSync(this.#endpoints4.fd);
-    closeSync(this.#endpoints6.fd);
-    for (const fd of Object.values(this.ruleMaps)) closeSync(fd);
+    for (const fd of Object.values(this.#maps)) closeSync(fd);
     closeDatapathPrograms(this.#programs);
     if (this.#before) closeDatapathPrograms(this.#before);
-  }
-}
-
-/**
- * Loads the programs, or takes over those that an earlier agent pinned: counters continue, and links of another build
- * get the new programs without a gap for any packet.
- * @throws ProblemError `build_incompatible`, `bad_object`, `verifier_refused`, `kernel_refused`, `unprocessable`
- */
-export async function openDatapath(options: OpenDatapathOptions): Promise<DatapathPrograms> {
-  const { pins, connections = defaultConnections } = options;
-  const image = options.image ?? (await readBundledObject());
-  const build = computeBuildId(image);
-  for (const directory of ['maps', 'programs', 'links']) ensurePinDirectory(join(pins, directory));
-
-  const pinned = openPinnedDatapathMaps(pins, { connections });
-  const maxSlots = pinned?.maxSlots ?? options.maxSlots;
-  const kept = pinned && openKept(pins, build, pinned.fds);
-  let opened = kept;
-  try {
-    if (opened === null && options.image !== undefined) checkDatapathObject(image, {});
-    opened ??= await load(pins, image, build, { slots: maxSlots, connections }, pinned?.fds ?? {});
-  } catch (error) {
-    for (const fd of Object.values(pinned?.fds ?? {})) closeSync(fd);
-    throw error;
-  }
-  const takeover: DatapathTakeover = kept ? 'kept' : pinned ? 'replaced' : 'loaded';
-  const programs = new DatapathPrograms(
-    { pins, maxSlots, build, takeover },
-    connections,
-    opened.programs,
-    opened.maps,
-  );
-  try {
-    await options.fill?.(programs);
-    programs.updatedLinks = await updatePinnedLinks(pins, opened.programs);
-  } catch (error) {
-    programs.close();
-    throw error;
-  }
-  return programs;
-}
-
-interface Opened {
-  programs: Programs;
-  maps: DatapathMapDescriptors;
-}
-
-/**
- * Opens the pinned programs and maps; null unless all are pinned, and the programs are of this build and use these
- * maps.
- */
-function openKept(pins: string, build: string, fds: Partial<DatapathMapDescriptors>): Opened | null {
-  if (datapathMapNames.some((name) => fds[name] === undefined)) return null;
-  const maps = fds as DatapathMapDescriptors;
-  const ids = [maps.counters, maps.slots, maps.settings].map((fd) => readBpfMapInfo(fd).id);
-  const programs = openPinnedDatapathPrograms(pins, build, ids);
-  return programs && { programs, maps };
-}
-
-async function load(
-  pins: string,
-  image: Buffer,
-  build: string,
-  sizes: DatapathMapCapacities,
-  pinned: Partial<DatapathMapDescriptors>,
-): Promise<Opened> {
-  const object = await loadDatapathObject(image, build, sizes, pinned);
-  try {
-    const maps = pinDatapathMaps(pins, object.maps, pinned);
-    const programs = duplicateProgramDescriptors(object.programs);
-    pinDatapathPrograms(pins, programs);
-    return { maps, programs };
-  } finally {
-    object.close();
   }
 }

@@ -1,7 +1,7 @@
 import { addressOf } from '../ffi/libc.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './bpf-object-info.ts';
 import { bpf_link_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
-import { attachTypeName, linkTypeName } from './type-names.ts';
+import { attachTypeName, linkTypeName } from './bpf-type-names.ts';
 
 /** Kernel info of a tcx or netkit link. */
 export interface DeviceLinkInfo {

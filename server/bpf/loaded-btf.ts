@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './bpf-object-info.ts';
 import { bpf_btf_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
 
 /** BTF that is loaded in the kernel: of a program, of the kernel itself (`vmlinux`) or of a module. */
 export interface LoadedBtf {

@@ -6,8 +6,8 @@ import {
   libbpf_num_possible_cpus,
 } from '../ffi/libbpf.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { mapTypeName } from './bpf-type-names.ts';
 import type { BpfMapInfo } from './map-info.ts';
-import { mapTypeName } from './type-names.ts';
 
 const arrays = new Set([
   'array',

@@ -1,8 +1,8 @@
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_map_get_fd_by_id } from '../ffi/libbpf.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { readBpfObjectInfo, readKernelInfoName } from './bpf-object-info.ts';
 import { bpf_map_info } from './bpf-structs.ts';
-import { readBpfObjectInfo, readKernelInfoName } from './kernel-object.ts';
 
 export interface BpfMapInfo {
   type: number;

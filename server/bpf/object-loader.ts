@@ -20,6 +20,8 @@ export interface BpfObjectLoadOptions {
   maps?: Record<string, BpfMapLoadOptions>;
   /** Sets the content of .rodata, which the verifier treats as constants. */
   rodata?: (bytes: Buffer) => void;
+  /** Loads all programs with this type and attach type, whatever libbpf makes of their sections. */
+  programType?: { type: number; attachType: number };
   /** Name of the only program to load, as a traffic control program regardless of its section; default all programs. */
   program?: string;
 }
@@ -131,6 +133,14 @@ export async function loadBpfObject(request: BpfObjectLoadOptions): Promise<Load
     const logs = new Map<string, Buffer>();
     for (const program of members(libbpf.bpf_object__next_program, object)) {
       if (request.program !== undefined && !selectProgram(request.program, program)) continue;
+      if (request.programType !== undefined) {
+        const { type, attachType } = request.programType;
+        checkBpfResult(`set the type of ${name}`, libbpf.bpf_program__set_type(program, type));
+        checkBpfResult(
+          `set the attach type of ${name}`,
+          libbpf.bpf_program__set_expected_attach_type(program, attachType),
+        );
+      }
       const log = Buffer.alloc(logBytes);
       logs.set(libbpf.bpf_program__name(program), log);
       checkBpfResult(`set the log of ${name}`, libbpf.bpf_program__set_log_buf(program, log, log.length));

@@ -1,6 +1,6 @@
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
+import { readKernelInfoName } from './bpf-object-info.ts';
 import { bpf_attr } from './bpf-structs.ts';
-import { readKernelInfoName } from './kernel-object.ts';
 import { bpfSyscallNumber } from './syscall.ts';
 
 const BPF_TASK_FD_QUERY = 20;
@@ -9,7 +9,8 @@ const ENOSPC = 28;
 const fdTypes = ['raw_tracepoint', 'tracepoint', 'kprobe', 'kretprobe', 'uprobe', 'uretprobe'];
 
 /**
- * Finds the program that a perf event of another process runs, by the event's descriptor in that process.
+ * Finds the program that a perf event or raw tracepoint link of another process runs, by its descriptor in that
+ * process.
  * @returns null for a perf event without a program and for other descriptors
  */
 export function findPerfEventProgram(pid: number, fd: number): { programId: number; target: string } | null {

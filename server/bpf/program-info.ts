@@ -3,8 +3,8 @@ import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_prog_get_fd_by_id } from '../ffi/libbpf.ts';
 import { addressOf } from '../ffi/libc.ts';
 import { checkBpfResult, failedWithErrno } from './bpf-error.ts';
+import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './bpf-object-info.ts';
 import { bpf_prog_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo, readKernelInfoName, withBpfObjectById } from './kernel-object.ts';
 
 export interface BpfProgramInfo {
   id: number;

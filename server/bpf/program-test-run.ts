@@ -20,10 +20,18 @@ export class ProgramTestRun {
   /**
    * @param ifindex of a device of the thread's network namespace, which becomes the packet's device
    * @param frame the packet, beginning with its Ethernet header
+   * @param ingressIfindex of the device that the packet entered the node by; 0 for one that the node itself sends
    * @returns the program's return value, and the mean duration of all runs in ns
    */
-  run(program: number, ifindex: number, frame: Buffer, repeat = 1): { verdict: number; ns: number } {
+  run(
+    program: number,
+    ifindex: number,
+    frame: Buffer,
+    repeat = 1,
+    ingressIfindex = 0,
+  ): { verdict: number; ns: number } {
     const options = this.#options;
+    this.#context.writeUInt32LE(ingressIfindex, __sk_buff.ingress_ifindex);
     this.#context.writeUInt32LE(ifindex, __sk_buff.ifindex);
     options.writeBigUInt64LE(BigInt(optionsBytes), 0);
     options.writeBigUInt64LE(addressOf(frame), 8);

@@ -14,30 +14,35 @@ export const ruleMapCapacities = {
   entries: 524_288,
   nodeAddresses: 4096,
   fragments: 1024,
+  masqueraded: 16_384,
   verdictBytes: 524_288,
   traceBytes: 1_048_576,
   traceFilters: 4,
 } as const;
 
 /** Size of struct podlane_settings in bytes. */
-export const datapathSettingsSize = 112;
+export const datapathSettingsSize = 120;
 /** Offsets of the fields in struct podlane_settings. */
 export const datapathSettingsOffsets = {
   flags: 0,
   generation: 4,
   unknownPodDenied: 12,
   timeouts: 20,
+  quota: 84,
   verdictInterval: 88,
   verdictBurst: 96,
   lostTraces: 104,
+  largestPod: 112,
 } as const;
 /** Bits of the field `flags` in struct podlane_settings. */
-export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4 } as const;
+export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4, afterNat: 8 } as const;
 
 /** Protocols with their own conntrack timeouts, in the order of enum podlane_timeout_kind. */
 export const conntrackTimeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
-/** Conntrack states, in the order of enum podlane_conntrack_state. */
+/** Conntrack states, in the order of enum podlane_conntrack_state, without the last one. */
 export const conntrackStates = ['unreplied', 'replied', 'closing'] as const;
+/** State of a connection that is no longer allowed, whose packets are dropped. */
+export const endedConntrackState = 3;
 
 /** Size of struct podlane_ipcache_key: prefix_length 0, address 4. */
 export const ipcacheKeySize = 20;
@@ -81,11 +86,22 @@ export const decodeMappedIpAddress = (bytes: Buffer): string =>
 export const conntrackKeySize = 28;
 /**
  * Size of struct podlane_conntrack_entry: generation 0, staged_generation 4, expires 8, rule 12, staged_rule 14,
- * state 16, initiator 17, staged_denies 18.
+ * state 16, initiator 17, staged_denies 18, flags 19, ring 20, real_peer 24, real_port 40.
  */
-export const conntrackEntrySize = 20;
+export const conntrackEntrySize = 44;
+/** Bit of `flags`: the connection is not evaluated yet. */
+export const pendingConntrackFlag = 4;
+/** Bit of `flags`: the node itself began the connection. */
+export const fromNodeConntrackFlag = 8;
+/** Size of struct podlane_conntrack_ring_key: owner 0, index 4. */
+export const conntrackRingKeySize = 8;
+/** Size of struct podlane_conntrack_pod: head 0, tail 4, connections 8, evicted 16, evicted_replied 24, untracked 32. */
+export const conntrackPodSize = 40;
 /** Size of struct podlane_fragment_key: owner, source and destination address, id, protocol. */
 export const fragmentKeySize = 44;
+
+/** Size of struct podlane_fragment_entry: expires 0, state 4, passed 6. */
+export const fragmentEntrySize = 8;
 
 /** Size of struct podlane_lost_verdicts: rate_limited 0, buffer_full 8. */
 export const lostVerdictsSize = 16;

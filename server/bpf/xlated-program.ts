@@ -1,6 +1,6 @@
 import { addressOf } from '../ffi/libc.ts';
+import { readBpfObjectInfo } from './bpf-object-info.ts';
 import { bpf_func_info, bpf_line_info, bpf_prog_info as field } from './bpf-structs.ts';
-import { readBpfObjectInfo } from './kernel-object.ts';
 
 /** The translated instructions of a program, with the indexes at which its functions and source lines begin. */
 export interface XlatedProgram {

@@ -123,6 +123,13 @@ export class KernelDropCounters {
     };
   }
 
+  /** Returns the number of kernel drops of a pod by reason; null if they are not counted. */
+  readReasons(number: number): ReadonlyMap<string, number> | null {
+    if (!this.available || !this.#pods.has(number)) return null;
+    const reasons = this.readAll().get(number) ?? [];
+    return new Map(reasons.map(({ reason, packets }) => [reason, packets]));
+  }
+
   /** Returns the kernel drops of each pod by pod number, most frequent reason first, without pods that have none. */
   readAll(): Map<number, Reason[]> {
     const pods = new Map<number, Reason[]>();

@@ -4,7 +4,8 @@ import type { PodDrops, ProgramDrops } from '../../contract/drops.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { counterIndexByName } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
-import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
+import type { Datapath } from '../datapath/datapath.ts';
+import type { DatapathEvents } from '../datapath/datapath-events.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import type { KernelDropCounters } from './kernel-drop-counters.ts';
 

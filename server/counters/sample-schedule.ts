@@ -1,3 +1,5 @@
+import { setSafeTimeout } from '../async/safe-timers.ts';
+
 /** Number of points per second in the time grid on which all samples are taken. */
 export const sampleGridHz = 10;
 const gridMs = 1000 / sampleGridHz;
@@ -18,7 +20,7 @@ export interface SampleScheduleClock {
 
 const realClock: SampleScheduleClock = {
   now: () => performance.now(),
-  setTimer: (ms, callback) => setTimeout(callback, ms),
+  setTimer: (ms, callback) => setSafeTimeout(callback, ms),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
@@ -71,8 +73,12 @@ export class SampleSchedule {
       // A timer may fire a fraction early.
       if (this.#clock.now() - this.#start < index * gridMs - 1) return this.#arm();
       this.#last = index;
-      this.#tick(index);
-      if (this.#timer !== null) this.#arm();
+      try {
+        this.#tick(index);
+      } finally {
+        // A sample that failed is skipped.
+        if (this.#timer !== null) this.#arm();
+      }
     });
   }
 }

@@ -2,7 +2,7 @@ import type { CounterName, DatapathCounterName } from '../../contract/counter-ta
 import type { DeviceKind } from '../../contract/device.ts';
 import { counterIndexByName, slotCounterCount } from '../bpf/counter-layout.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
-import type { SlotCounterReader } from './slot-reader.ts';
+import type { SlotCounterReader } from './slot-counter-reader.ts';
 
 /** The counters of a pod at one moment. */
 export interface PodSample {
@@ -28,13 +28,27 @@ export interface CounterSample {
   pods: readonly PodSample[];
 }
 
-/** Reads the counters of a pod's current devices and adds those of its removed devices. */
-export function readPodSample(pod: SampledPod, read: SlotCounterReader): PodSample {
-  const counters = new BigUint64Array(slotCounterCount);
-  for (let i = 0; i < slotCounterCount; i += 1) counters[i] = pod.carried[i] ?? 0n;
+/**
+ * Reads the counters of pods' current devices and adds those of their removed devices. The counters of all are views of
+ * one buffer: a thousand buffers a second would keep the garbage collector busy.
+ */
+export function readPodSamples(pods: readonly SampledPod[], read: SlotCounterReader): PodSample[] {
+  const all = new BigUint64Array(pods.length * slotCounterCount);
+  return pods.map((pod, row) =>
+    readPodSample(pod, read, all.subarray(row * slotCounterCount, (row + 1) * slotCounterCount)),
+  );
+}
+
+function readPodSample(pod: SampledPod, read: SlotCounterReader, counters: BigUint64Array): PodSample {
+  for (let i = 0; i < pod.carried.length; i += 1) counters[i] = pod.carried[i] ?? 0n;
   for (const slot of pod.slots) read(slot, counters);
   return { pod: pod.number, slot: pod.slots.at(-1) ?? 0, kind: pod.kind, counters, requests: pod.requests };
 }
+
+const indexes = new Map<string, number>(Object.entries(counterIndexByName));
+
+/** Returns the index of a counter in `PodSample.counters`; undefined for one that is not read from BPF maps. */
+export const findCounterIndex = (counter: CounterName): number | undefined => indexes.get(counter);
 
 /** Returns the value of a counter in a pod's sample; null if the counter does not exist for the pod. */
 export function readCounterValue({ counters, requests }: PodSample, counter: CounterName): bigint | null {

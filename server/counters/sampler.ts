@@ -4,9 +4,9 @@ import { sweptCounterCount } from '../bpf/counter-layout.ts';
 import type { CounterMap } from '../bpf/counter-map.ts';
 import type { SampledPod } from '../datapath/sampled-pod.ts';
 import { NodeMeter } from './node-meter.ts';
-import { type CounterSample, readPodSample } from './sample.ts';
+import { type CounterSample, readPodSamples } from './sample.ts';
 import { isSampleDue, SampleSchedule, sampleGridHz } from './sample-schedule.ts';
-import { createSlotCounterReader, createSweepCounterReader, type SlotCounterReader } from './slot-reader.ts';
+import { createSlotCounterReader, createSweepCounterReader } from './slot-counter-reader.ts';
 
 /** Source of the pods to sample. It is called on every tick and must not make system calls. */
 export interface SampledPodSource {
@@ -99,11 +99,12 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
   #sampleAll(): void {
     const clock = this.#clock();
     const pods = this.#pods.all();
-    const end = pods.reduce((end, pod) => Math.max(end, ...pod.slots.map((slot) => slot + 1)), 0);
+    let end = 0;
+    for (const { slots } of pods) for (const slot of slots) end = Math.max(end, slot + 1);
     const read = createSweepCounterReader(this.#counters, end, this.#buffer);
     const readMs = Number(process.hrtime.bigint() - clock.monotonicNs) / 1e6;
     this.previous = this.latest;
-    this.latest = { scope: 'all', ...clock, pods: samplePods(pods, read) };
+    this.latest = { scope: 'all', ...clock, pods: readPodSamples(pods, read) };
     this.node = this.#meter.read(Number(clock.sequence), readMs, this.#programIds());
     this.emit('sample', this.latest);
     this.emit('node', this.node);
@@ -115,7 +116,7 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     return {
       scope: 'watched',
       ...this.#clock(),
-      pods: samplePods([pod], createSlotCounterReader(this.#counters)),
+      pods: readPodSamples([pod], createSlotCounterReader(this.#counters)),
     };
   }
 
@@ -128,6 +129,3 @@ export class CounterSampler extends EventEmitter<SampleEvents> {
     };
   }
 }
-
-const samplePods = (pods: readonly SampledPod[], read: SlotCounterReader) =>
-  pods.map((pod) => readPodSample(pod, read));

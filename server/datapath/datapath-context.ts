@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
+import type { Condition } from '../../contract/condition.ts';
 import type { Migration } from '../../contract/migration.ts';
-import type { NewEvent, PodRecord } from '../store/records.ts';
+import type { DeviceRecord, NewEvent, PodRecord } from '../store/records.ts';
 import type { DatapathStore } from '../store/store-interfaces.ts';
-import type { KernelContext } from './kernel-context.ts';
+import type { KernelContext, KernelDropReading } from './kernel-context.ts';
 import type { LivePod, PodRegistry } from './pod-registry.ts';
 import type { SlotAllocator } from './slot-allocator.ts';
 
@@ -37,10 +38,16 @@ export interface DatapathContext {
   registry: PodRegistry;
   slots: SlotAllocator;
   rules: AccessRules | null;
+  /** Conditions of the node by key, which concern all its pods. */
+  nodeConditions: Map<string, Condition>;
+  /** Reads a pod's kernel drops by reason, by the pod's number; null until they are counted. */
+  readKernelDrops: ((podNumber: number) => KernelDropReading) | null;
   log: Logger;
   publish: {
     /** Publishes the summary of a changed pod. */
     pod(pod: LivePod): void;
+    /** Publishes that a pod's new device is about to take traffic. */
+    deviceReady(pod: LivePod, device: DeviceRecord): void;
     /** Publishes that a pod has left this node. */
     removed(pod: LivePod): void;
     migration(migration: Migration): void;
@@ -57,15 +64,28 @@ export const toPolicyEndpoint = (record: PodRecord): PolicyEndpoint => {
 
 export const formatPodName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;
 
-/** Sets a condition of a pod, or clears it if `message` is null, and publishes the change. */
+/** Sets a condition of a pod, or clears it if `found` is null, and publishes the change. */
 export function setPodCondition(
   context: DatapathContext,
   pod: LivePod,
   key: string,
-  message: string | null,
+  found: Omit<Condition, 'since'> | null,
 ): void {
-  if ((pod.conditions.get(key) ?? null) === message) return;
-  if (message === null) pod.conditions.delete(key);
-  else pod.conditions.set(key, message);
-  context.publish.pod(pod);
+  if (replaceCondition(pod.conditions, key, found)) context.publish.pod(pod);
+}
+
+/**
+ * Sets or clears a condition among those of a pod or node. A changed text keeps the time at which the fault was found.
+ * @returns false if nothing changed
+ */
+export function replaceCondition(
+  conditions: Map<string, Condition>,
+  key: string,
+  found: Omit<Condition, 'since'> | null,
+): boolean {
+  const known = conditions.get(key);
+  if (found === null) return conditions.delete(key);
+  if (known?.message === found.message && known.remedy === found.remedy) return false;
+  conditions.set(key, { ...found, since: known?.since ?? new Date().toISOString() });
+  return true;
 }

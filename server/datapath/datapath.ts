@@ -1,12 +1,17 @@
 import { EventEmitter } from 'node:events';
+import type { Condition } from '../../contract/condition.ts';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration, MigrationPlan } from '../../contract/migration.ts';
+import type { PodNetworkState } from '../../contract/network-state.ts';
 import type { KernelCapability } from '../../contract/node.ts';
-import type { PodPath } from '../../contract/path.ts';
+import type { PacketChecks } from '../../contract/packet-checks.ts';
 import type { NewPod, Pod, PodSummary, TrafficReport } from '../../contract/pod.ts';
+import type { PodPath } from '../../contract/pod-path.ts';
 import { ProblemError } from '../../contract/problem.ts';
+import type { PodSettings } from '../../contract/settings.ts';
 import { TaskScope } from '../async/task-scope.ts';
+import { slotToPrimaryIfindex } from '../bpf/datapath-structs.ts';
+import { getLink } from '../netlink/link.ts';
 import type { DatapathStore } from '../store/store-interfaces.ts';
 import { BatchController } from './batch/batch-controller.ts';
 import {
@@ -15,27 +20,32 @@ import {
   formatPodName,
   toPolicyEndpoint,
 } from './datapath-context.ts';
-import { moveProgramsToHooks } from './device/move-hooks.ts';
-import { podlaneProgramHooks } from './device/program-hooks.ts';
-import { wrapAsProblemError } from './errors.ts';
+import type { DatapathEvents } from './datapath-events.ts';
 import { PodHealthGuard } from './guard/guard.ts';
-import type { KernelContext } from './kernel-context.ts';
-import { MigrationController } from './migration/migration-controller.ts';
-import { selectCurrentDeviceOfJournal } from './migration/recover-migration.ts';
+import type { KernelContext, KernelDropReading } from './kernel-context.ts';
+import { MigrationController, type MigrationOptions } from './migration/migration-controller.ts';
 import type { MigrationStepActions } from './migration/step-executor.ts';
 import { type OpenKernelOptions, openKernelContext } from './open-kernel.ts';
-import { isPodGone, withPod } from './pod-activity.ts';
-import { createLivePod, getCurrentDevice, type LivePod, PodRegistry, summarizePod } from './pod-registry.ts';
+import { isPodGone } from './pod-activity.ts';
+import { getCurrentDevice, type LivePod, PodRegistry, summarizePod } from './pod-registry.ts';
+import { changePacketChecks } from './pods/change-packet-checks.ts';
 import { readConsistently } from './pods/consistent-read.ts';
+import { listPodNamespaces, type PodNamespaceEntry } from './pods/list-pod-namespaces.ts';
+import { movePodHooks } from './pods/move-pod-hooks.ts';
 import { PodLifecycle } from './pods/pod-lifecycle.ts';
-import { readPodPath } from './pods/read-path.ts';
 import { readPod } from './pods/read-pod.ts';
+import { readPodNetworkState } from './pods/read-pod-network-state.ts';
+import { readPodPath } from './pods/read-pod-path.ts';
+import { readStoredPods } from './read-stored-pods.ts';
 import { writePodMapEntries } from './reconcile/reconcile-pod.ts';
 import { PodReconciler } from './reconcile/reconciler.ts';
+import { RedirectSettings } from './redirect-settings.ts';
 import { RunningBuild } from './running-build.ts';
 import { type SampledPod, toSampledPod } from './sampled-pod.ts';
 import { SlotAllocator } from './slot-allocator.ts';
 import { UserPrograms } from './user-programs/user-programs.ts';
+import { watchConntrackModule } from './watch-conntrack-module.ts';
+import { wrapAsProblemError } from './wrap-as-problem.ts';
 
 export interface DatapathOptions extends OpenKernelOptions {
   store: DatapathStore;
@@ -43,13 +53,6 @@ export interface DatapathOptions extends OpenKernelOptions {
   rules?: AccessRules;
   /** Wraps the actions of migration steps, so that tests can make a step fail or end the process. */
   actions?: (actions: MigrationStepActions) => MigrationStepActions;
-}
-
-export interface DatapathEvents {
-  pod: [PodSummary];
-  'pod-removed': [id: string];
-  migration: [Migration];
-  event: [AgentEvent];
 }
 
 /** Attaches, reads, migrates and detaches the pods of this node, and publishes changes. */
@@ -66,28 +69,49 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   readonly #lifecycle: PodLifecycle;
   readonly #migrations: MigrationController;
   readonly #reconciler: PodReconciler;
+  readonly #redirect: RedirectSettings;
   /** Task scope of the operations that callers await. */
   readonly #scope: TaskScope;
 
-  private constructor(options: DatapathOptions, kernel: KernelContext, refusal: ProblemError | null) {
+  private constructor(
+    options: DatapathOptions,
+    kernel: KernelContext,
+    redirect: RedirectSettings,
+    refusal: ProblemError | null,
+  ) {
     super();
+    this.#redirect = redirect;
     const { store, log } = options;
     this.#scope = new TaskScope((error) => log.error({ err: error }, 'datapath'));
     this.#context = {
       kernel,
       store,
       registry: new PodRegistry(),
-      slots: new SlotAllocator(kernel.programs.maxSlots, (slot) => kernel.programs.counters.clear(slot)),
+      slots: new SlotAllocator(
+        kernel.programs.maxSlots,
+        (slot) => kernel.programs.counters.clear(slot),
+        async (slot) => (await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) })) !== null,
+      ),
       rules: options.rules ?? null,
+      nodeConditions: new Map(),
+      readKernelDrops: null,
       log,
       publish: {
         pod: (pod) => this.emit('pod', summarizePod(pod)),
+        deviceReady: ({ record }, { kind, hooks, slot, primaryName }) => {
+          const ifindex = slotToPrimaryIfindex(slot);
+          this.emit('device-ready', { podId: record.id, name: primaryName, ifindex, kind, hooks });
+        },
         removed: (pod) => {
           this.emit('pod-removed', pod.record.id);
           this.guard.removed(pod.record.id);
+          this.#scope.start(() => this.#redirect.save(pod.record.id, null));
           this.#context.rules?.removePod(pod.record.id);
         },
-        migration: (migration) => this.emit('migration', migration),
+        migration: (migration) => {
+          this.emit('migration', migration);
+          if (migration.state === 'done') this.batches.migrated(migration);
+        },
         event: async (event) => {
           try {
             this.emit('event', await store.addEvent(event));
@@ -118,39 +142,28 @@ export class Datapath extends EventEmitter<DatapathEvents> {
    * pods whose namespace is gone, replaces missing devices.
    */
   static async open(options: DatapathOptions): Promise<Datapath> {
-    const { store } = options;
-    const [records, devices, open, redirect] = await Promise.all([
-      store.pods(),
-      store.devices(),
-      store.openMigrations(),
-      store.setting('node', 'redirect'),
+    const [{ pods, open }, redirect] = await Promise.all([
+      readStoredPods(options.store),
+      RedirectSettings.open(options.store),
     ]);
-    const pods = records.map((record) =>
-      createLivePod(
-        record,
-        devices.filter((device) => device.podId === record.id).sort((a, b) => a.id - b.id),
-      ),
-    );
-    for (const pod of pods)
-      for (const migration of open)
-        if (migration.podId === pod.record.id) selectCurrentDeviceOfJournal(pod, migration);
+    const records = pods.map(({ record }) => record);
     const owners = records.map(({ number }) => number);
-    const { kernel, refusal } = await openKernelContext(
-      options,
-      redirect !== false,
-      owners,
-      async (opened) => {
-        for (const pod of pods) writePodMapEntries(opened, pod);
-        await options.rules?.activate(opened.programs, records.map(toPolicyEndpoint));
-      },
-    );
-    const datapath = new Datapath(options, kernel, refusal);
+    const { kernel, refusal } = await openKernelContext(options, redirect, owners, async (opened) => {
+      for (const pod of pods) writePodMapEntries(opened, pod);
+      await options.rules?.activate(opened.programs, records.map(toPolicyEndpoint));
+    });
+    const datapath = new Datapath(options, kernel, redirect, refusal);
     await datapath.#recover(pods, open);
     return datapath;
   }
 
   get capabilities(): KernelCapability[] {
     return [...this.#context.kernel.capabilities.values()];
+  }
+
+  /** Faults of the node that concern its pods. */
+  get conditions(): Condition[] {
+    return [...this.#context.nodeConditions.values()];
   }
 
   get slots(): { used: number; max: number } {
@@ -198,6 +211,17 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /**
+   * Reads the network state of a pod's device and its namespaces.
+   * @throws ProblemError `pod_not_found`, `pod_gone`, `device_missing` or `too_large`
+   */
+  networkState(id: string): Promise<PodNetworkState> {
+    return this.#run(() => {
+      const pod = this.#must(id);
+      return readConsistently(pod, () => readPodNetworkState(this.#context.kernel, pod));
+    });
+  }
+
+  /**
    * Attaches a network namespace to the node as a pod. A failure leaves nothing behind.
    * @throws ProblemError `pod_exists`, `address_in_use`, `bad_netns`, `interface_in_use`, `no_netkit`, `no_tcx`,
    * `no_slot`, `host_not_ready`, `kernel_refused`
@@ -230,11 +254,17 @@ export class Datapath extends EventEmitter<DatapathEvents> {
 
   /**
    * Starts a migration; resolves once its journal is stored.
-   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `already_on_kind`, `no_netkit`, `no_tcx`,
-   * `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `store_failed`
+   * @throws ProblemError `pod_not_found`, `pod_gone`, `migration_running`, `pod_busy`, `already_on_kind`, `no_netkit`,
+   * `no_tcx`, `second_interface`, `host_not_ready`, `device_missing`, `interface_in_use`, `not_carried`,
+   * `loss_not_accepted`, `store_failed`
    */
-  migrate(id: string, to: DeviceKind, actor: string, recreate = false): Promise<Migration> {
-    return this.#run(() => this.#migrations.start(this.#must(id), to, actor, recreate));
+  migrate(
+    id: string,
+    to: DeviceKind,
+    actor: string,
+    { recreate = false, accept = [] }: Partial<MigrationOptions> = {},
+  ): Promise<Migration> {
+    return this.#run(() => this.#migrations.start(this.#must(id), to, actor, { recreate, accept }));
   }
 
   /**
@@ -245,34 +275,55 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   moveHooks(id: string, to: 'device' | 'primary', actor: string): Promise<Pod> {
     return this.#run(async () => {
       const pod = this.#must(id);
-      const what = `move the programs of ${formatPodName(pod)} to the ${to === 'device' ? 'netkit hooks' : 'primary'}`;
-      await withPod(pod, { type: 'moving-hooks' }, what, () =>
-        moveProgramsToHooks(this.#context, pod, to, what),
-      );
-      this.#context.publish.pod(pod);
-      const device = getCurrentDevice(pod);
-      await this.#context.publish.event({
-        type: 'hooks.moved',
-        severity: 'info',
-        podId: pod.record.id,
-        migrationId: null,
-        message: `${actor} moved the programs of ${formatPodName(pod)} to ${Object.values(podlaneProgramHooks[device.hooks]).join(' and ')} of ${device.primaryName}`,
-      });
+      await movePodHooks(this.#context, pod, to, actor);
       return readPod(this.#context.kernel, pod);
     });
   }
 
+  /** Returns the packet checks of a pod. @throws ProblemError `pod_not_found` */
+  packetChecks(id: string): PacketChecks {
+    return this.#must(id).record.network.checks;
+  }
+
+  /**
+   * Changes the packet checks of a pod. They take effect with the next packet and persist.
+   * @throws ProblemError `pod_not_found`, `migration_running`, `pod_busy`, `pod_gone`, `store_failed`
+   */
+  setPacketChecks(id: string, checks: PacketChecks, actor: string): Promise<void> {
+    return this.#run(() => changePacketChecks(this.#context, this.#must(id), checks, actor));
+  }
+
+  /** Makes the results of migrations tell what the kernel dropped. @param read as `DatapathContext.readKernelDrops` */
+  countKernelDrops(read: (podNumber: number) => KernelDropReading): void {
+    this.#context.readKernelDrops = read;
+  }
+
   get redirect(): boolean {
-    return this.#context.kernel.redirect;
+    return this.#redirect.node;
   }
 
   /** Turns same-node redirect on or off. Takes effect with the next packet and persists across restarts. */
   setRedirect(redirect: boolean): Promise<void> {
     return this.#run(async () => {
-      const { kernel, store, registry } = this.#context;
-      await store.saveSetting('node', 'redirect', redirect);
-      kernel.redirect = redirect;
+      const { kernel, registry } = this.#context;
+      await this.#redirect.save('node', redirect);
       for (const pod of registry.all()) writePodMapEntries(kernel, pod);
+    });
+  }
+
+  /** Returns the settings of a pod. @throws ProblemError `pod_not_found` */
+  podSettings(id: string): PodSettings {
+    return { redirect: this.#redirect.ofPod(this.#must(id).record.id) };
+  }
+
+  /** Changes the settings of a pod. They apply to the next packet and persist. @throws ProblemError `pod_not_found` */
+  setPodSettings(id: string, { redirect }: PodSettings): Promise<PodSettings> {
+    return this.#run(async () => {
+      const { kernel } = this.#context;
+      const pod = this.#must(id);
+      await this.#redirect.save(pod.record.id, redirect);
+      writePodMapEntries(kernel, pod);
+      return this.podSettings(id);
     });
   }
 
@@ -285,16 +336,8 @@ export class Datapath extends EventEmitter<DatapathEvents> {
   }
 
   /** Lists the network namespaces of all pods that are not gone. */
-  namespaces(): { id: string; name: string; path: string; inode: bigint }[] {
-    return this.#context.registry
-      .all()
-      .filter((pod) => !isPodGone(pod))
-      .map((pod) => ({
-        id: pod.record.id,
-        name: formatPodName(pod),
-        path: pod.record.netnsPath,
-        inode: pod.record.netnsInode,
-      }));
+  namespaces(): PodNamespaceEntry[] {
+    return listPodNamespaces(this.#context.registry.all());
   }
 
   /** Lists every pod that is not gone, with its slots and the counters of its removed devices, for the sampler. */
@@ -330,8 +373,14 @@ export class Datapath extends EventEmitter<DatapathEvents> {
     this.#reconciler.start();
     for (const migration of open) await this.#migrations.recover(migration, registry.get(migration.podId));
     await this.batches.recover();
+    await this.#reconciler.reconcileNode();
     for (const pod of pods) await this.#reconciler.reconcileAtStart(pod);
     await this.guard.start();
+    watchConntrackModule(
+      this.#scope,
+      () => this.#context.kernel.programs.features.conntrack,
+      () => this.running.useNewFeatures(),
+    );
   }
 
   #must(idOrName: string): LivePod {

@@ -2,6 +2,7 @@ import type { KernelCapability, KernelCapabilityName } from '../../contract/node
 import type { DatapathPrograms } from '../bpf/datapath.ts';
 import type { UserProgramPins } from '../bpf/user-program-pins.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { RedirectSettings } from './redirect-settings.ts';
 
 /** Kernel side of the datapath: the host's network namespace, Podlane's programs, and the kernel's capabilities. */
 export interface KernelContext {
@@ -13,9 +14,12 @@ export interface KernelContext {
   capabilities: ReadonlyMap<KernelCapabilityName, KernelCapability>;
   /** Hook family of veth primaries: `tcx`, or `tc` (clsact filters) on kernels without tcx. */
   primaryHooks: 'tcx' | 'tc';
-  /** True if packets between pods of this node are redirected. */
-  redirect: boolean;
+  /** Whether packets between pods of this node are redirected. */
+  redirect: Pick<RedirectSettings, 'appliesTo' | 'ofPod'>;
 }
+
+/** Packets that the kernel dropped for a pod, by reason without prefix; null where it cannot be counted. */
+export type KernelDropReading = ReadonlyMap<string, number> | null;
 
 export const hasKernelCapability = (
   kernel: Pick<KernelContext, 'capabilities'>,

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { openDatapath } from '../bpf/datapath.ts';
+import { openDatapath } from '../bpf/open-datapath.ts';
 import { UserProgramPins } from '../bpf/user-program-pins.ts';
-import { probeCapabilities } from '../kernel/probe.ts';
+import { probeCapabilities } from '../kernel/probe-capabilities.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { removeAllUserPrograms } from './device/user-hooks.ts';
+import { removeAllUserPrograms } from './device/attach-user-programs.ts';
 import { hasKernelCapability, type KernelContext } from './kernel-context.ts';
 
 export interface OpenKernelOptions {
@@ -34,7 +34,7 @@ export interface OpenedKernel {
  */
 export async function openKernelContext(
   options: OpenKernelOptions,
-  redirect: boolean,
+  redirect: KernelContext['redirect'],
   owners: readonly number[],
   fill: (kernel: KernelContext) => Promise<void>,
 ): Promise<OpenedKernel> {

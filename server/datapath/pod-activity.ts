@@ -9,6 +9,7 @@ export type PodActivity =
   | { type: 'repairing' }
   | { type: 'moving-hooks' }
   | { type: 'changing-programs' }
+  | { type: 'changing-checks' }
   | { type: 'detaching' }
   | { type: 'gone' };
 
@@ -16,7 +17,7 @@ export type PodActivity =
 export type StartablePodActivity = Exclude<PodActivity, { type: 'idle' } | { type: 'gone' }>;
 
 /** Pod with an activity. Only `withPod` and `tryWithPod` change the activity. */
-export interface PodActor {
+export interface PodWithActivity {
   readonly activity: PodActivity;
 }
 
@@ -31,6 +32,7 @@ const descriptions: Record<PodActivity['type'], string> = {
   repairing: 'its device is being repaired',
   'moving-hooks': 'its programs are being moved to other hooks',
   'changing-programs': 'a program is being attached to it or detached from it',
+  'changing-checks': 'its packet checks are being changed',
   detaching: 'it is being detached',
   gone: 'it is gone',
 };
@@ -66,12 +68,12 @@ export interface BlockingActivity {
 }
 
 /** Returns the pod's activity if it blocks operations, or null if an operation can start. */
-export const findBlockingActivity = ({ activity }: PodActor): BlockingActivity | null =>
+export const findBlockingActivity = ({ activity }: PodWithActivity): BlockingActivity | null =>
   activity.type === 'idle' || activity.type === 'repairing'
     ? null
     : { code: codes[activity.type] ?? 'pod_busy', detail: describePodActivity(activity) };
 
-const ends = new WeakMap<PodActor, Promise<unknown>>();
+const ends = new WeakMap<PodWithActivity, Promise<unknown>>();
 
 /**
  * Does `work` as the pod's only activity. Waits for a running repair, which is Podlane's own and short.
@@ -79,7 +81,7 @@ const ends = new WeakMap<PodActor, Promise<unknown>>();
  * @throws ProblemError `migration_running`, `pod_gone`, `pod_busy`: 409 with the activity that holds the pod
  */
 export async function withPod<T>(
-  pod: PodActor,
+  pod: PodWithActivity,
   activity: StartablePodActivity,
   what: string,
   work: (enter: EnterPodActivity) => Promise<T>,
@@ -94,7 +96,7 @@ export async function withPod<T>(
  * @returns false if the pod was not idle and `work` did not run
  */
 export async function tryWithPod(
-  pod: PodActor,
+  pod: PodWithActivity,
   activity: StartablePodActivity,
   work: (enter: EnterPodActivity) => Promise<void>,
 ): Promise<boolean> {
@@ -126,13 +128,13 @@ async function hold<T>(
 }
 
 /** Returns the id of the pod's running migration, or null. */
-export const runningMigrationId = ({ activity }: PodActor): string | null =>
+export const runningMigrationId = ({ activity }: PodWithActivity): string | null =>
   activity.type === 'migrating' ? activity.migrationId : null;
 
-export const isPodIdle = ({ activity }: PodActor): boolean => activity.type === 'idle';
+export const isPodIdle = ({ activity }: PodWithActivity): boolean => activity.type === 'idle';
 
-export const isPodGone = ({ activity }: PodActor): boolean => activity.type === 'gone';
+export const isPodGone = ({ activity }: PodWithActivity): boolean => activity.type === 'gone';
 
 /** True if the pod is being detached or is gone, in which case a missing device is not a fault. */
-export const isPodLeaving = ({ activity }: PodActor): boolean =>
+export const isPodLeaving = ({ activity }: PodWithActivity): boolean =>
   activity.type === 'detaching' || activity.type === 'gone';

@@ -1,18 +1,19 @@
+import type { Condition } from '../../contract/condition.ts';
 import type { DeviceReference } from '../../contract/migration.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../bpf/datapath-structs.ts';
 import type { DeviceRecord, PodRecord } from '../store/records.ts';
-import { isPodGone, type PodActor, runningMigrationId } from './pod-activity.ts';
-import { formatTemporaryPeerName } from './slot-allocator.ts';
+import { isPodGone, type PodWithActivity, runningMigrationId } from './pod-activity.ts';
+import { formatTemporaryName } from './slot-allocator.ts';
 
 /** Pod in memory: record, devices (two during a migration), activity and conditions. */
-export interface LivePod extends PodActor {
+export interface LivePod extends PodWithActivity {
   record: PodRecord;
   /** Devices of the pod; the last one carries the pod's traffic. */
   devices: DeviceRecord[];
-  /** Messages about faults that need attention, by condition key. */
-  conditions: Map<string, string>;
+  /** Conditions by key; a part of the agent that finds a fault has keys of its own. */
+  conditions: Map<string, Condition>;
   /** Numbers of requests that the pod's workload reported; null if the workload reports none. */
   requests: { ok: number; failed: number } | null;
 }
@@ -30,6 +31,8 @@ export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[
 export class PodRegistry {
   readonly #pods = new Map<string, LivePod>();
   readonly #byName = new Map<string, LivePod>();
+  /** Pods that slots were found to belong to; devices come and go, so that each is checked. */
+  readonly #bySlot = new Map<number, LivePod>();
 
   add(pod: LivePod): void {
     this.#pods.set(pod.record.id, pod);
@@ -66,7 +69,17 @@ export class PodRegistry {
   }
 
   findBySlot(slot: number): LivePod | undefined {
-    return this.all().find((pod) => pod.devices.some((device) => device.slot === slot));
+    const has = (pod: LivePod): boolean => pod.devices.some((device) => device.slot === slot);
+    const known = this.#bySlot.get(slot);
+    if (known !== undefined && this.#pods.has(known.record.id) && has(known)) return known;
+    const found = this.all().find(has);
+    if (found === undefined) this.#bySlot.delete(slot);
+    else this.#bySlot.set(slot, found);
+    return found;
+  }
+
+  get size(): number {
+    return this.#pods.size;
   }
 
   all(): LivePod[] {
@@ -88,7 +101,7 @@ export const toDeviceRef = (
   kind: device.kind,
   slot: device.slot,
   primary: { name: device.primaryName, ifindex: slotToPrimaryIfindex(device.slot) },
-  peer: { name: peerName ?? formatTemporaryPeerName(device.slot), ifindex: slotToPeerIfindex(device.slot) },
+  peer: { name: peerName ?? formatTemporaryName(device.slot), ifindex: slotToPeerIfindex(device.slot) },
 });
 
 export function summarizePod(pod: LivePod): PodSummary {
@@ -108,6 +121,6 @@ export function summarizePod(pod: LivePod): PodSummary {
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),
     migration: runningMigrationId(pod),
-    attention: [...pod.conditions.values()],
+    attention: [...pod.conditions.values()].map(({ message }) => message),
   };
 }

@@ -1,9 +1,9 @@
-import type { AgentEvent } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import type { ProblemError } from '../../contract/problem.ts';
 import type { DatapathContext } from './datapath-context.ts';
 import { attachHookFamily } from './device/podlane-programs.ts';
-import { wrapAsProblemError } from './errors.ts';
 import { isPodGone } from './pod-activity.ts';
+import { wrapAsProblemError } from './wrap-as-problem.ts';
 
 /** Holds the BPF object that Podlane's programs run from, and replaces it with another build. */
 export class RunningBuild {
@@ -43,22 +43,42 @@ export class RunningBuild {
   async replaceBuild(image: Buffer, each: (replaced: number) => void): Promise<void> {
     const { kernel } = this.#context;
     let done = 0;
-    const filters = async () => {
-      for (const slot of this.#slotsWithFilters()) {
-        await attachHookFamily(kernel, slot, 'tc');
-        done += 2;
-        each(done);
-      }
-    };
     await kernel.programs
       .replace(image, {
-        filters,
+        filters: () =>
+          this.#replaceFilters(() => {
+            done += 2;
+            each(done);
+          }),
         each(replaced) {
           done = replaced;
           each(replaced);
         },
       })
       .catch(rethrow);
+  }
+
+  /**
+   * Loads the running build anew once the kernel has got the module nf_conntrack, so that the redirect respects NAT and
+   * rules see the real ends of translated connections.
+   */
+  async useNewFeatures(): Promise<void> {
+    const { kernel } = this.#context;
+    if (!(await kernel.programs.useNewFeatures(() => this.#replaceFilters()))) return;
+    await this.publish({
+      type: 'build.activated',
+      severity: 'info',
+      podId: null,
+      migrationId: null,
+      message: 'The kernel has conntrack now: the programs were loaded anew and look connections up in it',
+    });
+  }
+
+  async #replaceFilters(each: () => void = () => {}): Promise<void> {
+    for (const slot of this.#slotsWithFilters()) {
+      await attachHookFamily(this.#context.kernel, slot, 'tc');
+      each();
+    }
   }
 
   /** Stores and publishes an event. */

@@ -1,8 +1,11 @@
 import { ProblemError } from '../../contract/problem.ts';
 
 export const formatPrimaryName = (slot: number): string => `pl${slot}`;
-/** Returns the temporary name of a peer until the peer is renamed to the pod's interface name. */
-export const formatTemporaryPeerName = (slot: number): string => `pn${slot}`;
+/**
+ * Returns the name that both ends of a device have during a migration, while the pod's other device has the names by
+ * which host and pod know it.
+ */
+export const formatTemporaryName = (slot: number): string => `pn${slot}`;
 
 /** Returns the locally administered MAC address of a slot's primary: 02, "pl", then twice the slot number. */
 export const formatPrimaryMac = (slot: number): string => mac(2 * slot);
@@ -20,17 +23,32 @@ const mac = (n: number): string =>
 export class SlotAllocator {
   readonly max: number;
   readonly #prepare: (slot: number) => void;
+  readonly #isTaken: (slot: number) => Promise<boolean>;
   readonly #used = new Set<number>();
   #next = 0;
 
-  /** Creates an allocator of `max` slots. @param prepare clears a slot's counters before the slot is allocated */
-  constructor(max: number, prepare: (slot: number) => void) {
+  /**
+   * Creates an allocator of `max` slots.
+   * @param prepare clears a slot's counters before the slot is allocated
+   * @param isTaken tells whether the kernel has a device on a slot that the store does not know; it is left alone
+   */
+  constructor(
+    max: number,
+    prepare: (slot: number) => void,
+    isTaken: (slot: number) => Promise<boolean> = async () => false,
+  ) {
     this.max = max;
     this.#prepare = prepare;
+    this.#isTaken = isTaken;
   }
 
   get used(): number {
     return this.#used.size;
+  }
+
+  /** Returns true if a slot is allocated, or reserved for a device that the store has. */
+  isUsed(slot: number): boolean {
+    return this.#used.has(slot);
   }
 
   /** Marks a slot as used because the store has a device on it. */
@@ -40,12 +58,33 @@ export class SlotAllocator {
   }
 
   /** Allocates a free slot. @throws ProblemError `no_slot` if all slots are in use */
-  allocate(): number {
-    const slot = this.next();
-    this.#prepare(slot);
-    this.#used.add(slot);
-    this.#next = (slot + 1) % this.max;
-    return slot;
+  async allocate(): Promise<number> {
+    const skipped: number[] = [];
+    try {
+      for (;;) {
+        const slot = this.next();
+        this.#used.add(slot);
+        this.#next = (slot + 1) % this.max;
+        if (await this.#isTakenOrFree(slot)) {
+          skipped.push(slot);
+          continue;
+        }
+        this.#prepare(slot);
+        return slot;
+      }
+    } finally {
+      for (const slot of skipped) this.#used.delete(slot);
+    }
+  }
+
+  /** Asks whether a slot is taken; a slot whose question fails is free again. */
+  async #isTakenOrFree(slot: number): Promise<boolean> {
+    try {
+      return await this.#isTaken(slot);
+    } catch (error) {
+      this.#used.delete(slot);
+      throw error;
+    }
   }
 
   /** Returns the slot that `allocate` would choose. @throws ProblemError `no_slot` */

@@ -8,7 +8,7 @@ import { createGzip, type Gzip } from 'node:zlib';
 import { createTarPadding, encodeTarHeader, tarEndMarker } from './tar.ts';
 
 /** Writes a dump as a .tar.gz archive of one folder, with at most one file in memory at a time. */
-export class DumpArchive {
+export class DebugDumpArchive {
   readonly #file: string;
   readonly #folder: string;
   readonly #gzip: Gzip = createGzip();

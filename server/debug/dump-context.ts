@@ -1,15 +1,15 @@
 import type { KernelCapability } from '../../contract/node.ts';
 import { problemSchema } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import type { DumpFileContent, DumpFileDescription, DumpFiles } from './dump-files.ts';
-import { maxDumpFileSize } from './dump-files.ts';
+import type { DebugDumpFileContent, DebugDumpFileDescription, DebugDumpFiles } from './dump-files.ts';
+import { maxDebugDumpFileSize } from './dump-files.ts';
 import { type ExternalToolName, type ExternalTools, runCommand } from './external-tools.ts';
 
 /** Function that sends a GET request to the agent's API. */
 export type AgentGetRequest = (path: string) => Promise<{ status: number; body: Buffer }>;
 
 /** Source of what a dump takes from the running agent: API responses, configuration and log. */
-export interface AgentDumpSource {
+export interface AgentDebugDumpSource {
   get: AgentGetRequest;
   /** The agent's configuration without secrets. */
   configuration: object;
@@ -18,11 +18,11 @@ export interface AgentDumpSource {
 }
 
 /** Context shared by the collectors of a dump. */
-export interface DumpContext {
-  files: DumpFiles;
+export interface DebugDumpContext {
+  files: DebugDumpFiles;
   tools: ExternalTools;
   /** The running agent; null if no agent responds. */
-  agent: AgentDumpSource | null;
+  agent: AgentDebugDumpSource | null;
   /** Folder of Podlane's pins in the bpf file system. */
   pins: string;
   capabilities(): KernelCapability[] | Promise<KernelCapability[]>;
@@ -31,7 +31,7 @@ export interface DumpContext {
 }
 
 /** A network namespace from which a dump collects data. */
-export interface DumpTarget {
+export interface DebugDumpTarget {
   /** Archive folder for the namespace's files, e.g. `host` or `pods/shop.cart`. */
   folder: string;
   /** Name of the pod as namespace.name; null for the host. */
@@ -42,7 +42,7 @@ export interface DumpTarget {
   prefix: string;
 }
 
-export const hostDumpTarget: DumpTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
+export const hostDebugDumpTarget: DebugDumpTarget = { folder: 'host', pod: null, fd: null, prefix: '' };
 
 /** Sends a GET request and returns the parsed JSON. @throws Error that quotes the agent's error response */
 export async function fetchAgentJson<T>(get: AgentGetRequest, path: string): Promise<T> {
@@ -66,11 +66,11 @@ const commandWithinMs = 20_000;
 
 /** Creates the description of a file in the archive folder of a network namespace. */
 export const describeNamespaceFile = (
-  place: DumpTarget,
+  place: DebugDumpTarget,
   path: string,
   title: string,
   command: string,
-): DumpFileDescription => ({
+): DebugDumpFileDescription => ({
   path: `${place.folder}/${path}`,
   title,
   command: `${place.prefix}${command}`,
@@ -79,8 +79,8 @@ export const describeNamespaceFile = (
 
 /** Adds a program's output to the dump, or a note if the program is not installed. @returns the output, or null */
 export async function addCommandOutput(
-  { files, tools }: Pick<DumpContext, 'files' | 'tools'>,
-  place: DumpTarget,
+  { files, tools }: Pick<DebugDumpContext, 'files' | 'tools'>,
+  place: DebugDumpTarget,
   path: string,
   title: string,
   [name, ...args]: [ExternalToolName, ...string[]],
@@ -104,7 +104,7 @@ export async function addCommandOutput(
       [...enter, requireValue(tools[name].file, `path of ${name}`), ...args],
       {
         withinMs: commandWithinMs,
-        maxBytes: maxDumpFileSize,
+        maxBytes: maxDebugDumpFileSize,
         signal: files.signal,
         ...(place.fd === null ? {} : { descriptor: place.fd }),
       },
@@ -117,18 +117,18 @@ export async function addCommandOutput(
 
 /** Adds a value to the dump as a JSON file; integers above 2^53 become decimal text. */
 export const addJsonFile = (
-  files: DumpFiles,
-  wanted: DumpFileDescription,
+  files: DebugDumpFiles,
+  wanted: DebugDumpFileDescription,
   read: () => unknown,
-): Promise<void> => files.add(wanted, async () => toCompleteDumpFile(formatDumpJson(await read())));
+): Promise<void> => files.add(wanted, async () => toCompleteDebugDumpFile(formatDebugDumpJson(await read())));
 
 /** Creates the content of a dump file that is complete and has no problem to report. */
-export const toCompleteDumpFile = (content: Buffer | string): DumpFileContent => ({
+export const toCompleteDebugDumpFile = (content: Buffer | string): DebugDumpFileContent => ({
   bytes: typeof content === 'string' ? Buffer.from(content) : content,
   problem: null,
 });
 
-export const formatDumpJson = (value: unknown): string =>
+export const formatDebugDumpJson = (value: unknown): string =>
   `${JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? plain(each) : each), 1)}\n`;
 
 const plain = (value: bigint): number | string =>

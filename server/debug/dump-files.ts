@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { DumpFile, DumpPart, DumpPartName } from '../../contract/dump.ts';
+import type { DebugDumpFile, DebugDumpPart, DebugDumpPartName } from '../../contract/debug-dump.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import type { DumpArchive } from './dump-archive.ts';
+import type { DebugDumpArchive } from './dump-archive.ts';
 import { redactSecrets } from './redact.ts';
 
 /** Path and title of a file in the dump archive, and the shell command with the same output. */
-export interface DumpFileDescription {
+export interface DebugDumpFileDescription {
   /** Path of the file below the archive's top-level folder. */
   path: string;
   title: string;
@@ -14,20 +14,20 @@ export interface DumpFileDescription {
   pod?: string;
 }
 
-export interface DumpFileContent {
+export interface DebugDumpFileContent {
   bytes: Buffer;
   /** Reason why the file is incomplete; null if it is complete. */
   problem: string | null;
 }
 
 /** Maximum size of a single file of a dump in bytes. */
-export const maxDumpFileSize = 16 << 20;
+export const maxDebugDumpFileSize = 16 << 20;
 /** Maximum number of problems reported in the progress of a dump part; the manifest lists all. */
 const maxReportedProblems = 50;
 /** Size in bytes reserved for the manifest and index page, in addition to their entry for each file. */
 const reservedBytes = 128 << 10;
 
-const titles: Record<DumpPartName, string> = {
+const titles: Record<DebugDumpPartName, string> = {
   kernel: 'Kernel and probes',
   network: 'Host network',
   pods: 'Pod networks',
@@ -42,22 +42,22 @@ const titles: Record<DumpPartName, string> = {
  * Adds the files of a dump to the archive, records them for the manifest, and keeps their total size within `maxBytes`.
  * Failures are recorded, and the dump continues.
  */
-export class DumpFiles {
-  readonly parts: DumpPart[];
-  readonly files: DumpFile[] = [];
+export class DebugDumpFiles {
+  readonly parts: DebugDumpPart[];
+  readonly files: DebugDumpFile[] = [];
   readonly signal: AbortSignal;
-  readonly #archive: DumpArchive;
+  readonly #archive: DebugDumpArchive;
   readonly #secrets: readonly string[];
   readonly #progress: () => void;
   #left: number;
-  #part: DumpPart | null = null;
+  #part: DebugDumpPart | null = null;
   #omitted = 0;
   #unreported = 0;
   readonly #noted = new Set<string>();
 
   constructor(options: {
-    archive: DumpArchive;
-    parts: readonly DumpPartName[];
+    archive: DebugDumpArchive;
+    parts: readonly DebugDumpPartName[];
     maxBytes: number;
     /** Secrets that are redacted in all files of the dump. */
     secrets: readonly string[];
@@ -85,7 +85,7 @@ export class DumpFiles {
   }
 
   /** Collects one part of the dump and records errors. Rethrows only cancellation and errors of writing the archive. */
-  async collectPart(name: DumpPartName, part: () => Promise<void>): Promise<void> {
+  async collectPart(name: DebugDumpPartName, part: () => Promise<void>): Promise<void> {
     this.#part = requireValue(
       this.parts.find((each) => each.name === name),
       `part ${name}`,
@@ -99,7 +99,7 @@ export class DumpFiles {
       await part();
     } catch (error) {
       this.signal.throwIfAborted();
-      if (error instanceof DumpArchiveError) throw error;
+      if (error instanceof DebugDumpArchiveError) throw error;
       this.#part.problems.push({ path: `${name}/`, problem: textOf(error) });
     }
     if (this.#omitted > 0)
@@ -121,8 +121,8 @@ export class DumpFiles {
    * reached.
    */
   async add(
-    wanted: DumpFileDescription,
-    read: () => DumpFileContent | Promise<DumpFileContent>,
+    wanted: DebugDumpFileDescription,
+    read: () => DebugDumpFileContent | Promise<DebugDumpFileContent>,
   ): Promise<void> {
     this.signal.throwIfAborted();
     if (this.full) {
@@ -131,7 +131,7 @@ export class DumpFiles {
     }
     const takenAt = new Date();
     const before = performance.now();
-    let content: DumpFileContent | null = null;
+    let content: DebugDumpFileContent | null = null;
     let problem: string | null;
     try {
       content = await read();
@@ -143,12 +143,12 @@ export class DumpFiles {
     // A program that failed without output leaves no file; one that succeeded may have no output.
     let bytes = content && (content.bytes.length > 0 || problem === null) ? content.bytes : null;
     if (bytes) bytes = redactSecrets(bytes, this.#secrets);
-    const room = Math.min(this.#left, maxDumpFileSize);
+    const room = Math.min(this.#left, maxDebugDumpFileSize);
     if (bytes && bytes.length > room) {
       problem = `omitted: ${bytes.length} bytes exceed the remaining ${room}`;
       bytes = null;
     }
-    const file: DumpFile = {
+    const file: DebugDumpFile = {
       ...wanted,
       part: requireValue(this.#part, 'part of the dump').name,
       pod: wanted.pod ?? null,
@@ -162,18 +162,18 @@ export class DumpFiles {
   }
 
   /** Records a missing file in the dump's manifest. */
-  noteMissing(wanted: DumpFileDescription, problem: string): Promise<void> {
+  noteMissing(wanted: DebugDumpFileDescription, problem: string): Promise<void> {
     return this.add(wanted, () => ({ bytes: Buffer.alloc(0), problem }));
   }
 
   /** Records a missing file in the manifest once per dump part and cause. */
-  async noteMissingOnce(cause: string, wanted: DumpFileDescription, problem: string): Promise<void> {
+  async noteMissingOnce(cause: string, wanted: DebugDumpFileDescription, problem: string): Promise<void> {
     if (this.#noted.has(cause)) return;
     this.#noted.add(cause);
     await this.noteMissing(wanted, problem);
   }
 
-  async #store(file: DumpFile, bytes: Buffer | null, takenAt: Date): Promise<void> {
+  async #store(file: DebugDumpFile, bytes: Buffer | null, takenAt: Date): Promise<void> {
     const part = requireValue(this.#part, 'part of the dump');
     this.files.push(file);
     this.#left -= (bytes?.length ?? 0) + costOf(file);
@@ -184,7 +184,7 @@ export class DumpFiles {
     }
     if (bytes) {
       await this.#archive.add(file.path, bytes, takenAt).catch((error) => {
-        throw new DumpArchiveError(textOf(error), { cause: error });
+        throw new DebugDumpArchiveError(textOf(error), { cause: error });
       });
       part.files += 1;
       part.bytes += bytes.length;
@@ -194,9 +194,9 @@ export class DumpFiles {
 }
 
 /** Error thrown if the dump archive itself cannot be written. */
-export class DumpArchiveError extends Error {}
+export class DebugDumpArchiveError extends Error {}
 
 /** Estimates the size in bytes of a file's entries in the manifest and index page. */
-const costOf = (file: DumpFile): number => 3 * Buffer.byteLength(JSON.stringify(file)) + 200;
+const costOf = (file: DebugDumpFile): number => 3 * Buffer.byteLength(JSON.stringify(file)) + 200;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 import os from 'node:os';
 
 /** Formats the name of a dump that starts now: `podlane-debug-HOST-20261122T235900Z`. */
-export function formatDumpName(now: Date): string {
+export function formatDebugDumpName(now: Date): string {
   const host = os
     .hostname()
     .replaceAll(/[^\w.-]/g, '_')

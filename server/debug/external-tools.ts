@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { requireValue } from '../../contract/require-value.ts';
+import { setSafeTimeout } from '../async/safe-timers.ts';
 
 /**
  * External programs whose output a dump contains, with their Debian package and the arguments that print the version.
@@ -86,7 +87,7 @@ export async function runCommand(
       problem ??= why;
       child.kill('SIGKILL');
     };
-    const timer = setTimeout(() => end(`took longer than ${withinMs / 1000} s`), withinMs);
+    const timer = setSafeTimeout(() => end(`took longer than ${withinMs / 1000} s`), withinMs);
     const cancel = () => end('canceled');
     signal?.addEventListener('abort', cancel, { once: true });
     child.stdout?.on('data', (chunk: Buffer) => {

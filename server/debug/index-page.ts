@@ -1,4 +1,4 @@
-import type { DumpFile, DumpManifest, DumpPart } from '../../contract/dump.ts';
+import type { DebugDumpFile, DebugDumpManifest, DebugDumpPart } from '../../contract/debug-dump.ts';
 import type { KernelCapability } from '../../contract/node.ts';
 
 /**
@@ -41,9 +41,9 @@ const mark =
  * Renders the `index.html` of a dump archive: contents, problems and links to the files. The page loads no other
  * resources.
  */
-export function renderDumpIndexPage(
-  manifest: DumpManifest,
-  parts: readonly DumpPart[],
+export function renderDebugDumpIndexPage(
+  manifest: DebugDumpManifest,
+  parts: readonly DebugDumpPart[],
   capabilities: readonly KernelCapability[],
 ): string {
   const { host, files } = manifest;
@@ -72,7 +72,7 @@ ${sections.map(({ name, title, all }) => `<section><h2 id="${name}">${text(title
 `;
 }
 
-function missing(parts: readonly DumpPart[]): string {
+function missing(parts: readonly DebugDumpPart[]): string {
   const rows = parts.flatMap(({ title, problems }) =>
     problems.map(({ path, problem }) => [text(title), `<code>${text(path)}</code>`, text(problem)]),
   );
@@ -81,7 +81,7 @@ function missing(parts: readonly DumpPart[]): string {
 }
 
 /** Renders the list of the host's files, and those of each pod in a collapsed section. */
-function byPod(files: readonly DumpFile[]): string {
+function byPod(files: readonly DebugDumpFile[]): string {
   const pods = [...new Set(files.map(({ pod }) => pod).filter((pod) => pod !== null))];
   const own = files.filter(({ pod }) => pod === null);
   return [
@@ -93,7 +93,7 @@ function byPod(files: readonly DumpFile[]): string {
   ].join('');
 }
 
-const fileTable = (files: readonly DumpFile[]): string =>
+const fileTable = (files: readonly DebugDumpFile[]): string =>
   files.length === 0
     ? '<p>No files.</p>'
     : table(
@@ -115,7 +115,7 @@ const table = (head: readonly string[], rows: readonly string[][]): string => {
 
 const fact = (name: string, value: string): string => `<dt>${text(name)}</dt><dd>${text(value)}</dd>`;
 
-const sum = (files: readonly DumpFile[]): number =>
+const sum = (files: readonly DebugDumpFile[]): number =>
   files.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
 
 const size = (bytes: number): string =>

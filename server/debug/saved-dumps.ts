@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Dump, dumpSchema } from '../../contract/dump.ts';
+import { type DebugDump, debugDumpSchema } from '../../contract/debug-dump.ts';
 
 /** Folder of finished dumps, with an archive and a JSON record for each dump. */
-export class SavedDumpArchives {
+export class SavedDebugDumpArchives {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -15,7 +15,7 @@ export class SavedDumpArchives {
   partial = (id: string): string => `${this.archive(id)}.part`;
 
   /** Moves a complete archive to its final path and writes its record. @throws Error if a file cannot be written */
-  save(done: Dump): void {
+  save(done: DebugDump): void {
     renameSync(this.partial(done.id), this.archive(done.id));
     writeFileSync(this.#record(done.id), JSON.stringify(done), { mode: 0o600 });
   }
@@ -25,7 +25,7 @@ export class SavedDumpArchives {
   }
 
   /** Lists the dumps in the folder, newest first, and deletes incomplete or unreadable ones. */
-  load(): Dump[] {
+  load(): DebugDump[] {
     let names: string[];
     try {
       names = readdirSync(this.#folder);
@@ -33,7 +33,7 @@ export class SavedDumpArchives {
       return []; // no dump was ever saved
     }
     const ids = new Set(names.map((name) => /^([\w-]+)\.(json|tar\.gz|tar\.gz\.part)$/.exec(name)?.[1]));
-    const found: Dump[] = [];
+    const found: DebugDump[] = [];
     for (const id of ids) {
       if (id === undefined) continue;
       const record = names.includes(`${id}.tar.gz`) ? this.#read(id) : null;
@@ -45,9 +45,9 @@ export class SavedDumpArchives {
 
   #record = (id: string): string => join(this.#folder, `${id}.json`);
 
-  #read(id: string): Dump | null {
+  #read(id: string): DebugDump | null {
     try {
-      return dumpSchema.parse(JSON.parse(readFileSync(this.#record(id), 'utf8')));
+      return debugDumpSchema.parse(JSON.parse(readFileSync(this.#record(id), 'utf8')));
     } catch {
       return null;
     }

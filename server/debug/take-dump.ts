@@ -1,5 +1,10 @@
 import os from 'node:os';
-import { type DumpManifest, type DumpPart, type DumpPartName, dumpPartNames } from '../../contract/dump.ts';
+import {
+  type DebugDumpManifest,
+  type DebugDumpPart,
+  type DebugDumpPartName,
+  debugDumpPartNames,
+} from '../../contract/debug-dump.ts';
 import { readKernelBootId } from '../kernel/procfs.ts';
 import { collectAgentResponses } from './collectors/agent.ts';
 import { collectKernelState, collectSysctls } from './collectors/kernel.ts';
@@ -9,18 +14,18 @@ import { collectNetwork } from './collectors/network.ts';
 import { collectPods } from './collectors/pods.ts';
 import { collectBpfPrograms } from './collectors/programs.ts';
 import { collectStatistics } from './collectors/statistics.ts';
-import { DumpArchive } from './dump-archive.ts';
-import { type DumpContext, hostDumpTarget } from './dump-context.ts';
-import { DumpFiles } from './dump-files.ts';
+import { DebugDumpArchive } from './dump-archive.ts';
+import { type DebugDumpContext, hostDebugDumpTarget } from './dump-context.ts';
+import { DebugDumpFiles } from './dump-files.ts';
 import type { ExternalToolName } from './external-tools.ts';
-import { renderDumpIndexPage } from './index-page.ts';
+import { renderDebugDumpIndexPage } from './index-page.ts';
 
-const parts: Record<DumpPartName, (context: DumpContext) => Promise<void>> = {
+const parts: Record<DebugDumpPartName, (context: DebugDumpContext) => Promise<void>> = {
   kernel: async (context) => {
     await collectKernelState(context);
-    await collectSysctls(context, hostDumpTarget);
+    await collectSysctls(context, hostDebugDumpTarget);
   },
-  network: (context) => collectNetwork(context, hostDumpTarget),
+  network: (context) => collectNetwork(context, hostDebugDumpTarget),
   pods: collectPods,
   programs: collectBpfPrograms,
   maps: collectBpfMaps,
@@ -37,7 +42,7 @@ const leftOut = [
   'Entries of ring buffers: reading consumes them.',
 ];
 
-export interface DumpOptions extends Omit<DumpContext, 'files'> {
+export interface DebugDumpOptions extends Omit<DebugDumpContext, 'files'> {
   /** Path of the dump archive to create, at which no file may exist. */
   file: string;
   /** Name of the top-level folder in the dump archive. */
@@ -45,29 +50,29 @@ export interface DumpOptions extends Omit<DumpContext, 'files'> {
   podlane: string;
   maxBytes: number;
   /** Parts of the dump to collect; all parts by default. */
-  parts?: readonly DumpPartName[] | undefined;
+  parts?: readonly DebugDumpPartName[] | undefined;
   /** Secrets that are redacted in all files of the dump. */
   secrets: readonly string[];
   signal: AbortSignal;
-  onProgress(parts: readonly DumpPart[]): void;
+  onProgress(parts: readonly DebugDumpPart[]): void;
 }
 
-export interface DumpResult {
+export interface DebugDumpResult {
   archiveBytes: number;
   sha256: string;
-  parts: readonly DumpPart[];
+  parts: readonly DebugDumpPart[];
 }
 
 /**
  * Takes a dump, part by part. Failures are recorded in the manifest.
  * @throws the signal's reason, or Error if the archive cannot be written; the file is deleted then
  */
-export async function takeDump(options: DumpOptions): Promise<DumpResult> {
+export async function takeDebugDump(options: DebugDumpOptions): Promise<DebugDumpResult> {
   const takenAt = new Date();
-  const wanted = dumpPartNames.filter((name) => options.parts?.includes(name) ?? true);
-  const archive = new DumpArchive(options.file, options.name);
+  const wanted = debugDumpPartNames.filter((name) => options.parts?.includes(name) ?? true);
+  const archive = new DebugDumpArchive(options.file, options.name);
   try {
-    const files = new DumpFiles({
+    const files = new DebugDumpFiles({
       archive,
       parts: wanted,
       maxBytes: options.maxBytes,
@@ -75,12 +80,12 @@ export async function takeDump(options: DumpOptions): Promise<DumpResult> {
       signal: options.signal,
       onProgress: () => options.onProgress(files.parts),
     });
-    const context: DumpContext = { ...options, files };
+    const context: DebugDumpContext = { ...options, files };
     for (const name of wanted) await files.collectPart(name, () => parts[name](context));
     const manifest = manifestOf(options, files, takenAt);
     const pages = {
       'manifest.json': `${JSON.stringify(manifest, null, 1)}\n`,
-      'index.html': renderDumpIndexPage(manifest, files.parts, await options.capabilities()),
+      'index.html': renderDebugDumpIndexPage(manifest, files.parts, await options.capabilities()),
     };
     for (const [path, text] of Object.entries(pages)) await archive.add(path, Buffer.from(text), takenAt);
     options.signal.throwIfAborted();
@@ -92,7 +97,7 @@ export async function takeDump(options: DumpOptions): Promise<DumpResult> {
   }
 }
 
-function manifestOf(options: DumpOptions, files: DumpFiles, takenAt: Date): DumpManifest {
+function manifestOf(options: DebugDumpOptions, files: DebugDumpFiles, takenAt: Date): DebugDumpManifest {
   const { tools } = options;
   return {
     format: 1,

@@ -50,6 +50,9 @@ export const bpf_program__type: KoffiFunc<(program: LibbpfPointer) => number> = 
 export const bpf_program__set_type: KoffiFunc<(program: LibbpfPointer, type: number) => number> = libbpf.func(
   'int bpf_program__set_type(void *program, int type)',
 );
+export const bpf_program__set_expected_attach_type: KoffiFunc<
+  (program: LibbpfPointer, type: number) => number
+> = libbpf.func('int bpf_program__set_expected_attach_type(void *program, int type)');
 export const bpf_program__set_autoload: KoffiFunc<(program: LibbpfPointer, autoload: boolean) => number> =
   libbpf.func('int bpf_program__set_autoload(void *program, bool autoload)');
 export const bpf_program__set_log_buf: KoffiFunc<

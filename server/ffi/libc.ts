@@ -15,6 +15,10 @@ export const socket: KoffiFunc<(domain: number, type: number, protocol: number) 
 export const bind: KoffiFunc<(fd: number, address: Buffer, length: number) => number> = libc.func(
   'int bind(int fd, void *address, uint32_t length)',
 );
+/** Fills the socket's own address; `length` (socklen_t) is the size of the buffer before the call. */
+export const getsockname: KoffiFunc<(fd: number, address: Buffer, length: Buffer) => number> = libc.func(
+  'int getsockname(int fd, void *address, void *length)',
+);
 export const setsockopt: KoffiFunc<
   (fd: number, level: number, option: number, value: Buffer, length: number) => number
 > = libc.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
@@ -40,15 +44,37 @@ export const recvmsg: KoffiFunc<(fd: number, message: Buffer, flags: number) => 
   'long recvmsg(int fd, void *message, int flags)',
 );
 
+// <malloc.h>: glibc's allocator.
+export const mallopt: KoffiFunc<(parameter: number, value: number) => number> = libc.func(
+  'int mallopt(int parameter, int value)',
+);
+/** Returns free memory of all arenas to the kernel, except `keep` bytes at the top of the heap. */
+export const malloc_trim: KoffiFunc<(keep: number) => number> = libc.func('int malloc_trim(size_t keep)');
+
 // <unistd.h>, <sys/ioctl.h>: variadic functions are declared with the arguments that the agent passes.
 export const close: KoffiFunc<(fd: number) => number> = libc.func('int close(int fd)');
+export const openat: KoffiFunc<(folder: number, path: string, flags: number) => number> = libc.func(
+  'int openat(int folder, const char *path, int flags)',
+);
+export const read: KoffiFunc<(fd: number, into: Buffer, length: number) => number> = libc.func(
+  'long read(int fd, void *into, size_t length)',
+);
 export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) => number> = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
+);
+/** Locks an open file or directory against other open descriptions of its inode, <sys/file.h>. */
+export const flock: KoffiFunc<(fd: number, operation: number) => number> = libc.func(
+  'int flock(int fd, int operation)',
 );
 /** Makes a system call by its number, as in `syscall(321, command, attr, attrBytes)` for bpf(2) on x86-64. */
 export const syscall: KoffiFunc<(number: number, a: number, b: Address, c: number) => number> = libc.func(
   'long syscall(long number, long a, void *b, long c)',
 );
+
+/** Makes a system call whose first argument is an address or a number, with up to five arguments. */
+export const syscall6: KoffiFunc<
+  (number: number, a: Address | bigint, b: number, c: bigint, d: bigint, e: bigint) => number
+> = libc.func('long syscall(long number, void *a, long b, uint64_t c, uint64_t d, uint64_t e)');
 
 // <sched.h>
 export const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func(

@@ -5,10 +5,11 @@ import type { AccessRules } from '../acl/access-rules.ts';
 import type { PodDropCounters } from '../counters/pod-drops.ts';
 import type { CounterSampler, SampleEvents } from '../counters/sampler.ts';
 import type { BatchController, BatchEvents } from '../datapath/batch/batch-controller.ts';
-import type { Datapath, DatapathEvents } from '../datapath/datapath.ts';
+import type { Datapath } from '../datapath/datapath.ts';
+import type { DatapathEvents } from '../datapath/datapath-events.ts';
 import type { PodHealthGuard } from '../datapath/guard/guard.ts';
 import type { UserPrograms } from '../datapath/user-programs/user-programs.ts';
-import type { DebugDumps, DumpEvents } from '../debug/dumps.ts';
+import type { DebugDumpEvents, DebugDumps } from '../debug/debug-dumps.ts';
 import type { DatapathBuilds } from '../programs/builds.ts';
 import type { BpfMaps } from '../programs/maps.ts';
 import type { BpfPrograms } from '../programs/programs.ts';
@@ -34,8 +35,13 @@ export interface AgentServices {
       | 'plan'
       | 'migrate'
       | 'moveHooks'
+      | 'networkState'
+      | 'packetChecks'
+      | 'setPacketChecks'
       | 'redirect'
       | 'setRedirect'
+      | 'podSettings'
+      | 'setPodSettings'
       | 'reportTraffic'
     >;
   batches: EventEmitter<BatchEvents> &
@@ -45,8 +51,8 @@ export interface AgentServices {
   guard: Pick<PodHealthGuard, 'node' | 'chooseForNode' | 'of' | 'chooseForPod' | 'resume'>;
   builds: Pick<DatapathBuilds, 'list' | 'signers' | 'add' | 'remove' | 'activate' | 'rollBack'>;
   userPrograms: Pick<UserPrograms, 'list' | 'attach' | 'detach'>;
-  dumps: EventEmitter<DumpEvents> & Pick<DebugDumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
-  maps: Pick<BpfMaps, 'list' | 'get' | 'entries' | 'export' | 'write' | 'remove'>;
+  dumps: EventEmitter<DebugDumpEvents> & Pick<DebugDumps, 'list' | 'get' | 'start' | 'remove' | 'archive'>;
+  maps: Pick<BpfMaps, 'list' | 'get' | 'isOwn' | 'entries' | 'export' | 'write' | 'remove'>;
   programs: Pick<
     BpfPrograms,
     'list' | 'get' | 'instructions' | 'links' | 'keepStatisticsOn' | 'chooseStatistics'
@@ -55,6 +61,8 @@ export interface AgentServices {
     AccessRules,
     | 'active'
     | 'staged'
+    | 'connectionUse'
+    | 'connectionTable'
     | 'text'
     | 'queries'
     | 'plan'

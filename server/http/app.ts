@@ -14,18 +14,19 @@ import { registerRoleChecks } from './role-check.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { datapathBuildRoutes } from './routes/builds.ts';
 import { captureRoutes } from './routes/capture.ts';
+import { debugDumpRoutes } from './routes/debug-dumps.ts';
 import { dropRoutes } from './routes/drops.ts';
-import { dumpRoutes } from './routes/dumps.ts';
 import { eventRoutes } from './routes/events.ts';
 import { guardRoutes } from './routes/guard.ts';
 import { healthRoutes } from './routes/health.ts';
-import { hookPlacementRoutes } from './routes/hook-placement.ts';
 import { labTrafficRoutes } from './routes/lab-traffic-report.ts';
 import { mapRoutes } from './routes/maps.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
+import { moveHooksRoutes } from './routes/move-hooks.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { nodeSettingRoutes } from './routes/node-settings.ts';
+import { packetCheckRoutes } from './routes/packet-checks.ts';
 import { podRoutes } from './routes/pods.ts';
 import { programRoutes } from './routes/programs.ts';
 import { ruleRoutes } from './routes/rules.ts';
@@ -57,8 +58,9 @@ export async function buildApiApp(
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength },
     return503OnClosing: false, // Fastify's own answer is not problem details
+    // A path with malformed percent-escapes reaches no hook; it is refused as any other that may not be asked.
     frameworkErrors: (error, request, reply) => {
-      sendProblem(error, request, reply);
+      sendProblem(findRefusal(admit, request) ?? error, request, reply);
     },
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -74,8 +76,9 @@ export async function buildApiApp(
     nodeSettingRoutes,
     podRoutes,
     userProgramRoutes,
-    hookPlacementRoutes,
+    moveHooksRoutes,
     dropRoutes,
+    packetCheckRoutes,
     guardRoutes,
     ruleRoutes,
     migrationRoutes,
@@ -89,7 +92,7 @@ export async function buildApiApp(
     eventRoutes,
     healthRoutes,
     metricRoutes,
-    dumpRoutes,
+    debugDumpRoutes,
   ];
   if (agent.lab) routes.push(labTrafficRoutes);
   for (const route of routes) await app.register(route(agent), { prefix: '/api/v1' });
@@ -98,6 +101,16 @@ export async function buildApiApp(
   refuseOthers();
   await app.ready();
   return app;
+}
+
+/** Returns the error with which `admit` rejects a request; null if it does not. */
+function findRefusal(admit: ApiAppOptions['admit'], { raw }: FastifyRequest): unknown {
+  try {
+    admit?.(raw);
+    return null;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** Rejects requests on kept-alive connections while the app closes. */

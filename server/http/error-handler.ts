@@ -20,7 +20,9 @@ export function registerErrorHandler(app: FastifyInstance): void {
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request);
-  if (problem.status >= 500)
+  if (problem.code === 'stopping')
+    request.log.info({ code: problem.code }, `${request.method} ${request.url}`);
+  else if (problem.status >= 500)
     request.log.error({ err: error, code: problem.code }, `${request.method} ${request.url}`);
   // Sent as text: every problem passes here, so no serializer has to validate it again.
   return reply.code(problem.status).type(problemMediaType).send(JSON.stringify(problem));

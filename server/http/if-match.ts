@@ -1,5 +1,5 @@
 import { ProblemError } from '../../contract/problem.ts';
-import type { RulePrecondition } from '../acl/rule-change.ts';
+import type { RulePrecondition } from '../acl/rule-change-metadata.ts';
 
 /**
  * Returns the precondition of an If-Match header (RFC 9110 13.1.1): the resource still has one of the ETags that the

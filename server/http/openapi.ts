@@ -7,18 +7,18 @@ import {
   type FastifyPluginAsyncZod,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { ruleSchema, ruleSetSchema } from '../../contract/acl.ts';
+import { agentEventSchema } from '../../contract/agent-event.ts';
 import { batchPlanSchema, batchPodSchema, batchSchema, batchSummarySchema } from '../../contract/batch.ts';
 import { buildActivationSchema, buildSchema, userProgramSchema } from '../../contract/build.ts';
+import { debugDumpPartSchema, debugDumpSchema } from '../../contract/debug-dump.ts';
 import { attachedProgramSchema, deviceEndSchema, deviceSchema } from '../../contract/device.ts';
-import { dumpPartSchema, dumpSchema } from '../../contract/dump.ts';
-import { agentEventSchema } from '../../contract/event.ts';
 import { guardThresholdsSchema } from '../../contract/guard.ts';
 import { migrationPlanSchema, migrationSchema } from '../../contract/migration.ts';
 import { nodeInfoSchema } from '../../contract/node.ts';
-import { pathHopSchema, podPathSchema } from '../../contract/path.ts';
 import { podSchema, podSummarySchema } from '../../contract/pod.ts';
+import { pathHopSchema, podPathSchema } from '../../contract/pod-path.ts';
 import { problemSchema } from '../../contract/problem.ts';
+import { ruleSchema, ruleSetSchema } from '../../contract/rule-set.ts';
 import { activeRulesSchema, ruleEntrySchema, stagedRulesSchema } from '../../contract/rules.ts';
 import { tracePacketSchema, traceSchema, traceSummarySchema } from '../../contract/trace.ts';
 import { verdictSchema } from '../../contract/verdict.ts';
@@ -40,8 +40,8 @@ const components = {
   Device: deviceSchema,
   DeviceEnd: deviceEndSchema,
   Event: agentEventSchema,
-  Dump: dumpSchema,
-  DumpPart: dumpPartSchema,
+  Dump: debugDumpSchema,
+  DumpPart: debugDumpPartSchema,
   GuardThresholds: guardThresholdsSchema,
   Migration: migrationSchema,
   MigrationPlan: migrationPlanSchema,

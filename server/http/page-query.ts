@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listQuerySchema } from '../../contract/list.ts';
+import { listQuerySchema } from '../../contract/pagination.ts';
 import type { PageRequest } from '../store/records.ts';
 import type { AgentServices } from './agent-services.ts';
 import { resolvePodId } from './pod-parameter.ts';

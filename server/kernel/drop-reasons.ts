@@ -1,6 +1,9 @@
 import type { Btf } from '../bpf/btf.ts';
 
-/** SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: the bits above are the subsystem, those below its reason. */
+/**
+ * SKB_DROP_REASON_SUBSYS_SHIFT, <net/dropreason-core.h>: a drop reason has its subsystem in the bits from this one on,
+ * and the subsystem's own reason in the bits below.
+ */
 const subsystemShift = 16;
 /** Names in enum skb_drop_reason that do not mean a drop. */
 const notDrops = new Set(['SKB_NOT_DROPPED_YET', 'SKB_CONSUMED']);

@@ -89,12 +89,12 @@ function exchange(
   path: string,
   body: string | undefined,
   timeoutMs: number,
-) {
+): Promise<{ status: number; text: string }> {
   const where =
     'socketPath' in endpoint
       ? { socketPath: endpoint.socketPath }
       : { host: endpoint.host, port: endpoint.port };
-  return new Promise<{ status: number; text: string }>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const outgoing = request(
       {
         ...where,
@@ -119,7 +119,12 @@ function exchange(
         }
       },
     );
-    outgoing.on('error', reject);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      // The agent closed an idle connection just before the request was written to it, so that it has not got the request.
+      if (error.code === 'EPIPE' && outgoing.reusedSocket)
+        resolve(exchange(endpoint, method, path, body, timeoutMs));
+      else reject(error);
+    });
     outgoing.end(body);
   });
 }

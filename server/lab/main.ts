@@ -9,8 +9,8 @@ import {
   detachLabPods,
   removeLabPods,
 } from './attach-pods.ts';
+import { lockLabName } from './lab-name-lock.ts';
 import { formatLabNetnsPath, labNamePattern, labOutsideService, labPods } from './lab-topology.ts';
-import { lockLabName } from './name-lock.ts';
 import { type LabTrafficEndpoint, startLabTraffic } from './traffic/traffic.ts';
 import { reportLabTrafficPeriodically, sendLabTrafficReport } from './traffic-report.ts';
 

@@ -34,7 +34,7 @@ export const deleteClsactQdisc = (socket: NetlinkSocket, ifindex: number): Promi
  * Finds the qdisc that holds an interface's filters: clsact, or the older `ingress`, which has no egress and must be
  * deleted before clsact can be added; null without either. @throws NetlinkError ENODEV
  */
-export async function getIngressQdisc(
+export async function findFilterQdiscKind(
   socket: NetlinkSocket,
   ifindex: number,
 ): Promise<'clsact' | 'ingress' | null> {

@@ -3,25 +3,38 @@ import type { NetlinkMessageWriter } from './message.ts';
 /** Link attributes IFLA_*, <linux/if_link.h>. */
 export const ifla = {
   address: 1,
+  broadcast: 2,
   name: 3,
   mtu: 4,
   link: 5,
   queueingDiscipline: 6,
+  master: 10,
   transmitQueueLength: 13,
   operationalState: 16,
+  linkMode: 17,
   linkInfo: 18,
   alias: 20,
   stats64: 23,
+  /** IFLA_AF_SPEC: attributes by address family. */
+  familySettings: 26,
   group: 27,
   namespaceFd: 28,
   extendedMask: 29,
+  transmitQueues: 31,
+  receiveQueues: 32,
   carrier: 33,
   linkNamespaceId: 37,
+  gsoMaxSegments: 40,
+  gsoMaxSize: 41,
+  xdp: 43,
   propertyList: 52,
   altname: 53,
+  groMaxSize: 58,
+  gsoIpv4MaxSize: 63,
+  groIpv4MaxSize: 64,
 } as const;
 /** Attributes IFLA_INFO_* nested in IFLA_LINKINFO. */
-export const iflaInfo = { kind: 1, data: 2 } as const;
+export const iflaInfo = { kind: 1, data: 2, portKind: 4, portData: 5 } as const;
 /** Value RTEXT_FILTER_SKIP_STATS of IFLA_EXT_MASK, which omits the bulky IPv6 counters but not those of the device. */
 export const skipProtocolStatsFlag = 8;
 /** Interface flags IFF_*, <linux/if.h>. */

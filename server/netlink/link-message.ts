@@ -34,7 +34,10 @@ export interface NetworkLink {
   /** True if the link is administratively up and has carrier. */
   running: boolean;
   operationalState: (typeof operationalStates)[number];
-  /** Name of the link's qdisc. A link that is up has `noop`, which drops all packets, until its carrier is detected. */
+  /**
+   * Name of the link's qdisc; `noop`, which drops all packets, from the time the link is up until its carrier is
+   * detected.
+   */
   queueingDiscipline: string | null;
   /** Interface flags IFF_*, <linux/if.h>. */
   flags: number;
@@ -42,6 +45,8 @@ export interface NetworkLink {
   mtu: number;
   /** MAC address; null for links without one, such as netkit in L3 mode and loopback. */
   mac: string | null;
+  /** Interface index of the bridge, bond or VRF that the link is a port of. */
+  master: number | null;
   alias: string | null;
   alternativeNames: string[];
   group: number;
@@ -68,6 +73,7 @@ export function parseLinkMessage(message: NetlinkMessageReader, stats = false): 
     flags,
     mtu: 0,
     mac: null,
+    master: null,
     alias: null,
     alternativeNames: [],
     group: 0,
@@ -98,6 +104,9 @@ function parseAttribute(link: NetworkLink, attribute: NetlinkAttributeReader): v
       break;
     case ifla.queueingDiscipline:
       link.queueingDiscipline = attribute.string();
+      break;
+    case ifla.master:
+      link.master = attribute.u32();
       break;
     case ifla.alias:
       link.alias = attribute.string();

@@ -62,7 +62,10 @@ export interface NetworkLinkChange {
   name?: string;
   alias?: string;
   group?: number;
-  /** New MAC address. The kernel then flushes the link's permanent neighbors, and refuses on netkit L3 (EOPNOTSUPP). */
+  /**
+   * New MAC address, for which the kernel flushes the link's permanent neighbors; refused on netkit in L3 mode
+   * (EOPNOTSUPP).
+   */
   mac?: string;
   /** Descriptor of the network namespace to move the link to. */
   netnsFd?: number;

@@ -69,6 +69,13 @@ export class NetlinkMessageWriter {
     return this;
   }
 
+  /** Appends bytes to the message's fixed body, whose length must be a multiple of 4 in the end. */
+  bytes(value: Uint8Array): this {
+    const at = this.#reserve(value.length);
+    this.buffer.set(value, at);
+    return this;
+  }
+
   attributeU8(type: number, value: number): void {
     const at = this.#attribute(type, 1);
     this.buffer.writeUInt8(value, at);
@@ -147,6 +154,8 @@ export class NetlinkMessageReader {
   type = 0;
   flags = 0;
   sequence = 0;
+  /** Port id of the socket whose request caused the message; 0 if the kernel itself did. */
+  port = 0;
   /** Offset in `buffer` at which the body of the message starts; it ends before `end`. */
   start = 0;
   end = 0;
@@ -169,6 +178,7 @@ export class NetlinkMessageReader {
     this.type = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_type);
     this.flags = this.buffer.readUInt16LE(at + nlmsghdr.nlmsg_flags);
     this.sequence = this.buffer.readUInt32LE(at + nlmsghdr.nlmsg_seq);
+    this.port = this.buffer.readUInt32LE(at + nlmsghdr.nlmsg_pid);
     this.start = at + nlmsghdrSize;
     this.end = at + length;
     this.#next = at + align(length);

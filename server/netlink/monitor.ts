@@ -4,20 +4,33 @@ import { onDescriptorReadable } from './descriptor-readable.ts';
 import { type NetworkLink, parseLinkMessage } from './link-message.ts';
 import { MalformedNetlinkMessage, NetlinkMessageReader } from './message.ts';
 import { rtmTypes } from './message-constants.ts';
+import { type KernelNeighbor, parseNeighborMessage } from './neighbor.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { listenToAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
 import { type KernelRoute, parseRouteMessage } from './route-message.ts';
 import { runInNetworkNamespace } from './setns.ts';
 import { openNetlinkDescriptor } from './transport.ts';
 
-/** Multicast groups RTMGRP_* of netlink (<linux/rtnetlink.h>) for the events of IPv4 and IPv6. */
-const groups = { links: 0x1, addresses: 0x10 | 0x100, routes: 0x40 | 0x400 } as const;
+/**
+ * Multicast groups of netlink as a mask, the bit of group n being n - 1 (RTNLGRP_*, <linux/rtnetlink.h>), for the events of
+ * IPv4 and IPv6. `settings` are RTNLGRP_IPV4_NETCONF (24) and RTNLGRP_IPV6_NETCONF (25).
+ */
+const groups = {
+  links: 0x1,
+  addresses: 0x10 | 0x100,
+  routes: 0x40 | 0x400,
+  neighbors: 0x4,
+  settings: 0x80_0000 | 0x100_0000,
+} as const;
 const SOCK_NONBLOCK = 0x800;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const EINTR = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
+/** Size of struct netconfmsg, a single u8, as it is aligned. */
+const netconfmsgBytes = 4;
+const NETCONFA_IFINDEX = 1;
 const receiveBytes = 65_536;
 /** Maximum number of datagrams to read before yielding to the event loop. */
 const burst = 256;
@@ -33,6 +46,9 @@ export type NetworkEvent =
   | (Change & { type: 'link'; link: NetworkLink })
   | (Change & { type: 'address'; address: InterfaceAddress })
   | (Change & { type: 'route'; route: KernelRoute })
+  | (Change & { type: 'neighbor'; neighbor: KernelNeighbor })
+  /** Forwarding, rp_filter or another sysctl was changed for an interface; its index is -1 for `all` and -2 for `default`. */
+  | { type: 'settings'; nsid: number | null; ifindex: number | null }
   | { type: 'resync'; reason: string };
 
 export interface NetworkWatcher extends Disposable {
@@ -137,7 +153,21 @@ export function parseNetworkEvent(
       const route = parseRouteMessage(message);
       return route && { type: 'route', deleted: type === rtmTypes.delRoute, nsid, route };
     }
+    case rtmTypes.newNeighbor:
+    case rtmTypes.delNeighbor: {
+      const neighbor = parseNeighborMessage(message);
+      return neighbor && { type: 'neighbor', deleted: type === rtmTypes.delNeighbor, nsid, neighbor };
+    }
+    case rtmTypes.newNetconf:
+      return { type: 'settings', nsid, ifindex: parseNetconfIfindex(message) };
     default:
       return null;
   }
+}
+
+/** Parses RTM_NEWNETCONF: struct netconfmsg and attributes NETCONFA_*, <linux/netconf.h>. @throws MalformedNetlinkMessage */
+function parseNetconfIfindex(message: NetlinkMessageReader): number | null {
+  const attributes = message.attributes(netconfmsgBytes);
+  while (attributes.next()) if (attributes.type === NETCONFA_IFINDEX) return attributes.i32();
+  return null;
 }

@@ -1,13 +1,13 @@
+import { encodeIfinfomsg, ifla, iflaInfo } from './link-attributes.ts';
+import type { NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import {
   checkDevicePair,
   encodeNewDeviceEnd,
   formatDeviceEnd,
   type NewDeviceEnd,
   type NewDevicePeer,
-} from './device-pair.ts';
-import { encodeIfinfomsg, ifla, iflaInfo } from './link-attributes.ts';
-import type { NetlinkAttributeReader, NetlinkMessageWriter } from './message.ts';
-import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+} from './new-device-pair.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** `IFLA_NETKIT_*` attributes from <linux/if_link.h>, Linux 6.15. */

@@ -4,7 +4,14 @@
  */
 
 // <linux/netlink.h>
-export const nlmsghdr = { bytes: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6, nlmsg_seq: 8 } as const;
+export const nlmsghdr = {
+  bytes: 16,
+  nlmsg_len: 0,
+  nlmsg_type: 4,
+  nlmsg_flags: 6,
+  nlmsg_seq: 8,
+  nlmsg_pid: 12,
+} as const;
 export const nlmsgerr = { bytes: 20, error: 0, msg: 4 } as const;
 export const nlattr = { bytes: 4, nla_len: 0, nla_type: 2 } as const;
 export const sockaddr_nl = { bytes: 12, nl_family: 0, nl_pid: 4, nl_groups: 8 } as const;
@@ -18,6 +25,10 @@ export const ifinfomsg = {
   ifi_flags: 8,
   ifi_change: 12,
 } as const;
+// <linux/fib_rules.h>
+export const fib_rule_hdr = { bytes: 12, family: 0, flags: 8 } as const;
+
+// <linux/rtnetlink.h>
 export const rtmsg = {
   bytes: 12,
   rtm_family: 0,
@@ -104,6 +115,10 @@ export const packet_diag_req = {
 export const packet_diag_msg = { bytes: 16, pdiag_family: 0, pdiag_ino: 4 } as const;
 export const packet_diag_info = { pdi_index: 0 } as const;
 
+// <linux/netfilter/nfnetlink.h>, <linux/netfilter/nf_conntrack_tcp.h>
+export const nfgenmsg = { bytes: 4, nfgen_family: 0, version: 1, res_id: 2 } as const;
+export const nf_ct_tcp_flags = { bytes: 2, flags: 0, mask: 1 } as const;
+
 // <linux/socket.h>: recvmsg(2) takes the kernel's struct user_msghdr
 export const user_msghdr = {
   bytes: 56,
@@ -113,3 +128,18 @@ export const user_msghdr = {
   msg_controllen: 40,
 } as const;
 export const cmsghdr = { bytes: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12 } as const;
+
+// <linux/xfrm.h>
+export const xfrm_userpolicy_info = {
+  bytes: 168,
+  'sel.family': 40,
+  'sel.prefixlen_d': 42,
+  'sel.prefixlen_s': 43,
+  'sel.ifindex': 48,
+  curlft: 120,
+  priority: 152,
+  index: 156,
+  dir: 160,
+} as const;
+export const xfrm_userpolicy_id = { bytes: 64, index: 56, dir: 60 } as const;
+export const xfrm_usersa_info = { bytes: 224, 'sel.ifindex': 48, 'id.spi': 72, 'id.proto': 76 } as const;

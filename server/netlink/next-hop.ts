@@ -39,7 +39,7 @@ export interface NewNextHop {
 export const encodeNextHopFlags = (hop: NewNextHop): number => (hop.onlink ? RTNH_F_ONLINK : 0);
 
 /** Writes RTA_GATEWAY, or RTA_VIA (struct rtvia: u16 family, address) for a gateway of the other address family. */
-export function encodeGateway(
+export function encodeGatewayAttribute(
   message: NetlinkMessageWriter,
   gateway: string | undefined,
   kind: IpFamily,
@@ -72,14 +72,14 @@ export function encodeMultipathNextHops(
       .u8(encodeNextHopFlags(hop))
       .u8(weight - 1)
       .i32(hop.ifindex ?? 0);
-    encodeGateway(parts, hop.gateway, kind);
+    encodeGatewayAttribute(parts, hop.gateway, kind);
     parts.buffer.writeUInt16LE(parts.length - start, start + rtnexthop.rtnh_len);
   }
   message.attributeBytes(nextHopAttributes.multipath, parts.buffer.subarray(0, parts.length));
 }
 
-/** Creates a next hop with the given RTNH_F_* flags; `parseNextHopAttribute` fills in the other fields. */
-export const createNextHop = (flags: number, weight: number): NextHop => ({
+/** Creates a next hop without gateway and interface, from its RTNH_F_* flags and its weight. */
+export const createNextHopFromFlags = (flags: number, weight: number): NextHop => ({
   gateway: null,
   ifindex: null,
   onlink: (flags & RTNH_F_ONLINK) !== 0,
@@ -104,7 +104,7 @@ export function parseMultipathNextHops(bytes: Buffer): NextHop[] {
     if (length < rtnexthop.bytes || length > bytes.length - at)
       throw new MalformedNetlinkMessage(`next hop of length ${length}, ${bytes.length - at} bytes left`);
     const flags = bytes.readUInt8(at + rtnexthop.rtnh_flags);
-    const hop = createNextHop(flags, bytes.readUInt8(at + rtnexthop.rtnh_hops) + 1);
+    const hop = createNextHopFromFlags(flags, bytes.readUInt8(at + rtnexthop.rtnh_hops) + 1);
     hop.ifindex = bytes.readInt32LE(at + rtnexthop.rtnh_ifindex);
     const attributes = new NetlinkAttributeReader(bytes, at + rtnexthop.bytes, at + length);
     while (attributes.next()) parseNextHopAttribute(hop, attributes);

@@ -10,8 +10,8 @@ import {
 import type { NetlinkMessageReader, NetlinkMessageWriter } from './message.ts';
 import { rtmsg } from './netlink-structs.ts';
 import {
-  createNextHop,
-  encodeGateway,
+  createNextHopFromFlags,
+  encodeGatewayAttribute,
   encodeMultipathNextHops,
   encodeNextHopFlags,
   type NewNextHop,
@@ -140,7 +140,7 @@ export function encodeRouteMessage(message: NetlinkMessageWriter, route: NewRout
     .u8(types.indexOf(type ?? (deleting ? 'unspec' : 'unicast')))
     .u32(encodeNextHopFlags(route));
   if (prefix) message.attributeBytes(routeAttributes.destination, ipAddressToBytes(prefix.address));
-  encodeGateway(message, gateway, kind);
+  encodeGatewayAttribute(message, gateway, kind);
   if (route.ifindex !== undefined) message.attributeU32(nextHopAttributes.device, route.ifindex);
   if (nextHops.length > 0) encodeMultipathNextHops(message, nextHops, kind);
   message.attributeU32(routeAttributes.table, table);
@@ -196,7 +196,7 @@ export function parseRouteMessage(message: NetlinkMessageReader): KernelRoute | 
     nextHops: [],
     nextHopId: null,
   };
-  const hop = createNextHop(flags, 1);
+  const hop = createNextHopFromFlags(flags, 1);
   while (attributes.next()) {
     switch (attributes.type) {
       case routeAttributes.destination:

@@ -6,7 +6,12 @@ import { MalformedNetlinkMessage, NetlinkMessageReader, NetlinkMessageWriter } f
 import { nlmsgFlags, nlmsgTypes } from './message-constants.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { runInNetworkNamespace } from './setns.ts';
-import { type NetlinkProtocol, type NetlinkTransport, openNetlinkTransport } from './transport.ts';
+import {
+  type NetlinkProtocol,
+  type NetlinkQueueOptions,
+  type NetlinkTransport,
+  openNetlinkTransport,
+} from './transport.ts';
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -15,10 +20,15 @@ const ETIMEDOUT = 110;
 
 /** Size of the receive buffer in bytes: twice the 32 KiB that the kernel fills at most in a dump. */
 const receiveBytes = 65_536;
+/** Receive buffers of closed sockets, for the next ones: sockets are opened for single looks at a pod. */
+const spareBuffers: Buffer[] = [];
+const maxSpareBuffers = 16;
 /** Limits of a send, so that its acknowledgements of about 1 KiB each fit into the receive queue. */
 const batchMessages = 256;
 const batchBytes = 65_536;
 const dumpAttempts = 20;
+/** Limit of a transaction in bytes, half the send buffer, since the kernel counts its own overhead as well. */
+const transactionBytes = 1 << 21;
 
 /** Limits concurrent exchanges of all sockets, since koffi throws when 256 asynchronous calls are queued. */
 const exchanges = new Semaphore(64);
@@ -44,7 +54,7 @@ export interface NetlinkRequest {
 export class NetlinkSocket implements Disposable {
   readonly #transport: NetlinkTransport;
   readonly #writer = new NetlinkMessageWriter();
-  readonly #received = Buffer.allocUnsafeSlow(receiveBytes);
+  readonly #received = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(receiveBytes);
   readonly #exchange = new Mutex();
   #sequence = 0;
   #closed = false;
@@ -55,32 +65,46 @@ export class NetlinkSocket implements Disposable {
   }
 
   /** Opens a netlink socket in the current network namespace. @throws NetlinkError */
-  static open(protocol: NetlinkProtocol = 'route'): NetlinkSocket {
-    return new NetlinkSocket(openNetlinkTransport(protocol));
+  static open(protocol: NetlinkProtocol = 'route', options: NetlinkQueueOptions = {}): NetlinkSocket {
+    return new NetlinkSocket(openNetlinkTransport(protocol, options));
   }
 
   /**
    * Opens a socket in the network namespace of a descriptor or a path.
    * @throws NetlinkError, or the error of opening the path
    */
-  static inNamespace(namespace: number | string, protocol: NetlinkProtocol = 'route'): NetlinkSocket {
+  static inNamespace(
+    namespace: number | string,
+    protocol: NetlinkProtocol = 'route',
+    options: NetlinkQueueOptions = {},
+  ): NetlinkSocket {
     if (typeof namespace === 'number')
-      return runInNetworkNamespace(namespace, () => NetlinkSocket.open(protocol));
+      return runInNetworkNamespace(namespace, () => NetlinkSocket.open(protocol, options));
     const fd = openSync(namespace, 'r');
     try {
-      return runInNetworkNamespace(fd, () => NetlinkSocket.open(protocol));
+      return runInNetworkNamespace(fd, () => NetlinkSocket.open(protocol, options));
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Port id of the socket, as in the events of what its requests change. */
+  get port(): number {
+    return this.#transport.port;
   }
 
   /** Closes the socket once all pending requests are done. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (!this.#exchange.locked) this.#transport.close();
+    if (!this.#exchange.locked) this.#release();
     // Never rejects: a request's failure is its caller's.
-    else void this.#exchange.idle().then(() => this.#transport.close());
+    else void this.#exchange.idle().then(() => this.#release());
+  }
+
+  #release(): void {
+    this.#transport.close();
+    if (spareBuffers.length < maxSpareBuffers) spareBuffers.push(this.#received);
   }
 
   [Symbol.dispose](): void {
@@ -98,11 +122,35 @@ export class NetlinkSocket implements Disposable {
    * @returns for each request, in order, null or the error it was refused with
    */
   batch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
+    return this.#sendAll(requests, () => undefined);
+  }
+
+  /**
+   * Sends requests as one datagram that the kernel carries out as a whole or not at all: a batch of nfnetlink.
+   * @param last index of the last change, whose acknowledgement ends the exchange
+   * @throws NetlinkError the first refusal, after which nothing has changed; EMSGSIZE above 2 MiB
+   */
+  transaction(requests: readonly NetlinkRequest[], last: number): Promise<void> {
     return this.#exclusively(async () => {
-      const errors: (NetlinkError | null)[] = [];
-      while (errors.length < requests.length)
-        errors.push(...(await this.#sendBatch(requests.slice(errors.length))));
-      return errors;
+      const first = (this.#sequence + 1) >>> 0;
+      // Errors are reported without being requested, and before the acknowledgement of the last change.
+      for (const [index, request] of requests.entries())
+        this.#encode(request, nlmsgFlags.request | (index === last ? nlmsgFlags.ack : 0), index === 0);
+      const operation = batchText(requests.slice(1, last + 1));
+      if (this.#writer.length > transactionBytes)
+        throw new NetlinkError(`${operation}: transaction of ${this.#writer.length} bytes`, EMSGSIZE);
+      await this.#send(operation);
+      for (;;) {
+        const messages = await this.#read(operation);
+        while (messages.next()) {
+          const index = (messages.sequence - first) >>> 0;
+          const request = requests[index];
+          if (messages.type !== nlmsgTypes.error || request === undefined) continue;
+          const error = parseAcknowledgement(messages, index === 0 ? operation : request.operation);
+          if (error) throw error;
+          if (index === last) return;
+        }
+      }
     });
   }
 
@@ -127,6 +175,25 @@ export class NetlinkSocket implements Disposable {
           return found.value;
         }
       }
+    });
+  }
+
+  /**
+   * Requests many objects at once, each with a request of its own.
+   * @returns for each request, in order, its parsed reply, or the error it was refused with
+   */
+  async getEach<T>(
+    requests: readonly NetlinkRequest[],
+    parse: (message: NetlinkMessageReader) => T,
+  ): Promise<(T | NetlinkError)[]> {
+    const found = new Map<number, T>();
+    const errors = await this.#sendAll(requests, (index, message) => found.set(index, parse(message)));
+    return errors.map((error, index) => {
+      const value = error ?? found.get(index);
+      if (value !== undefined) return value;
+      throw new MalformedNetlinkMessage(
+        `no reply before the acknowledgement (${requests[index]?.operation})`,
+      );
     });
   }
 
@@ -170,11 +237,33 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** Sends requests in as many sends as they need. @param reply receives the index of a request and its reply */
+  #sendAll(
+    requests: readonly NetlinkRequest[],
+    reply: (index: number, message: NetlinkMessageReader) => void,
+  ): Promise<(NetlinkError | null)[]> {
+    return this.#exclusively(async () => {
+      const errors: (NetlinkError | null)[] = [];
+      while (errors.length < requests.length) {
+        const start = errors.length;
+        errors.push(
+          ...(await this.#sendBatch(requests.slice(start), (index, message) =>
+            reply(start + index, message),
+          )),
+        );
+      }
+      return errors;
+    });
+  }
+
   /**
    * Sends as many requests from the start of the list as fit into one send.
    * @returns their outcomes in the same order
    */
-  async #sendBatch(requests: readonly NetlinkRequest[]): Promise<(NetlinkError | null)[]> {
+  async #sendBatch(
+    requests: readonly NetlinkRequest[],
+    reply: (index: number, message: NetlinkMessageReader) => void,
+  ): Promise<(NetlinkError | null)[]> {
     const sent: NetlinkRequest[] = [];
     const first = (this.#sequence + 1) >>> 0;
     for (const request of requests) {
@@ -190,7 +279,11 @@ export class NetlinkSocket implements Disposable {
       while (messages.next()) {
         const index = (messages.sequence - first) >>> 0;
         const request = sent[index];
-        if (messages.type !== nlmsgTypes.error || request === undefined) continue;
+        if (request === undefined) continue;
+        if (messages.type !== nlmsgTypes.error) {
+          reply(index, messages);
+          continue;
+        }
         errors[index] = parseAcknowledgement(messages, request.operation);
         awaited--;
       }

@@ -1,7 +1,7 @@
 import type { NetlinkMessageWriter } from './message.ts';
 
 /** Attributes TCA_* of qdiscs and filters, <linux/rtnetlink.h>. */
-export const tcaAttributes = { kind: 1, options: 2, chain: 11 } as const;
+export const tcaAttributes = { kind: 1, options: 2, stats2: 7, chain: 11 } as const;
 
 /** Handle of the clsact qdisc, written `ffff:` in tc(8). */
 export const clsactQdiscHandle = 0xffff_0000;

@@ -1,15 +1,17 @@
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
-import { bind, close, errno, recv, send, setsockopt, socket } from '../ffi/libc.ts';
+import { bind, close, errno, getsockname, recv, send, setsockopt, socket } from '../ffi/libc.ts';
 import { NetlinkError } from './netlink-error.ts';
 
 const AF_NETLINK = 16;
-/** Netlink protocols NETLINK_ROUTE and NETLINK_SOCK_DIAG, <linux/netlink.h>. */
-const protocols = { route: 0, 'sock-diag': 4 } as const;
+/** Netlink protocols NETLINK_ROUTE, _SOCK_DIAG, _XFRM, _NETFILTER and _GENERIC, <linux/netlink.h>. */
+const protocols = { route: 0, 'sock-diag': 4, xfrm: 6, netfilter: 12, generic: 16 } as const;
 const SOCK_RAW_CLOEXEC = 0x8_0003;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
+const NETLINK_NO_ENOBUFS = 5;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
@@ -17,10 +19,28 @@ const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
 const replyTimeoutSeconds = 10n;
-const receiveQueueBytes = 1 << 20;
+const replyQueueBytes = 1 << 20;
+/** Size of the send buffer in bytes: a transaction of netfilter has to fit into one datagram. */
+const sendQueueBytes = 1 << 22;
 
-/** Name of a netlink protocol. `sock-diag` lists sockets and uses the same message format as `route`. */
+/**
+ * Name of a netlink protocol. `sock-diag` lists sockets, `xfrm` has IPsec, `netfilter` has conntrack and nftables,
+ * `generic` has families by name; all use the message format of `route`.
+ */
 export type NetlinkProtocol = keyof typeof protocols;
+
+export interface NetlinkQueueOptions {
+  /**
+   * Size of the receive queue in bytes, for a socket that the kernel sends messages to on its own, such as packets that
+   * it holds. Those that do not fit are lost, and reading does not fail (NETLINK_NO_ENOBUFS). Default 1 MiB.
+   */
+  receiveQueueBytes?: number;
+  /**
+   * True for a worker thread that may wait: requests block it instead of passing through the thread pool, which costs
+   * more than most requests. Default false.
+   */
+  blocking?: boolean;
+}
 
 /** Result of recv(2): the length of the datagram, even if it was truncated, and the errno (0 on success). */
 export interface ReceiveResult {
@@ -36,6 +56,8 @@ export interface NetlinkTransport {
   receive(into: Buffer): Promise<ReceiveResult>;
   /** Receives a datagram that has already arrived; fails with EAGAIN if there is none. */
   receiveNow(into: Buffer): ReceiveResult;
+  /** Port id of the socket, which the kernel reports with the changes that its requests cause. */
+  readonly port: number;
   close(): void;
 }
 
@@ -43,13 +65,34 @@ export interface NetlinkTransport {
  * Opens a netlink socket to the kernel of the current network namespace. The kernel may wait for RTNL in send(2) and
  * in the recv(2) of a dump, so that both run on pool threads. @throws NetlinkError
  */
-export function openNetlinkTransport(protocol: NetlinkProtocol): NetlinkTransport {
+export function openNetlinkTransport(
+  protocol: NetlinkProtocol,
+  { receiveQueueBytes, blocking = false }: NetlinkQueueOptions = {},
+): NetlinkTransport {
   const fd = openNetlinkDescriptor(0, 0, protocol);
-  setSocketOption(fd, SO_RCVBUFFORCE, int(receiveQueueBytes));
+  setSocketOption(fd, SO_RCVBUFFORCE, int(receiveQueueBytes ?? replyQueueBytes));
+  if (receiveQueueBytes !== undefined) setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, int(1), 4);
+  if (protocol === 'netfilter') setSocketOption(fd, SO_SNDBUFFORCE, int(sendQueueBytes));
   const timeout = Buffer.alloc(16); // struct timeval
   timeout.writeBigInt64LE(replyTimeoutSeconds);
   setSocketOption(fd, SO_RCVTIMEO, timeout);
+  const receiveWith = (into: Buffer, flags: number): ReceiveResult => {
+    const length = recv(fd, into, into.length, flags | MSG_TRUNC);
+    return { length, errno: length < 0 ? errno() : 0 };
+  };
+  const common = {
+    receiveNow: (into: Buffer) => receiveWith(into, MSG_DONTWAIT),
+    port: readPort(fd),
+    close: () => close(fd),
+  };
+  if (blocking)
+    return {
+      ...common,
+      send: async (data, length) => (send(fd, data, length, 0) < 0 ? errno() : 0),
+      receive: async (into) => receiveWith(into, 0),
+    };
   return {
+    ...common,
     send: (data, length) =>
       new Promise((resolve, reject) => {
         send.async(fd, data, length, 0, (error, sent) => {
@@ -64,11 +107,6 @@ export function openNetlinkTransport(protocol: NetlinkProtocol): NetlinkTranspor
           else resolve({ length, errno: length < 0 ? errno() : 0 });
         });
       }),
-    receiveNow: (into) => {
-      const length = recv(fd, into, into.length, MSG_DONTWAIT | MSG_TRUNC);
-      return { length, errno: length < 0 ? errno() : 0 };
-    },
-    close: () => close(fd),
   };
 }
 
@@ -96,6 +134,12 @@ export function openNetlinkDescriptor(
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
     setsockopt(fd, SOL_NETLINK, option, int(1), 4);
   return fd;
+}
+
+/** Returns a netlink socket's port id, struct sockaddr_nl. */
+function readPort(fd: number): number {
+  const address = Buffer.alloc(12);
+  return getsockname(fd, address, int(address.length)) < 0 ? 0 : address.readUInt32LE(4);
 }
 
 const int = (value: number): Buffer => {

@@ -1,13 +1,13 @@
+import { ifla, iflaInfo } from './link-attributes.ts';
+import type { NetlinkMessageWriter } from './message.ts';
+import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import {
   checkDevicePair,
   encodeNewDeviceEnd,
   formatDeviceEnd,
   type NewDeviceEnd,
   type NewDevicePeer,
-} from './device-pair.ts';
-import { ifla, iflaInfo } from './link-attributes.ts';
-import type { NetlinkMessageWriter } from './message.ts';
-import { nlmsgFlags, rtmTypes } from './message-constants.ts';
+} from './new-device-pair.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
 /** Attribute VETH_INFO_PEER, <linux/veth.h>. */

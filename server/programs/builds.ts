@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import {
   type Build,
   type BuildActivation,
@@ -6,7 +7,6 @@ import {
   type BuildSigner,
   sha256Schema,
 } from '../../contract/build.ts';
-import type { AgentEvent } from '../../contract/event.ts';
 import { maxBuilds, maxObjectFileSize } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';

@@ -1,4 +1,4 @@
-import type { BpfMap } from '../../contract/map.ts';
+import type { BpfMap } from '../../contract/bpf-map.ts';
 import { userProgramOwner } from './object-owners.ts';
 
 const writable = new Set(['hash', 'lru_hash', 'array', 'lpm_trie']);

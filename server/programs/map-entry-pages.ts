@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
+import type { MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/bpf-map.ts';
 import { requireValue } from '../../contract/require-value.ts';
+import { mapTypeName } from '../bpf/bpf-type-names.ts';
 import {
   getMapLookupValueSize,
   getNextBpfMapKey,
@@ -10,8 +11,7 @@ import {
   lookUpBpfMapEntry,
 } from '../bpf/map-access.ts';
 import type { BpfMapInfo } from '../bpf/map-info.ts';
-import { mapTypeName } from '../bpf/type-names.ts';
-import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './map-types.ts';
+import { type BtfMapTypes, decodeMapKey, decodeTypedValue, formatMapKey } from './btf-map-types.ts';
 
 /** Limits of one search of a map: entries and ms. A search that reaches one of them returns the matches so far. */
 const mostScanned = 200_000;

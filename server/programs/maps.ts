@@ -1,14 +1,15 @@
 import { closeSync } from 'node:fs';
-import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/map.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage, MapEntryQuery } from '../../contract/bpf-map.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
 import {
   listBpfObjectIds,
   parseMemlockSize,
   readBpfFdinfo,
   withBpfObjectById,
-} from '../bpf/kernel-object.ts';
+} from '../bpf/bpf-object-info.ts';
+import { listBpfMapFlagNames, mapTypeName } from '../bpf/bpf-type-names.ts';
+import { BtfValueError, encodeBtfValue } from '../bpf/btf-encode.ts';
 import {
   deleteBpfMapEntry,
   explainUnlistableMapType,
@@ -18,7 +19,8 @@ import {
 } from '../bpf/map-access.ts';
 import { openBpfMapById, readBpfMapInfo } from '../bpf/map-info.ts';
 import { readBpfProgramInfoById } from '../bpf/program-info.ts';
-import { listBpfMapFlagNames, mapTypeName } from '../bpf/type-names.ts';
+import type { BpfScanner } from './bpf-scanner.ts';
+import { formatTypeDeclarations, readBtfMapTypes } from './btf-map-types.ts';
 import { explainNotEditable, findMapEditNote } from './map-editability.ts';
 import {
   countMapEntries,
@@ -27,9 +29,7 @@ import {
   readBpfMapEntryPage,
   walkMapEntries,
 } from './map-entry-pages.ts';
-import { formatTypeDeclarations, readBtfMapTypes } from './map-types.ts';
 import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
-import type { BpfScanner } from './scanner.ts';
 
 const mostCounted = 10_000;
 const mostExported = 200_000;
@@ -69,6 +69,14 @@ export class BpfMaps {
       const counted = map.notListed === null ? countMapEntries({ fd, info }, mostCounted) : {};
       return { ...map, ...counted, ...formatTypeDeclarations(readBtfMapTypes(info)) };
     });
+    if (found === null) throw gone(id);
+    return found;
+  }
+
+  /** Returns true if a map is Podlane's; the entries of others' may hold secrets. @throws ProblemError `map_not_found` */
+  async isOwn(id: number): Promise<boolean> {
+    const owners = new BpfObjectOwners(this.#options.ours, await this.#options.scanner.scan());
+    const found = withBpfObjectById('map', id, (fd) => isOurs(describe(fd, owners, usersOfMaps())));
     if (found === null) throw gone(id);
     return found;
   }
@@ -119,6 +127,7 @@ export class BpfMaps {
         keyType === 0
           ? arrayIndex(entry.key, map)
           : fitted('key', () => encodeBtfValue(requireValue(btf, 'BTF of the map'), keyType, entry.key));
+      if (isArrayMapType(mapTypeName(map.info.type))) requireIndex(key.readUInt32LE(), map);
       const value = fitted('value', () =>
         encodeBtfValue(requireValue(btf, 'BTF of the map'), valueType, entry.value),
       );
@@ -254,14 +263,17 @@ function fitted(part: 'key' | 'value', encode: () => Buffer): Buffer {
 }
 
 /** Encodes the key of an array map that has no BTF key type, such as global data. */
-function arrayIndex(key: unknown, { info }: ReadableBpfMap): Buffer {
-  if (typeof key !== 'number' || !Number.isInteger(key) || key < 0 || key >= info.maxEntries)
-    throw new ProblemError('bad_entry', `key: not an index from 0 to ${info.maxEntries - 1}`, {
-      errors: [{ path: 'body.key', message: `not an index from 0 to ${info.maxEntries - 1}` }],
-    });
+function arrayIndex(key: unknown, map: ReadableBpfMap): Buffer {
   const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(key);
+  bytes.writeUInt32LE(requireIndex(key, map));
   return bytes;
+}
+
+/** Returns a key that is an index of an array map. @throws ProblemError `bad_entry` */
+function requireIndex(key: unknown, { info }: ReadableBpfMap): number {
+  if (typeof key === 'number' && Number.isInteger(key) && key >= 0 && key < info.maxEntries) return key;
+  const message = `not an index from 0 to ${info.maxEntries - 1}`;
+  throw new ProblemError('bad_entry', `key: ${message}`, { errors: [{ path: 'body.key', message }] });
 }
 
 const shown = ({ value, unread }: MapEntry): string => {

@@ -1,5 +1,5 @@
 import type { BpfObjectHolder, BpfOwner } from '../../contract/program.ts';
-import type { TimedNodeScan } from './scanner.ts';
+import type { TimedNodeScan } from './bpf-scanner.ts';
 
 type Kind = 'program' | 'map' | 'link';
 

@@ -8,25 +8,28 @@ import {
   type RunStatisticsState,
 } from '../../contract/program.ts';
 import { requireValue } from '../../contract/require-value.ts';
-import { Btf } from '../bpf/btf.ts';
+import { setSafeInterval } from '../async/safe-timers.ts';
 import {
   listBpfObjectIds,
   parseMemlockSize,
   readBpfFdinfo,
   withBpfObjectById,
-} from '../bpf/kernel-object.ts';
+} from '../bpf/bpf-object-info.ts';
+import { programTypeName } from '../bpf/bpf-type-names.ts';
+import { Btf } from '../bpf/btf.ts';
 import { readLoadedBtf } from '../bpf/loaded-btf.ts';
 import { type BpfProgramInfo, readBpfProgramInfoById } from '../bpf/program-info.ts';
-import { programTypeName } from '../bpf/type-names.ts';
 import { readXlatedProgram } from '../bpf/xlated-program.ts';
 import type { SettingStore } from '../store/store-interfaces.ts';
+import type { BpfScanner, TimedNodeScan } from './bpf-scanner.ts';
 import { explainNotAttached } from './not-attached-reason.ts';
 import { type AgentBpfObjects, BpfObjectOwners } from './object-owners.ts';
 import { ProgramRunRates } from './run-rates.ts';
 import { RunStatisticsSwitch } from './run-statistics-switch.ts';
-import type { BpfScanner, TimedNodeScan } from './scanner.ts';
 
 const rateMs = 1_000;
+/** Time in ms that a list waits for a new scan, which takes longer on a node with a thousand pods. */
+const listWaitMs = 100;
 const shortNameBytes = 15;
 const setting = { scope: 'node', name: 'programStatistics' } as const;
 
@@ -58,7 +61,7 @@ export class BpfPrograms {
     this.#scanner = options.scanner;
     this.#store = options.store;
     this.#statistics = new RunStatisticsSwitch(always);
-    this.#timer = setInterval(() => this.#readRuns(), rateMs).unref();
+    this.#timer = setSafeInterval(() => this.#readRuns(), rateMs).unref();
   }
 
   static async open(options: {
@@ -86,7 +89,7 @@ export class BpfPrograms {
    */
   async list(): Promise<ProgramList> {
     this.keepStatisticsOn();
-    const scan = await this.#scanner.scan();
+    const scan = await this.#scanner.scan(listWaitMs);
     const owners = new BpfObjectOwners(this.#ours, scan);
     const items = listBpfObjectIds('program').flatMap(
       (id) => this.#describe(id, scan, owners, maxListedProgramAttachments) ?? [],

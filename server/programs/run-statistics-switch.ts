@@ -1,4 +1,5 @@
 import type { RunStatisticsState } from '../../contract/program.ts';
+import { setSafeTimeout } from '../async/safe-timers.ts';
 import { holdRunStatistics } from '../bpf/run-statistics.ts';
 
 /** Time in ms for which run statistics stay enabled after a call of `keepOn`. */
@@ -58,7 +59,7 @@ export class RunStatisticsSwitch {
       this.#release = null;
     } else if (this.#release === null) this.#turnOn();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = leftMs > 0 ? setTimeout(() => this.#update(), leftMs + 1).unref() : null;
+    this.#timer = leftMs > 0 ? setSafeTimeout(() => this.#update(), leftMs + 1).unref() : null;
   }
 
   #turnOn(): void {

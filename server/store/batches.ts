@@ -24,6 +24,7 @@ const toSummary = (
   ...row,
   to: row.to as Batch['to'],
   onUnhealthy: row.onUnhealthy as Batch['onUnhealthy'],
+  onLoss: row.onLoss as Batch['onLoss'],
   state: row.state as Batch['state'],
   startedAt: startedAt.toISOString(),
   endedAt: time(endedAt),
@@ -58,7 +59,7 @@ export async function addBatch(prisma: PrismaClient, batch: Batch): Promise<Batc
   return toBatch(row);
 }
 
-/** Writes the columns that change while a batch runs. */
+/** Saves a batch's state, reason and end time, the columns that change while it runs. */
 export async function saveBatch(
   prisma: PrismaClient,
   { id, state, reason, endedAt }: BatchSummary,

@@ -1,4 +1,4 @@
-import type { AgentEvent, AgentEventType } from '../../contract/event.ts';
+import type { AgentEvent, AgentEventType } from '../../contract/agent-event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
 import { toOlderRowsFilter, toPodFilter, toResultPage } from './paginate.ts';

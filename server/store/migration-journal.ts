@@ -1,4 +1,4 @@
-import type { Migration } from '../../contract/migration.ts';
+import type { Migration, MigrationResult } from '../../contract/migration.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { MigrationModel } from './client/models.ts';
 import { toOlderRowsFilter, toPodFilter, toResultPage } from './paginate.ts';
@@ -19,11 +19,11 @@ const toMigration = (row: MigrationModel): Migration => ({
   endedAt: row.endedAt?.toISOString() ?? null,
   durationMs: row.durationMs,
   steps: JSON.parse(row.steps) as Migration['steps'],
-  result: row.result === null ? null : (JSON.parse(row.result) as Migration['result']),
+  result: row.result === null ? null : parseResult(row.result),
   error: row.error === null ? null : (JSON.parse(row.error) as Migration['error']),
 });
 
-/** Returns the columns that change while a migration runs. */
+/** Returns the journal columns that change while a migration runs: state, end, duration, steps, result and error. */
 const toProgressColumns = (migration: Migration) => ({
   state: migration.state,
   endedAt: migration.endedAt === null ? null : new Date(migration.endedAt),
@@ -33,7 +33,11 @@ const toProgressColumns = (migration: Migration) => ({
   error: migration.error === null ? null : JSON.stringify(migration.error),
 });
 
-export async function addMigration(prisma: PrismaClient, migration: Migration): Promise<Migration> {
+export async function addMigration(
+  prisma: PrismaClient,
+  migration: Migration,
+  networkState: string | null,
+): Promise<Migration> {
   const { id, podId, podNamespace, podName, direction, actor } = migration;
   const row = await prisma.migration.create({
     data: {
@@ -47,6 +51,7 @@ export async function addMigration(prisma: PrismaClient, migration: Migration): 
       from: JSON.stringify(migration.from),
       to: JSON.stringify(migration.to),
       startedAt: new Date(),
+      networkState,
     },
   });
   return toMigration(row);
@@ -55,7 +60,10 @@ export async function addMigration(prisma: PrismaClient, migration: Migration): 
 export async function saveMigration(prisma: PrismaClient, migration: Migration): Promise<void> {
   const { count } = await prisma.migration.updateMany({
     where: { id: migration.id },
-    data: toProgressColumns(migration),
+    data: {
+      ...toProgressColumns(migration),
+      ...(migration.state === 'running' ? {} : { networkState: null }),
+    },
   });
   if (count !== 1) throw new Error(`save migration ${migration.id}: the journal does not have it`);
 }
@@ -63,6 +71,12 @@ export async function saveMigration(prisma: PrismaClient, migration: Migration):
 export async function readOpenMigrations(prisma: PrismaClient): Promise<Migration[]> {
   const rows = await prisma.migration.findMany({ where: { state: 'running' }, orderBy: { number: 'asc' } });
   return rows.map(toMigration);
+}
+
+/** Returns the recorded network state of a migration that is not ended, or null. */
+export async function readNetworkState(prisma: PrismaClient, id: string): Promise<string | null> {
+  const row = await prisma.migration.findUnique({ where: { id }, select: { networkState: true } });
+  return row?.networkState ?? null;
 }
 
 export async function readMigration(prisma: PrismaClient, id: string): Promise<Migration | null> {
@@ -81,3 +95,9 @@ export async function listMigrations(
   });
   return toResultPage(rows.map(toMigration), page.limit, ({ number }) => number);
 }
+
+/** Parses a stored result. Those of earlier versions do not tell what the kernel dropped. */
+const parseResult = (text: string): MigrationResult => ({
+  kernelDrops: null,
+  ...(JSON.parse(text) as Omit<MigrationResult, 'kernelDrops'>),
+});

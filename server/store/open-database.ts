@@ -18,7 +18,7 @@ const busyTimeoutMs = 1000;
 export async function openDatabase(file: string): Promise<DatabaseConnection> {
   let connection: DatabaseConnection | undefined;
   try {
-    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+    makePrivate(file);
     // SQLite opens a file that it may not write as read-only, and fails later without saying why.
     for (const accessed of [path.dirname(file), file])
       if (fs.existsSync(accessed)) fs.accessSync(accessed, fs.constants.R_OK | fs.constants.W_OK);
@@ -37,6 +37,26 @@ export async function openDatabase(file: string): Promise<DatabaseConnection> {
     await connection?.dispose();
     if (error instanceof ProblemError) throw error;
     throw openFailed(file, error);
+  }
+}
+
+/**
+ * Makes the file and its folder readable for this user alone: they hold rules, labels and events. SQLite
+ * gives its further files the mode of the database. A folder that is others' as well keeps its mode.
+ */
+function makePrivate(file: string): void {
+  const folder = path.dirname(file);
+  const made = fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const names = [path.basename(file), `${path.basename(file)}-wal`, `${path.basename(file)}-shm`];
+  // A folder with a database and nothing but the agent's files was made by an earlier version; others are not ours.
+  const own =
+    fs.existsSync(file) &&
+    fs.readdirSync(folder).every((name) => [...names, 'builds', 'dumps'].includes(name));
+  if (made === undefined && own) fs.chmodSync(folder, 0o700);
+  if (!fs.existsSync(file)) fs.closeSync(fs.openSync(file, 'a', 0o600));
+  for (const name of names) {
+    const each = path.join(folder, name);
+    if (fs.existsSync(each)) fs.chmodSync(each, 0o600);
   }
 }
 

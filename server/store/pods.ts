@@ -1,15 +1,30 @@
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
-import type { PodNetwork } from '../../contract/network.ts';
+import { defaultPacketChecks } from '../../contract/packet-checks.ts';
+import type { PodNetwork } from '../../contract/pod-network.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { Prisma, type PrismaClient } from './client/client.ts';
 import type { DeviceModel, PodModel } from './client/models.ts';
-import type { CarriedCounters, DeviceRecord, NewDeviceRecord, NewPodRecord, PodRecord } from './records.ts';
+import type {
+  CarriedCounters,
+  DeviceRecord,
+  NewDeviceRecord,
+  NewPodRecord,
+  PodRecord,
+  StoredPod,
+} from './records.ts';
+import { readScope } from './scoped-settings.ts';
 
 const toPod = (row: PodModel): PodRecord => ({
   ...row,
   labels: JSON.parse(row.labels) as Record<string, string>,
-  network: JSON.parse(row.network) as PodNetwork,
+  network: readNetwork(row.network),
   carried: decodeCounters(row.carried),
+});
+
+/** Reads a pod's network configuration. Pods of earlier versions have no packet checks, which are strict then. */
+const readNetwork = (text: string): PodNetwork => ({
+  checks: defaultPacketChecks,
+  ...(JSON.parse(text) as Omit<PodNetwork, 'checks'>),
 });
 
 const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
@@ -79,14 +94,80 @@ export async function addPodRecord(
   }
 }
 
-function asPodExists(error: unknown, pod: NewPodRecord): unknown {
+/** Reads a pod that is not removed, with its devices; null if there is none. */
+export async function readStoredPod(prisma: PrismaClient, id: string): Promise<StoredPod | null> {
+  const found = await prisma.pod.findFirst({
+    where: { id, removedAt: null },
+    include: { devices: { where: { removedAt: null }, orderBy: { id: 'asc' } } },
+  });
+  if (found === null) return null;
+  const { devices, ...row } = found;
+  return { pod: toPod(row), devices: devices.map(toDevice), settings: await readScope(prisma, id) };
+}
+
+export async function findPodOfDevice(prisma: PrismaClient, id: number): Promise<string | null> {
+  return (await prisma.device.findUnique({ where: { id }, select: { podId: true } }))?.podId ?? null;
+}
+
+/**
+ * Adds a pod with the number and id that it has in the kernel, or makes one that is known by them as it is there.
+ * @throws ProblemError `pod_exists` if another pod of the store has its name or its number
+ */
+export async function adoptPodRecord(
+  prisma: PrismaClient,
+  { pod, devices, settings }: StoredPod,
+): Promise<void> {
+  const { number, id, createdAt } = pod;
+  const carried = encodeCounters(pod.carried);
+  const holder = await prisma.pod.findUnique({ where: { number } });
+  if (holder !== null && holder.id !== id)
+    throw new ProblemError(
+      'pod_exists',
+      `adopt ${pod.namespace}/${pod.name}: its number ${number} is that of ${holder.namespace}/${holder.name} in the database`,
+      { hint: 'The database belongs to other pods: adopt with a --database that does not exist yet.' },
+    );
+  const row = { ...podRow(pod), number, createdAt, carried, removedAt: null };
+  try {
+    await prisma.$transaction([
+      prisma.pod.upsert({ where: { id }, create: row, update: row }),
+      prisma.device.updateMany({ where: { podId: id, removedAt: null }, data: { removedAt: new Date() } }),
+      ...devices.map((device) =>
+        prisma.device.create({ data: { podId: id, createdAt: device.createdAt, ...deviceRow(device) } }),
+      ),
+      prisma.setting.deleteMany({ where: { scope: id } }),
+      prisma.setting.createMany({
+        data: Object.entries(settings).map(([name, value]) => ({
+          scope: id,
+          name,
+          value: JSON.stringify(value),
+        })),
+      }),
+    ]);
+  } catch (error) {
+    throw asPodExists(error, pod);
+  }
+}
+
+function asPodExists(error: unknown, pod: Pick<NewPodRecord, 'namespace' | 'name'>): unknown {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return error;
   if (!/"namespace"/.test(JSON.stringify(error.meta))) return error;
   return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: a pod of this name exists`);
 }
 
+export async function savePodNetwork(prisma: PrismaClient, id: string, network: PodNetwork): Promise<void> {
+  await prisma.pod.updateMany({ where: { id }, data: { network: JSON.stringify(network) } });
+}
+
 export async function saveDeviceHooks(prisma: PrismaClient, id: number, hooks: HookFamily): Promise<void> {
   await prisma.device.updateMany({ where: { id }, data: { hooks } });
+}
+
+export async function saveDeviceMacs(
+  prisma: PrismaClient,
+  id: number,
+  { primaryMac, peerMac }: { primaryMac: string; peerMac: string },
+): Promise<void> {
+  await prisma.device.updateMany({ where: { id }, data: { primaryMac, peerMac } });
 }
 
 export async function markPodRemoved(prisma: PrismaClient, id: string): Promise<void> {

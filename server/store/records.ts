@@ -1,8 +1,10 @@
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
-import type { AgentEvent } from '../../contract/event.ts';
-import type { PodNetwork } from '../../contract/network.ts';
+import type { PodNetwork } from '../../contract/pod-network.ts';
 
-/** Counter sums (u64) of a pod's removed devices, in the order of `counterFields` (`server/bpf`). */
+/**
+ * Counter sums (u64) of a pod's removed devices, in the order of `counterIndexByName` (`server/bpf/counter-layout.ts`).
+ */
 export type CarriedCounters = readonly bigint[];
 
 /** Pod record in the store. */
@@ -36,6 +38,16 @@ export interface DeviceRecord {
   createdAt: Date;
 }
 
+/** The settings of a scope, by name. */
+export type ScopedSettings = Record<string, unknown>;
+
+/** A pod with its settings and devices, of which it has two during a migration. */
+export interface StoredPod {
+  pod: PodRecord;
+  devices: DeviceRecord[];
+  settings: ScopedSettings;
+}
+
 export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
 export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
 export type NewEvent = Omit<AgentEvent, 'id' | 'time'>;
@@ -53,14 +65,14 @@ export interface RuleVersionRecord {
   name: string | null;
   /** Number of rules in the rule set. */
   rules: number;
-  /** Rule set in YAML or JSON as it was submitted; NetworkPolicies as converted to YAML; null for removed rules. */
+  /** Rule set or NetworkPolicies in YAML or JSON as submitted; null for removed rules. */
   text: string | null;
 }
 export type NewRuleVersion = Omit<RuleVersionRecord, 'number'>;
 
 /** Staged rule set, stored as a setting of the access rules. */
 export interface StagedRulesRecord {
-  /** Rule set in YAML or JSON as it was submitted; NetworkPolicies as converted to YAML. */
+  /** Rule set or NetworkPolicies in YAML or JSON as submitted. */
   text: string;
   /** Number of the rule version that was active when the rules were staged. */
   base: number;

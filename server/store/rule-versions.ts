@@ -9,6 +9,16 @@ export async function addRuleVersion(
   return prisma.ruleVersion.create({ data: version });
 }
 
+/**
+ * Adds a version that is active in the kernel as the newest one, with its own number unless another version has that or a
+ * higher one.
+ */
+export async function adoptRuleVersion(prisma: PrismaClient, version: RuleVersionRecord): Promise<void> {
+  const { number, ...data } = version;
+  const last = await readLastRuleVersion(prisma);
+  await prisma.ruleVersion.create({ data: last === null || last.number < number ? version : data });
+}
+
 export async function removeRuleVersion(prisma: PrismaClient, number: number): Promise<void> {
   await prisma.ruleVersion.deleteMany({ where: { number } });
 }

@@ -1,4 +1,5 @@
 import type { PrismaClient } from './client/client.ts';
+import type { ScopedSettings } from './records.ts';
 
 export async function readSetting(prisma: PrismaClient, scope: string, name: string): Promise<unknown> {
   const row = await prisma.setting.findUnique({ where: { scope_name: { scope, name } } });
@@ -8,6 +9,12 @@ export async function readSetting(prisma: PrismaClient, scope: string, name: str
 export async function readSettings(prisma: PrismaClient, name: string): Promise<Map<string, unknown>> {
   const rows = await prisma.setting.findMany({ where: { name } });
   return new Map(rows.map((row) => [row.scope, JSON.parse(row.value)]));
+}
+
+/** Reads all settings of a scope. */
+export async function readScope(prisma: PrismaClient, scope: string): Promise<ScopedSettings> {
+  const rows = await prisma.setting.findMany({ where: { scope }, orderBy: { name: 'asc' } });
+  return Object.fromEntries(rows.map(({ name, value }) => [name, JSON.parse(value)]));
 }
 
 export async function saveSetting(

@@ -1,7 +1,8 @@
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import type { HookFamily } from '../../contract/device.ts';
-import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
+import type { PodNetwork } from '../../contract/pod-network.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import { Mutex } from '../async/mutex.ts';
 import * as batches from './batches.ts';
@@ -21,6 +22,8 @@ import type {
   PodRecord,
   ResultPage,
   RuleVersionRecord,
+  ScopedSettings,
+  StoredPod,
 } from './records.ts';
 import { pruneHistory, type RetentionLimits } from './retention.ts';
 import * as ruleVersions from './rule-versions.ts';
@@ -37,6 +40,10 @@ export interface SqliteStoreOptions {
   node: { name: string; bootId: string };
   /** Receives the error of a pruning that runs in the background. */
   onPruneError?: (error: unknown) => void;
+  /** Called after every write that concerns a pod, with its record and devices; with null once it is removed. */
+  onPodWritten?: (number: number, written: StoredPod | null) => void;
+  /** Called after every write of a setting of the node, with all of them. */
+  onNodeSettingsWritten?: (settings: ScopedSettings) => void;
 }
 
 /**
@@ -49,6 +56,8 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   readonly #prisma: PrismaClient;
   readonly #file: string;
   readonly #onPruneError: (error: unknown) => void;
+  readonly #onPodWritten: NonNullable<SqliteStoreOptions['onPodWritten']>;
+  readonly #onNodeSettingsWritten: NonNullable<SqliteStoreOptions['onNodeSettingsWritten']>;
   /**
    * Serializes writes: the adapter has a single connection, so a write between another's BEGIN and COMMIT would be
    * acknowledged before it is in the file.
@@ -81,10 +90,12 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return store;
   }
 
-  private constructor(prisma: PrismaClient, { file, onPruneError }: SqliteStoreOptions) {
+  private constructor(prisma: PrismaClient, options: SqliteStoreOptions) {
     this.#prisma = prisma;
-    this.#file = file;
-    this.#onPruneError = onPruneError ?? (() => {});
+    this.#onPodWritten = options.onPodWritten ?? (() => {});
+    this.#onNodeSettingsWritten = options.onNodeSettingsWritten ?? (() => {});
+    this.#file = options.file;
+    this.#onPruneError = options.onPruneError ?? (() => {});
   }
 
   /** Waits for pending writes, then closes the file. */
@@ -103,31 +114,58 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }> {
-    return this.#write(`add pod ${pod.namespace}/${pod.name}`, () =>
-      pods.addPodRecord(this.#prisma, pod, device),
-    );
+    return this.#write(`add pod ${pod.namespace}/${pod.name}`, async () => {
+      const added = await pods.addPodRecord(this.#prisma, pod, device);
+      this.#onPodWritten(added.pod.number, { pod: added.pod, devices: [added.device], settings: {} });
+      return added;
+    });
+  }
+
+  adoptPod(found: StoredPod): Promise<void> {
+    const { namespace, name } = found.pod;
+    return this.#write(`adopt pod ${namespace}/${name}`, () => pods.adoptPodRecord(this.#prisma, found));
   }
 
   removePod(id: string): Promise<void> {
-    return this.#write(`remove pod ${id}`, () => pods.markPodRemoved(this.#prisma, id));
+    return this.#write(`remove pod ${id}`, () =>
+      this.#withPod(id, () => pods.markPodRemoved(this.#prisma, id)),
+    );
   }
 
   forgetPod(id: string): Promise<void> {
-    return this.#write(`forget pod ${id}`, () => pods.deletePodRecord(this.#prisma, id));
+    return this.#write(`forget pod ${id}`, () =>
+      this.#withPod(id, () => pods.deletePodRecord(this.#prisma, id)),
+    );
+  }
+
+  savePodNetwork(id: string, network: PodNetwork): Promise<void> {
+    return this.#write(`save the network of pod ${id}`, () =>
+      this.#withPod(id, () => pods.savePodNetwork(this.#prisma, id, network)),
+    );
   }
 
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord> {
     return this.#write(`add a device of pod ${device.podId}`, () =>
-      pods.addDeviceRecord(this.#prisma, device),
+      this.#withPod(device.podId, () => pods.addDeviceRecord(this.#prisma, device)),
     );
   }
 
   removeDevice(id: number, counters: CarriedCounters): Promise<void> {
-    return this.#write(`remove device ${id}`, () => pods.markDeviceRemoved(this.#prisma, id, counters));
+    return this.#write(`remove device ${id}`, () =>
+      this.#withPodOfDevice(id, () => pods.markDeviceRemoved(this.#prisma, id, counters)),
+    );
   }
 
   moveHooks(id: number, hooks: HookFamily): Promise<void> {
-    return this.#write(`move the hooks of device ${id}`, () => pods.saveDeviceHooks(this.#prisma, id, hooks));
+    return this.#write(`move the hooks of device ${id}`, () =>
+      this.#withPodOfDevice(id, () => pods.saveDeviceHooks(this.#prisma, id, hooks)),
+    );
+  }
+
+  saveDeviceMacs(id: number, macs: { primaryMac: string; peerMac: string }): Promise<void> {
+    return this.#write(`save the MACs of device ${id}`, () =>
+      this.#withPodOfDevice(id, () => pods.saveDeviceMacs(this.#prisma, id, macs)),
+    );
   }
 
   setting(scope: string, name: string): Promise<unknown> {
@@ -138,15 +176,22 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return this.#read(`read the settings ${name}`, () => settings.readSettings(this.#prisma, name));
   }
 
-  saveSetting(scope: string, name: string, value: unknown): Promise<void> {
-    return this.#write(`save the setting ${name}`, () =>
-      settings.saveSetting(this.#prisma, scope, name, value),
-    );
+  settingsOf(scope: string): Promise<ScopedSettings> {
+    return this.#read(`read the settings of ${scope}`, () => settings.readScope(this.#prisma, scope));
   }
 
-  async addMigration(migration: Migration): Promise<Migration> {
+  saveSetting(scope: string, name: string, value: unknown): Promise<void> {
+    const save = (): Promise<void> => settings.saveSetting(this.#prisma, scope, name, value);
+    return this.#write(`save the setting ${name}`, async () => {
+      if (scope !== 'node') return this.#withPod(scope, save);
+      await save();
+      this.#onNodeSettingsWritten(await settings.readScope(this.#prisma, scope));
+    });
+  }
+
+  async addMigration(migration: Migration, networkState: string | null = null): Promise<Migration> {
     const added = await this.#write(`open the journal of migration ${migration.id}`, () =>
-      journal.addMigration(this.#prisma, migration),
+      journal.addMigration(this.#prisma, migration, networkState),
     );
     this.#countAdded();
     return added;
@@ -155,6 +200,12 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   saveMigration(migration: Migration): Promise<void> {
     return this.#write(`write the journal of migration ${migration.id}`, () =>
       journal.saveMigration(this.#prisma, migration),
+    );
+  }
+
+  migrationNetworkState(id: string): Promise<string | null> {
+    return this.#read(`read the network state of migration ${id}`, () =>
+      journal.readNetworkState(this.#prisma, id),
     );
   }
 
@@ -215,6 +266,12 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return added;
   }
 
+  adoptRuleVersion(version: RuleVersionRecord): Promise<void> {
+    return this.#write('adopt a version of the access rules', () =>
+      ruleVersions.adoptRuleVersion(this.#prisma, version),
+    );
+  }
+
   removeRuleVersion(number: number): Promise<void> {
     return this.#write(`remove version ${number} of the access rules`, () =>
       ruleVersions.removeRuleVersion(this.#prisma, number),
@@ -257,6 +314,19 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return this.#write(`record node ${name}`, () =>
       this.#prisma.node.upsert({ where: { name }, create: { name, ...seen }, update: seen }),
     );
+  }
+
+  async #withPodOfDevice<T>(id: number, work: () => Promise<T>): Promise<T> {
+    return this.#withPod(await pods.findPodOfDevice(this.#prisma, id), work);
+  }
+
+  /** Runs a write that concerns a pod, and reports the pod's records afterwards. */
+  async #withPod<T>(id: string | null, work: () => Promise<T>): Promise<T> {
+    const before = id === null ? null : await pods.readStoredPod(this.#prisma, id);
+    const result = await work();
+    if (id === null || before === null) return result;
+    this.#onPodWritten(before.pod.number, await pods.readStoredPod(this.#prisma, id));
+    return result;
   }
 
   #countAdded(): void {

@@ -1,7 +1,8 @@
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import type { Batch, BatchPod, BatchSummary } from '../../contract/batch.ts';
 import type { HookFamily } from '../../contract/device.ts';
-import type { AgentEvent } from '../../contract/event.ts';
 import type { Migration } from '../../contract/migration.ts';
+import type { PodNetwork } from '../../contract/pod-network.ts';
 import type {
   CarriedCounters,
   DeviceRecord,
@@ -13,6 +14,7 @@ import type {
   PodRecord,
   ResultPage,
   RuleVersionRecord,
+  ScopedSettings,
 } from './records.ts';
 
 // The storage ports of the capabilities, all implemented by `SqliteStore`. The kernel is the truth about devices and
@@ -25,6 +27,8 @@ export interface SettingStore {
   setting(scope: string, name: string): Promise<unknown>;
   /** Reads the values of one setting, by scope. */
   settings(name: string): Promise<Map<string, unknown>>;
+  /** Reads all settings of a scope. */
+  settingsOf(scope: string): Promise<ScopedSettings>;
   /** Saves a setting. @param value value of the setting as JSON; null deletes the setting */
   saveSetting(scope: string, name: string, value: unknown): Promise<void>;
 }
@@ -45,17 +49,23 @@ export interface PodStore {
   removePod(id: string): Promise<void>;
   /** Deletes a pod whose device could not be created, so that the history does not contain the pod. */
   forgetPod(id: string): Promise<void>;
+  /** Replaces the network configuration of a pod. */
+  savePodNetwork(id: string, network: PodNetwork): Promise<void>;
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord>;
   /** Marks a device as removed and adds `counters` to the sums of its pod, in one transaction. */
   removeDevice(id: number, counters: CarriedCounters): Promise<void>;
   /** Records the hook family that a device's programs are attached to. */
   moveHooks(id: number, hooks: HookFamily): Promise<void>;
+  /** Records the MAC addresses of a device's ends, which others may change. */
+  saveDeviceMacs(id: number, macs: { primaryMac: string; peerMac: string }): Promise<void>;
 }
 
 /** Storage of migration journals. */
 export interface MigrationStore {
   /** Opens a migration's journal. @returns the migration with the `number` and `startedAt` that the store assigned */
-  addMigration(migration: Migration): Promise<Migration>;
+  addMigration(migration: Migration, networkState?: string | null): Promise<Migration>;
+  /** Returns the network state that `addMigration` stored, which is kept until the migration ends; null without it. */
+  migrationNetworkState(id: string): Promise<string | null>;
   /** Updates the state, steps, result and error of a migration's journal. */
   saveMigration(migration: Migration): Promise<void>;
   /** Lists the journals in the state `running`, which a killed agent left open. */

@@ -1,6 +1,6 @@
 import { ProblemError } from '../../contract/problem.ts';
 import { sampleFrameColumns } from '../../contract/sample-frame.ts';
-import { clientMessageSchema, type ServerMessage } from '../../contract/stream.ts';
+import { clientMessageSchema, type ServerMessage } from '../../contract/stream-messages.ts';
 import type { VerdictFilter } from '../../contract/verdict.ts';
 import type { AgentServices } from '../http/agent-services.ts';
 import { encodeSampleFrame } from './encode-sample-frame.ts';

@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
-import type { ServerMessage } from '../../contract/stream.ts';
+import type { ServerMessage } from '../../contract/stream-messages.ts';
+import { setSafeTimeout } from '../async/safe-timers.ts';
 
 /** Number of unsent bytes above which samples are skipped, because the client reads too slowly. */
 const skipAboveBytes = 1 << 20;
@@ -49,7 +50,7 @@ export class StreamClient {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
-    const timer = setTimeout(() => this.#socket.terminate(), closeTimeoutMs);
+    const timer = setSafeTimeout(() => this.#socket.terminate(), closeTimeoutMs);
     this.#socket.once('close', () => clearTimeout(timer));
   }
 }

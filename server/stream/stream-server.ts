@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ProblemError } from '../../contract/problem.ts';
+import { setSafeInterval } from '../async/safe-timers.ts';
 import type { AgentServices } from '../http/agent-services.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
 import { StreamClient, streamCloseCodes } from './stream-client.ts';
@@ -11,7 +12,7 @@ import { StreamTopicPublisher } from './topic-publisher.ts';
 const path = '/api/v1/stream';
 const maxMessageBytes = 64 << 10;
 
-/** Serves the WebSocket `/api/v1/stream` (`contract/stream.ts`) on one or more HTTP servers. */
+/** Serves the WebSocket `/api/v1/stream` (`contract/stream-messages.ts`) on one or more HTTP servers. */
 export class StreamServer {
   readonly #agent: AgentServices;
   readonly #topics: StreamTopicPublisher;
@@ -78,7 +79,7 @@ function terminateWhenUnresponsive(socket: WebSocket, heartbeatMs: number): void
   socket.on('pong', () => {
     answered = true;
   });
-  const timer = setInterval(() => {
+  const timer = setSafeInterval(() => {
     if (!answered) return socket.terminate();
     answered = false;
     socket.ping();

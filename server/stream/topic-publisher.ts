@@ -1,4 +1,4 @@
-import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
+import type { ClientMessage, ServerMessage } from '../../contract/stream-messages.ts';
 import type { AgentServices } from '../http/agent-services.ts';
 import { encodeSampleFrame } from './encode-sample-frame.ts';
 import type { StreamClient } from './stream-client.ts';

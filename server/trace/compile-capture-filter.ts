@@ -56,7 +56,7 @@ function wordsOf(text: string): number[] {
   return shifts.map((shift) => Number((value >> shift) & 0xffff_ffffn));
 }
 
-/** Appends instructions that match a source or destination address. `name` makes the labels unique. */
+/** Returns instructions that match a source or destination address. `name` makes the labels unique. */
 function addressLines(name: string, text: string, source: number, destination: number): Line[] {
   const words = wordsOf(text);
   const at = (start: number, otherwise: Label): Line[] =>
@@ -79,7 +79,7 @@ function protocolLines(name: string, protocol: TraceFilter['protocol'], icmp: nu
   ];
 }
 
-/** Appends instructions that match a source or destination port; register X holds the transport header offset. */
+/** Returns instructions that match a source or destination port; register X holds the transport header offset. */
 function portLines(name: string, port: number | undefined, protocolAt: number): Line[] {
   if (port === undefined) return [];
   return [

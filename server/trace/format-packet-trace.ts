@@ -2,10 +2,10 @@ import { requireValue } from '../../contract/require-value.ts';
 import type { TraceOutcome, TracePacket, TracePoint } from '../../contract/trace.ts';
 import { traceQuietPeriodMs } from '../../contract/trace.ts';
 import type { PodReference } from '../../contract/verdict.ts';
-import type { PacketObservation, TracedPacket } from './correlator.ts';
 import type { KernelClock } from './kernel-clock.ts';
+import type { PacketObservation, TracedPacket } from './packet-correlator.ts';
 import { toPacketHeadersResponse } from './packet-headers.ts';
-import type { PodNameResolver } from './pod-names.ts';
+import type { PodNameResolver } from './pod-name-resolver.ts';
 
 /** Names and clock that are needed to format observations. */
 export interface TraceFormatContext {

@@ -17,7 +17,7 @@ import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { bpf_raw_tracepoint_open } from '../ffi/libbpf.ts';
 import { type KernelDropReasons, readKernelDropReasons } from '../kernel/drop-reasons.ts';
 import { onDescriptorReadable } from '../netlink/descriptor-readable.ts';
-import type { PacketObservation } from './correlator.ts';
+import type { PacketObservation } from './packet-correlator.ts';
 import { decodePacketHeaders } from './packet-headers.ts';
 
 const committedObject = new URL('../../bpf/objects/trace-drops.bpf.o', import.meta.url);

@@ -1,6 +1,7 @@
 import { formatIpAddress } from '../../contract/cidr.ts';
+import { formatEthertype } from '../../contract/ethertypes.ts';
 import type { PacketHeaders } from '../../contract/verdict.ts';
-import type { PodNameResolver } from './pod-names.ts';
+import type { PodNameResolver } from './pod-name-resolver.ts';
 
 /** Network and transport headers of a packet, decoded from its first bytes. */
 export interface DecodedPacketHeaders {
@@ -133,6 +134,29 @@ export function formatTcpFlags(flags: number): string {
   return [...set.filter((letter) => letter !== '.'), ...set.filter((letter) => letter === '.')].join('');
 }
 
+/** Ethertypes of IPv4 and IPv6, <linux/if_ether.h>. */
+export const ethertypesByFamily = { 4: 0x0800, 6: 0x86dd } as const;
+
+/**
+ * Returns a frame that is not IP in the API format.
+ * @param length size of the frame in bytes, without its Ethernet header
+ */
+export function toFrameResponse(ethertype: number, length: number): PacketHeaders {
+  const name = formatEthertype(ethertype);
+  const end = { address: '', port: null, pod: null };
+  return {
+    family: null,
+    ethertype: name,
+    protocol: 0,
+    protocolName: name,
+    length,
+    source: end,
+    destination: end,
+    icmp: null,
+    tcpFlags: null,
+  };
+}
+
 /**
  * Converts packet headers to the API format and adds the pods of the addresses.
  * @param length size of the network packet in bytes
@@ -151,6 +175,7 @@ export function toPacketHeadersResponse(
   const { family, protocol, source, destination, sourcePort, destinationPort, tcp, icmp } = headers;
   return {
     family,
+    ethertype: formatEthertype(ethertypesByFamily[family]),
     protocol,
     protocolName: formatProtocolName(protocol),
     length,

@@ -1,4 +1,4 @@
-/** Encodes the pcapng format (draft-ietf-opsawg-pcapng): little endian, one section, one interface, times in ns. */
+/** Encodes the pcapng format (draft-ietf-opsawg-pcapng): little endian, one section, any number of interfaces, times in ns. */
 
 const blocks = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const;
 const byteOrderMagic = 0x1a2b3c4d;
@@ -31,24 +31,42 @@ function block(type: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([u32(type), length, ...parts, length]);
 }
 
+/** Interface that packets were captured on, as the file describes it. */
+export interface CapturedInterface {
+  interfaceName: string;
+  interfaceDescription: string;
+}
+
 export interface CaptureDescription {
   application: string;
   system: string;
-  interfaceName: string;
-  interfaceDescription: string;
   /** Capture filter as a tcpdump expression; empty if all packets match. */
   filter: string;
   /** Maximum number of captured bytes per packet. */
   snaplen: number;
 }
 
-/** Encodes the section header and interface description blocks at the beginning of a pcapng file. */
-export function encodePcapngHeader(description: CaptureDescription): Buffer {
-  const { application, system, interfaceName, interfaceDescription, filter, snaplen } = description;
+/** Encodes the section header block, which a pcapng file begins with. */
+export function encodePcapngSection({ application, system }: CaptureDescription): Buffer {
   const section = Buffer.alloc(16);
   section.writeUInt32LE(byteOrderMagic, 0);
   section.writeUInt16LE(1, 4);
   section.writeBigInt64LE(-1n, 8); // the section's length is not known yet
+  return block(
+    blocks.section,
+    section,
+    optionBytes([
+      [3, system],
+      [4, application],
+    ]),
+  );
+}
+
+/** Encodes an interface description block. Packets name their interface by its place among these, from 0. */
+export function encodePcapngInterface(
+  { interfaceName, interfaceDescription }: CapturedInterface,
+  { system, filter, snaplen }: CaptureDescription,
+): Buffer {
   const device = Buffer.alloc(8);
   device.writeUInt16LE(ethernet, 0);
   device.writeUInt32LE(snaplen, 4);
@@ -59,17 +77,7 @@ export function encodePcapngHeader(description: CaptureDescription): Buffer {
     [12, system],
   ];
   if (filter !== '') options.splice(3, 0, [11, Buffer.concat([Buffer.of(0), Buffer.from(filter)])]);
-  return Buffer.concat([
-    block(
-      blocks.section,
-      section,
-      optionBytes([
-        [3, system],
-        [4, application],
-      ]),
-    ),
-    block(blocks.interface, device, optionBytes(options)),
-  ]);
+  return block(blocks.interface, device, optionBytes(options));
 }
 
 export interface CapturedPacket {
@@ -94,12 +102,16 @@ const packetFlags = (type: number): number => (type === outgoing ? 2 : 1 | ((rec
 /** Returns the size in bytes of the pcapng block for a packet with `captured` bytes. */
 export const getPcapngPacketBlockSize = (captured: number): number => 32 + padded(captured) + 12;
 
-/** Encodes a captured packet as a pcapng Enhanced Packet Block. */
-export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPacket): Buffer {
+/** Encodes a captured packet as a pcapng Enhanced Packet Block. @param interfaceId place of the packet's interface */
+export function encodePcapngPacket(
+  { timeNs, bytes, length, type }: CapturedPacket,
+  interfaceId: number,
+): Buffer {
   const total = getPcapngPacketBlockSize(bytes.length);
   const out = Buffer.alloc(total);
   out.writeUInt32LE(blocks.packet, 0);
   out.writeUInt32LE(total, 4);
+  out.writeUInt32LE(interfaceId, 8);
   out.writeUInt32LE(Number(timeNs >> 32n), 12);
   out.writeUInt32LE(Number(timeNs & 0xffff_ffffn), 16);
   out.writeUInt32LE(bytes.length, 20);
@@ -116,6 +128,8 @@ export function encodePcapngPacket({ timeNs, bytes, length, type }: CapturedPack
 export interface CaptureStatistics {
   beganNs: bigint;
   endedNs: bigint;
+  /** Place of the interface among those of the file, from 0. */
+  interfaceId: number;
   /** Number of packets that matched the capture filter. */
   received: number;
   /** Number of matching packets that the kernel dropped because the ring was full. */
@@ -123,8 +137,9 @@ export interface CaptureStatistics {
   written: number;
 }
 
-/** Encodes the pcapng Interface Statistics Block at the end of a file. */
+/** Encodes a pcapng Interface Statistics Block, for when the capture on an interface ends. */
 export function encodePcapngStatistics({
+  interfaceId,
   beganNs,
   endedNs,
   received,
@@ -138,5 +153,5 @@ export function encodePcapngStatistics({
     [7, u64(BigInt(dropped))], // isb_osdrop
     [8, u64(BigInt(written))], // isb_usrdeliv
   ];
-  return block(blocks.statistics, u32(0), time(endedNs), optionBytes(options));
+  return block(blocks.statistics, u32(interfaceId), time(endedNs), optionBytes(options));
 }

@@ -1,12 +1,12 @@
 import type { NewTrace, Trace, TracePacket, TraceSummary } from '../../contract/trace.ts';
 import { traceQuietPeriodMs } from '../../contract/trace.ts';
-import { PacketCorrelator, type PacketObservation, type TracedPacket } from './correlator.ts';
 import {
   formatPacketTrace,
   observationDecidesOutcome,
   type TraceFormatContext,
 } from './format-packet-trace.ts';
-import { buildTracePath } from './trace-path.ts';
+import { PacketCorrelator, type PacketObservation, type TracedPacket } from './packet-correlator.ts';
+import { buildTraceGraph } from './trace-graph.ts';
 
 /**
  * Time in ns for which observations are held back for sorting, because observations of one packet arrive through two
@@ -122,7 +122,7 @@ export class RunningTrace {
       .map((one) => formatPacketTrace(one, context));
     for (const item of items) this.#packets.set(item.number, item);
     this.#summary.seen = this.#packets.size;
-    this.#summary.path = buildTracePath(this.#packets.values());
+    this.#summary.path = buildTraceGraph(this.#packets.values());
     for (const listener of this.#listeners) listener({ trace: this.#summary, items });
   }
 }

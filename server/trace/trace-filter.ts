@@ -1,6 +1,6 @@
 import { formatIpAddress, parseAddress } from '../../contract/cidr.ts';
 import type { TraceProtocol, TraceFilter as Wanted } from '../../contract/trace.ts';
-import type { PacketTraceFilter } from '../bpf/rule-events.ts';
+import type { PacketTraceFilter } from '../bpf/packet-events.ts';
 import type { DecodedPacketHeaders } from './packet-headers.ts';
 
 const protocols: Record<Exclude<TraceProtocol, 'icmp'>, number> = { tcp: 6, udp: 17, sctp: 132 };

@@ -4,13 +4,19 @@ import { maxTraces } from '../../contract/limits.ts';
 import { ProblemError } from '../../contract/problem.ts';
 import type { NewTrace, Trace, TraceSummary } from '../../contract/trace.ts';
 import type { KernelRules } from '../acl/load/kernel-rules.ts';
-import type { PacketTraceFilter, TraceEvent } from '../bpf/rule-events.ts';
-import type { PacketObservation } from './correlator.ts';
+import { setSafeInterval, setSafeTimeout } from '../async/safe-timers.ts';
+import type { PacketTraceFilter, TraceEvent } from '../bpf/packet-events.ts';
 import type { TraceFormatContext } from './format-packet-trace.ts';
 import { readKernelClock } from './kernel-clock.ts';
 import type { KernelDropObserver } from './kernel-drop-observer.ts';
+import type { PacketObservation } from './packet-correlator.ts';
 import { type DecodedPacketHeaders, decodePacketHeaders } from './packet-headers.ts';
-import { listPodAddresses, type PodChangeSource, type PodNameResolver, toPodReference } from './pod-names.ts';
+import {
+  listPodAddresses,
+  type PodChangeSource,
+  type PodNameResolver,
+  toPodReference,
+} from './pod-name-resolver.ts';
 import { createTraceSummary, RunningTrace, type TraceUpdate } from './running-trace.ts';
 import { buildKernelTraceFilters, createTraceMatcher, selectTracedAddresses } from './trace-filter.ts';
 import type { RuleNameResolver } from './verdict-recorder.ts';
@@ -94,7 +100,7 @@ export class PacketTraces {
     const run: Run = { trace, number, filters, matches: createTraceMatcher(wanted, own), abandoned: null };
     // Reserves the number and the filters: another trace may start while this one waits.
     this.#running.set(trace.id, run);
-    this.#timer ??= setInterval(() => this.#advance(), advanceMs);
+    this.#timer ??= setSafeInterval(() => this.#advance(), advanceMs);
     const onDrop = (observation: PacketObservation): void => this.#onKernelDrop(number, observation);
     trace.summary.kernelDrops = await kernelDrops.begin(
       number,
@@ -139,7 +145,7 @@ export class PacketTraces {
     return () => {
       stop();
       if (!run || trace.watched || !trace.running) return;
-      run.abandoned = setTimeout(() => {
+      run.abandoned = setSafeTimeout(() => {
         if (!trace.watched) this.#end(run, 'abandoned');
       }, abandonedMs);
     };

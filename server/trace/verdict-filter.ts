@@ -5,7 +5,7 @@ import type { PodReference, Verdict, VerdictFilter } from '../../contract/verdic
 export function createVerdictMatcher(filter: VerdictFilter): (verdict: Verdict) => boolean {
   const { pod, rule, address, port, protocol, verdict: kind, direction, set } = filter;
   const range = address === undefined ? null : parseCidr(address);
-  const inRange = (family: 4 | 6, text: string): boolean =>
+  const inRange = (family: 4 | 6 | null, text: string): boolean =>
     range === null || (family === range.family && cidrContainsAddress(range, parseAddress(text)));
   const isPod = (reference: PodReference | null): boolean =>
     reference !== null && (reference.id === pod || `${reference.namespace}.${reference.name}` === pod);

@@ -1,5 +1,6 @@
 import { requireValue } from '../../contract/require-value.ts';
 import type { Verdict, VerdictFilter, VerdictListQuery } from '../../contract/verdict.ts';
+import { setSafeTimeout } from '../async/safe-timers.ts';
 import { createVerdictMatcher } from './verdict-filter.ts';
 
 /** Interval of verdict updates in ms, and maximum number of verdicts in one update. */
@@ -80,7 +81,7 @@ export class VerdictLog {
       if (!matches(verdict)) return;
       if (update.items.length < maxPerUpdate) update.items.push(verdict);
       else update.missed += 1;
-      timer ??= setTimeout(publish, updateMs);
+      timer ??= setSafeTimeout(publish, updateMs);
     };
     this.#listeners.add(take);
     return () => {

@@ -8,10 +8,15 @@ import type {
   VerdictLosses,
 } from '../../contract/verdict.ts';
 import type { KernelRules } from '../acl/load/kernel-rules.ts';
-import type { VerdictEvent } from '../bpf/rule-events.ts';
+import type { VerdictEvent } from '../bpf/packet-events.ts';
 import { type KernelClock, readKernelClock } from './kernel-clock.ts';
-import { formatProtocolName, toPacketHeadersResponse } from './packet-headers.ts';
-import { type PodNameResolver, toPodReference } from './pod-names.ts';
+import {
+  ethertypesByFamily,
+  formatProtocolName,
+  toFrameResponse,
+  toPacketHeadersResponse,
+} from './packet-headers.ts';
+import { type PodNameResolver, toPodReference } from './pod-name-resolver.ts';
 import { VerdictLog, type VerdictUpdate } from './verdict-log.ts';
 
 /** Capacity of the verdict log in verdicts, which take about 10 MB. */
@@ -26,6 +31,10 @@ export interface RuleNameResolver {
 }
 
 const portless = new Set(['icmp', 'icmpv6']);
+
+/** Returns an address of an event, in which one that could not be read is zero in either family. */
+const readAddress = (address: string, family: 4 | 6 | null): string =>
+  family === 4 && address.includes(':') ? '0.0.0.0' : address;
 
 /** Records the verdicts that the BPF programs report, with the names of pods and rules. */
 export class VerdictRecorder {
@@ -116,10 +125,12 @@ export class VerdictRecorder {
   #describe(event: VerdictEvent, clock: KernelClock): Omit<Verdict, 'id'> {
     const { set, generation, rule, protocol, sourcePort, destinationPort, icmp, tcpFlags } = event;
     const hasPorts = !portless.has(formatProtocolName(protocol)) && (sourcePort > 0 || destinationPort > 0);
-    const headers = {
-      family: event.source.includes(':') ? (6 as const) : (4 as const),
-      source: event.source,
-      destination: event.destination,
+    const family =
+      event.ethertype === ethertypesByFamily[4] ? 4 : event.ethertype === ethertypesByFamily[6] ? 6 : null;
+    const headers: Parameters<typeof toPacketHeadersResponse>[0] = {
+      family: family ?? 6,
+      source: readAddress(event.source, family),
+      destination: readAddress(event.destination, family),
       protocol,
       icmp,
       sourcePort: hasPorts ? sourcePort : null,
@@ -127,13 +138,23 @@ export class VerdictRecorder {
       tcp: formatProtocolName(protocol) === 'tcp' ? { flags: tcpFlags } : null,
     };
     return {
-      ...toPacketHeadersResponse(headers, event.length, this.#names),
+      ...(family === null
+        ? toFrameResponse(event.ethertype, event.length)
+        : toPacketHeadersResponse(headers, event.length, this.#names)),
       time: clock.milliseconds(event.timeNs),
       kind: event.kind,
       direction: event.direction,
       pod: this.#names.ofNumber(event.owner),
       reason: event.reason,
       set,
+      realPeer:
+        event.realPeer === null
+          ? null
+          : {
+              address: event.realPeer.address,
+              port: event.realPeer.port === 0 ? null : event.realPeer.port,
+              pod: this.#names.ofAddress(event.realPeer.address),
+            },
       generation,
       rule: rule === 0 ? null : this.#rules.ruleName(set, generation, rule),
     };

@@ -42,6 +42,16 @@ test('a foreign Host is refused with 421, a foreign Origin with 403', async ({ n
   expect(await upgradeStatus(node.url, { origin: 'http://evil.example' })).toBe(403);
 });
 
+test('the session menu lists sessions and signs out', async ({ node, page }) => {
+  await page.goto(await node.gateway.newLink());
+  await page.getByRole('button', { name: /^Signed in as/ }).click();
+  await expect(page.getByRole('region', { name: 'Sessions' })).toContainText('This session');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Not signed in' })).toBeVisible();
+  expect((await page.request.get('/api/v1/node')).status()).toBe(401);
+  expect(await page.context().cookies()).toEqual([]);
+});
+
 test('a sign-in link works once and leaves no token in the URL', async ({ node, page, browser }) => {
   const link = await node.gateway.newLink();
   await page.goto(link);

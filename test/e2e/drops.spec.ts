@@ -12,7 +12,7 @@ test('the pod page shows drops by Podlane’s programs and by the kernel, by rea
   const drops = page.getByRole('region', { name: 'Drop reasons' });
   await expect(drops).toContainText('since');
 
-  quiet.run('bash', '-c', 'for i in $(seq 5); do echo x >/dev/udp/10.42.7.2/9; done');
+  quiet.run('bash', '--norc', '-c', 'for i in $(seq 5); do echo x >/dev/udp/10.42.7.2/9; done');
   await expect(drops.getByRole('row', { name: /^NO_SOCKET kernel .* 5 / })).toBeVisible();
   losing.run(
     'bash',

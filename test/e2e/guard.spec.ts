@@ -45,6 +45,7 @@ test('settings of the node persist over a reload of the page', async ({ url, pag
   await page.goto(url);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Settings' }).click();
   await expect(page.getByRole('heading', { name: 'Settings', level: 1 })).toBeVisible();
+  await expect(page.getByText('The automatic fallback accepts every loss')).toBeVisible();
   const redirect = page.getByRole('checkbox', { name: /Redirect same-node traffic/ });
   await expect(redirect).toBeChecked();
   await redirect.uncheck();

@@ -58,6 +58,13 @@ test('the path shows redirected and routed packets by their counters, and if red
   await expect(line(page, 'Same-node redirect: off')).toContainText(/0\u202f?pps redirected to other/);
   expect(await choose(true)).toBe(200);
   await expect(drawn('redirect-egress')).toHaveCount(2);
+
+  const own = page.getByRole('combobox', { name: 'Redirect what this pod sends' });
+  await own.selectOption('off');
+  await expect(line(page, 'Same-node redirect: off, by the pod’s setting')).toBeAttached();
+  await expect(page.locator('[data-redirect=off]')).toContainText('for this pod');
+  await own.selectOption('as the node');
+  await expect(line(page, 'Same-node redirect: on, by the node’s setting')).toBeAttached();
 });
 
 test('all addresses of a pod open by keyboard, and its routes and neighbors are shown for both families', async ({
@@ -110,3 +117,21 @@ for (const colorScheme of ['dark', 'light'] as const)
     expect(await violations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
   });
+
+test('all settings of both interfaces are read from the kernel when they are opened, and can be filtered', async ({
+  page,
+}) => {
+  await page.goto(podPage);
+  await page.getByText('All settings of both interfaces').click();
+  const region = page.getByRole('region', { name: 'All settings of both interfaces' });
+  await expect(region.getByRole('row', { name: 'pod address 10.99.8.1/32' })).toHaveCount(1);
+  await expect(
+    region.getByRole('row', { name: /^host sysctl net\.ipv4\.conf\.pl\d+\.rp_filter = 0$/ }),
+  ).toHaveCount(1);
+  await page.getByRole('textbox', { name: 'Filter settings' }).fill('address 10.99.8.1');
+  await expect(region.getByRole('row')).toHaveCount(2);
+  await expect(page.getByText(/^1 of \d+ settings$/)).toBeVisible();
+  await page.getByRole('textbox', { name: 'Filter settings' }).fill('no such setting');
+  await expect(region.getByText('No setting matches the filter.')).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+});

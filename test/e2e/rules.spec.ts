@@ -33,7 +33,7 @@ async function makePods(node: TestNode): Promise<typeof pods> {
 
 const ping = (times = 3): string =>
   pods.back
-    .run('bash', '-c', `ping -c ${times} -i 0.05 -W 1 10.42.8.1 | grep -o '[0-9]* received'; true`)
+    .run('bash', '--norc', '-c', `ping -c ${times} -i 0.05 -W 1 10.42.8.1 | grep -o '[0-9]* received'; true`)
     .trim();
 
 const expectAccessible = async (page: Page, ...colorSchemes: ('light' | 'dark')[]): Promise<void> => {

@@ -1,15 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { startChildProcess, waitUntilReady } from '../../scripts/child-process.ts';
-import { chooseUnprivilegedUser, dropPrivilegesArguments } from '../../scripts/unprivileged.ts';
+import { chooseUnprivilegedUser, dropPrivilegesArguments } from '../../scripts/unprivileged-user.ts';
 import { makeNetns } from './fixtures/netns.ts';
 
 /** Process ids of the children of `pid`. */
 const childrenOf = (pid: number) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+
+/** Waits a moment for Node's inspector on its usual port, and prints whether it is there. */
+const inspectorStatus = `setTimeout(() => require('net').connect(9229, '127.0.0.1')
+  .on('connect', function () { console.log('open'); this.destroy(); })
+  .on('error', () => console.log('refused')), 500)`;
 
 /** Starts `npm start`'s program in a network namespace of its own. */
 async function start(netns: string, folder: string) {
@@ -47,6 +52,16 @@ test('one command starts agent and gateway and prints a link; SIGINT ends both a
     for (const pid of [child.pid, agent, gateway])
       expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain(token);
 
+    // The gateway belongs to a user of its own, whose processes can neither read nor debug it.
+    expect(statSync(`/proc/${gateway}/environ`).uid).toBe(0);
+    const status = readFileSync(`/proc/${gateway}/status`, 'utf8');
+    const [, uid] = /^Uid:\t(\d+)/m.exec(status)!;
+    const [, gid] = /^Gid:\t(\d+)/m.exec(status)!;
+    expect(statSync(join(folder, 'run/agent.sock')).gid).toBe(Number(gid));
+    expect(readFileSync('/etc/passwd', 'utf8')).not.toContain(`:${uid}:`);
+    process.kill(gateway, 'SIGUSR1');
+    expect(host.run(process.execPath, '-e', inspectorStatus).trim()).toBe('refused');
+
     const before = Date.now();
     process.kill(child.pid, 'SIGINT');
     expect(await child.ended).toBe('ended with code 0');
@@ -73,11 +88,14 @@ test('when the agent dies the start command reports it and stops the gateway', a
   }
 });
 
-test('if the user nobody cannot read the installation, its owner runs the gateway, without capabilities even as root', () => {
+test('if no other user can read the installation, its owner runs the gateway, without capabilities even as root', () => {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-e-private-'));
   try {
     const user = chooseUnprivilegedUser(folder);
-    expect(user).toEqual({ uid: 0, gid: 0, because: join(folder, 'gateway/main.ts') });
+    expect(user).toEqual({ uid: 0, gid: user.gid, because: join(folder, 'gateway/main.ts') });
+    // A group of the gateway's own, which no account has.
+    expect(readFileSync('/etc/group', 'utf8')).not.toContain(`:${user.gid}:`);
+    expect(user.gid).not.toBe(0);
     const show = [...dropPrivilegesArguments(user), 'grep', '^Cap', '/proc/self/status'];
     const sets = execFileSync('setpriv', show, { encoding: 'utf8' }).trim().split('\n');
     expect(sets.map((line) => line.split('\t')[1])).toEqual(Array(5).fill('0000000000000000'));

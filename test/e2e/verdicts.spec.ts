@@ -25,7 +25,7 @@ test('verdicts arrive live with pod names, pause, are filtered through the URL a
   const a = await node.addPod('sender', ['10.42.9.1/32', 'fd00:9::1/128']);
   await node.addPod('receiver', ['10.42.9.2/32', 'fd00:9::2/128']);
   const send = (address: string, port: number) =>
-    a.run('bash', '-c', `echo x >/dev/udp/${address}/${port}; true`);
+    a.run('bash', '--norc', '-c', `echo x >/dev/udp/${address}/${port}; true`);
   await page.goto(await node.gateway.newLink());
   await putRules(page, rules);
   await page.goto('/verdicts?pod=shop.receiver');

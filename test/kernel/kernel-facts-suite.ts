@@ -8,7 +8,7 @@ import { Btf, readVmlinuxBtf } from '../../server/bpf/btf.ts';
 import { type BtfMember, resolveBtfValueType } from '../../server/bpf/btf-resolve.ts';
 import { readKernelDropReasons } from '../../server/kernel/drop-reasons.ts';
 import { openCurrentNamespace } from '../../server/kernel/netns.ts';
-import { capabilityProbes, probeCapabilities } from '../../server/kernel/probe.ts';
+import { capabilityProbes, probeCapabilities } from '../../server/kernel/probe-capabilities.ts';
 import * as netlinkStructs from '../../server/netlink/netlink-structs.ts';
 import { listBoundSockets } from '../../server/netlink/socket-diag.ts';
 
@@ -31,11 +31,12 @@ function memberOffset(btf: Btf, { name, type }: BtfMember, path: string): number
   return path.startsWith(`${name}.`) ? offsetOf(btf, type, path.slice(name.length + 1)) : null;
 }
 
-/** Reads the BTF of the kernel and of all its modules; dumping sockets loads those that define some of the structs. */
+/** Reads the BTF of the kernel and of all its modules; dumping sockets and connections loads those that define structs. */
 async function readKernelBtf(): Promise<Btf[]> {
   using namespace = openCurrentNamespace();
   await listBoundSockets(namespace.fd, 1);
   execFileSync('ss', ['--packet', '--all']);
+  execFileSync('conntrack', ['--dump'], { stdio: 'ignore' });
   const kernel = await readVmlinuxBtf();
   const modules = readdirSync('/sys/kernel/btf').filter((name) => name !== 'vmlinux');
   return [kernel, ...modules.map((name) => new Btf(readFileSync(`/sys/kernel/btf/${name}`), kernel))];
@@ -71,7 +72,7 @@ function hasConfig(option: string): boolean | null {
   return new RegExp(`^${option}=[ym]$`, 'm').test(config);
 }
 
-/** Checks what the code states about kernels against the running one. @param absent fields and structs that its BTF lacks */
+/** Checks what the code states about kernels against the running one. @param absent fields that it does not have yet */
 export function describeKernelFacts(absent: readonly string[]): void {
   describe('offsets of kernel structs agree with the BTF of the running kernel', async () => {
     const btf = await readKernelBtf();

@@ -4,12 +4,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dump, type DumpManifest, dumpManifestSchema, type NewDumpInput } from '../../contract/dump.ts';
+import {
+  type DebugDump,
+  type DebugDumpManifest,
+  debugDumpManifestSchema,
+  type NewDebugDumpInput,
+} from '../../contract/debug-dump.ts';
 import type { TestNode } from './node.ts';
 
 /** An archive, unpacked by tar(1) into a folder that goes with it. */
 export interface UnpackedDump extends Disposable {
-  manifest: DumpManifest;
+  manifest: DebugDumpManifest;
   /** Paths of all files, those of the manifest and itself, sorted. */
   paths: string[];
   read(path: string): Buffer;
@@ -27,7 +32,7 @@ export function unpackDump(archive: string): UnpackedDump {
   const read = (path: string) => readFileSync(join(root, path));
   const json = (path: string) => JSON.parse(read(path).toString('utf8'));
   return {
-    manifest: dumpManifestSchema.parse(json('manifest.json')),
+    manifest: debugDumpManifestSchema.parse(json('manifest.json')),
     paths: readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
@@ -52,12 +57,12 @@ export function corruptFiles({ manifest, paths, read }: UnpackedDump): string[] 
 /** Has the agent make a dump. @returns it, done, and where its archive is */
 export async function createDump(
   node: TestNode,
-  wanted: NewDumpInput = {},
-): Promise<{ dump: Dump; archive: string }> {
-  let dump = await node.ask<Dump>('POST', '/dumps', wanted);
+  wanted: NewDebugDumpInput = {},
+): Promise<{ dump: DebugDump; archive: string }> {
+  let dump = await node.ask<DebugDump>('POST', '/dumps', wanted);
   while (dump.state === 'running') {
     await sleep(20);
-    dump = await node.ask<Dump>('GET', `/dumps/${dump.id}`);
+    dump = await node.ask<DebugDump>('GET', `/dumps/${dump.id}`);
   }
   return { dump, archive: join(dumpsFolder(node), `${dump.id}.tar.gz`) };
 }

@@ -3,12 +3,12 @@
 import { attachWithoutLink } from '../../server/bpf/attach-without-link.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { readBpfProgramInfo } from '../../server/bpf/program-info.ts';
-import { loadMinimalProgram, probeProgramTypes } from '../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, minimalProgramTypes } from '../../server/kernel/capability-probe-programs.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
 import { addTcBpfFilter, type TcHook } from '../../server/netlink/tc-filter.ts';
 
 const [hook = '', ifindex = '', anchor = 'tail', name = 'foreign'] = process.argv.slice(2);
-const fd = await loadMinimalProgram(`load ${name}`, probeProgramTypes.schedulerClassifier, { result: -1 });
+const fd = await loadMinimalProgram(`load ${name}`, minimalProgramTypes.schedulerClassifier, { result: -1 });
 if (hook.startsWith('tc/')) {
   const socket = NetlinkSocket.open();
   const priority = anchor === 'head' ? 7 : 300;

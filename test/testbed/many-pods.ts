@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch, NewBatchInput } from '../../contract/batch.ts';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { NodeInfo } from '../../contract/node.ts';
 import type { Pod } from '../../contract/pod.ts';
 import type { TestNode } from './node.ts';
+import { pollUntil } from './poll.ts';
 
 /** The address of the n-th of many pods, and the host's own, from which all are reached. */
 export const podAddress = (n: number): string => `10.43.${n >> 8}.${n & 255}`;
@@ -26,14 +26,11 @@ export async function runBatch(node: TestNode, wanted: NewBatchInput): Promise<B
   return waitForBatchEnd(node, (await node.ask<Batch>('POST', '/batches', wanted)).id);
 }
 
-export async function waitForBatchEnd(node: TestNode, id: string): Promise<Batch> {
-  for (;;) {
-    const batch = await node.ask<Batch>('GET', `/batches/${id}`);
-    const { running, watched } = batch.counts;
-    if (batch.state !== 'running' && running + watched === 0) return batch;
-    await sleep(50);
-  }
-}
+export const waitForBatchEnd = (node: TestNode, id: string): Promise<Batch> =>
+  pollUntil(
+    () => node.ask<Batch>('GET', `/batches/${id}`),
+    ({ state, counts }) => state !== 'running' && counts.running + counts.watched === 0,
+  );
 
 /** Addresses of the first `count` pods that do not answer the host. */
 export function unreachablePods(node: TestNode, count: number): string[] {

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeviceKind } from '../../contract/device.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { NewPodInput, Pod } from '../../contract/pod.ts';
@@ -12,6 +11,7 @@ import { startAgentProcess } from '../../scripts/agent-process.ts';
 import type { ChildProcessHandle } from '../../scripts/child-process.ts';
 import { createNamedNamespace, deleteNamedNamespace } from '../../server/kernel/netns.ts';
 import { requestAgent } from '../../server/lab/agent-client.ts';
+import { pollUntil } from './poll.ts';
 
 /** A node of its own: a network namespace for the host, one for each pod, an agent with its own files and pins. */
 export interface TestNode extends AsyncDisposable {
@@ -32,16 +32,23 @@ export interface TestNode extends AsyncDisposable {
   removeNamespace(name: string): void;
   /** Runs a program in a namespace; the host's by default. @returns its standard output */
   run(command: string[], netns?: string): string;
-  /** Starts a migration and waits for its end. */
-  migrate(pod: string, to: DeviceKind, recreate?: boolean): Promise<Migration>;
-  startAgent(): Promise<void>;
+  /** Migrates a pod and waits for the end. @param accept ids of the plan's items to accept; default none */
+  migrate(pod: string, to: DeviceKind, recreate?: boolean, accept?: string[]): Promise<Migration>;
+  /** @param more flags beside those of the node */
+  startAgent(more?: string[]): Promise<void>;
   /** SIGKILL, as a crash. */
   killAgent(): Promise<void>;
   stopAgent(): Promise<void>;
 }
 
-/** @param flags of the agent beside its own paths */
-export async function startTestNode(flags: string[] = []): Promise<TestNode> {
+/**
+ * @param flags of the agent beside its own paths
+ * @param options `bpffs: 'own'` gives the agent a BPF file system of its own, which a test may unmount
+ */
+export async function startTestNode(
+  flags: string[] = [],
+  options: { bpffs?: 'own' } = {},
+): Promise<TestNode> {
   const id = `podlane-t-${randomBytes(3).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), `${id}-`));
   const socketPath = join(folder, 'agent.sock');
@@ -57,7 +64,7 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
   const host = addNamespace('host');
   let agent: ChildProcessHandle | null = null;
 
-  const start = async (): Promise<void> => {
+  const start = async (more: string[] = []): Promise<void> => {
     const args = [
       '--database',
       database,
@@ -69,8 +76,9 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
       'warn',
       '--lab',
       ...flags,
+      ...more,
     ];
-    agent = await startAgentProcess(socketPath, args, { netns: host });
+    agent = await startAgentProcess(socketPath, args, { netns: host, ...options });
   };
   const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
     requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
@@ -109,13 +117,12 @@ export async function startTestNode(flags: string[] = []): Promise<TestNode> {
       }),
     run: (command, netns = host) =>
       execFileSync('nsenter', [`--net=${netns}`, ...command], { encoding: 'utf8' }),
-    async migrate(pod, to, recreate = false) {
-      let migration = await ask<Migration>('POST', `/pods/${pod}/migrations`, { to, recreate });
-      while (migration.state === 'running') {
-        await sleep(20);
-        migration = await ask<Migration>('GET', `/migrations/${migration.id}`);
-      }
-      return migration;
+    async migrate(pod, to, recreate = false, accept = []) {
+      const { id } = await ask<Migration>('POST', `/pods/${pod}/migrations`, { to, recreate, accept });
+      return pollUntil(
+        () => ask<Migration>('GET', `/migrations/${id}`),
+        ({ state }) => state !== 'running',
+      );
     },
     startAgent: start,
     async killAgent() {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { ClientMessage, ServerMessage } from '../../contract/stream.ts';
+import type { ClientMessage, ServerMessage } from '../../contract/stream-messages.ts';
 import type { TestNode } from './node.ts';
 
 type Subscription = ClientMessage extends infer M

@@ -38,7 +38,7 @@ export const observationPoints = ({ points }: TracePacket): string[] =>
   );
 
 export const sendUdp = (node: TestNode, from: Pod, address: string, port: number): string =>
-  node.run(['bash', '-c', `echo -n ping > /dev/udp/${address}/${port}`], from.netns.path);
+  node.run(['bash', '--norc', '-c', `echo -n ping > /dev/udp/${address}/${port}`], from.netns.path);
 
 /** Expects three redirected echo requests and their replies at the hooks of both pods, in the trace and in the stream. */
 export async function expectEchoesTraced(

@@ -12,6 +12,11 @@ import {
   slotToPeerIfindex,
   slotToPrimaryIfindex,
 } from '../../server/bpf/datapath-structs.ts';
+import {
+  encodeEthertype,
+  encodeSourcePrefix,
+  sourcePrefixEntries,
+} from '../../server/bpf/packet-check-maps.ts';
 
 test('the ifindexes of both ends lead back to the slot', () => {
   fc.assert(
@@ -25,6 +30,8 @@ test('the ifindexes of both ends lead back to the slot', () => {
 
 const macs = { toPod: '02:70:6c:00:00:43', fromPod: '02:70:6c:00:00:42' };
 
+const strict = { check: true, sourcePrefixes: false, ethertypes: false };
+
 describe('struct podlane_slot', () => {
   test('all zero disables the check', () => {
     expect(encodeSlotEntry(null)).toEqual(Buffer.alloc(48));
@@ -35,7 +42,7 @@ describe('struct podlane_slot', () => {
     const entry = { owner: 7, address4: '10.42.0.33', hooks: 'device', redirect: false, macs: null } as const;
     const slot = encodeSlotEntry(entry);
     expect(slot.toString('hex')).toBe(`${'03000000'}${'07000000'}${'0a2a0021'}${'00'.repeat(36)}`);
-    expect(decodeSlotEntry(slot)).toEqual({ ...entry, address6: undefined, check: true });
+    expect(decodeSlotEntry(slot)).toEqual({ ...entry, address6: undefined, ...strict });
   });
 
   test('both families on veth, with redirect', () => {
@@ -44,13 +51,26 @@ describe('struct podlane_slot', () => {
     expect(slot.toString('hex')).toBe(
       `${'1f000000'}${'07000000'}${'0a2a0021'}${'fd000000000000000000000000000002'}${'00000000'}${'02706c000043'}${'02706c000042'}${'00000000'}`,
     );
-    expect(decodeSlotEntry(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, check: true });
+    expect(decodeSlotEntry(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, ...strict });
   });
 
   test('without address and check', () => {
     const slot = encodeSlotEntry({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
     expect(slot.readUInt32LE(0)).toBe(8);
     expect(decodeSlotEntry(slot)).toMatchObject({ check: false, address4: undefined, address6: undefined });
+  });
+
+  test('with source prefixes and ethertypes', () => {
+    const slot = encodeSlotEntry({
+      owner: 7,
+      hooks: 'device',
+      redirect: false,
+      macs: null,
+      sourcePrefixes: true,
+      ethertypes: true,
+    });
+    expect(slot.readUInt32LE(0)).toBe(97);
+    expect(decodeSlotEntry(slot)).toMatchObject({ check: true, sourcePrefixes: true, ethertypes: true });
   });
 
   test.each(['02:70:6c:00:00', '02:70:6c:00:00:4g', ''])('%j is not a MAC address', (toPod) => {
@@ -100,6 +120,34 @@ describe('struct podlane_address4 and struct podlane_address6', () => {
       expect(() => encodeEndpointKey(address)).toThrow(RangeError);
     },
   );
+});
+
+describe('struct podlane_source_prefix and struct podlane_ethertype', () => {
+  test.each([
+    ['10.8.0.0/24', '98000000', '00000000000000000000ffff0a080000'],
+    ['0.0.0.0/0', '80000000', '00000000000000000000ffff00000000'],
+    ['fd00:8::/64', '60000000', 'fd000008000000000000000000000000'],
+  ])('%s', (cidr, length, address) => {
+    expect(encodeSourcePrefix(7, cidr).toString('hex')).toBe(`${length}07000000${address}`);
+  });
+
+  test('an IPv6 prefix that covers IPv4-mapped addresses excludes them', () => {
+    const excluded = (prefixes: string[]) =>
+      sourcePrefixEntries(7, prefixes)
+        .filter(([, value]) => value === 0)
+        .map(([key]) => key.toString('hex'));
+    const all4 = `${'80000000'}${'07000000'}${'00000000000000000000ffff00000000'}`;
+    expect(excluded(['::/0'])).toEqual([all4]);
+    expect(excluded(['::/80', '10.0.0.0/8'])).toEqual([all4]);
+    expect(excluded(['::/0', '0.0.0.0/0'])).toEqual([]);
+    expect(excluded(['::/96', '2000::/3', '10.0.0.0/8'])).toEqual([]);
+  });
+
+  test('an ethertype by name or number', () => {
+    expect(encodeEthertype(7, 'lldp').toString('hex')).toBe('07000000cc880000');
+    expect(encodeEthertype(7, '0x88b5').toString('hex')).toBe('07000000b5880000');
+    expect(encodeEthertype(7, 'llc').toString('hex')).toBe('0700000004000000');
+  });
 });
 
 test('struct podlane_endpoint', () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { dropReasons } from '../../contract/counter-table.ts';
-import { decodeConntrackEntry } from '../../server/acl/load/conntrack.ts';
-import { decodeTraceEvent, decodeVerdictEvent, encodeTraceFilter } from '../../server/bpf/rule-events.ts';
+import { decodeBpfConntrackEntry } from '../../server/acl/load/bpf-conntrack.ts';
+import { decodeTraceEvent, decodeVerdictEvent, encodeTraceFilter } from '../../server/bpf/packet-events.ts';
 import { decodeMappedIpAddress, encodeMappedIpAddress } from '../../server/bpf/rule-layout.ts';
 
 const address4 = '00000000000000000000ffff0a2a0021';
@@ -29,6 +29,7 @@ test('struct podlane_verdict_event', () => {
         '00',
         '02',
       ],
+      ...['00080000', address4, '901f', '0000'],
     ].join(''),
     'hex',
   );
@@ -43,6 +44,7 @@ test('struct podlane_verdict_event', () => {
     generation: 9,
     rule: 2,
     length: 60,
+    ethertype: 0x0800,
     protocol: 6,
     icmp: null,
     tcpFlags: 2,
@@ -50,6 +52,7 @@ test('struct podlane_verdict_event', () => {
     destination: '192.0.2.7',
     sourcePort: 80,
     destinationPort: 666,
+    realPeer: { address: '10.42.0.33', port: 8080 },
   });
 });
 
@@ -86,14 +89,18 @@ test('struct podlane_trace_filter', () => {
 
 test('struct podlane_conntrack_entry', () => {
   const key = Buffer.from(`${'07000000'}${address4}${'5000'}${'9a02'}${'06000000'}`, 'hex');
-  const value = Buffer.from(`${'01000000'}${'02000000'}${'64000000'}${'0300'}${'0400'}${'01010100'}`, 'hex');
-  expect(decodeConntrackEntry(key, value, 90)).toEqual({
+  const value = Buffer.from(
+    `${'01000000'}${'02000000'}${'64000000'}${'0300'}${'0400'}${'01010100'}${'05000000'}${address6}${'9b02'}${'0000'}`,
+    'hex',
+  );
+  expect(decodeBpfConntrackEntry(key, value, 90)).toEqual({
     owner: 7,
     protocol: 6,
     peer: '10.42.0.33',
     podPort: 80,
     peerPort: 666,
     initiator: 'peer',
+    realPeer: { address: 'fd42::1', port: 667 },
     state: 'replied',
     rule: 3,
     staged: { verdict: 'deny', rule: 4 },

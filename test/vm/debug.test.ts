@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findExternalTools } from '../../server/debug/external-tools.ts';
-import { takeDump } from '../../server/debug/take-dump.ts';
+import { takeDebugDump } from '../../server/debug/take-dump.ts';
 import {
   createBpfLinkSync,
   loadMinimalProgram,
-  probeAttachTypes,
-  probeProgramTypes,
-} from '../../server/kernel/probe-programs.ts';
+  minimalProgramAttachTypes,
+  minimalProgramTypes,
+} from '../../server/kernel/capability-probe-programs.ts';
 import { deleteLink, getLink } from '../../server/netlink/link.ts';
 import { addNetkit } from '../../server/netlink/netkit.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
@@ -24,10 +24,15 @@ test('an archive taken without an agent tells netkit devices, their policies and
   const primary = { name: 'nkt0' };
   await addNetkit(socket, { mode: 'l3', primary, peer: { name: 'nkt1' }, policy: { peer: 'blackhole' } });
   const { ifindex } = (await getLink(socket, primary))!;
-  const program = await loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, {
+  const program = await loadMinimalProgram('load a tc program', minimalProgramTypes.schedulerClassifier, {
     result: -1,
   });
-  const link = createBpfLinkSync('attach netkit/peer', program, ifindex, probeAttachTypes.netkitPeer);
+  const link = createBpfLinkSync(
+    'attach netkit/peer',
+    program,
+    ifindex,
+    minimalProgramAttachTypes.netkitPeer,
+  );
   onTestFinished(async () => {
     for (const fd of [link, program]) closeSync(fd);
     using after = NetlinkSocket.open();
@@ -35,7 +40,7 @@ test('an archive taken without an agent tells netkit devices, their policies and
     rmSync(folder, { recursive: true });
   });
   const file = join(folder, 'dump.tar.gz');
-  await takeDump({
+  await takeDebugDump({
     file,
     name: 'dump',
     podlane: '0',

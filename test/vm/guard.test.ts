@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { AgentEvent } from '../../contract/event.ts';
+import type { AgentEvent } from '../../contract/agent-event.ts';
 import type { GuardAction, PodGuard } from '../../contract/guard.ts';
 import type { Migration } from '../../contract/migration.ts';
 import type { Pod } from '../../contract/pod.ts';

@@ -2,14 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generateCases } from '../testbed/migration-script/cases.ts';
 import { TwinNodes } from '../testbed/migration-script/twin-nodes.ts';
 
-const cases = generateCases(8, 3, [
-  { from: 'netkit', to: 'veth', mode: 'l3' },
-  { from: 'veth', to: 'netkit', mode: 'l2' },
-  { from: 'netkit', to: 'veth', mode: 'l2' },
-  { from: 'veth', to: 'netkit', mode: 'l3' },
-  { from: 'netkit', to: 'netkit', mode: 'l3', programsOnPrimary: true },
+/** The guest is slow: each direction once, one in each mode; natively there are many more. */
+const cases = generateCases(2, 2, [
   { from: 'netkit', to: 'veth', mode: 'l2', programsOnPrimary: true },
-  { from: 'netkit', to: 'netkit', mode: 'l2' },
+  { from: 'veth', to: 'netkit', mode: 'l3' },
 ]);
 
 let nodes: TwinNodes;

@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Build, BuildActivation } from '../../contract/build.ts';
 import type { DeviceKind } from '../../contract/device.ts';
-import type { PodPath } from '../../contract/path.ts';
 import type { Pod } from '../../contract/pod.ts';
+import type { PodPath } from '../../contract/pod-path.ts';
 import { anotherBuild, exampleObject, SigningKey } from '../testbed/builds.ts';
 import { expectIproute2Agrees } from '../testbed/iproute2-oracle.ts';
 import { ping, startTestNode, type TestNode } from '../testbed/node.ts';
@@ -74,6 +74,9 @@ test('modes l2 and l3 reach each other over both families, by redirect', async (
 test('packets are traced through netkit hooks, to where they are lost, and captured', async () => {
   const two: TracedPod = { pod: await podNow('layer2'), addresses: ['10.42.0.2', 'fd42::2'] };
   const three: TracedPod = { pod: await podNow('layer3'), addresses: ['10.42.0.3', 'fd42::3'] };
+  // The guard's echo requests would be traced as well.
+  await node.ask('PUT', '/node/guard', { on: false });
+  onTestFinished(() => node.ask('PUT', '/node/guard', { on: true }).then(() => {}));
   await expectEchoesTraced(node, two, three, 4);
   await expectEchoesTraced(node, three, two, 6);
   await expectLostTraced(node, three, two);

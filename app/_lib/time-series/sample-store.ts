@@ -65,7 +65,7 @@ function receiveFrame(buffer: ArrayBuffer): void {
 }
 
 /** Starts to store samples from the live connection; called once per tab. @returns a function that stops it */
-export function startTimeSeries(): () => void {
+export function startSampleStoreSync(): () => void {
   const connection = getLiveConnection();
   const stops = [
     connection.onFrame(receiveFrame),

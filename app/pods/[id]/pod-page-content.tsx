@@ -6,6 +6,7 @@ import { usePodMigrations } from '../../_lib/migration-queries.ts';
 import { useSamplesAreStale } from '../../_lib/time-series/use-time-series.ts';
 import { LiveCharts } from './_charts/live-charts.tsx';
 import { useChartEndTime } from './_charts/use-chart-end-time.ts';
+import { PacketChecksSection } from './_checks/checks-section.tsx';
 import { DropsSection } from './_drops/drops-section.tsx';
 import { EventsSection } from './_events/events-section.tsx';
 import { GuardSection } from './_guard/guard-section.tsx';
@@ -14,7 +15,9 @@ import { useMigrationSheetUrl } from './_migration/use-migration-sheet-url.ts';
 import { NetworkSection } from './_network/network-section.tsx';
 import { PacketPathDiagram } from './_path/path-diagram.tsx';
 import type { PathDiagramData } from './_path/path-diagram-types.ts';
+import { PodRedirectSetting } from './_path/redirect-setting.tsx';
 import { pathText } from './_path/text.ts';
+import { TranslatorList } from './_path/translator-list.tsx';
 import { usePathDiagramData } from './_path/use-path-diagram-data.ts';
 import { PodProgramsTable } from './_programs/programs-table.tsx';
 import { UserProgramsSection } from './_user-programs/user-programs-section.tsx';
@@ -25,7 +28,7 @@ const MigrationSheet = lazy(async () => ({
 }));
 const noMigrations: never[] = [];
 
-/** Shows a pod's path, charts, programs, drops, guard, migrations, events and network. */
+/** Shows a pod's path, charts, programs, drops, packet checks, guard, migrations, events and network. */
 export function PodPageContent({ pod }: { pod: Pod }) {
   const stale = useSamplesAreStale();
   const now = useChartEndTime(stale);
@@ -37,6 +40,8 @@ export function PodPageContent({ pod }: { pod: Pod }) {
       <PodPageHeader pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
       <section aria-label={pathText.section} className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
         <Path pod={pod} view={view} />
+        {view !== null && <TranslatorList translators={view.translators} />}
+        {pod.state !== 'gone' && <PodRedirectSetting podId={pod.id} />}
       </section>
       <div className="border-line-1 border-b px-(--gutter) pb-2">
         <LiveCharts pod={pod} migrations={migrations} now={now} />
@@ -46,6 +51,7 @@ export function PodPageContent({ pod }: { pod: Pod }) {
           <PodProgramsTable pod={pod} view={view} />
           <UserProgramsSection pod={pod} />
           <DropsSection pod={pod} />
+          <PacketChecksSection pod={pod} />
           <GuardSection pod={pod} openMigration={sheet.openMigration} />
         </div>
         <div className="min-w-0 xl:ml-4 xl:border-line-1 xl:border-l xl:pl-4">

@@ -3,9 +3,11 @@
 import { Activity, ArrowRightLeft } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useId } from 'react';
+import type { Condition } from '../../../contract/condition.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
+import { ConditionNotice } from '../../_components/condition-notice.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DeviceKindBadge } from '../../_components/device-kind.tsx';
 import { WarningIcon } from '../../_components/warning-icon.tsx';
@@ -87,10 +89,8 @@ export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
             </>
           )}
         </dl>
-        {[...goneConditions(pod), ...pod.attention].map((condition) => (
-          <p key={condition} className="mt-1 flex items-center gap-1.5 text-12 text-ink-2">
-            <WarningIcon /> {condition}
-          </p>
+        {[...goneConditions(pod), ...pod.conditions].map(({ message, remedy }) => (
+          <ConditionNotice key={message} message={message} remedy={remedy} />
         ))}
       </div>
       <Action pod={pod} {...actions} />
@@ -98,9 +98,9 @@ export function PodPageHeader({ pod, ...actions }: { pod: Pod } & Actions) {
   );
 }
 
-function goneConditions(pod: Pod): string[] {
-  if (pod.state === 'gone') return [podText.netnsGone];
-  return pod.device === null ? [podText.deviceGone] : [];
+function goneConditions(pod: Pod): Pick<Condition, 'message' | 'remedy'>[] {
+  const message = pod.state === 'gone' ? podText.netnsGone : pod.device === null ? podText.deviceGone : null;
+  return message === null ? [] : [{ message, remedy: null }];
 }
 
 function Fact({ label, title, children }: { label: string; title?: string; children: ReactNode }) {

@@ -2,7 +2,7 @@
 
 import Link from 'next/link';
 import type { ReactNode } from 'react';
-import type { BpfMap } from '../../../contract/map.ts';
+import type { BpfMap } from '../../../contract/bpf-map.ts';
 import type { BpfProgram } from '../../../contract/program.ts';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { formatByteSize, formatCount, formatDuration } from '../../_lib/format.ts';

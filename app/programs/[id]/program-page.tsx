@@ -2,13 +2,13 @@
 
 import { MissingResourceNotice } from '../../_components/missing-resource.tsx';
 import { ApiError } from '../../_lib/api.ts';
-import { BpfObjectHeaderSkeleton } from '../_components/object-header-skeleton.tsx';
+import { BpfObjectHeaderSkeleton } from '../_components/bpf-object-header-skeleton.tsx';
 import { useProgram } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { InstructionListing } from './instruction-listing.tsx';
 import { ProgramAttachments } from './program-attachments.tsx';
 import { ProgramDetails } from './program-details.tsx';
-import { ProgramPageHeader } from './program-head.tsx';
+import { ProgramPageHeader } from './program-page-header.tsx';
 
 /** Page of a program: owner, cost, attach points, maps and instructions. */
 export function ProgramPage({ id }: { id: number }) {

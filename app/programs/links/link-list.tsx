@@ -3,8 +3,8 @@
 import type { BpfLink } from '../../../contract/program.ts';
 import { EmptyState } from '../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../_lib/use-url-state.ts';
-import { createBpfObjectListFilterParser } from '../_components/object-list-filter.ts';
-import { BpfObjectListPage } from '../_components/object-list-page.tsx';
+import { createBpfObjectListFilterParser } from '../_components/bpf-object-list-filter.ts';
+import { BpfObjectListPage } from '../_components/bpf-object-list-page.tsx';
 import { formatBpfOwner, useBpfLinks } from '../program-queries.ts';
 import { programsText } from '../text.ts';
 import { bpfLinkColumns, bpfLinkSortKeys } from './link-columns.tsx';

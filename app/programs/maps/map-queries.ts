@@ -1,7 +1,7 @@
 'use client';
 
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/bpf-map.ts';
 import { requestApi } from '../../_lib/api.ts';
 
 const one = (id: number) => ['map', id] as const;

@@ -8,7 +8,10 @@ interface ConfirmApplySheetProps {
   title: string;
   description: string;
   apply: { error: Error | null; isPending: boolean };
-  /** Message to show if someone else changed the rules in the meantime. */
+  /**
+   * Message shown instead of the error if the agent rejects the change because someone else has changed the rules since
+   * they were loaded.
+   */
   conflict: string;
   go: () => void;
   close: () => void;

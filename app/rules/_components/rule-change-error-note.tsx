@@ -4,7 +4,10 @@ import { isRuleWriteConflict } from '../../_lib/rule-queries.ts';
 
 interface RuleChangeErrorNoteProps {
   error: Error | null;
-  /** Message to show if someone else changed the rules in the meantime. */
+  /**
+   * Message shown instead of the error if the agent rejects the change because someone else has changed the rules since
+   * they were loaded.
+   */
   conflict: string;
   /** Content shown in place of an error message if there is no error. */
   children?: ReactNode;

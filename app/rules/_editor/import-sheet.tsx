@@ -1,54 +1,58 @@
 'use client';
 
 import { useRouter, useSearchParams } from 'next/navigation';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { ActiveRules } from '../../../contract/rules.ts';
 import { Button } from '../../_components/button.tsx';
 import { FormField, formInputClasses } from '../../_components/form-field.tsx';
+import { SelectField } from '../../_components/select-field.tsx';
 import { SideSheet } from '../../_components/side-sheet.tsx';
 import { showToast } from '../../_components/toast.tsx';
-import { WarningIcon } from '../../_components/warning-icon.tsx';
-import { ApiError } from '../../_lib/api.ts';
-import { useImportRules } from '../../_lib/rule-queries.ts';
+import { useImportedRules } from '../../_lib/rule-queries.ts';
+import { useDebouncedValue } from '../../_lib/use-debounced-value.ts';
 import { sharedText } from '../../_text/shared.ts';
+import { ImportEffect, ImportErrors } from './import-effect.tsx';
 import { editorText } from './text.ts';
 import { openRulesWorkingCopy } from './working-copy.ts';
 
+/** Delay in ms between the last keystroke and the check. */
+const settleMs = 350;
+
 /**
  * Sheet that imports rules into the editor from a file or pasted text: a Podlane rule set or Kubernetes
- * NetworkPolicies. `?import` in the URL opens it.
+ * NetworkPolicies, in place of the active rules or merged with them. `?import` in the URL opens it.
  */
 export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: ActiveRules | undefined }) {
   const open = useSearchParams().has('import');
   const router = useRouter();
   const [text, setText] = useState('');
-  const read = useImportRules();
+  const [merge, setMerge] = useState(false);
+  const asked = useDebouncedValue(
+    useMemo(() => ({ text, merge }), [text, merge]),
+    settleMs,
+  );
+  const checked = useImportedRules(open && asked.text.trim() !== '' ? asked.text : null, asked.merge);
   if (!open) return null;
-  const close = () => {
-    read.reset();
-    router.replace('/rules/editor', { scroll: false });
-  };
-  const take = () =>
-    read.mutate(text, {
-      onSuccess: ({ text: written, source, rules }) => {
-        openRulesWorkingCopy({
-          text: written,
-          opened: '',
-          source: 'import',
-          version: active?.version ?? 0,
-          etag: active?.etag ?? '',
-        });
-        const what = source === 'rules' ? editorText.ruleSet : editorText.networkPolicies;
-        showToast({
-          title: editorText.rulesImported(rules.rules.length, what),
-          detail: editorText.importedDetail,
-          tone: 'done',
-        });
-        setText('');
-        close();
-      },
+  const current = asked.text === text && asked.merge === merge && !checked.isFetching;
+  const imported = current && checked.error === null ? checked.data : undefined;
+  const close = () => router.replace('/rules/editor', { scroll: false });
+  const take = () => {
+    if (imported === undefined) return;
+    openRulesWorkingCopy({
+      text: imported.text,
+      opened: '',
+      source: 'import',
+      version: active?.version ?? 0,
+      etag: active?.etag ?? '',
     });
-  const errors = read.error instanceof ApiError ? read.error.errors : [];
+    showToast({
+      title: editorText.rulesImported(imported.rules.rules.length, editorText.importSource[imported.source]),
+      detail: editorText.importedDetail,
+      tone: 'done',
+    });
+    setText('');
+    close();
+  };
   return (
     <SideSheet
       open
@@ -63,7 +67,7 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
           <Button onClick={close}>{sharedText.cancel}</Button>
           <Button
             look="primary"
-            disabled={text.trim() === '' || read.isPending || active === undefined}
+            disabled={text.trim() === '' || imported === undefined || active === undefined}
             onClick={take}
           >
             {editorText.import}
@@ -101,27 +105,16 @@ export function ImportRulesSheet({ dirty, active }: { dirty: boolean; active: Ac
             />
           )}
         </FormField>
-        {read.error !== null && (
-          <div role="alert" className="text-12 text-ink-2">
-            <p className="flex items-start gap-1.5">
-              <WarningIcon className="mt-px size-3.5" />
-              {errors.length === 0 ? read.error.message : editorText.importFailed}
-            </p>
-            <ul className="mt-1 max-h-40 overflow-y-auto">
-              {errors.map(({ line, path, message }) => (
-                <li key={`${line} ${path} ${message}`} className="flex gap-2 py-0.5">
-                  <span className="w-14 flex-none text-muted tabular-nums">
-                    {line !== undefined && editorText.line(line)}
-                  </span>
-                  <span className="min-w-0 break-words">
-                    {path !== '' && `${path}: `}
-                    {message}
-                  </span>
-                </li>
-              ))}
-            </ul>
-          </div>
+        {active !== undefined && active.rules !== null && (
+          <SelectField
+            label={editorText.importMode}
+            value={merge ? 'merge' : 'replace'}
+            change={(mode) => setMerge(mode === 'merge')}
+            options={editorText.importModes}
+          />
         )}
+        {current && checked.error !== null && <ImportErrors error={checked.error} />}
+        {imported !== undefined && <ImportEffect imported={imported} merge={merge} />}
       </div>
     </SideSheet>
   );

@@ -31,8 +31,19 @@ export const editorText = {
   discardChanges: 'Discard changes',
   stage: 'Stage',
   applyDialog: 'Apply…',
-  ruleSet: 'the rule set',
-  networkPolicies: 'NetworkPolicies',
+  importSource: {
+    rules: 'the rule set',
+    'network-policy': 'NetworkPolicies',
+    both: 'the rule set and NetworkPolicies',
+  },
+  importMode: 'With the active rules',
+  importModes: [
+    ['replace', 'Replace all of them'],
+    ['merge', 'Merge: replace those of the same name, keep the others'],
+  ] as const,
+  importMerges: (name: string, version: number) => `Merged with ${name}, version ${version}.`,
+  importReplacesActive: (name: string, version: number, rules: number) =>
+    `Applying it would replace ${name}, version ${version}, with all of its rules (${rules}).`,
   rulesImported: (rules: number, source: string) => `Imported ${rules} rules from ${source}`,
   importedDetail: 'Opened in the editor. Nothing has been applied.',
   importRules: 'Import rules',
@@ -42,7 +53,7 @@ export const editorText = {
   importFile: 'File',
   importText: 'Or paste text',
   importHint:
-    'A Podlane rule set, or networking.k8s.io/v1 NetworkPolicy objects, separate documents with ---.',
+    'A Podlane rule set, or networking.k8s.io/v1 NetworkPolicy objects as documents separated by ---.',
   importFailed: 'The text cannot be imported:',
   import: 'Import',
   checking: 'checking',

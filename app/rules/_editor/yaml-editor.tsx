@@ -19,7 +19,7 @@ import {
 } from '@codemirror/view';
 import { useEffect, useEffectEvent, useImperativeHandle, useRef } from 'react';
 import { yamlEditorTheme } from './editor-theme.ts';
-import { findRuleAtPosition, findRuleSpans, type RuleSpan } from './rule-spans.ts';
+import { findRuleAtPosition, findRuleByName, findRuleSpans, type RuleSpan } from './rule-spans.ts';
 
 /** Diagnostic of a line of the editor; lines count from 1. */
 export interface EditorLineDiagnostic {
@@ -185,7 +185,7 @@ export default function YamlEditor(props: YamlEditorProps) {
         if (doc !== undefined) goTo(doc.line(Math.min(Math.max(line, 1), doc.lines)).from);
       },
       goToRule(name) {
-        const span = view.current && spansOf(view.current.state).find((one) => one.name === name);
+        const span = view.current && findRuleByName(spansOf(view.current.state), name);
         if (span) goTo(span.from);
         return span !== undefined && span !== null;
       },

@@ -5,7 +5,7 @@ import { Button } from '../../_components/button.tsx';
 import { CopyButton } from '../../_components/copy-button.tsx';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { RuleActionLabel } from '../../_components/rule-action-label.tsx';
-import { formatPodName } from '../../_lib/packet-labels.ts';
+import { formatPacketEndpoint, formatPodName } from '../../_lib/packet-labels.ts';
 import { rulesText } from '../text.ts';
 
 type End = NonNullable<RuleExplanation['egress']>;
@@ -41,6 +41,7 @@ export function PolicyExplanation({ explanation, query }: { explanation: RuleExp
           what={rulesText.copyLookupLink}
         />
       </header>
+      {explanation.translation !== null && <Translation translation={explanation.translation} />}
       {note !== null && <p className="text-ink-2">{note}</p>}
       {egress === null && ingress === null && note === null && (
         <p className="text-ink-2">{rulesText.noEndpointHere}</p>
@@ -51,6 +52,29 @@ export function PolicyExplanation({ explanation, query }: { explanation: RuleExp
         <p className="text-12 text-ink-2">{rulesText.droppedAtEgress}</p>
       )}
     </div>
+  );
+}
+
+/** Shows the ends that rules see, where the host translates addresses, or that no existing connection tells them. */
+function Translation({ translation }: { translation: NonNullable<RuleExplanation['translation']> }) {
+  const { connections, real, others } = translation;
+  if (connections === 0) return <p className="text-ink-2">{rulesText.noConnectionToTranslate}</p>;
+  return (
+    <p className="flex flex-wrap items-center gap-x-2 gap-y-0.5 text-ink-2">
+      {real === null ? (
+        rulesText.notTranslated
+      ) : (
+        <>
+          {rulesText.realEnds}
+          <span className="code flex flex-wrap items-center gap-x-2 break-all text-13 text-ink-1">
+            {real.source}
+            <ArrowRight aria-label={rulesText.to} className="size-3.5 text-muted" strokeWidth={1.6} />
+            {formatPacketEndpoint({ address: real.destination, port: real.port })}
+          </span>
+        </>
+      )}
+      <span className="text-12 text-muted">{rulesText.translatedConnections(connections, others)}</span>
+    </p>
   );
 }
 

@@ -1,5 +1,5 @@
 import Link from 'next/link';
-import type { Rule } from '../../../contract/acl.ts';
+import type { Rule } from '../../../contract/rule-set.ts';
 import { DirectionLabel } from '../../_components/direction-label.tsx';
 import { DropRateNumber, NotAvailableNumber, SiNumber } from '../../_components/number-display.tsx';
 import { RuleActionLabel } from '../../_components/rule-action-label.tsx';

@@ -16,7 +16,7 @@ import { VerdictLogFooter } from '../../verdicts/_list/verdict-log-footer.tsx';
 import { VerdictSheet } from '../../verdicts/_list/verdict-sheet.tsx';
 import { rulesText } from '../text.ts';
 import { VerdictDifferencesTable } from './differences-table.tsx';
-import { StagedRulesHeader } from './staged-header.tsx';
+import { StagedRulesHeader } from './staged-rules-header.tsx';
 import { groupVerdictDifferences } from './verdict-differences.ts';
 
 /** Page of the staged rules: verdicts on live traffic that differ from those of the active rules. */

@@ -18,7 +18,7 @@ import { formatTraceFilter } from '../_form/trace-list.tsx';
 import { traceText } from '../text.ts';
 import { useStartTrace, useStopTrace, useTrace } from '../trace-queries.ts';
 import { TracePacketTable } from './packet-table.tsx';
-import { TracePathDiagram } from './trace-path-diagram.tsx';
+import { TraceGraphDiagram } from './trace-graph-diagram.tsx';
 
 /** Page of a trace: the paths of its packets, and each packet with its observations, live. */
 export function LiveTracePage({ id }: { id: string }) {
@@ -42,7 +42,7 @@ export function LiveTracePage({ id }: { id: string }) {
             {trace.state === 'running' ? traceText.noPacketsYet : traceText.noPackets}
           </p>
         ) : (
-          <TracePathDiagram path={trace.path} />
+          <TraceGraphDiagram path={trace.path} />
         )}
       </section>
       {trace.items.length > 0 && <TracePacketTable packets={trace.items} />}

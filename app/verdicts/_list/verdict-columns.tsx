@@ -7,6 +7,7 @@ import { formatCount } from '../../_lib/format.ts';
 import {
   formatClockTimeWithMilliseconds,
   formatPacketEndpoint,
+  formatPacketFlow,
   formatPacketProtocol,
   formatPodName,
 } from '../../_lib/packet-labels.ts';
@@ -60,12 +61,9 @@ export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly
     key: 'flow',
     label: verdictsText.flowColumn,
     from: 'lg:hidden',
-    cell: ({ source, destination }) => (
-      <span
-        className="code text-11"
-        title={`${formatPacketEndpoint(source)} → ${formatPacketEndpoint(destination)}`}
-      >
-        {source.pod?.name ?? source.address} → {destination.pod?.name ?? formatPacketEndpoint(destination)}
+    cell: (verdict) => (
+      <span className="code text-11" title={formatPacketFlow(verdict)}>
+        {formatPacketFlow(verdict, (end) => end.pod?.name ?? formatPacketEndpoint(end))}
       </span>
     ),
   },

@@ -33,10 +33,12 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
       head={<VerdictLabel kind={kind} />}
       footer={
         <>
-          <Button asChild look="primary">
-            <Link href={buildPolicyLookupHref(verdict, set)}>{verdictsText.lookUp}</Link>
-          </Button>
-          {pod !== null && (
+          {family !== null && (
+            <Button asChild look="primary">
+              <Link href={buildPolicyLookupHref(verdict, set)}>{verdictsText.lookUp}</Link>
+            </Button>
+          )}
+          {pod !== null && family !== null && (
             <Button asChild>
               <Link href={buildNewTraceHref(pod, verdict)}>{verdictsText.traceFlow}</Link>
             </Button>
@@ -76,14 +78,26 @@ export function VerdictSheet({ verdict, close }: { verdict: Verdict | null; clos
           )}
           <DirectionLabel direction={direction} />
         </Line>
-        <Line label={verdictsText.sourceLine}>
-          <EndpointLine end={source} />
-        </Line>
-        <Line label={verdictsText.destinationLine}>
-          <EndpointLine end={destination} />
-        </Line>
+        {family !== null && (
+          <>
+            <Line label={verdictsText.sourceLine}>
+              <EndpointLine end={source} />
+            </Line>
+            <Line label={verdictsText.destinationLine}>
+              <EndpointLine end={destination} />
+            </Line>
+          </>
+        )}
+        {verdict.realPeer !== null && (
+          <Line label={verdictsText.realPeerLine[direction]}>
+            <EndpointLine end={verdict.realPeer} />
+          </Line>
+        )}
         <Line label={verdictsText.protocol}>
-          {formatPacketProtocol(verdict)} <span className="text-muted">IPv{family}</span>
+          {formatPacketProtocol(verdict)}{' '}
+          <span className="text-muted">
+            {family === null ? verdictsText.notIp : verdictsText.ipVersion(family)}
+          </span>
         </Line>
         <Line label={verdictsText.bytes}>
           {formatCount(length)} <span className="text-muted">{verdictsText.lengthNote}</span>

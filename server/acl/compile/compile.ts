@@ -1,6 +1,10 @@
-import type { RuleSet } from '../../../contract/acl.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
-import { checkPolicyTableLimit, defaultPolicyTableLimits, type PolicyTableLimits } from '../tables/limits.ts';
+import {
+  checkPolicyTableLimit,
+  defaultPolicyTableLimits,
+  type PolicyTableLimits,
+} from '../tables/policy-table-limits.ts';
 import {
   type CompiledRules,
   createEmptyPreviousRuleCompilation,
@@ -21,11 +25,15 @@ export interface RuleCompileOptions {
   limits?: PolicyTableLimits;
   /** Returns the line number of a rule, by the index of the rule. */
   lineOf?: (index: number) => number | undefined;
+  /** Indexes of rules that no line states; no warning says that other rules precede them. */
+  implied?: ReadonlySet<number>;
+  /** Addresses of the node, the peer that `node` selects. */
+  nodeAddresses?: readonly string[];
 }
 
 /**
  * Compiles a rule set to tables. Pure: `previous` is not changed.
- * @param ruleSet as the schema in contract/acl.ts returns it
+ * @param ruleSet as the schema in contract/rule-set.ts returns it
  * @param pods pods of the node, which rules apply to and which peer selectors match
  * @throws ProblemError `rules_too_large`
  */
@@ -38,6 +46,8 @@ export function compileRules(
     previous = createEmptyPreviousRuleCompilation(),
     limits = defaultPolicyTableLimits,
     lineOf = () => undefined,
+    implied = new Set<number>(),
+    nodeAddresses = [],
   } = options;
   const names = ruleSet.rules.map(({ name }) => name);
   const ruleNumbers = assignTableIds(names, previous.ids.rules);
@@ -46,7 +56,7 @@ export function compileRules(
   const numberOf = ordered.map(({ rule }) => getAssignedTableId(ruleNumbers, rule.name));
   const findLargest = createLargestRuleFinder(ruleSet, lineOf);
 
-  const ipBlocks = resolvePeerIpBlocks(peers, pods);
+  const ipBlocks = resolvePeerIpBlocks(peers, pods, nodeAddresses);
   const { classes, prefixes } = groupAddressesByPeerSets(ipBlocks);
   checkPolicyTableLimit(limits, 'prefixes', prefixes.length, () =>
     findLargest(({ name }) => {
@@ -111,7 +121,7 @@ export function compileRules(
       nextEntryList: builder.nextId,
     },
   };
-  return { ...compiled, warnings: findUnreachableRules(compiled, lineOf) };
+  return { ...compiled, warnings: findUnreachableRules(compiled, lineOf, implied) };
 }
 
 /** Returns the address classes of each peer set, by peer set number. */

@@ -1,5 +1,5 @@
-import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { emptyPeerSets, type PeerSets } from './peer-sets.ts';

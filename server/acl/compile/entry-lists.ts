@@ -1,9 +1,9 @@
-import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import type { AssignedRuleTableIds } from './compiled-rules.ts';
-import { type EntryListPart, PolicyEntryFactory } from './entry-factory.ts';
 import type { OrderedRule } from './evaluation-order.ts';
+import { type EntryListPart, PolicyEntryFactory } from './policy-entry-factory.ts';
 import {
   type DefaultEntriesTree,
   defaultEntriesLabel,

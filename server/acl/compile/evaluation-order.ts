@@ -1,5 +1,5 @@
-import type { Rule, RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
 import { matchesRuleSubject, type SelectablePod } from '../spec/pod-matching.ts';
 import type { RuleOrder } from './port-ranges.ts';
 import { type RulePortClaims, toPortClaims } from './protocol-ports.ts';

@@ -1,5 +1,5 @@
-import type { Rule, RuleSet } from '../../../contract/acl.ts';
-import type { LargestRule } from '../tables/limits.ts';
+import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
+import type { LargestRule } from '../tables/policy-table-limits.ts';
 
 /** Creates a function that finds the rule for which `count` returns the highest number. */
 export function createLargestRuleFinder({ rules }: RuleSet, lineOf: (index: number) => number | undefined) {

@@ -1,5 +1,5 @@
-import type { RulePeer, RuleSet } from '../../../contract/acl.ts';
 import { parseAddress, parseCidr } from '../../../contract/cidr.ts';
+import type { RulePeer, RuleSet } from '../../../contract/rule-set.ts';
 import { matchesPodPeer, type SelectablePod } from '../spec/pod-matching.ts';
 import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 import { type IpBlock, toIpBlock } from './identities.ts';
@@ -25,26 +25,32 @@ export function assignPeerSetIds({ rules }: RuleSet, previous: PeerSets): PeerSe
   return { byTerms, byRule: new Map(terms.map(([name, text]) => [name, getAssignedTableId(byTerms, text)])) };
 }
 
-/** Returns the IP blocks of each peer set by its number, with selectors resolved to the given pods. */
+/** Returns the IP blocks of each peer set by its number, with selectors resolved to the given pods and node. */
 export function resolvePeerIpBlocks(
   { byTerms }: PeerSets,
   pods: readonly SelectablePod[],
+  nodeAddresses: readonly string[],
 ): Map<number, IpBlock[]> {
   return new Map(
     [...byTerms].map(([text, set]) => [
       set,
-      (JSON.parse(text) as RulePeer[]).flatMap((peer) => ipBlocksOf(peer, pods)),
+      (JSON.parse(text) as RulePeer[]).flatMap((peer) => ipBlocksOf(peer, pods, nodeAddresses)),
     ]),
   );
 }
 
-function ipBlocksOf(peer: RulePeer, pods: readonly SelectablePod[]): IpBlock[] {
+function ipBlocksOf(
+  peer: RulePeer,
+  pods: readonly SelectablePod[],
+  nodeAddresses: readonly string[],
+): IpBlock[] {
   if ('cidr' in peer) return [{ cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) }];
-  return pods
-    .filter((pod) => matchesPodPeer(peer, pod))
-    .flatMap(({ addresses }) => addresses)
-    .map((text) => {
-      const { family, value } = parseAddress(text.replace(/\/.*/, ''));
-      return toIpBlock(family, value);
-    });
+  const addresses =
+    'node' in peer
+      ? nodeAddresses
+      : pods.filter((pod) => matchesPodPeer(peer, pod)).flatMap(({ addresses }) => addresses);
+  return addresses.map((text) => {
+    const { family, value } = parseAddress(text.replace(/\/.*/, ''));
+    return toIpBlock(family, value);
+  });
 }

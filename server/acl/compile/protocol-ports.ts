@@ -1,4 +1,4 @@
-import type { Rule } from '../../../contract/acl.ts';
+import type { Rule } from '../../../contract/rule-set.ts';
 import { buildDefaultEntriesTree, type DefaultEntriesTree } from './port-prefixes.ts';
 import {
   buildPortRuns,

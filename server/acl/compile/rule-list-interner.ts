@@ -1,4 +1,4 @@
-import type { Rule } from '../../../contract/acl.ts';
+import type { Rule } from '../../../contract/rule-set.ts';
 import { noRuleOrder, type RuleOrder } from './port-ranges.ts';
 import {
   mapProtocolGroups,

@@ -1,13 +1,17 @@
-import type { Rule } from '../../../contract/acl.ts';
+import type { Rule } from '../../../contract/rule-set.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
 import type { CompiledPolicy, CompiledRules, NumberedRule } from './compiled-rules.ts';
 
 type Compiled = Pick<CompiledRules, 'tables' | 'rules' | 'policies' | 'identities'>;
 
-/** Finds rules that no packet of the given pods can reach, and explains why, in the order of the rule set. */
+/**
+ * Finds rules that no packet of the given pods can reach, and explains why, in the order of the rule set.
+ * @param implied indexes of rules that no line of the text states: left out unless no pod is their subject
+ */
 export function findUnreachableRules(
   compiled: Compiled,
   lineOf: (index: number) => number | undefined,
+  implied: ReadonlySet<number>,
 ): RuleWarning[] {
   const { tables, rules, policies, identities } = compiled;
   const reachable = new Set<number>();
@@ -36,6 +40,10 @@ export function findUnreachableRules(
   };
   return [...rules]
     .filter(([number]) => !reachable.has(number))
+    .filter(
+      ([number, { index, rule }]) =>
+        !implied.has(index) || (rule.action === 'deny' && !policiesOf.has(number)),
+    )
     .map(([number, numbered]) => {
       const { rule, index } = numbered;
       const line = lineOf(index);

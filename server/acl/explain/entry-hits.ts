@@ -1,5 +1,5 @@
 import type { RuleEntry } from '../../../contract/rules.ts';
-import { entryProtocolIndex } from '../compile/entry-factory.ts';
+import { entryProtocolIndex } from '../compile/policy-entry-factory.ts';
 import type { RuleEntryHits } from '../load/kernel-rules.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
 import type { IndexedRuleEntry } from './entry-index.ts';

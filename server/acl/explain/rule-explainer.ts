@@ -1,12 +1,16 @@
-import type { Rule } from '../../../contract/acl.ts';
 import { formatCidr, formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { Rule } from '../../../contract/rule-set.ts';
 import type { CompiledRules } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
+import {
+  type PolicyLookupResult,
+  PolicyTableLookup,
+  toEntryProtocol,
+} from '../tables/policy-table-lookup.ts';
 import type { PolicyTableEntry } from '../tables/policy-tables.ts';
-import { type PolicyLookupResult, PolicyTableLookup, toEntryProtocol } from '../tables/table-lookup.ts';
 import type { ExplainedFlow } from './explained-flow.ts';
 
 /** Result of evaluating a packet by the access rules of one pod. */

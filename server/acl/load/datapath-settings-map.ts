@@ -7,7 +7,7 @@ import {
   datapathSettingsOffsets,
   datapathSettingsSize,
 } from '../../bpf/rule-layout.ts';
-import type { PolicyTableIndex } from '../tables/table-index.ts';
+import type { PolicyTableIndex } from '../tables/policy-table-index.ts';
 import type { ConntrackTimeouts } from './conntrack-timeouts.ts';
 
 /** Index of each rule set, as in enum podlane_rule_set. */
@@ -57,6 +57,16 @@ export class DatapathSettingsMap {
         this.#u32[datapathSettingsOffsets.timeouts / 4 + kindIndex * 4 + stateIndex] = timeouts[kind][state];
       });
     });
+  }
+
+  /** Sets the maximum number of connections of one pod. */
+  setConnectionQuota(connections: number): void {
+    Atomics.store(this.#u32, datapathSettingsOffsets.quota / 4, connections);
+  }
+
+  /** Sets the pod that gives way where the connection table is full. @param owner its number; 0 for none */
+  setLargestPod(owner: number): void {
+    Atomics.store(this.#u32, datapathSettingsOffsets.largestPod / 4, owner);
   }
 
   /**

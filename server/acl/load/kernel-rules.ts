@@ -1,7 +1,8 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
-import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../bpf/rule-events.ts';
+import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../bpf/packet-events.ts';
 import type { conntrackStates } from '../../bpf/rule-layout.ts';
+import type { RuleVersionRecord, StagedRulesRecord } from '../../store/records.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
 
 /** Policy tables to load into the kernel, with the default actions. */
@@ -9,6 +10,15 @@ export interface RuleLoadRequest {
   tables: PolicyTables;
   /** Default actions of the rule set for packets of pods that are not in the tables yet. */
   defaults: Readonly<Record<Direction, 'allow' | 'deny'>>;
+  /** Record of the rule set in the store, kept in the kernel beside the tables. */
+  record?: RuleVersionRecord | StagedRulesRecord;
+}
+
+/** Keeps the records of loaded rule sets in the kernel, by generation. */
+export interface RuleRecordKeeper {
+  saveRules(set: RuleSetName, generation: number, record: RuleVersionRecord | StagedRulesRecord): void;
+  /** Removes the records of all other generations; null removes all. */
+  keepRules(set: RuleSetName, generation: number | null): void;
 }
 
 export interface RuleLoadResult {
@@ -42,7 +52,10 @@ export interface TrackedConnection {
   podPort: number;
   /** Port of the peer; `type << 8` for ICMP queries that the peer receives. */
   peerPort: number;
-  initiator: 'pod' | 'peer';
+  /** End that began it; `unknown` for a connection that existed before the rules and was not evaluated since. */
+  initiator: 'pod' | 'peer' | 'unknown';
+  /** Other end that rules see where the host translates it: behind a service, or before masquerading; else null. */
+  realPeer: { address: string; port: number } | null;
   state: ConntrackState;
   /** Number of the rule that allowed the connection; 0 for the default action or a connection from the node itself. */
   rule: number;
@@ -50,6 +63,27 @@ export interface TrackedConnection {
   staged: { verdict: 'allow' | 'deny'; rule: number } | null;
   /** Seconds until the connection expires without further packets. */
   expiresIn: number;
+}
+
+/** Use of the connection table by a pod. */
+export interface PodConnectionUse {
+  /** Number of the pod. */
+  owner: number;
+  /** Tracked connections, expired ones included until their place is needed. */
+  connections: number;
+  /** Connections that made room for others, since the maps were created; `evictedReplied` is part of it. */
+  evicted: bigint;
+  evictedReplied: bigint;
+  /** Connections that were allowed and not tracked, since there was no room. */
+  untracked: bigint;
+}
+
+/** Use of the connection table. */
+export interface ConnectionTableUse {
+  capacity: number;
+  /** Maximum number of connections of one pod. */
+  quota: number;
+  pods: PodConnectionUse[];
 }
 
 /** Number of verdict events of a slot that were lost since the maps were created. */
@@ -75,6 +109,13 @@ export interface KernelRules {
     request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
   ): Promise<RuleLoadResult>;
+  /**
+   * Names the rule sets whose generation or flag in the kernel is not what the last load left: another process changed
+   * them.
+   */
+  foreignChanges(): RuleSetName[];
+  /** Reads all tables from the kernel again, after another process changed them. The next load writes what differs. */
+  resynchronize(): Promise<void>;
   /** Returns the generation of a loaded rule set; null if the rule set is not loaded. */
   generation(set: RuleSetName): number | null;
   /** Returns the first entry list number that is unused in the kernel, for `createEmptyPreviousRuleCompilation`. */
@@ -83,7 +124,11 @@ export interface KernelRules {
   hits(set: RuleSetName): RuleEntryHits[];
   /** Returns the tracked connections of one pod or of all pods, without expired ones. */
   connections(owner?: number): TrackedConnection[];
-  /** Sets the node's addresses. Packets from them to pods, and their replies, are allowed without evaluation. */
+  /** Reads how full the connection table is, and tells the programs which pod gives way first. */
+  connectionUse(): ConnectionTableUse;
+  /** Removes the connections of a pod that has left the node. @param owner the pod's number */
+  forgetPod(owner: number): void;
+  /** Sets the node's addresses: a connection from one that the node did not begin is of an unknown peer. */
   setNodeAddresses(addresses: readonly string[]): void;
   /** Subscribes to verdict events. @returns a function that ends the subscription */
   onVerdicts(listener: (events: readonly VerdictEvent[]) => void): () => void;

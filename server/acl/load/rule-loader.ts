@@ -3,6 +3,7 @@ import { Mutex } from '../../async/mutex.ts';
 import { BpfArrayMap } from '../../bpf/array-map.ts';
 import type { RuleMapDescriptors } from '../../bpf/datapath-maps.ts';
 import { BpfHashMap } from '../../bpf/hash-map.ts';
+import { readBpfMapInfo } from '../../bpf/map-info.ts';
 import { MemoryMapping } from '../../bpf/memory-mapping.ts';
 import {
   decodeTraceEvent,
@@ -12,7 +13,7 @@ import {
   type TraceEvent,
   traceFilterSize,
   type VerdictEvent,
-} from '../../bpf/rule-events.ts';
+} from '../../bpf/packet-events.ts';
 import {
   decodeMappedIpAddress,
   encodeMappedIpAddress,
@@ -22,15 +23,19 @@ import {
 } from '../../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
 import { RuleEntryAllocator } from '../tables/entry-allocator.ts';
-import { listTrackedConnections } from './conntrack.ts';
+import { listBpfTrackedConnections } from './bpf-conntrack.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from './conntrack-timeouts.ts';
+import { writeConnections } from './conntrack-writer.ts';
 import { DatapathSettingsMap } from './datapath-settings-map.ts';
+import type { ExistingConnection } from './existing-connections.ts';
 import type {
+  ConnectionTableUse,
   KernelRules,
   LostVerdictEvents,
   RuleEntryHits,
   RuleLoadRequest,
   RuleLoadResult,
+  RuleRecordKeeper,
   TrackedConnection,
 } from './kernel-rules.ts';
 import { RingBufferSubscription } from './ring-buffer-subscription.ts';
@@ -40,17 +45,39 @@ export interface RuleLoaderOptions {
   /** Number of slots for which the BPF maps were created. */
   slots: number;
   timeouts?: ConntrackTimeouts;
+  /** Maximum number of connections of one pod; default a quarter of the table. */
+  connectionQuota?: number;
   /** Rate limit of verdict events per slot: average number per second, and burst size. */
   verdicts?: { perSecond: number; burst: number };
+  /** Keeps the records of the loaded rule sets. */
+  records?: RuleRecordKeeper;
+  /** Called before each load of a rule set. */
+  beforeLoad?: () => Promise<void>;
+  /** Finds the connections that exist when the first rules are loaded, so that they go on. */
+  existingConnections?: () => Promise<readonly ExistingConnection[]>;
 }
 
 /** Loads rule sets into the kernel and reads connections, verdict events and trace events from it. */
 export class RuleLoader implements KernelRules {
   readonly #slots: number;
   readonly #settings: DatapathSettingsMap;
-  readonly #entries: MemoryMapping;
-  readonly #sets: Record<RuleSetName, RuleSetLoader>;
+  /** The rule entries, 12 MB of memory, once a list of them is written or read; null before that. */
+  #entries: MemoryMapping | null = null;
+  readonly #maps: RuleMapDescriptors;
+  #sets: Record<RuleSetName, RuleSetLoader>;
+  /** Generation of each rule set as the last load left it; null if it is not evaluated. */
+  readonly #left: Record<RuleSetName, number | null>;
+  readonly #records: RuleRecordKeeper | undefined;
   readonly #conntrack: BpfHashMap;
+  readonly #conntrackPods: BpfHashMap;
+  readonly #conntrackRings: BpfHashMap;
+  readonly #timeouts: ConntrackTimeouts;
+  readonly #beforeLoad: () => Promise<void>;
+  readonly #existingConnections: () => Promise<readonly ExistingConnection[]>;
+  /** Number of connections that were taken over when the first rules were loaded; null before that. */
+  adopted: number | null = null;
+  readonly #connectionCapacity: number;
+  readonly #connectionQuota: number;
   readonly #nodeAddresses: BpfHashMap;
   readonly #lostVerdicts: MemoryMapping;
   readonly #verdicts: RingBufferSubscription<VerdictEvent>;
@@ -65,19 +92,19 @@ export class RuleLoader implements KernelRules {
     this.#slots = slots;
     this.#settings = new DatapathSettingsMap(maps.settings);
     this.#settings.setTimeouts(timeouts);
-    this.#entries = new MemoryMapping(
-      'the rule entries',
-      maps.rule_entries,
-      ruleMapCapacities.entries * ruleEntrySize,
-    );
-    const allocator = new RuleEntryAllocator(this.#entries.buffer);
-    const { ipcache, pods, policies } = maps;
-    const staged = { ipcache: maps.staged_ipcache, pods: maps.staged_pods, policies: maps.staged_policies };
-    this.#sets = {
-      active: new RuleSetLoader('active', { ipcache, pods, policies }, this.#settings, allocator),
-      staged: new RuleSetLoader('staged', staged, this.#settings, allocator),
-    };
+    this.#maps = maps;
+    this.#records = options.records;
+    this.#sets = this.#openSets();
+    this.#left = { active: this.generation('active'), staged: this.generation('staged') };
     this.#conntrack = new BpfHashMap(maps.conntrack, 'conntrack');
+    this.#conntrackPods = new BpfHashMap(maps.conntrack_pods, 'conntrack_pods');
+    this.#connectionCapacity = readBpfMapInfo(maps.conntrack).maxEntries;
+    this.#connectionQuota = options.connectionQuota ?? Math.floor(this.#connectionCapacity / 4);
+    this.#conntrackRings = new BpfHashMap(maps.conntrack_ring, 'conntrack_ring');
+    this.#timeouts = timeouts;
+    this.#existingConnections = options.existingConnections ?? (async () => []);
+    this.#beforeLoad = options.beforeLoad ?? (async () => {});
+    this.#settings.setConnectionQuota(this.#connectionQuota);
     this.#nodeAddresses = new BpfHashMap(maps.node_addresses, 'node_addresses');
     this.#lostVerdicts = new MemoryMapping(
       'the lost verdicts',
@@ -91,6 +118,36 @@ export class RuleLoader implements KernelRules {
     this.#traceFilters = new BpfArrayMap(maps.trace_filters, 'trace_filters', traceFilterSize);
     this.#traces = new RingBufferSubscription(maps.traces, 'traces', decodeTraceEvent);
     this.setTraceFilters([]);
+  }
+
+  /** Takes over the tables as they are in the kernel. */
+  #openSets(): Record<RuleSetName, RuleSetLoader> {
+    const allocator = new RuleEntryAllocator(() => this.#mapEntries(), ruleMapCapacities.entries);
+    const { ipcache, pods, policies, staged_ipcache, staged_pods, staged_policies } = this.#maps;
+    const staged = { ipcache: staged_ipcache, pods: staged_pods, policies: staged_policies };
+    return {
+      active: new RuleSetLoader('active', { ipcache, pods, policies }, this.#settings, allocator),
+      staged: new RuleSetLoader('staged', staged, this.#settings, allocator),
+    };
+  }
+
+  #mapEntries(): ArrayBuffer {
+    this.#entries ??= new MemoryMapping(
+      'the rule entries',
+      this.#maps.rule_entries,
+      ruleMapCapacities.entries * ruleEntrySize,
+    );
+    return this.#entries.buffer;
+  }
+
+  foreignChanges(): RuleSetName[] {
+    return (['active', 'staged'] as const).filter((set) => this.generation(set) !== this.#left[set]);
+  }
+
+  resynchronize(): Promise<void> {
+    return this.#loads.run(async () => {
+      this.#sets = this.#openSets();
+    });
   }
 
   generation(set: RuleSetName): number | null {
@@ -110,15 +167,21 @@ export class RuleLoader implements KernelRules {
     request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
   ): Promise<RuleLoadResult> {
-    const loader = this.#sets[set];
     return new Promise((resolve, reject) => {
       // The work itself never fails: the caller gets its errors.
       void this.#loads.run(async () => {
         try {
+          await this.#beforeLoad();
+          if (request !== null) await this.#adoptConnections();
+          const loader = this.#sets[set];
+          // Written before the switch, so that rules that are evaluated have their record.
+          if (request?.record) this.#records?.saveRules(set, loader.nextGeneration, request.record);
           const { result, cleanUp } =
             request === null ? loader.remove() : await loader.load(request, numberOf);
+          this.#left[set] = this.generation(set);
           resolve(result);
           await cleanUp();
+          this.#records?.keepRules(set, this.#left[set]);
         } catch (error) {
           reject(error);
         }
@@ -126,12 +189,55 @@ export class RuleLoader implements KernelRules {
     });
   }
 
+  /** Takes over what exists before the first rules: from now on, the programs track connections themselves. */
+  async #adoptConnections(): Promise<void> {
+    if (this.#settings.hasFlag('active') || this.#settings.hasFlag('staged')) return;
+    const found = await this.#existingConnections();
+    const now = Number(process.hrtime.bigint() / 1_000_000_000n);
+    const kinds: Record<number, keyof ConntrackTimeouts> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
+    this.adopted = writeConnections(
+      { conntrack: this.#conntrack, rings: this.#conntrackRings, pods: this.#conntrackPods },
+      found,
+      this.#connectionQuota,
+      (protocol) => now + this.#timeouts[kinds[protocol] ?? 'other'].replied,
+    );
+  }
+
   hits(set: RuleSetName): RuleEntryHits[] {
     return this.#sets[set].hits();
   }
 
   connections(owner?: number): TrackedConnection[] {
-    return listTrackedConnections(this.#conntrack, owner);
+    return listBpfTrackedConnections(this.#conntrack, owner);
+  }
+
+  connectionUse(): ConnectionTableUse {
+    const pods = this.#conntrackPods.entries().map(([key, value]) => ({
+      owner: key.readUInt32LE(0),
+      connections: value.readInt32LE(8),
+      evicted: value.readBigUInt64LE(16),
+      evictedReplied: value.readBigUInt64LE(24),
+      untracked: value.readBigUInt64LE(32),
+    }));
+    const largest = pods.reduce<(typeof pods)[number] | null>(
+      (most, pod) => (pod.connections > (most?.connections ?? 0) ? pod : most),
+      null,
+    );
+    this.#settings.setLargestPod(largest?.owner ?? 0);
+    return { capacity: this.#connectionCapacity, quota: this.#connectionQuota, pods };
+  }
+
+  forgetPod(owner: number): void {
+    const number = Buffer.alloc(4);
+    number.writeUInt32LE(owner, 0);
+    for (const map of [this.#conntrackRings, this.#conntrack])
+      for (const [key] of map.entries()) if (key.readUInt32LE(0) === owner) map.delete(key);
+    this.#conntrackPods.delete(number);
+  }
+
+  /** Tells the programs whether what pods begin is evaluated behind the host's NAT. */
+  setAfterNat(on: boolean): void {
+    this.#settings.setFlag('afterNat', on);
   }
 
   setNodeAddresses(addresses: readonly string[]): void {
@@ -185,7 +291,7 @@ export class RuleLoader implements KernelRules {
     this.#traces.close();
     this.setTraceFilters([]);
     this.#settings.close();
-    this.#entries.close();
+    this.#entries?.close();
     this.#lostVerdicts.close();
   }
 }

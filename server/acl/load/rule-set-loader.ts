@@ -6,8 +6,8 @@ import { waitForRcuGracePeriod } from '../../bpf/rcu.ts';
 import { ruleMapCapacities } from '../../bpf/rule-layout.ts';
 import type { RuleEntryAllocator } from '../tables/entry-allocator.ts';
 import { type PolicyMapFds, PolicyMaps, type RemovedMapKeys } from '../tables/policy-maps.ts';
+import type { PolicyTableIndex } from '../tables/policy-table-index.ts';
 import type { PolicyTableEntry, PolicyTables } from '../tables/policy-tables.ts';
-import type { PolicyTableIndex } from '../tables/table-index.ts';
 import type { DatapathSettingsMap } from './datapath-settings-map.ts';
 import type { RuleEntryHits, RuleLoadRequest, RuleLoadResult } from './kernel-rules.ts';
 
@@ -66,6 +66,11 @@ export class RuleSetLoader {
     this.#extents = extents;
   }
 
+  /** Generation that the next load will have. */
+  get nextGeneration(): number {
+    return Math.max(1, (this.#settings.generation(this.#name) + 1) >>> 0);
+  }
+
   /**
    * Loads the tables of the rule set; if this throws, the old tables stay active.
    * @throws ProblemError `rules_too_large`
@@ -78,7 +83,7 @@ export class RuleSetLoader {
     const start = performance.now();
     this.#synchronize();
     const active = this.#settings.hasFlag(this.#name);
-    const generation = Math.max(1, (this.#settings.generation(this.#name) + 1) >>> 0);
+    const generation = this.nextGeneration;
     const table = (generation & 1) as PolicyTableIndex;
 
     const { lists, added } = this.#addLists(tables);

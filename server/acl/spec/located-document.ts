@@ -16,6 +16,9 @@ export interface LocatedParseError {
   line: number;
 }
 
+/** Maximum number of unknown fields of one mapping that are listed; a text may have a million. */
+const maxUnknownFields = 100;
+
 type Issue = z.core.$ZodIssue;
 
 /**
@@ -38,7 +41,9 @@ export function locateZodErrors(
 function flatten(issue: Issue, above: ValuePath = []): { path: ValuePath; message: string }[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ path: [...path, key], message: 'unknown field' }));
+    return issue.keys
+      .slice(0, maxUnknownFields)
+      .map((key) => ({ path: [...path, key], message: 'unknown field' }));
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ path, message: issue.message }];
   const [best = []] = [...issue.errors].sort((a, b) => countMismatches(a) - countMismatches(b));
   return best.flatMap((each) => flatten(each, path));
@@ -56,7 +61,7 @@ function countMismatches(issues: readonly Issue[]): number {
 }
 
 /** Formats the path of a value in a document, e.g. `rules[3].peers[0].cidr`. */
-function formatPath(path: ValuePath): string {
+export function formatPath(path: ValuePath): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
     return text === '' ? String(key) : `${text}.${String(key)}`;

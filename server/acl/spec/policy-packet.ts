@@ -1,6 +1,6 @@
-import type { RuleProtocol } from '../../../contract/acl.ts';
 import type { IpAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { RuleProtocol } from '../../../contract/rule-set.ts';
 
 /** Packet fields that the rules of one pod evaluate for the first packet of a connection. */
 export interface PolicyPacket {

@@ -1,4 +1,4 @@
-import type { Rule, RuleSet } from '../../../contract/acl.ts';
+import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
 import type { RuleChanges } from '../../../contract/rules.ts';
 
 /**

@@ -1,49 +1,53 @@
-import { isMap, LineCounter, parseAllDocuments, stringify } from 'yaml';
-import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
-import { ProblemError } from '../../../contract/problem.ts';
 import {
+  type Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  stringify,
+  type YAMLMap,
+} from 'yaml';
+import { ProblemError } from '../../../contract/problem.ts';
+import { maxRules, type RuleSet, ruleSetSchema, tooManyRules } from '../../../contract/rule-set.ts';
+import { findDuplicateKeys } from './duplicate-keys.ts';
+import {
+  formatPath,
   type LocatedDocument,
   type LocatedParseError,
   locateZodErrors,
   type ValuePath,
 } from './located-document.ts';
-import { convertNetworkPolicies, isNetworkPolicy } from './network-policy.ts';
+import { type ConvertedRule, convertNetworkPolicies } from './network-policy.ts';
+import { isKubernetesObject, readNetworkPolicies } from './network-policy-list.ts';
+import { readPlainYaml } from './plain-yaml.ts';
+import { checkTextLimits, maxParts, refuseAnyYaml } from './text-limits.ts';
+import { findUnreadableKey, readScalarsAsYaml11 } from './yaml-11-scalars.ts';
+
+/** Formats of a rule text: a Podlane rule set, Kubernetes NetworkPolicies, or policies beside a rule set. */
+export type RuleTextSource = 'rules' | 'network-policy' | 'both';
 
 /** A rule set parsed from text, with the line number of each rule. */
-interface ParsedRules {
-  /** Format of the parsed text: a Podlane rule set or Kubernetes NetworkPolicies. */
-  source: 'rules' | 'network-policy';
+export interface ParsedRules {
+  source: RuleTextSource;
   ruleSet: RuleSet;
   /** Returns the line, from 1, on which a rule or the corresponding part of a NetworkPolicy begins. */
   lineOf(index: number): number | undefined;
+  /** Indexes of the rules that no line states: those of the isolation by a NetworkPolicy. */
+  implied: ReadonlySet<number>;
+  /** What to tell the author about a rule's line. */
+  notes: readonly { index: number; message: string }[];
 }
 
 /**
- * Parses a rule set, or Kubernetes NetworkPolicies, from YAML (or JSON, which is YAML too).
+ * Parses a rule set, Kubernetes NetworkPolicies, or both from YAML (or JSON, which is YAML too). Documents without
+ * content are nothing.
+ * @param mostOfAnyYaml maximum number of lines, keys and list items of a text that is not plain YAML
  * @throws ProblemError `bad_rules`; each of its errors has a line
  */
-export function parseRules(text: string): ParsedRules {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-  if ('empty' in documents) rejectText([{ path: '', message: 'the text is empty', line: 1 }]);
-  const syntaxErrors = documents.flatMap(({ errors }) =>
-    errors.map(({ message, pos }) => ({ path: '', message, line: lines.linePos(pos[0]).line })),
-  );
-  if (syntaxErrors.length > 0) rejectText(syntaxErrors);
-  const sources = documents
-    .filter(({ contents }) => contents !== null)
-    .map((document): LocatedDocument => {
-      const value = readValue(() => document.toJS());
-      return { value, lineOf: (path) => lines.linePos(findOffset(document.contents, path)).line };
-    });
-  const [first, second] = sources;
-  if (!first) rejectText([{ path: '', message: 'the text is empty', line: 1 }]);
-  if (sources.some(({ value }) => isNetworkPolicy(value))) {
-    const read = convertNetworkPolicies(sources);
-    return 'errors' in read
-      ? rejectText(read.errors)
-      : { ruleSet: read.ruleSet, lineOf: read.lineOf, source: 'network-policy' };
-  }
+export function parseRules(text: string, mostOfAnyYaml = maxParts): ParsedRules {
+  const documents = parseDocuments(text, mostOfAnyYaml);
+  const policyDocuments = documents.filter(({ value }) => isKubernetesObject(value));
+  const [ruleSet, second] = documents.filter(({ value }) => !isKubernetesObject(value));
   if (second)
     rejectText([
       {
@@ -52,17 +56,119 @@ export function parseRules(text: string): ParsedRules {
         line: second.lineOf([]),
       },
     ]);
-  const parsed = ruleSetSchema.safeParse(first.value);
-  if (!parsed.success) rejectText(locateZodErrors(parsed.error, first));
-  return { ruleSet: parsed.data, source: 'rules', lineOf: (index) => first.lineOf(['rules', index]) };
+  const own = ruleSet ? parseRuleSet(ruleSet) : null;
+  if (own && policyDocuments.length === 0) return { ...own, source: 'rules', implied: new Set(), notes: [] };
+  const { policies, errors } = readNetworkPolicies(policyDocuments);
+  if (errors.length > 0) rejectText(errors);
+  return addConvertedRules(own, convertNetworkPolicies(policies));
+}
+
+/** Parses the YAML documents of a text. @throws ProblemError `bad_rules` */
+function parseDocuments(text: string, mostOfAnyYaml: number): LocatedDocument[] {
+  const parts = checkTextLimits(text);
+  const plain = readPlainYaml(text);
+  if (plain.documents === null && parts > mostOfAnyYaml) refuseAnyYaml(plain.line);
+  const documents = plain.documents ?? readAnyYaml(text);
+  if (documents.length === 0) rejectText([{ path: '', message: 'the text is empty', line: 1 }]);
+  return documents;
+}
+
+/** Has the yaml package read the documents of a text that have content. @throws ProblemError `bad_rules` */
+export function readAnyYaml(text: string): LocatedDocument[] {
+  const lines = new LineCounter();
+  const documents = readYaml(() =>
+    parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false }),
+  );
+  if ('empty' in documents) return [];
+  const lineAt = (offset: number): number => lines.linePos(offset).line;
+  const syntaxErrors = documents
+    .flatMap(findSyntaxErrors)
+    .map(({ message, offset }) => ({ path: '', message, line: lineAt(offset) }));
+  if (syntaxErrors.length > 0) rejectText(syntaxErrors);
+  return documents.flatMap((document): LocatedDocument[] => {
+    const value = readYaml(() => readValue(document));
+    if (value === null || value === undefined) return [];
+    return [{ value, lineOf: (path) => lineAt(findOffset(document.contents, path)) }];
+  });
+}
+
+/** Finds what makes a document unreadable, with its offset in the text. */
+function findSyntaxErrors(document: Document.Parsed): { message: string; offset: number }[] {
+  const unreadable = readYaml(() => findUnreadableKey(document));
+  return [
+    ...document.errors.map(({ message, pos }) => ({ message, offset: pos[0] })),
+    ...findDuplicateKeys(document.contents).map((offset) => ({ message: 'Map keys must be unique', offset })),
+    ...(unreadable === null ? [] : [unreadable]),
+  ];
+}
+
+function parseRuleSet(document: LocatedDocument): Pick<ParsedRules, 'ruleSet' | 'lineOf'> {
+  const { rules } = document.value as { rules?: unknown };
+  rejectTooMany(Array.isArray(rules) ? rules.length : 0, (index) => document.lineOf(['rules', index]));
+  const parsed = ruleSetSchema.safeParse(document.value);
+  if (!parsed.success) rejectText(locateZodErrors(parsed.error, document));
+  return { ruleSet: parsed.data, lineOf: (index) => document.lineOf(['rules', index]) };
+}
+
+/** Refuses more rules than there may be before each is looked at, which the schema does first. */
+function rejectTooMany(count: number, lineOf: (index: number) => number | undefined): void {
+  if (count <= maxRules) return;
+  rejectText([
+    {
+      path: formatPath(['rules', maxRules]),
+      message: tooManyRules(count),
+      line: lineOf(maxRules) ?? 1,
+    },
+  ]);
+}
+
+/** Adds the rules of NetworkPolicies after those of a rule set, if there is one. @throws ProblemError `bad_rules` */
+function addConvertedRules(
+  own: Pick<ParsedRules, 'ruleSet' | 'lineOf'> | null,
+  converted: readonly ConvertedRule[],
+): ParsedRules {
+  const { name, defaults, rules } = own?.ruleSet ?? { name: 'network-policies', rules: [] };
+  const before = rules.length;
+  const lineOf = (index: number): number | undefined =>
+    index < before ? own?.lineOf(index) : converted[index - before]?.line;
+  rejectTooMany(before + converted.length, lineOf);
+  const parsed = ruleSetSchema.safeParse({
+    name,
+    defaults,
+    rules: [...rules, ...converted.map(({ rule }) => rule)],
+  });
+  if (!parsed.success) {
+    const document: LocatedDocument = {
+      value: null,
+      lineOf: ([, index]) => lineOf(Number(index ?? 0)) ?? 1,
+    };
+    rejectText(locateZodErrors(parsed.error, document));
+  }
+  return {
+    source: own ? 'both' : 'network-policy',
+    ruleSet: parsed.data,
+    lineOf,
+    implied: new Set(converted.flatMap(({ implied }, index) => (implied ? [before + index] : []))),
+    notes: converted.flatMap(({ notes }, index) =>
+      notes.map((message) => ({ index: before + index, message })),
+    ),
+  };
 }
 
 /** Converts a YAML document to plain values. The yaml package limits the expansion of aliases. */
-function readValue(read: () => unknown): unknown {
+function readValue(document: Document): unknown {
+  const { contents } = document;
+  if (isMap(contents) && (contents.has('kind') || contents.has('apiVersion'))) readScalarsAsYaml11(document);
+  return document.toJS();
+}
+
+/** Has YAML read, of which the yaml package exceeds the call stack (RangeError) where values are nested deeply. */
+function readYaml<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    return rejectText([{ path: '', message: (error as Error).message, line: 1 }]);
+    const message = error instanceof RangeError ? 'values are nested too deeply' : (error as Error).message;
+    return rejectText([{ path: '', message, line: 1 }]);
   }
 }
 
@@ -77,13 +183,32 @@ function rejectText(errors: LocatedParseError[]): never {
   });
 }
 
+type YamlPair = YAMLMap['items'][number];
+
+const pairsByMap = new WeakMap<YAMLMap, Map<string, YamlPair>>();
+
+/** Returns the pairs of a mapping by key. Kept, because a text of many faults asks for many keys of one mapping. */
+function pairsOf(node: YAMLMap): Map<string, YamlPair> {
+  const known = pairsByMap.get(node);
+  if (known !== undefined) return known;
+  const pairs = new Map(node.items.toReversed().map((pair) => [nameOfKey(pair.key), pair]));
+  pairsByMap.set(node, pairs);
+  return pairs;
+}
+
+/** Returns the text of a key; that of a merge key is a symbol of its own in the yaml package. */
+const nameOfKey = (key: unknown): string =>
+  isScalar(key) && typeof key.value === 'symbol' ? mergeKey : String(key);
+const mergeKey = '<<';
+
 /** Returns the text offset of the YAML node at `path`, or of its deepest existing ancestor. */
 function findOffset(contents: unknown, path: ValuePath): number {
   let node = contents as { range?: [number, number, number] | null } | null;
   let offset = node?.range?.[0] ?? 0;
   for (const key of path) {
     if (isMap(node)) {
-      const pair = node.items.find(({ key: name }) => String(name) === String(key));
+      const pairs = pairsOf(node);
+      const pair = pairs.get(String(key)) ?? pairs.get(mergeKey);
       if (!pair) break;
       // A value in block style begins on the line after its key.
       offset = (pair.key as { range?: [number, number, number] }).range?.[0] ?? offset;
@@ -118,10 +243,10 @@ export function formatRulesAsYaml({ name, defaults, rules }: RuleSet): string {
   return stringify({ name, defaults, rules: shortened }, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-/** Removes empty fields from the terms `selector` and `pods` before they are formatted. */
+/** Removes empty fields from the terms `selector`, `pods` and `namespaces` before they are formatted. */
 function omitEmptySelectors<T extends object>(term: T): T {
   const shortened = { ...term } as Record<string, unknown>;
-  for (const key of ['selector', 'pods'])
+  for (const key of ['selector', 'pods', 'namespaces'])
     if (shortened[key])
       shortened[key] = Object.fromEntries(
         Object.entries(shortened[key]).filter(([, part]) => Object.keys(part as object).length > 0),

@@ -1,6 +1,7 @@
-import type { RuleSet } from '../../../contract/acl.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { RuleLoadCost, RuleSetName, RuleSizes, RuleWarning } from '../../../contract/rules.ts';
+import type { RuleVersionRecord, StagedRulesRecord } from '../../store/records.ts';
 import type { KernelRules } from '../load/kernel-rules.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
@@ -14,6 +15,8 @@ export interface LocalPodEndpoint extends SelectablePod {
   /** Number of the pod that its slots have as owner. */
   number: number;
 }
+
+type RuleRecord = RuleVersionRecord | StagedRulesRecord;
 
 /** A rule set that is loaded into the kernel. */
 export interface LoadedRuleSet {
@@ -53,20 +56,22 @@ export class LoadedRuleSets {
 
   /**
    * Compiles and loads a text.
-   * @param beforeLoad is called when only the kernel can still refuse the text
+   * @param recordOf is called when only the kernel can still refuse the text; returns the record to keep beside it
    * @throws ProblemError `bad_rules`, `rules_too_large`, `kernel_refused`; the kernel is unchanged then
    */
   async apply(
     set: RuleSetName,
     text: string,
     pods: readonly LocalPodEndpoint[],
-    beforeLoad: (prepared: PreparedRules) => Promise<void> = async () => {},
+    recordOf: (prepared: PreparedRules) => Promise<RuleRecord>,
   ): Promise<LoadedRuleSet> {
     const prepared = await this.#compiler.prepare(set, text, pods, this.kernel.nextEntryList(set));
-    await beforeLoad(prepared);
+    const record = await recordOf(prepared);
     const numbers = new Map(pods.map(({ id, number }) => [id, number]));
     const { tables, rules, sizes, warnings, compileMs, names } = prepared;
-    const result = await this.kernel.load(set, { tables, defaults: rules.defaults }, (id) => numbers.get(id));
+    const result = await this.kernel.load(set, { tables, defaults: rules.defaults, record }, (id) =>
+      numbers.get(id),
+    );
     await this.#compiler.commit(set);
     const { generation, milliseconds: loadMs, written, removed } = result;
     this.#keepNames(set, generation, names);
@@ -78,9 +83,14 @@ export class LoadedRuleSets {
   }
 
   /** Loads a rule set text that is already stored. A failure is recorded as the rule set's problem and thrown. */
-  async reapply(set: RuleSetName, text: string, pods: readonly LocalPodEndpoint[]): Promise<void> {
+  async reapply(
+    set: RuleSetName,
+    text: string,
+    pods: readonly LocalPodEndpoint[],
+    record: RuleRecord,
+  ): Promise<void> {
     try {
-      await this.apply(set, text, pods);
+      await this.apply(set, text, pods, async () => record);
     } catch (error) {
       this.#problems[set] = asProblem(error);
       throw error;

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { StagedRules as StagedRulesResponse } from '../../../contract/rules.ts';
 import type { StagedRulesRecord } from '../../store/records.ts';
 import type { RuleStore } from '../../store/store-interfaces.ts';
-import type { RuleChange, RuleEventPublisher } from '../rule-change.ts';
+import type { RuleChangeMetadata, RuleEventPublisher } from '../rule-change-metadata.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
-import { emptyRuleSizes } from '../tables/limits.ts';
-import type { AsyncRuleCompiler } from '../worker/compiler-client.ts';
+import { emptyRuleSizes } from '../tables/policy-table-limits.ts';
 import type { LoadedRuleSets, LocalPodEndpoint } from './loaded-rule-sets.ts';
 
 /** Key of the stored setting that holds the staged rules. */
@@ -16,7 +15,6 @@ const settingName = 'rules.staged';
 /** Functions of the access rules that the staged rules depend on. */
 interface StagedRulesContext {
   store: RuleStore;
-  compiler: AsyncRuleCompiler;
   sets: () => LoadedRuleSets;
   pods: () => LocalPodEndpoint[];
   publish: RuleEventPublisher;
@@ -51,16 +49,16 @@ export class StagedRules {
   }
 
   /**
-   * Stages a text.
+   * Stages a text, which is stored as it is.
    * @param base number of the active version
    * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then
    */
-  async stage(text: string, change: RuleChange, base: number): Promise<StagedRulesResponse> {
-    const { store, compiler, sets, pods, publish, changed } = this.#context;
+  async stage(text: string, change: RuleChangeMetadata, base: number): Promise<StagedRulesResponse> {
+    const { store, sets, pods, publish, changed } = this.#context;
     change.precondition?.('stage access rules', this.etag);
     const before = this.#record;
     const record = {
-      text: await compiler.ruleSetText(text),
+      text,
       base,
       actor: change.actor,
       time: new Date().toISOString(),
@@ -70,6 +68,7 @@ export class StagedRules {
       const { rules, sizes } = await sets().apply('staged', record.text, pods(), async () => {
         await store.saveSetting('node', settingName, record);
         saved = true;
+        return record;
       });
       this.#record = record;
       changed();
@@ -83,7 +82,7 @@ export class StagedRules {
   }
 
   /** Discards the staged rules; does nothing if there are none. @throws ProblemError `rules_changed` */
-  async discard(change: RuleChange): Promise<void> {
+  async discard(change: RuleChangeMetadata): Promise<void> {
     if (!this.#record) return;
     change.precondition?.('discard the staged access rules', this.etag);
     await this.clear();

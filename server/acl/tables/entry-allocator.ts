@@ -5,6 +5,13 @@ const words = ruleEntrySize / 4;
 /** Parent offset of a policy table entry that no other entry encloses. */
 const noParent = parentOffsetMask;
 
+/** The memory of the map as numbers of each size. */
+interface Views {
+  u32: Uint32Array;
+  u16: Uint16Array;
+  hits: BigUint64Array;
+}
+
 interface Extent {
   index: number;
   count: number;
@@ -23,18 +30,28 @@ const encloses = (entry: PolicyTableEntry, protocolPort: number): boolean =>
  */
 export class RuleEntryAllocator {
   readonly capacity: number;
-  readonly #u32: Uint32Array;
-  readonly #u16: Uint16Array;
-  readonly #hits: BigUint64Array;
+  readonly #open: () => ArrayBuffer;
+  #views: Views | null = null;
   /** Free extents of the map `rule_entries`, in order of their index. */
   #free: Extent[];
 
-  constructor(memory: ArrayBuffer) {
-    this.#u32 = new Uint32Array(memory);
-    this.#u16 = new Uint16Array(memory);
-    this.#hits = new BigUint64Array(memory);
-    this.capacity = memory.byteLength / ruleEntrySize;
+  /** @param memory returns the memory of the map; called when the first list is written or read */
+  constructor(memory: () => ArrayBuffer, capacity: number) {
+    this.#open = memory;
+    this.capacity = capacity;
     this.#free = [{ index: 1, count: this.capacity - 1 }];
+  }
+
+  get #memory(): Views {
+    if (this.#views === null) {
+      const memory = this.#open();
+      this.#views = {
+        u32: new Uint32Array(memory),
+        u16: new Uint16Array(memory),
+        hits: new BigUint64Array(memory),
+      };
+    }
+    return this.#views;
   }
 
   /** Number of free entries in the map `rule_entries`, possibly in several extents. */
@@ -44,11 +61,11 @@ export class RuleEntryAllocator {
 
   /** Returns the number of entries of the list at `index`, as an earlier agent wrote it. */
   entryCountAt(index: number): number {
-    return (this.#u32[index * words + 2] ?? 0) & parentOffsetMask;
+    return (this.#memory.u32[index * words + 2] ?? 0) & parentOffsetMask;
   }
 
   hitsAt(index: number): bigint {
-    return this.#hits[index * (words / 2) + 2] ?? 0n;
+    return this.#memory.hits[index * (words / 2) + 2] ?? 0n;
   }
 
   /** Reserves the extent of an entry list that an earlier agent wrote. */
@@ -82,6 +99,7 @@ export class RuleEntryAllocator {
   #write(index: number, entries: readonly PolicyTableEntry[]): void {
     /** Entries that may enclose the next one, outermost first, with their offsets in the list. */
     const enclosing: { entry: PolicyTableEntry; offset: number }[] = [];
+    const { u32, u16, hits } = this.#memory;
     let last = -1;
     entries.forEach((entry, offset) => {
       const { protocol, port, length, verdict, rule, log } = entry;
@@ -96,12 +114,12 @@ export class RuleEntryAllocator {
       }
       const parentOffset = offset === 0 ? entries.length : (parent?.offset ?? noParent);
       const at = (index + offset) * words;
-      this.#u32[at] = protocolPort;
-      this.#u32[at + 1] = maskOf(entry);
-      this.#u32[at + 2] = ruleEntryVerdictCodes[verdict] * 2 ** 24 + parentOffset;
-      this.#u16[(at + 3) * 2] = rule;
-      this.#u16[(at + 3) * 2 + 1] = log;
-      this.#hits[at / 2 + 2] = 0n;
+      u32[at] = protocolPort;
+      u32[at + 1] = maskOf(entry);
+      u32[at + 2] = ruleEntryVerdictCodes[verdict] * 2 ** 24 + parentOffset;
+      u16[(at + 3) * 2] = rule;
+      u16[(at + 3) * 2 + 1] = log;
+      hits[at / 2 + 2] = 0n;
       enclosing.push({ entry, offset });
     });
   }

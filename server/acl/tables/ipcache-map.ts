@@ -2,9 +2,9 @@ import { addressBitLength, type Cidr } from '../../../contract/cidr.ts';
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { ipcacheEntrySize, ipcacheKeySize } from '../../bpf/rule-layout.ts';
+import { BpfMapWordBuffer } from './map-word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './policy-table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /** A prefix of the LPM trie `ipcache`, with its identities in policy tables A and B. */
 interface IpcachePrefix {

@@ -1,9 +1,9 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { podPoliciesSize, unknownPodDefaultEntries } from '../../bpf/rule-layout.ts';
+import { BpfMapWordBuffer } from './map-word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './policy-table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /**
  * Words of a `pods` map value, for table A and then B: ingress policy and default entries, egress policy and default
@@ -47,7 +47,8 @@ export class PodsMap {
 
   /**
    * Computes the updates that make the `target` tables match, and the keys to remove after the switch.
-   * @param indexOf index of an entry list in `rule_entries` @param numberOf number of a pod; pods without one are left out
+   * @param indexOf index of an entry list in `rule_entries` @param numberOf number of a pod; pods without one are left
+   * out
    */
   prepare(
     tables: PolicyTables,

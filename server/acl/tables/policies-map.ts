@@ -1,9 +1,9 @@
 import { BpfHashMap } from '../../bpf/hash-map.ts';
 import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { policyEntrySize, policyKeySize } from '../../bpf/rule-layout.ts';
+import { BpfMapWordBuffer } from './map-word-buffer.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './policy-table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
-import { BpfMapWordBuffer } from './word-buffer.ts';
 
 /**
  * Packs two entry list indexes, those in policy tables A and B (see `PolicyTableIndex`), into one number. Each index is

@@ -2,8 +2,8 @@ import type { BpfMapEntryBatch, BpfMapKeys } from '../../bpf/map-batch.ts';
 import { IpcacheMap } from './ipcache-map.ts';
 import { PodsMap } from './pods-map.ts';
 import { PoliciesMap } from './policies-map.ts';
+import type { PolicyTableIndex, TargetPolicyTable } from './policy-table-index.ts';
 import type { PolicyTables } from './policy-tables.ts';
-import type { PolicyTableIndex, TargetPolicyTable } from './table-index.ts';
 
 /** File descriptors of the three double-buffered BPF maps of a rule set. */
 export interface PolicyMapFds {
@@ -58,7 +58,8 @@ export class PolicyMaps {
   /**
    * Computes the map changes that make the `target` tables match and leave the other table unchanged, and records them
    * in the copy.
-   * @param indexOf index of an entry list in `rule_entries` @param numberOf number of a pod; pods without one are left out
+   * @param indexOf index of an entry list in `rule_entries` @param numberOf number of a pod; pods without one are left
+   * out
    */
   prepare(
     tables: PolicyTables,

@@ -1,13 +1,39 @@
 import { Worker } from 'node:worker_threads';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
-import type { RuleCompiler } from './rule-compiler.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
+import type { RulesPlan } from '../../../contract/rules.ts';
+import { setSafeTimeout } from '../../async/safe-timers.ts';
+import type { SelectablePod } from '../spec/pod-matching.ts';
+import type { SubmittedText } from './parsed-text.ts';
+import { asProblemError } from './problem-of-thread.ts';
+import type { ImportedText, RuleCompiler } from './rule-compiler.ts';
+import { TextParser } from './text-parser.ts';
 
 type Method = keyof RuleCompiler;
 
 /** The methods of `RuleCompiler`, each of which returns a promise. */
-export type AsyncRuleCompiler = {
+type AsyncMethods = {
   [M in Method]: (...args: Parameters<RuleCompiler[M]>) => Promise<ReturnType<RuleCompiler[M]>>;
 };
+
+/** A submitted text, and a signal that is aborted when its caller is gone. */
+export interface CallersText extends SubmittedText {
+  signal?: AbortSignal | undefined;
+}
+
+/** `RuleCompiler` as the access rules see it: texts of callers come in through `import`, `plan` and `parse`. */
+export interface AsyncRuleCompiler extends Omit<AsyncMethods, 'import' | 'plan' | 'remember'> {
+  /** As `RuleCompiler.import`. @throws ProblemError also `unprocessable` */
+  import(text: CallersText, pods: readonly SelectablePod[], active: RuleSet | null): Promise<ImportedText>;
+  /** As `RuleCompiler.plan`. @throws ProblemError also `unprocessable` */
+  plan(text: CallersText, pods: readonly SelectablePod[], rule?: string): Promise<RulesPlan>;
+  /**
+   * Parses a text and returns the one to apply and store: itself, or the merged one. Methods that get that text next need
+   * not parse it again.
+   * @throws ProblemError `bad_rules`, `unprocessable`
+   */
+  parse(text: CallersText): Promise<string>;
+}
 
 /** Request sent to the compiler thread. */
 export interface RuleCompilerRequest {
@@ -42,12 +68,14 @@ interface PendingRequest {
  */
 export class RuleCompilerClient implements AsyncRuleCompiler {
   readonly #onLost: (error: Error) => void;
+  readonly #parser = new TextParser();
   readonly #pending = new Map<number, PendingRequest>();
   /** Names of the rule sets that the compiler thread holds. */
   readonly #sets = new Set<string>();
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
   #lastId = 0;
+  #nodeAddresses: readonly string[] = [];
 
   /**
    * Creates a client; the compiler thread starts with the first call.
@@ -57,15 +85,36 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     this.#onLost = onLost;
   }
 
-  import = this.#method('import');
-  plan = this.#method('plan');
   prepare = this.#method('prepare');
   ruleSet = this.#method('ruleSet');
-  ruleSetText = this.#method('ruleSetText');
   explain = this.#method('explain');
   entries = this.#method('entries');
   statistics = this.#method('statistics');
   rule = this.#method('rule');
+
+  /** Sets the addresses of the node, for this compiler thread and those that replace it. */
+  async setNodeAddresses(addresses: readonly string[]): Promise<void> {
+    this.#nodeAddresses = addresses;
+    if (this.#worker) await this.#call('setNodeAddresses', [addresses]);
+  }
+
+  import(
+    { signal, ...submitted }: CallersText,
+    pods: readonly SelectablePod[],
+    active: RuleSet | null,
+  ): Promise<ImportedText> {
+    return this.#parser.import(submitted, { pods, nodeAddresses: this.#nodeAddresses, active }, signal);
+  }
+
+  async plan(text: CallersText, pods: readonly SelectablePod[], rule?: string): Promise<RulesPlan> {
+    return this.#call('plan', [await this.parse(text), pods, rule]);
+  }
+
+  async parse({ signal, ...submitted }: CallersText): Promise<string> {
+    const { text, parsed } = await this.#parser.parse(submitted, signal);
+    await this.#call('remember', [text, parsed]);
+    return text;
+  }
 
   async commit(...args: Parameters<RuleCompiler['commit']>): Promise<void> {
     this.#sets.add(args[0]);
@@ -79,13 +128,14 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
 
   async close(): Promise<void> {
     this.#sets.clear();
+    await this.#parser.close();
     const worker = this.#worker;
     this.#abandonThread(new ProblemError('stopping', 'the agent is stopping'));
     await worker?.terminate();
   }
 
-  #method<M extends Method>(method: M): AsyncRuleCompiler[M] {
-    return ((...args: unknown[]) => this.#call(method, args)) as unknown as AsyncRuleCompiler[M];
+  #method<M extends Method>(method: M): AsyncMethods[M] {
+    return ((...args: unknown[]) => this.#call(method, args)) as unknown as AsyncMethods[M];
   }
 
   #call(method: Method, args: unknown[]): Promise<never> {
@@ -106,6 +156,7 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     const worker = new Worker(new URL('./compiler-thread.ts', import.meta.url), {
       name: 'rules',
       resourceLimits,
+      workerData: this.#nodeAddresses,
     });
     const lost = (error: Error) => {
       if (this.#worker !== worker) return;
@@ -131,11 +182,11 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     const request = this.#pending.get(response.id);
     this.#pending.delete(response.id);
     if ('value' in response) request?.resolve(response.value as never);
-    else request?.reject('problem' in response ? asError(response.problem) : response.error);
+    else request?.reject('problem' in response ? asProblemError(response.problem) : response.error);
     if (this.#pending.size > 0) return;
     this.#worker?.unref();
     if (this.#sets.size > 0) return;
-    this.#idle = setTimeout(() => {
+    this.#idle = setSafeTimeout(() => {
       const worker = this.#worker;
       this.#worker = null;
       // A thread that does not stop in order is gone all the same.
@@ -152,9 +203,3 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     this.#pending.clear();
   }
 }
-
-const asError = ({ code, detail, hint, errors }: Problem): ProblemError =>
-  new ProblemError(code, detail, {
-    ...(hint === undefined ? {} : { hint }),
-    ...(errors === undefined ? {} : { errors }),
-  });

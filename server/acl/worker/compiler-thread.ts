@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RuleCompilerRequest, RuleCompilerResponse } from './compiler-client.ts';
 import { RuleCompiler } from './rule-compiler.ts';
@@ -7,6 +7,7 @@ import { RuleCompiler } from './rule-compiler.ts';
 if (parentPort) {
   const port = parentPort;
   const compiler = new RuleCompiler();
+  compiler.setNodeAddresses(workerData as string[]);
   port.on('message', ({ id, method, args }: RuleCompilerRequest) => {
     port.postMessage(respond(id, () => (compiler[method] as (...args: unknown[]) => unknown)(...args)));
   });

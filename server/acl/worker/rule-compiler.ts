@@ -1,5 +1,11 @@
-import type { RuleSet } from '../../../contract/acl.ts';
-import type { ImportedRules, RuleSetName, RuleSizes, RulesPlan } from '../../../contract/rules.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
+import type {
+  ImportedRules,
+  RuleSetName,
+  RuleSizes,
+  RulesPlan,
+  RuleWarning,
+} from '../../../contract/rules.ts';
 import { compileRules } from '../compile/compile.ts';
 import {
   type CompiledRules,
@@ -11,20 +17,13 @@ import type { ExplainedFlow } from '../explain/explained-flow.ts';
 import { RuleExplainer } from '../explain/rule-explainer.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import { diffRuleSets } from '../spec/rule-set-diff.ts';
-import { formatRulesAsYaml, parseRules } from '../spec/rule-yaml.ts';
-import { ruleSizeLimits } from '../tables/limits.ts';
+import { ruleSizeLimits } from '../tables/policy-table-limits.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../tables/tables-diff.ts';
+import { type ParsedText, parseText } from './parsed-text.ts';
 
 /** Number of parsed rule texts that are cached: both rule sets, and one being edited. */
 const cachedTexts = 4;
-
-interface ParsedText {
-  ruleSet: RuleSet;
-  /** Line number, from 1, on which each rule begins. */
-  lines: (number | undefined)[];
-  source: ImportedRules['source'];
-}
 
 interface CurrentRules {
   compiled: CompiledRules;
@@ -33,6 +32,9 @@ interface CurrentRules {
   index: RuleEntryIndex | null;
   explainer: RuleExplainer | null;
 }
+
+/** An imported text, without what the access rules know of the active version. */
+export type ImportedText = Omit<ImportedRules, 'active'>;
 
 /** A compiled rule text: the tables to load and their description for the API. */
 export interface PreparedRules extends Pick<RulesPlan, 'rules' | 'sizes' | 'warnings' | 'compileMs'> {
@@ -49,18 +51,28 @@ export interface PreparedRules extends Pick<RulesPlan, 'rules' | 'sizes' | 'warn
 export class RuleCompiler {
   readonly #parsed = new Map<string, ParsedText>();
   readonly #current: Record<RuleSetName, CurrentRules | null> = { active: null, staged: null };
+  #nodeAddresses: readonly string[] = [];
   readonly #prepared: Record<RuleSetName, CurrentRules | null> = { active: null, staged: null };
 
-  /** Parses a rule set or NetworkPolicies. @throws ProblemError `bad_rules`, `rules_too_large` */
-  import(text: string, pods: readonly SelectablePod[]): ImportedRules {
+  /** Sets the addresses of the node that the next compilations use for the peer `node`. */
+  setNodeAddresses(addresses: readonly string[]): void {
+    this.#nodeAddresses = addresses;
+  }
+
+  /**
+   * Parses a rule set or NetworkPolicies, and compares them with the active rules.
+   * @param active null where there are no rules yet
+   * @throws ProblemError `bad_rules`, `rules_too_large`
+   */
+  import(text: string, pods: readonly SelectablePod[], active: RuleSet | null): ImportedText {
     const parsed = this.#parse(text);
-    const { sizes, warnings } = describe(compileParsed(parsed, pods, createEmptyPreviousRuleCompilation()));
+    const compiled = this.#compile(parsed, pods, createEmptyPreviousRuleCompilation());
     return {
       source: parsed.source,
       rules: parsed.ruleSet,
-      text: ruleSetText(text, parsed),
-      sizes,
-      warnings,
+      text,
+      ...describe(compiled, parsed),
+      changes: diffRuleSets(active, parsed.ruleSet),
     };
   }
 
@@ -73,12 +85,12 @@ export class RuleCompiler {
     const parsed = this.#parse(text);
     const { active } = this.#current;
     const start = performance.now();
-    const compiled = compileParsed(parsed, pods, active?.compiled ?? createEmptyPreviousRuleCompilation());
+    const compiled = this.#compile(parsed, pods, active?.compiled ?? createEmptyPreviousRuleCompilation());
     const compileMs = performance.now() - start;
     const diff = diffPolicyTables(active?.compiled.tables ?? emptyPolicyTables, compiled.tables);
     const plan: RulesPlan = {
       rules: parsed.ruleSet,
-      ...describe(compiled),
+      ...describe(compiled, parsed),
       limits: ruleSizeLimits,
       changes: diffRuleSets(active?.parsed.ruleSet ?? null, parsed.ruleSet),
       write: { written: countMapElements(diff, 'put'), removed: countMapElements(diff, 'remove') },
@@ -102,11 +114,17 @@ export class RuleCompiler {
     const parsed = this.#parse(text);
     const start = performance.now();
     const previous = this.#current[set]?.compiled ?? createEmptyPreviousRuleCompilation(nextEntryList);
-    const compiled = compileParsed(parsed, pods, previous);
+    const compiled = this.#compile(parsed, pods, previous);
     const compileMs = performance.now() - start;
     this.#prepared[set] = { compiled, parsed, pods, index: null, explainer: null };
     const names = new Map([...compiled.rules].map(([number, { rule }]) => [number, rule.name]));
-    return { rules: parsed.ruleSet, ...describe(compiled), compileMs, tables: compiled.tables, names };
+    return {
+      rules: parsed.ruleSet,
+      ...describe(compiled, parsed),
+      compileMs,
+      tables: compiled.tables,
+      names,
+    };
   }
 
   /** Commits the prepared text as the current rule set after the kernel has loaded it. */
@@ -126,12 +144,12 @@ export class RuleCompiler {
     return this.#parse(text).ruleSet;
   }
 
-  /**
-   * Returns the text to store: a rule set unchanged, NetworkPolicies converted to a rule set.
-   * @throws ProblemError `bad_rules`
-   */
-  ruleSetText(text: string): string {
-    return ruleSetText(text, this.#parse(text));
+  /** Keeps a text that was parsed elsewhere, so that it is not parsed again. */
+  remember(text: string, parsed: ParsedText): void {
+    this.#parsed.delete(text);
+    this.#parsed.set(text, parsed);
+    for (const oldest of this.#parsed.keys())
+      if (this.#parsed.size > cachedTexts) this.#parsed.delete(oldest);
   }
 
   /** Explains the decisions on a flow; returns null if the rule set is not loaded. */
@@ -164,30 +182,26 @@ export class RuleCompiler {
     return current?.index ?? null;
   }
 
+  #compile(
+    { ruleSet, lines, implied }: ParsedText,
+    pods: readonly SelectablePod[],
+    previous: PreviousRuleCompilation,
+  ): CompiledRules {
+    const lineOf = (index: number) => lines[index];
+    return compileRules(ruleSet, pods, { previous, lineOf, implied, nodeAddresses: this.#nodeAddresses });
+  }
+
   #parse(text: string): ParsedText {
-    const known = this.#parsed.get(text);
-    this.#parsed.delete(text);
-    const parsed = known ?? parseText(text);
-    this.#parsed.set(text, parsed);
-    for (const oldest of this.#parsed.keys())
-      if (this.#parsed.size > cachedTexts) this.#parsed.delete(oldest);
+    const parsed = this.#parsed.get(text) ?? parseText(text);
+    this.remember(text, parsed);
     return parsed;
   }
 }
 
-/** Parses a rule text, and computes the line numbers at once so that the YAML document can be discarded. */
-function parseText(text: string): ParsedText {
-  const { ruleSet, lineOf, source } = parseRules(text);
-  return { ruleSet, source, lines: ruleSet.rules.map((_, index) => lineOf(index)) };
-}
-
-const compileParsed = (
-  { ruleSet, lines }: ParsedText,
-  pods: readonly SelectablePod[],
-  previous: PreviousRuleCompilation,
-): CompiledRules => compileRules(ruleSet, pods, { previous, lineOf: (index) => lines[index] });
-
-function describe({ ruleSet, tables, policies, identities, warnings }: CompiledRules) {
+function describe(
+  { ruleSet, tables, policies, identities, warnings }: CompiledRules,
+  { notes, lines }: ParsedText,
+) {
   const sum = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
   const sizes: RuleSizes = {
     rules: ruleSet.rules.length,
@@ -198,7 +212,16 @@ function describe({ ruleSet, tables, policies, identities, warnings }: CompiledR
     entryLists: tables.entryLists.size,
     entries: sum([...tables.entryLists.values()].map((entries) => entries.length)),
   };
-  return { sizes, warnings: [...warnings] };
+  const noted = notes.map(({ index, message }): RuleWarning => {
+    const line = lines[index];
+    return {
+      rule: ruleSet.rules[index]?.name ?? '',
+      index,
+      message,
+      ...(line === undefined ? {} : { line }),
+    };
+  });
+  return { sizes, warnings: [...noted, ...warnings] };
 }
 
 /** Returns the API description of a compiled rule, with null for all packet counts. */
@@ -213,6 +236,3 @@ function viewRule(
   const entries = found.entries.map((entry) => ({ ...entry, packets: null }));
   return { set: 'active', ...found, line: parsed.lines[found.index] ?? null, entries, packets: null };
 }
-
-const ruleSetText = (text: string, { ruleSet, source }: ParsedText): string =>
-  source === 'rules' ? text : formatRulesAsYaml(ruleSet);

@@ -8,6 +8,7 @@ import type {
   NewBatch,
   ResumeBatch,
 } from '../../../contract/batch.ts';
+import type { Migration } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../datapath-context.ts';
@@ -15,6 +16,7 @@ import type { MigrationController } from '../migration/migration-controller.ts';
 import { BatchExecutor } from './batch-executor.ts';
 import { planBatch, throwIfBatchRefused } from './plan-batch.ts';
 import { reconcileBatchPods } from './recover-batch.ts';
+import { clearUnhealthyCondition, restoreUnhealthyConditions } from './set-unhealthy-condition.ts';
 
 export interface BatchEvents {
   batch: [BatchSummary];
@@ -122,6 +124,7 @@ export class BatchController extends EventEmitter<BatchEvents> {
    * automatically.
    */
   async recover(): Promise<void> {
+    await restoreUnhealthyConditions(this.#context);
     for (const batch of await this.#context.store.openBatches()) {
       await reconcileBatchPods(this.#context.store, batch);
       if (batch.state === 'stopped') {
@@ -137,6 +140,11 @@ export class BatchController extends EventEmitter<BatchEvents> {
           `batch ${batch.number} to ${batch.to} was interrupted: ${batch.counts.waiting} of ${batch.pods.length} pods are waiting`,
         );
     }
+  }
+
+  /** Notes that a pod was migrated: what an earlier batch found wrong with it no longer counts. */
+  migrated(migration: Pick<Migration, 'podId' | 'startedAt'>): void {
+    this.#scope.start(() => clearUnhealthyCondition(this.#context, migration));
   }
 
   /** Stops starting migrations and waits for the running ones. */

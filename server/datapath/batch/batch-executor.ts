@@ -1,12 +1,13 @@
+import type { AgentEventType } from '../../../contract/agent-event.ts';
 import type { Batch, BatchPod, BatchState } from '../../../contract/batch.ts';
-import type { AgentEventType } from '../../../contract/event.ts';
 import type { Migration } from '../../../contract/migration.ts';
 import type { TaskScope, TaskScopeTimer } from '../../async/task-scope.ts';
 import type { DatapathContext } from '../datapath-context.ts';
-import { wrapAsProblemError } from '../errors.ts';
 import type { MigrationController } from '../migration/migration-controller.ts';
 import type { LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
 import { summarizeMigrationFailure } from './failure-summary.ts';
+import { setUnhealthyCondition } from './set-unhealthy-condition.ts';
 import { PodTrafficBaseline } from './traffic-baseline.ts';
 import { watchPodHealth } from './watch-health.ts';
 
@@ -165,15 +166,13 @@ export class BatchExecutor {
 
   /** Migrates one pod of the batch. @returns the ended migration, or null if the pod was refused or skipped */
   async #migrate(pod: LivePod, member: BatchPod): Promise<Migration | null> {
-    const { actor, number, to, recreate } = this.batch;
+    const { actor, number, to, recreate, onLoss } = this.batch;
     try {
       // A retried pod that was already moved gets another new device.
-      const begun = await this.#migrations.start(
-        pod,
-        to,
-        `${actor}, batch ${number}`,
-        recreate || member.moved,
-      );
+      const begun = await this.#migrations.start(pod, to, `${actor}, batch ${number}`, {
+        recreate: recreate || member.moved,
+        accept: onLoss === 'accept' ? ['*'] : [],
+      });
       const finished = this.#migrations.finished(begun.id);
       await this.#change(member, { migrationId: begun.id });
       return await finished;
@@ -216,14 +215,18 @@ export class BatchExecutor {
       reason: message,
       endedAt: now(),
     });
-    if (batch.state !== 'running') return written;
+    const told = setUnhealthyCondition(this.#context, batch, member);
+    if (batch.state !== 'running') {
+      await Promise.all([written, told]);
+      return;
+    }
     const [state, event] =
       batch.onUnhealthy === 'pause'
         ? (['paused', 'batch.paused'] as const)
         : (['stopped', 'batch.stopped'] as const);
     const reason = `${member.namespace}/${member.name}: ${message}`;
     await this.setState(state, reason, event, `batch ${batch.number} to ${batch.to} is ${state}: ${reason}`);
-    await written;
+    await Promise.all([written, told]);
   }
 
   /** Sets the end time of a batch that is done or stopped and has no running migration. */

@@ -1,11 +1,12 @@
 import type { BatchPlan, BatchPod, NewBatch } from '../../../contract/batch.ts';
 import { countBatchPods } from '../../../contract/batch-states.ts';
-import type { MigrationCheck } from '../../../contract/migration.ts';
+import type { MigrationCheck, MigrationItem } from '../../../contract/migration.ts';
+import { formatMigrationItem, needsAcceptance } from '../../../contract/migration-items.ts';
 import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { DatapathContext } from '../datapath-context.ts';
-import { wrapAsProblemError } from '../errors.ts';
 import type { MigrationController } from '../migration/migration-controller.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
 
 type PlannedPod = BatchPlan['pods'][number];
 
@@ -16,17 +17,18 @@ type PlannedPod = BatchPlan['pods'][number];
 export async function planBatch(
   context: DatapathContext,
   migrations: Pick<MigrationController, 'plan'>,
-  { to, recreate, parallelism, onUnhealthy, settleMs, ...wanted }: NewBatch,
+  { to, recreate, parallelism, onUnhealthy, onLoss, settleMs, ...wanted }: NewBatch,
 ): Promise<BatchPlan> {
   const pods: PlannedPod[] = [];
-  for (const pod of selectPods(context, wanted)) pods.push(await planPod(migrations, pod, to, recreate));
+  for (const pod of selectPods(context, wanted))
+    pods.push(await planPod(migrations, pod, { to, recreate, onLoss }));
   const counts = countBatchPods(pods);
   const slots = {
     needed: Math.min(parallelism, counts.waiting),
     free: context.slots.max - context.slots.used,
   };
   const allowed = slots.needed > 0 && slots.needed <= slots.free;
-  return { to, recreate, parallelism, onUnhealthy, settleMs, allowed, slots, counts, pods };
+  return { to, recreate, parallelism, onUnhealthy, onLoss, settleMs, allowed, slots, counts, pods };
 }
 
 /** Throws if the batch plan is not allowed. @throws ProblemError `nothing_to_move` or `no_slot` */
@@ -79,8 +81,7 @@ function selectPods(
 async function planPod(
   migrations: Pick<MigrationController, 'plan'>,
   pod: LivePod,
-  to: NewBatch['to'],
-  recreate: boolean,
+  { to, recreate, onLoss }: Pick<NewBatch, 'to' | 'recreate' | 'onLoss'>,
 ): Promise<PlannedPod> {
   const planned: PlannedPod = {
     podId: pod.record.id,
@@ -97,18 +98,27 @@ async function planPod(
     notes: [],
   };
   try {
-    const { checks } = await migrations.plan(pod, to, recreate);
+    const { checks, items } = await migrations.plan(pod, to, recreate);
     const notes = checks
       .filter(({ state }) => state === 'note')
       .map(({ name, detail }) => `${name}: ${detail}`);
-    return { ...planned, ...memberStateFromChecks(checks), notes };
+    const state = memberStateFromChecks(checks);
+    const losses = items.filter(needsAcceptance);
+    if (state.state === 'waiting' && onLoss === 'refuse' && losses.length > 0)
+      return { ...planned, state: 'refused', code: 'loss_not_accepted', reason: listLosses(losses), notes };
+    return { ...planned, ...state, notes };
   } catch (error) {
     const { code, message } = wrapAsProblemError(error);
     return { ...planned, state: 'refused', code, reason: message };
   }
 }
 
-/** Derives a pod's initial state in a batch from the preflight checks; a pod that already has the wanted kind is skipped. */
+const listLosses = (items: readonly MigrationItem[]): string => items.map(formatMigrationItem).join('; ');
+
+/**
+ * Derives a pod's initial state in a batch from the preflight checks; a pod that already has the wanted kind is
+ * skipped.
+ */
 function memberStateFromChecks(
   checks: readonly MigrationCheck[],
 ): Pick<BatchPod, 'state' | 'code' | 'reason'> {

@@ -1,6 +1,6 @@
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { type PodTrafficInterval, type PodTrafficReading, readPodTraffic } from './health.ts';
+import { type PodTrafficInterval, type PodTrafficReading, readPodTraffic } from './health-regression.ts';
 
 /** Samples the traffic of pods that wait for migration, as a baseline for the health check afterwards. */
 export class PodTrafficBaseline {

@@ -1,9 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readCpuContention } from '../../kernel/cpu-contention.ts';
+import { readRunnableTasksPerCpu } from '../../kernel/runnable-tasks-per-cpu.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodLeaving } from '../pod-activity.ts';
 import type { LivePod } from '../pod-registry.ts';
-import { findHealthRegression, findTrafficLoss, type PodTrafficInterval, readPodTraffic } from './health.ts';
+import {
+  findHealthRegression,
+  findTrafficLoss,
+  type PodTrafficInterval,
+  readPodTraffic,
+} from './health-regression.ts';
 
 /** Number of settle times without a packet after which silence counts as a fault; traffic comes in bursts. */
 const silentSettles = 3;
@@ -29,7 +34,7 @@ export async function watchPodHealth(
   for (;;) {
     await sleep(settleMs);
     if (isPodLeaving(pod)) return null;
-    silentMs += settleMs / readCpuContention();
+    silentMs += settleMs / readRunnableTasksPerCpu();
     const to = readPodTraffic(kernel, pod);
     const worse = findHealthRegression(before, to);
     const silent = findTrafficLoss(before, { from, to });

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
-import { writeSysctl } from '../../kernel/sysctl.ts';
+import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { replaceAddress } from '../../netlink/address.ts';
 import { deleteLink, getLink, setLink } from '../../netlink/link.ts';
 import { replaceNeighbor } from '../../netlink/neighbor.ts';
@@ -14,16 +14,25 @@ import { addVeth } from '../../netlink/veth.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './next-hops.ts';
+import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './pod-gateways.ts';
 import { releaseSlotPrograms } from './podlane-programs.ts';
+import { chooseFilterValue, reversePathSysctl } from './reverse-path-filter.ts';
+
+/** How a device pair is created. */
+export interface NewDevicePairOptions {
+  names: { primary: string; peer: string };
+  /** Addresses of the pod in CIDR notation, which the host gets permanent neighbor entries for. */
+  addresses: readonly string[];
+  /** Settings of the ends that the kernel takes at creation only; default the pod's MTU, and one queue. */
+  ends?: Record<'primary' | 'peer', { mtu: number; queues?: { transmit: number; receive: number } }>;
+}
 
 /** Maximum time, in milliseconds, until the kernel reports carrier on both ends of a new device. */
 const carrierLimitMs = 5000;
 
 /**
- * Creates the pair with both ends up and, where it has MACs, with permanent neighbor entries: with ARP a migration loses
- * 0.2 % of the packets. Completes a pair that exists already.
- * @param addresses CIDRs of the pod
+ * Creates the pair with both ends up and, where it has MACs, with permanent neighbor entries: with ARP a migration
+ * loses 0.2 % of the packets. Completes a pair that exists already.
  * @throws ProblemError `kernel_refused` when the ifindex belongs to a device of another kind
  */
 export async function createDevicePair(
@@ -31,10 +40,10 @@ export async function createDevicePair(
   namespace: PodNamespace,
   pod: PodRecord,
   device: DeviceRecord,
-  peerName: string,
-  addresses: readonly string[],
+  { names, addresses, ends }: NewDevicePairOptions,
 ): Promise<void> {
-  const { slot, kind, primaryName } = device;
+  const { slot, kind } = device;
+  const primaryName = names.primary;
   const existing = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
   if (existing && existing.kind !== kind)
     throw new ProblemError(
@@ -44,10 +53,13 @@ export async function createDevicePair(
         hint: `Delete it if it is yours: ip link delete ${existing.name}`,
       },
     );
-  if (!existing) await addPair(kernel, namespace, pod, device, peerName);
+  if (!existing) await addPair(kernel, namespace, pod, device, names, ends);
   setSysctls(primaryName, hasIpv6Address(pod.network));
-  setSysctls(peerName, hasIpv6Address(pod.network), namespace.fd);
-  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true });
+  for (const [path, value] of listHostEndSysctls(primaryName, isKernelIpv6Enabled()))
+    writeSysctl(path, value);
+  setSysctls(names.peer, hasIpv6Address(pod.network), namespace.fd);
+  // The kernel takes no alias at creation.
+  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true, alias: formatDeviceAlias(pod) });
   await setLink(namespace.socket, slotToPeerIfindex(slot), { up: true });
   if (hasIpv6Address(pod.network))
     await replaceAddress(kernel.host, slotToPrimaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
@@ -77,16 +89,18 @@ async function waitForCarrier(socket: NetlinkSocket, ifindex: number): Promise<v
 }
 
 /**
- * Lists the sysctls of an end, to be set before it goes up. During a migration two devices have the pod's address, and a
- * strict reverse path check would drop what arrives on the one that is not routed to. Link-local addresses, duplicate
+ * Lists the sysctls of an end, to be set before it goes up. During a migration two devices have the pod's address, and
+ * a strict reverse path check would drop what arrives on the one that is not routed to. Link-local addresses, duplicate
  * address detection and autoconfiguration are off: a pod has the addresses it was given, and solicitations would be
  * counted, and dropped, as packets of the pod.
+ * @param reversePathOfAll value of `rp_filter` for all interfaces of the end's namespace
  */
 export const listDeviceSysctls = (
   name: string,
+  reversePathOfAll: string,
   ipv6: { kernel: boolean; pod: boolean },
 ): [path: string, value: string][] => [
-  [`net/ipv4/conf/${name}/rp_filter`, '0'],
+  [reversePathSysctl(name), chooseFilterValue(reversePathOfAll)],
   ...(ipv6.kernel ? ([[`net/ipv6/conf/${name}/addr_gen_mode`, '1']] as [string, string][]) : []),
   ...(ipv6.kernel && ipv6.pod
     ? ([
@@ -98,25 +112,62 @@ export const listDeviceSysctls = (
     : []),
 ];
 
+/**
+ * Lists the sysctls of the host's end alone: a pod must neither change the node's routes (ICMP redirects, router
+ * advertisements) nor choose the path of its packets (source routes), and needs no redirects itself, since it has one
+ * gateway.
+ */
+export const listHostEndSysctls = (name: string, ipv6: boolean): [path: string, value: string][] => [
+  [`net/ipv4/conf/${name}/accept_redirects`, '0'],
+  [`net/ipv4/conf/${name}/send_redirects`, '0'],
+  [`net/ipv4/conf/${name}/accept_source_route`, '0'],
+  ...(ipv6
+    ? ([
+        [`net/ipv6/conf/${name}/accept_redirects`, '0'],
+        // -1: not even the type 2 of mobile IPv6.
+        [`net/ipv6/conf/${name}/accept_source_route`, '-1'],
+        [`net/ipv6/conf/${name}/accept_ra`, '0'],
+      ] as [string, string][])
+    : []),
+];
+
 export const isKernelIpv6Enabled = (): boolean => existsSync('/proc/sys/net/ipv6');
 
 function setSysctls(name: string, podHasIpv6: boolean, namespaceFd?: number): void {
-  for (const [path, value] of listDeviceSysctls(name, { kernel: isKernelIpv6Enabled(), pod: podHasIpv6 }))
-    writeSysctl(path, value, namespaceFd);
+  const all = readSysctl(reversePathSysctl('all'), namespaceFd);
+  const ipv6 = { kernel: isKernelIpv6Enabled(), pod: podHasIpv6 };
+  for (const [path, value] of listDeviceSysctls(name, all, ipv6)) writeSysctl(path, value, namespaceFd);
 }
 
 function addPair(
   kernel: KernelContext,
   namespace: PodNamespace,
-  { network }: PodRecord,
+  pod: PodRecord,
   device: DeviceRecord,
-  peerName: string,
+  names: NewDevicePairOptions['names'],
+  ends: NewDevicePairOptions['ends'],
 ): Promise<void> {
-  const { slot, primaryMac, peerMac, primaryName } = device;
-  const { mtu, netkit } = network;
+  const { slot, primaryMac, peerMac } = device;
+  const { network } = pod;
+  const { netkit } = network;
+  const { primary: primaryEnd, peer: peerEnd } = ends ?? {
+    primary: { mtu: network.mtu },
+    peer: { mtu: network.mtu },
+  };
   const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
-  const primary = { name: primaryName, ifindex: slotToPrimaryIfindex(slot), mtu, ...macs[0] };
-  const peer = { name: peerName, ifindex: slotToPeerIfindex(slot), mtu, netnsFd: namespace.fd, ...macs[1] };
+  const primary = {
+    name: names.primary,
+    ifindex: slotToPrimaryIfindex(slot),
+    ...primaryEnd,
+    ...macs[0],
+  };
+  const peer = {
+    name: names.peer,
+    ifindex: slotToPeerIfindex(slot),
+    ...peerEnd,
+    netnsFd: namespace.fd,
+    ...macs[1],
+  };
   if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
   return addNetkit(kernel.host, {
     mode: netkit.mode,
@@ -128,7 +179,13 @@ function addPair(
   });
 }
 
-/** Returns the pod's netkit policies if Podlane's programs run on netkit hooks, and `forward` for both ends otherwise. */
+/** Returns the alias of a pod's primary, by which firewalls and monitors can tell whose interface it is. */
+export const formatDeviceAlias = ({ namespace, name }: Pick<PodRecord, 'namespace' | 'name'>): string =>
+  `${namespace}/${name}`;
+
+/**
+ * Returns the pod's netkit policies if Podlane's programs run on netkit hooks, and `forward` for both ends otherwise.
+ */
 export const chooseNetkitPolicy = (
   { netkit }: PodRecord['network'],
   { hooks }: Pick<DeviceRecord, 'hooks'>,
@@ -155,8 +212,8 @@ export async function setPodNeighbors(
 }
 
 /**
- * Orders addresses, given with the preferred ones first, as they have to be added to an interface: the kernel prefers the IPv4
- * address that was added first, and the IPv6 address that was added last.
+ * Orders addresses, given with the preferred ones first, as they have to be added to an interface: the kernel prefers
+ * the IPv4 address that was added first, and the IPv6 address that was added last.
  */
 export const orderAddressesForAssignment = (addresses: readonly string[]): string[] => [
   ...addresses.filter((each) => !isIpv6Text(each)),
@@ -173,11 +230,26 @@ export async function addPeerAddresses(
     await replaceAddress(namespace.socket, slotToPeerIfindex(slot), address);
 }
 
+async function isForeignDevice(
+  { host }: KernelContext,
+  slot: number,
+  owner: Pick<PodRecord, 'namespace' | 'name'>,
+): Promise<boolean> {
+  const link = await getLink(host, { ifindex: slotToPrimaryIfindex(slot) });
+  return link !== null && link.alias !== null && link.alias !== formatDeviceAlias(owner);
+}
+
 /**
  * Deletes the pair, then its pins. In the other order, netkit would drop the packets that are still in it, and veth
  * would not count them. Idempotent.
+ * @param owner pod whose device it must be by its alias: one that others created meanwhile stays
  */
-export async function deleteDevicePair(kernel: KernelContext, slot: number): Promise<void> {
+export async function deleteDevicePair(
+  kernel: KernelContext,
+  slot: number,
+  owner?: Pick<PodRecord, 'namespace' | 'name'>,
+): Promise<void> {
+  if (owner !== undefined && (await isForeignDevice(kernel, slot, owner))) return;
   // Uses a socket of its own: the kernel answers long after it released RTNL, and requests of one socket are serialized.
   using host = NetlinkSocket.open();
   try {

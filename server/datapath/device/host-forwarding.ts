@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
-import type { PodNetwork } from '../../../contract/network.ts';
+import type { PodNetwork } from '../../../contract/pod-network.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
-import { hasIpv6Address } from './next-hops.ts';
+import { hasIpv6Address } from './pod-gateways.ts';
 
-/** Enables IP forwarding on the host for the address families of the pod. */
+/** Enables IPv4 forwarding on the host, and IPv6 forwarding if the pod has an IPv6 address. */
 export function enableHostForwarding(network: Pick<PodNetwork, 'addresses'>): void {
   if (network.addresses.length > 0) writeSysctl('net/ipv4/ip_forward', '1');
   if (!hasIpv6Address(network)) return;

@@ -6,6 +6,7 @@ import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { DatapathContext } from '../datapath-context.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { attachUserPrograms } from './attach-user-programs.ts';
 import { chooseNetkitPolicy } from './device-pair.ts';
 import {
   attachHookFamily,
@@ -13,7 +14,6 @@ import {
   findHooksWithoutPodlaneProgram,
   writeSlotEntry,
 } from './podlane-programs.ts';
-import { attachUserPrograms } from './user-hooks.ts';
 
 /**
  * Moves Podlane's programs of a netkit device between its own hooks and those of its primary, under traffic. While

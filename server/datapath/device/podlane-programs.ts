@@ -1,12 +1,13 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
-import type { AttachedProgram, HookFamily } from '../../../contract/device.ts';
+import type { AttachedProgram, Hook, HookFamily } from '../../../contract/device.ts';
 import { type SlotEntry, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import { stripPrefixLength } from './next-hops.ts';
+import { anchorAmongUserPrograms, detachUserPrograms } from './attach-user-programs.ts';
+import { stripPrefixLength } from './pod-gateways.ts';
+import { attachPodlaneTcFilter, detachPodlaneTcFilter, readTcFilterPrograms } from './podlane-tc-filter.ts';
 import { podlaneProgramHooks } from './program-hooks.ts';
-import { attachTcFilter, detachTcFilter, readTcFilterPrograms } from './tc-filter.ts';
-import { anchorAmongUserPrograms, detachUserPrograms } from './user-hooks.ts';
 
 /**
  * Builds the entry of a device in the BPF map `slots`: the source addresses that the pod may use, and the device's
@@ -14,9 +15,10 @@ import { anchorAmongUserPrograms, detachUserPrograms } from './user-hooks.ts';
  */
 export function buildSlotEntry(
   kernel: Pick<KernelContext, 'redirect'>,
-  pod: Pick<PodRecord, 'number' | 'network'>,
+  pod: Pick<PodRecord, 'id' | 'number' | 'network'>,
   { primaryMac, peerMac, hooks }: Pick<DeviceRecord, 'primaryMac' | 'peerMac' | 'hooks'>,
 ): SlotEntry {
+  const { checks } = pod.network;
   const [address4, address6] = [false, true].map((six) =>
     pod.network.addresses.find((each) => isIpv6Text(each) === six),
   );
@@ -25,13 +27,18 @@ export function buildSlotEntry(
     ...(address4 ? { address4: stripPrefixLength(address4) } : {}),
     ...(address6 ? { address6: stripPrefixLength(address6) } : {}),
     hooks: hooks === 'netkit' ? 'device' : 'primary',
-    redirect: kernel.redirect,
+    redirect: kernel.redirect.appliesTo(pod.id),
     macs: primaryMac && peerMac ? { toPod: peerMac, fromPod: primaryMac } : null,
+    check: checks.source === 'strict',
+    sourcePrefixes: checks.sourcePrefixes.length > 0,
+    ethertypes: checks.ethertypes.length > 0,
   };
 }
 
 /** Writes the slot entry of a device; must be called before the device's programs see a packet. */
 export function writeSlotEntry(kernel: KernelContext, pod: PodRecord, device: DeviceRecord): void {
+  // Before the slot's flags have programs look for them.
+  kernel.programs.setPacketChecks(pod.number, pod.network.checks);
   kernel.programs.setSlot(device.slot, buildSlotEntry(kernel, pod, device));
 }
 
@@ -45,8 +52,12 @@ export function setRedirectEndpoints(
     kernel.programs.setEndpoint(stripPrefixLength(address), { slot, owner: pod.number });
 }
 
-/** Removes the pod's addresses from same-node redirect; must be called before the pod's last device is deleted. */
+/**
+ * Removes the pod's addresses from same-node redirect, and its source prefixes and ethertypes; must be called before the
+ * pod's last device is deleted.
+ */
 export function removeRedirectEndpoints(kernel: KernelContext, pod: PodRecord): void {
+  kernel.programs.setPacketChecks(pod.number, null);
   for (const address of pod.network.addresses) kernel.programs.removeEndpoint(stripPrefixLength(address));
 }
 
@@ -71,7 +82,7 @@ export async function attachHookFamily(
 ): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
-      await attachTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
+      await attachPodlaneTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
     return;
   }
   for (const direction of ['ingress', 'egress'] as const) {
@@ -89,7 +100,7 @@ export async function detachHookFamily(
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
     for (const direction of ['egress', 'ingress'] as const)
-      await detachTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
+      await detachPodlaneTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
     return;
   }
   await kernel.programs.detach(slot, [
@@ -126,13 +137,37 @@ export async function readAttachedPrograms(
   });
 }
 
-/** Lists the hooks of a device on which Podlane's program is missing. */
+/** Lists the programs on one hook of a slot's device by their ids, which costs less than describing them. */
+export async function listProgramsOnHook(
+  kernel: KernelContext,
+  slot: number,
+  hook: Hook,
+): Promise<ProgramOnHook[]> {
+  const ifindex = slotToPrimaryIfindex(slot);
+  if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHookPrograms(ifindex, hook);
+  const programs = await readTcFilterPrograms(kernel, ifindex, hook);
+  return programs.map(({ id, linkId }) => ({ programId: id, linkId }));
+}
+
+/** Lists the hooks of a device on which Podlane's program is missing. @throws ProblemError `device_missing` */
 export async function findHooksWithoutPodlaneProgram(
   kernel: KernelContext,
-  device: Pick<DeviceRecord, 'slot' | 'hooks'>,
-): Promise<AttachedProgram['hook'][]> {
-  const programs = await readAttachedPrograms(kernel, device);
-  return Object.values(podlaneProgramHooks[device.hooks]).filter(
-    (hook) => !programs.some((program) => program.ours && program.hook === hook),
+  { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
+): Promise<Hook[]> {
+  const { egress, ingress } = podlaneProgramHooks[hooks];
+  const found = await Promise.all(
+    [egress, ingress].map(async (hook) => ({ hook, programs: await listProgramsOnHook(kernel, slot, hook) })),
   );
+  return found
+    .filter(({ programs }) => !programs.some(({ programId }) => kernel.programs.isOurs(programId)))
+    .map(({ hook }) => hook);
 }
+
+/** Lists the hooks of a device whose link is not pinned. Filters of clsact are no links. */
+export const listUnpinnedHooks = (
+  { programs }: KernelContext,
+  { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
+): Hook[] =>
+  hooks === 'tc'
+    ? []
+    : Object.values(podlaneProgramHooks[hooks]).filter((hook) => !programs.isLinkPinned(slot, hook));

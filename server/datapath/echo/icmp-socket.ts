@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { ProblemError } from '../../../contract/problem.ts';
+import { setSafeTimeout } from '../../async/safe-timers.ts';
 import { recordOpenedDescriptor } from '../../ffi/descriptor-tracking.ts';
 import {
   addressOf,
@@ -129,7 +130,7 @@ export class EchoSocket implements Disposable {
         if (this.#pending.get(sequence)?.nonce === nonce) this.#pending.delete(sequence);
         resolve(outcome);
       };
-      const timer = setTimeout(() => {
+      const timer = setSafeTimeout(() => {
         // After the event loop was blocked, timers run before the socket is read: the answer may already be there.
         this.#drain();
         answer({ why: `no answer within ${timeoutMs} ms` });

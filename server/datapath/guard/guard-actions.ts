@@ -1,10 +1,10 @@
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { finishHookMove } from '../device/move-hooks.ts';
 import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-programs.ts';
-import { wrapAsProblemError } from '../errors.ts';
 import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
 import type { EscalationAction, EscalationState } from './escalation-policy.ts';
 import { guardEventTemplates } from './guard-messages.ts';
 import { addGuardAction, type PodGuardState } from './guard-state-store.ts';
@@ -17,6 +17,9 @@ interface Dependencies {
   enqueue: (pod: LivePod) => void;
   save: (guarded: GuardedPod, state: PodGuardState) => Promise<void>;
 }
+
+/** A pod that its netkit device fails is moved whatever it loses: the plan's items are named in the migration. */
+const acceptAll = { recreate: false, accept: ['*'] } as const;
 
 /** Executes, records and publishes the actions that the escalation policy decides on. */
 export class GuardActions {
@@ -43,7 +46,8 @@ export class GuardActions {
     const taken = createGuardAction(monotonicEpochMs(), action, because);
     try {
       if (action === 'repair') await this.#repair(pod);
-      if (action === 'fallback') taken.migrationId = (await migrations.start(pod, 'veth', 'guard', false)).id;
+      if (action === 'fallback')
+        taken.migrationId = (await migrations.start(pod, 'veth', 'guard', acceptAll)).id;
     } catch (error) {
       taken.failure = wrapAsProblemError(error).message;
     }
@@ -69,6 +73,7 @@ export class GuardActions {
     try {
       await withPod(pod, { type: 'repairing' }, `repair ${formatPodName(pod)}`, async () => {
         const device = getCurrentDevice(pod);
+        kernel.programs.restorePins();
         setRedirectEndpoints(kernel, pod.record, device);
         await attachPodlanePrograms(kernel, pod.record, device);
         await finishHookMove(kernel, pod.record, device);

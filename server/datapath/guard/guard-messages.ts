@@ -1,3 +1,4 @@
+import type { Condition } from '../../../contract/condition.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { GuardAction, GuardThresholdOverrides, GuardThresholds } from '../../../contract/guard.ts';
 import type { NewEvent } from '../../store/records.ts';
@@ -9,9 +10,21 @@ import type { PodGuardState } from './guard-state-store.ts';
  * Returns the condition of a pod that the guard moved to veth or gave up on, or null while the guard only watches
  * the pod.
  */
-export function guardConditionMessage({ escalation: { stage, because } }: PodGuardState): string | null {
-  if (stage === 'fallen-back') return `the guard moved it to veth: ${because.join('; ')}`;
-  if (stage === 'left-alone') return `automatic recovery failed and has stopped: ${because.join('; ')}`;
+export function guardCondition({
+  escalation: { stage, because },
+}: PodGuardState): Omit<Condition, 'since'> | null {
+  if (stage === 'fallen-back')
+    return {
+      reason: 'guard_acted',
+      message: `the guard moved it to veth: ${because.join('; ')}`,
+      remedy: 'Remove the cause, migrate the pod to netkit, and resume the guard.',
+    };
+  if (stage === 'left-alone')
+    return {
+      reason: 'guard_acted',
+      message: `automatic recovery failed and has stopped: ${because.join('; ')}`,
+      remedy: 'Remove the cause, then resume the guard of this pod.',
+    };
   return null;
 }
 

@@ -8,10 +8,10 @@ import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
 import { EchoSockets } from '../echo/echo-sockets.ts';
-import { wrapAsProblemError } from '../errors.ts';
 import type { MigrationController } from '../migration/migration-controller.ts';
 import { isPodIdle, runningMigrationId } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
 import {
   type EscalationState,
   initialEscalationState,
@@ -20,7 +20,7 @@ import {
 } from './escalation-policy.ts';
 import { GuardActions } from './guard-actions.ts';
 import {
-  guardConditionMessage,
+  guardCondition,
   guardEventTemplates,
   guardStatusMessage,
   nodeWideFailureMessage,
@@ -80,6 +80,8 @@ export class PodHealthGuard {
     if (this.#store === null || getCurrentDevice(pod).kind !== 'netkit' || !this.#thresholds(pod).on)
       return false;
     const guarded = this.#guarded(pod);
+    // The guard repairs nothing any more, but programs are never left off.
+    if (guarded.state.escalation.stage === 'left-alone') return false;
     guarded.signals.checkHooksSoon();
     guarded.nextEvaluation = 0;
     return true;
@@ -221,7 +223,7 @@ export class PodHealthGuard {
       nextEvaluation: now + ((pod.record.number % ticksPerPeriod) / ticksPerPeriod) * periodMs,
     };
     this.#pods.set(pod.record.id, guarded);
-    setPodCondition(this.#context, pod, 'guard', guardConditionMessage(guarded.state));
+    setPodCondition(this.#context, pod, 'guard', guardCondition(guarded.state));
     return guarded;
   }
 
@@ -268,7 +270,7 @@ export class PodHealthGuard {
 
   async #save(guarded: GuardedPod, state: PodGuardState): Promise<void> {
     guarded.state = state;
-    setPodCondition(this.#context, guarded.pod, 'guard', guardConditionMessage(state));
+    setPodCondition(this.#context, guarded.pod, 'guard', guardCondition(state));
     await this.#opened().save(guarded.pod.record.id, state);
   }
 }

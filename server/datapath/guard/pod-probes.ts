@@ -1,7 +1,7 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { GuardThresholds } from '../../../contract/guard.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
-import { stripPrefixLength } from '../device/next-hops.ts';
+import { stripPrefixLength } from '../device/pod-gateways.ts';
 import type { EchoSockets } from '../echo/echo-sockets.ts';
 import {
   assessProbeRecord,

@@ -10,7 +10,7 @@ import type { EchoSockets } from '../echo/echo-sockets.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodIdle } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { checkNetkitHooks, type NetkitHookFaults } from './hook-check.ts';
+import { checkNetkitHooks, type NetkitHookFaults } from './check-netkit-hooks.ts';
 import { PodProbes } from './pod-probes.ts';
 import { DeviceTrafficMonitor, type SignalAssessment } from './traffic-monitor.ts';
 

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setSafeTimeout } from '../../async/safe-timers.ts';
 import type { EchoOutcome } from '../echo/icmp-socket.ts';
 
 /**
@@ -24,7 +25,7 @@ export function probeTcp(
       resolve(outcome);
     };
     const abort = (): void => end({ why: 'the probes are closed' });
-    const timer = setTimeout(() => end({ why: `no answer within ${timeoutMs} ms` }), timeoutMs);
+    const timer = setSafeTimeout(() => end({ why: `no answer within ${timeoutMs} ms` }), timeoutMs);
     signal.addEventListener('abort', abort);
     socket.on('connect', () => end({ ms: performance.now() - at }));
     socket.on('error', (error: NodeJS.ErrnoException) =>

@@ -1,83 +1,106 @@
-import type { MigrationCheck } from '../../../contract/migration.ts';
-import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
-import { listMulticastGroups, type MulticastGroup } from '../../kernel/multicast-groups.ts';
+import type { MigrationItem } from '../../../contract/migration.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { listMulticastGroups } from '../../kernel/multicast-groups.ts';
+import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { findSocketOwners, type SocketOwner } from '../../kernel/socket-owners.ts';
 import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../netlink/socket-diag.ts';
 import type { PodRecord } from '../../store/records.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
+import { createMigrationItem } from './plan-items.ts';
 
-const note = (name: string, detail: string): MigrationCheck => ({ name, state: 'note', detail, code: null });
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
 
-/** Maximum number of sockets that a note names; further ones are only counted. */
+/** Maximum number of sockets that an item names; further ones are only counted. */
 const maxNamed = 8;
 
 /**
- * Names what refers to the old device and cannot follow the pod: sockets bound to it (SO_BINDTODEVICE, packet sockets)
- * and multicast groups joined on it. Reads only; a kernel that does not report them gets a note as well.
+ * Lists what stays with the old device because only its program can move it, as items of the plan: sockets bound to the
+ * device (SO_BINDTODEVICE, packet sockets) in the pod and on the host, and multicast groups joined on it in the pod.
  */
-export async function checkBoundSockets(
+export async function listBoundSocketItems(
   pod: PodRecord,
   namespace: PodNamespace,
   slot: number,
-): Promise<MigrationCheck[]> {
-  const ifindex = slotToPeerIfindex(slot);
-  const { interface: name } = pod.network;
+): Promise<MigrationItem[]> {
+  using host = openCurrentNamespace();
+  return [
+    ...(await socketItems('pod', namespace.fd, pod.netnsInode, slotToPeerIfindex(slot))),
+    ...(await socketItems('host', host.fd, host.inode, slotToPrimaryIfindex(slot))),
+    ...listMulticastGroups(namespace.fd, slotToPeerIfindex(slot)).map(({ group, users }) =>
+      createMigrationItem(
+        'pod',
+        'multicast group',
+        group,
+        `multicast group ${group} (${counted(users, 'socket')})`,
+        'lost',
+        'it is joined on the old device, until the program joins again',
+      ),
+    ),
+  ];
+}
+
+async function socketItems(
+  end: MigrationItem['end'],
+  namespaceFd: number,
+  inode: bigint,
+  ifindex: number,
+): Promise<MigrationItem[]> {
+  let bound: BoundSockets;
   try {
-    const bound = await listBoundSockets(namespace.fd, ifindex);
-    const owners =
-      bound.sockets.length === 0
-        ? new Map<number, SocketOwner>()
-        : await findSocketOwners(pod.netnsInode, new Set(bound.sockets.map((socket) => socket.inode)));
-    return [
-      ...socketNotes(bound, owners, name),
-      ...groupNotes(listMulticastGroups(namespace.fd, ifindex), name),
-    ];
+    bound = await listBoundSockets(namespaceFd, ifindex);
   } catch (error) {
-    return [note(`Sockets bound to ${name} could not be listed`, (error as Error).message)];
+    return [
+      createMigrationItem(
+        end,
+        'socket',
+        null,
+        'sockets bound to the interface',
+        'unknown',
+        `this kernel does not list them: ${(error as Error).message}`,
+      ),
+    ];
   }
+  const { unreadable } = bound;
+  const owners =
+    bound.sockets.length === 0
+      ? new Map<number, SocketOwner>()
+      : await findSocketOwners(inode, new Set(bound.sockets.map((socket) => socket.inode)));
+  // The agent's own captures go on at the new device.
+  const sockets = bound.sockets.filter((socket) => owners.get(socket.inode)?.pid !== process.pid);
+  const named = sockets
+    .slice(0, maxNamed)
+    .map((socket) => `${socketText(socket)} of ${ownerText(owners.get(socket.inode))}`);
+  const more = sockets.length > maxNamed ? ` and ${sockets.length - maxNamed} more` : '';
+  return [
+    ...(sockets.length === 0
+      ? []
+      : [
+          createMigrationItem(
+            end,
+            'socket',
+            sockets.map((socket) => socket.inode).join(','),
+            `${counted(sockets.length, 'socket')} bound to the interface: ${named.join(', ')}${more}`,
+            'lost',
+            'they stay bound to the old device, and are disconnected, until the program binds again',
+          ),
+        ]),
+    ...(unreadable.length === 0 || end === 'host'
+      ? []
+      : [
+          createMigrationItem(
+            end,
+            'socket',
+            unreadable.join(','),
+            `${unreadable.join(' and ')} sockets`,
+            'unknown',
+            'this kernel does not report whether they are bound to the interface; those that are will be disconnected',
+          ),
+        ]),
+  ];
 }
-
-function socketNotes(
-  { sockets, unreadable }: BoundSockets,
-  owners: ReadonlyMap<number, SocketOwner>,
-  name: string,
-): MigrationCheck[] {
-  const notes: MigrationCheck[] = [];
-  if (sockets.length > 0)
-    notes.push(
-      note(
-        `${counted(sockets.length, 'socket')} bound to ${name} will be disconnected`,
-        `${listed(sockets.map((socket) => `${socketText(socket)} of ${ownerText(owners.get(socket.inode))}`))}: they stay bound to the old device until the program binds again`,
-      ),
-    );
-  if (unreadable.length > 0)
-    notes.push(
-      note(
-        `The pod has ${unreadable.join(' and ')} sockets`,
-        `this kernel does not report whether they are bound to ${name}; those that are will be disconnected`,
-      ),
-    );
-  return notes;
-}
-
-const groupNotes = (groups: readonly MulticastGroup[], name: string): MigrationCheck[] =>
-  groups.length === 0
-    ? []
-    : [
-        note(
-          `${counted(groups.length, 'multicast group')} joined on ${name} will be lost`,
-          `${listed(groups.map(({ group, users }) => `${group} (${counted(users, 'socket')})`))}: they are joined on the old device, until the program joins again`,
-        ),
-      ];
 
 const socketText = ({ protocol, local, remote }: BoundSocket): string =>
   [protocol, local, remote && `to ${remote}`].filter(Boolean).join(' ');
 
 const ownerText = (owner: SocketOwner | undefined): string =>
   owner ? `${owner.name} (pid ${owner.pid})` : 'a process outside the pod';
-
-const listed = (all: readonly string[]): string =>
-  all.length <= maxNamed
-    ? all.join(', ')
-    : `${all.slice(0, maxNamed).join(', ')} and ${all.length - maxNamed} more`;

@@ -4,8 +4,8 @@ import type { TaskScope } from '../../async/task-scope.ts';
 const retryMs = 1000;
 
 /**
- * Writes journals, and retries those that a full disk refused, so that no journal of an ended migration stays open. An
- * agent that is killed before finds them open.
+ * Writes journals, and retries those that a full disk refused, so that no journal of an ended migration stays open. If
+ * the agent is killed before a retry succeeds, the next one finds the journal open and recovers the migration.
  */
 export class JournalWriter {
   readonly #save: (migration: Migration) => Promise<void>;

@@ -4,20 +4,30 @@ import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DeviceRecord, NewEvent } from '../../store/records.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
-import { readDeviceDrops } from '../device/device-drops.ts';
-import type { DeviceNetworkState } from '../device/network-state.ts';
-import { toMigrationProblem } from '../errors.ts';
+import { DeviceDropMeter } from '../device/device-drops.ts';
 import { findBlockingActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, retireDevice, setCurrentDevice } from '../pods/current-device.ts';
+import { toMigrationProblem } from '../wrap-as-problem.ts';
 import { JournalWriter } from './journal-writer.ts';
+import type { OldDeviceNetwork } from './old-device-network.ts';
+import { requireAcceptance } from './plan-items.ts';
 import { throwIfCheckRefused } from './preflight.ts';
-import { createMigrationJournal, prepareMigration } from './prepare-migration.ts';
+import { createMigrationJournal, prepareMigration, recordState } from './prepare-migration.ts';
+import { decodeRecordedState, encodeRecordedState, type RecordedState } from './recorded-state.ts';
 import { type MigrationRecoveryContext, recoverMigration } from './recover-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
 import { type MigrationJournal, type MigrationStepActions, runMigrationSteps } from './step-executor.ts';
 import { createMigrationStepActions } from './step-list.ts';
+
+/** How a migration is started. */
+export interface MigrationOptions {
+  /** True if the new device may have the same kind as the old one. */
+  recreate: boolean;
+  /** Ids of the plan's items whose change or loss is accepted; `*` accepts all. */
+  accept: readonly string[];
+}
 
 /** Migration whose journal is open, with the context of the migration steps. */
 interface StartedMigration {
@@ -25,10 +35,14 @@ interface StartedMigration {
   from: DeviceRecord;
   to: DeviceRecord;
   namespace: PodNamespace;
-  networkState: DeviceNetworkState;
+  oldNetwork: OldDeviceNetwork;
+  recorded: RecordedState;
 }
 
-/** Runs migrations, at most one per pod at a time, and completes those that were running when the agent was killed. */
+/**
+ * Runs migrations, at most one per pod at a time, and completes or undoes those that were running when the agent was
+ * killed.
+ */
 export class MigrationController {
   readonly #context: DatapathContext;
   readonly #ended: (pod: LivePod) => void;
@@ -60,7 +74,7 @@ export class MigrationController {
   }
 
   async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
-    using namespace = openPodNamespace(pod.record);
+    using namespace = openPodNamespace(pod);
     const { plan } = await prepareMigration(
       this.#context.kernel,
       pod,
@@ -79,12 +93,17 @@ export class MigrationController {
    * Starts a migration; resolves once its journal is stored and it runs.
    * @throws ProblemError `migration_running`, `pod_busy`, `pod_gone`; the code of a check that refused; `store_failed`
    */
-  async start(pod: LivePod, to: DeviceKind, actor: string, recreate: boolean): Promise<Migration> {
+  async start(
+    pod: LivePod,
+    to: DeviceKind,
+    actor: string,
+    { recreate, accept }: MigrationOptions,
+  ): Promise<Migration> {
     const what = `migrate ${formatPodName(pod)} to ${to}`;
     const started = Promise.withResolvers<Migration>();
     const running = this.#scope.run(async () => {
       const ended = await withPod(pod, { type: 'planning' }, what, async (enter) => {
-        const opened = await this.#open(pod, to, actor, recreate, what);
+        const opened = await this.#open(pod, to, actor, { recreate, accept }, what);
         enter({ type: 'migrating', migrationId: opened.migration.id });
         started.resolve(structuredClone(opened.migration));
         this.#context.publish.pod(pod);
@@ -106,27 +125,33 @@ export class MigrationController {
     pod: LivePod,
     to: DeviceKind,
     actor: string,
-    recreate: boolean,
+    { recreate, accept }: MigrationOptions,
     what: string,
   ): Promise<StartedMigration> {
     let slot: number | null = null;
     let namespace: PodNamespace | null = null;
     let device: DeviceRecord | null = null;
     try {
-      slot = this.#context.slots.allocate();
-      namespace = openPodNamespace(pod.record);
+      slot = await this.#context.slots.allocate();
+      namespace = openPodNamespace(pod);
       const prepared = await prepareMigration(this.#context.kernel, pod, namespace, to, slot, {
         obstacle: null,
         recreate,
       });
       throwIfCheckRefused(prepared.plan.checks, what);
+      requireAcceptance(prepared.plan.items, accept, what);
+      const recorded: RecordedState = {
+        ...prepared.recorded,
+        accepted: prepared.plan.items.map(({ id, end, kind, key }) => ({ id, kind: `${end} ${kind}`, key })),
+      };
       device = await this.#context.store.addDevice(prepared.device);
       const migration = await this.#context.store.addMigration(
         createMigrationJournal(prepared.plan, pod, actor),
+        encodeRecordedState(recorded),
       );
       const from = getCurrentDevice(pod);
       addPendingDevice(pod, device);
-      return { migration, from, to: device, namespace, networkState: prepared.networkState };
+      return { migration, from, to: device, namespace, oldNetwork: prepared.oldNetwork, recorded };
     } catch (error) {
       namespace?.[Symbol.dispose]();
       if (device) await this.#takeBack(pod, device);
@@ -147,15 +172,16 @@ export class MigrationController {
 
   async #run(
     pod: LivePod,
-    { migration, from, to, namespace, networkState }: StartedMigration,
+    { migration, from, to, namespace, oldNetwork, recorded }: StartedMigration,
   ): Promise<void> {
+    const move = this.#move(pod, from, to, namespace, migration, recorded, oldNetwork);
     try {
-      const move = this.#move(pod, from, to, namespace, migration, networkState);
       await runMigrationSteps(migration, this.#actions(move), this.#journal);
     } catch (error) {
       this.#context.log.error({ err: error, migration: migration.id }, 'migration');
       await endAsFailed(migration, error, this.#journal);
     } finally {
+      move.disposables.dispose();
       namespace[Symbol.dispose]();
     }
   }
@@ -190,8 +216,14 @@ export class MigrationController {
       kernel: this.#context.kernel,
       journal: this.#journal,
       actions: (move) => this.#actions(move),
-      move: (livePod, from, to, namespace, journal) =>
-        this.#move(livePod, from, to, namespace, journal, null),
+      recordedState: async (livePod, namespace) => {
+        const text = await this.#context.store.migrationNetworkState(migration.id);
+        return text === null
+          ? await recordState(this.#context.kernel, livePod, namespace)
+          : decodeRecordedState(text);
+      },
+      move: (livePod, from, to, namespace, journal, recorded) =>
+        this.#move(livePod, from, to, namespace, journal, recorded, null),
     };
     const what = `recover migration ${migration.number}`;
     const ended = pod
@@ -251,30 +283,36 @@ export class MigrationController {
     to: DeviceRecord,
     namespace: PodNamespace,
     migration: Migration,
-    networkState: DeviceNetworkState | null,
+    recorded: RecordedState,
+    oldNetwork: OldDeviceNetwork | null,
   ): DeviceMove {
-    let [dropsBefore, drops] = [0, 0];
+    const { kernel } = this.#context;
+    const drops = new DeviceDropMeter(
+      kernel,
+      namespace,
+      () => this.#context.readKernelDrops?.(pod.record.number) ?? null,
+    );
     return {
       pod: pod.record,
       namespace,
       from,
       to,
-      networkState,
-      starting: async () => {
-        dropsBefore = await readDeviceDrops(this.#context.kernel, namespace, [from.slot]);
-      },
-      switched: (device) => {
+      oldNetwork,
+      recorded,
+      disposables: new DisposableStack(),
+      onStart: () => drops.start(from.slot),
+      onNewDeviceReady: () => this.#context.publish.deviceReady(pod, to),
+      onTrafficMoved: (device) => {
         setCurrentDevice(pod, device);
+        this.#context.publish.deviceReady(pod, device);
         this.#context.publish.pod(pod);
       },
-      removing: async () => {
-        drops = await readDeviceDrops(this.#context.kernel, namespace, [from.slot, to.slot]);
-      },
-      removed: (device) => this.#close(pod, device),
-      verified: (counted) => {
+      beforeRemoval: () => drops.beforeRemoval(from.slot),
+      onDeviceRemoved: (device) => this.#close(pod, device),
+      onVerified: async (counted) => {
         migration.result = {
           ...counted,
-          deviceDrops: Math.max(0, drops - dropsBefore),
+          ...(await drops.finish(to.slot)),
           requestsOk: null,
           requestsFailed: null,
         };

@@ -6,13 +6,13 @@ import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-stru
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
-import type { DeviceNetworkState } from '../device/network-state.ts';
+import { reversePathSysctl } from '../device/reverse-path-filter.ts';
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { BlockingActivity } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
-import { formatTemporaryPeerName } from '../slot-allocator.ts';
-import { checkBoundSockets } from './bound-sockets.ts';
+import { formatTemporaryName } from '../slot-allocator.ts';
+import type { OldDeviceNetwork } from './old-device-network.ts';
 
 const passed = (name: string, detail: string): MigrationCheck => ({
   name,
@@ -31,7 +31,7 @@ const refused = (name: string, code: ProblemCode, detail: string): MigrationChec
 export interface PreflightInput {
   to: DeviceKind;
   slot: number;
-  networkState: DeviceNetworkState;
+  oldNetwork: OldDeviceNetwork;
   /** Activity of the pod that blocks the migration, or null. */
   obstacle: BlockingActivity | null;
   /** True if the new device may have the same kind as the old one. */
@@ -43,7 +43,7 @@ export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, networkState, obstacle, recreate }: PreflightInput,
+  { to, slot, oldNetwork, obstacle, recreate }: PreflightInput,
 ): Promise<MigrationCheck[]> {
   const current = getCurrentDevice(pod);
   const inside = await listLinks(namespace.socket);
@@ -60,19 +60,19 @@ export async function runPreflightChecks(
       : passed('No other operation on this pod', 'none is running'),
     await deviceCheck(kernel, current.slot),
     await freeSlotCheck(kernel, slot, inside),
-    forwardingCheck(pod, namespace),
-    ...foreignProgramChecks(networkState),
-    ...(await checkBoundSockets(pod.record, namespace, current.slot)),
+    await freeNamesCheck(kernel, namespace, [current.slot, slot]),
+    forwardingCheck(pod),
+    ...carriedProgramChecks(oldNetwork),
     interfaceCheck(inside, slotToPeerIfindex(current.slot)),
     passed(
       'MTU, addresses and routes can be carried over',
-      `MTU ${pod.record.network.mtu}, ${networkState.addresses.length} ${networkState.addresses.length === 1 ? 'address' : 'addresses'}, ${networkState.podRoutes.length} + ${networkState.hostRoutes.length} routes`,
+      `MTU ${pod.record.network.mtu}, ${oldNetwork.addresses.length} ${oldNetwork.addresses.length === 1 ? 'address' : 'addresses'}, ${oldNetwork.podRoutes.length} + ${oldNetwork.hostRoutes.length} routes`,
     ),
     hasKernelCapability(kernel, 'live-rename')
       ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
       : note(
           `New interface gets ${pod.record.network.interface} as an alternative name only`,
-          `it is called ${formatTemporaryPeerName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${formatTemporaryName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -141,32 +141,56 @@ async function freeSlotCheck(
 }
 
 /**
- * Checks forwarding and reverse path filters. The kernel applies the stricter of the `all` and per-device values;
- * IPv6 has no reverse path filter.
+ * Checks that no interface of the host or the pod has one of the names that both devices bear for a time. The pod's own
+ * device may: it has such a name where the kernel cannot rename an interface that is up.
  */
-function forwardingCheck(pod: LivePod, namespace: PodNamespace): MigrationCheck {
+async function freeNamesCheck(
+  kernel: KernelContext,
+  namespace: PodNamespace,
+  slots: readonly number[],
+): Promise<MigrationCheck> {
+  const names = slots.map(formatTemporaryName);
+  const title = `The temporary names ${names.join(' and ')} are free`;
+  for (const slot of slots)
+    for (const [where, socket, own] of [
+      ['on the host', kernel.host, slotToPrimaryIfindex(slot)],
+      ['in the pod', namespace.socket, slotToPeerIfindex(slot)],
+    ] as const) {
+      const name = formatTemporaryName(slot);
+      const taken = await getLink(socket, { name });
+      if (taken && taken.ifindex !== own)
+        return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} ${where} is called ${name}`);
+    }
+  return passed(title, 'no interface has them');
+}
+
+/**
+ * Checks that the host forwards, and that its reverse path filter of all interfaces is not strict. In the pod a strict
+ * filter is made loose meanwhile, but the primaries have no IPv4 addresses, and then the kernel drops what arrives
+ * beside the route even if the filter is loose (__fib_validate_source, net/ipv4/fib_frontend.c).
+ */
+function forwardingCheck(pod: LivePod): MigrationCheck {
   const forward = readSysctl('net/ipv4/ip_forward');
-  const onHost = readSysctl('net/ipv4/conf/all/rp_filter');
-  const inPod = readSysctl('net/ipv4/conf/all/rp_filter', namespace.fd);
   const forward6 = pod.record.network.addresses.some(isIpv6Text)
     ? readSysctl('net/ipv6/conf/all/forwarding')
     : null;
-  const detail = `ip_forward ${forward}, ${forward6 === null ? '' : `IPv6 forwarding ${forward6}, `}rp_filter ${onHost} on the host, ${inPod} in the pod`;
+  const filter = readSysctl(reversePathSysctl('all'));
+  const detail = `ip_forward ${forward}${forward6 === null ? '' : `, IPv6 forwarding ${forward6}`}, rp_filter of all interfaces ${filter}`;
   const title = 'Host forwards, without strict reverse path filtering';
-  return forward === '1' && forward6 !== '0' && onHost !== '1' && inPod !== '1'
+  return forward === '1' && forward6 !== '0' && filter !== '1'
     ? passed(title, detail)
     : refused(title, 'host_not_ready', detail);
 }
 
-function foreignProgramChecks({ foreignPrograms }: DeviceNetworkState): MigrationCheck[] {
-  if (foreignPrograms.length === 0) return [];
-  const each = foreignPrograms.map(
+function carriedProgramChecks({ carriedPrograms }: OldDeviceNetwork): MigrationCheck[] {
+  if (carriedPrograms.length === 0) return [];
+  const each = carriedPrograms.map(
     ({ id, name, hook, beforeOurs, user }) =>
       `${name || 'unnamed'} (id ${id}) on ${hook}, ${beforeOurs ? 'before' : 'after'} ours${user ? `, program ${user.number} of the pod` : ', without a link, for the life of the device'}`,
   );
   return [
     note(
-      `${foreignPrograms.length === 1 ? 'A program' : `${foreignPrograms.length} programs`} of others will be attached to the new device as well`,
+      `${carriedPrograms.length === 1 ? 'A program' : `${carriedPrograms.length} programs`} of others will be attached to the new device as well`,
       each.join('; '),
     ),
   ];

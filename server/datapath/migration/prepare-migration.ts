@@ -1,25 +1,45 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
-import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
-import { getLink } from '../../netlink/link.ts';
+import type { Migration, MigrationItem, MigrationPlan } from '../../../contract/migration.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import type { InterfaceSysctl } from '../../kernel/interface-sysctls.ts';
+import { formatMacAddress } from '../../netlink/ip-address.ts';
+import { ifla } from '../../netlink/link-attributes.ts';
+import { getRawAttribute, getRawString } from '../../netlink/raw-object.ts';
 import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
-import { chooseNetkitPolicy, isKernelIpv6Enabled } from '../device/device-pair.ts';
-import { type DeviceNetworkState, readDeviceNetworkState } from '../device/network-state.ts';
+import { chooseNetkitPolicy, formatDeviceAlias, isKernelIpv6Enabled } from '../device/device-pair.ts';
 import { buildSlotEntry } from '../device/podlane-programs.ts';
 import { defaultHookFamily } from '../device/program-hooks.ts';
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
+import { type DeviceState, type EndState, hasLinkLayerAddresses } from '../network-state/end-state.ts';
+import { listAlternativeNames, sysctlsSetAfterTraffic } from '../network-state/list-settings.ts';
+import { readEndState } from '../network-state/read-end-state.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod, toDeviceRef } from '../pod-registry.ts';
 import { buildDeviceRecord } from '../pods/create-pod-device.ts';
+import { formatTemporaryName } from '../slot-allocator.ts';
+import { listBoundSocketItems } from './bound-sockets.ts';
+import { findChildInterfaces } from './child-interfaces.ts';
+import { listFirewallItems } from './firewall-rule-twins.ts';
+import { listMasqueradedConnectionItems } from './keep-masqueraded-connections.ts';
+import { listLinkLayerNotes } from './list-link-layer-notes.ts';
+import { listXdpLinkItems } from './list-xdp-link-items.ts';
+import { getRecordedFilter } from './loosen-reverse-path-filters.ts';
+import { listMptcpAndIpsecItems } from './mptcp-and-ipsec.ts';
+import { type OldDeviceNetwork, readOldDeviceNetwork } from './old-device-network.ts';
+import { listLostSettings, toChecks } from './plan-items.ts';
 import { formatPlanScript } from './plan-script.ts';
 import { type PreflightInput, runPreflightChecks } from './preflight.ts';
+import type { RecordedState } from './recorded-state.ts';
+import { rehearseSettings } from './rehearse-settings.ts';
+import { listRoutingRuleItems } from './routing-rule-twins.ts';
 import { planMigrationSteps } from './step-list.ts';
 
 /** Migration plan with the network state that the migration carries over and the record of the new device. */
 export interface PreparedMigration {
   plan: MigrationPlan;
-  networkState: DeviceNetworkState;
+  oldNetwork: OldDeviceNetwork;
+  recorded: RecordedState;
   device: NewDeviceRecord;
 }
 
@@ -33,47 +53,135 @@ export async function prepareMigration(
   { obstacle, recreate }: Pick<PreflightInput, 'obstacle' | 'recreate'>,
 ): Promise<PreparedMigration> {
   const current = getCurrentDevice(pod);
-  const networkState = await readDeviceNetworkState(kernel, namespace, current);
-  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(current.slot) });
+  const oldNetwork = await readOldDeviceNetwork(kernel, namespace, current);
+  const recorded = await recordState(kernel, pod, namespace);
+  const { names } = recorded;
   const checks = await runPreflightChecks(kernel, pod, namespace, {
     to,
     slot,
-    networkState,
+    oldNetwork,
     obstacle,
     recreate,
   });
-  const from = toDeviceRef(current, peer?.name ?? pod.record.network.interface);
+  const liveRename = hasKernelCapability(kernel, 'live-rename');
+  const kindWorks = !checks.some(({ code }) => code === 'no_netkit' || code === 'no_tcx');
+  const items: MigrationItem[] = [
+    ...listLostSettings({ pod: pod.record, state: recorded.state, to }),
+    ...(kindWorks ? await rehearseSettings(pod.record, recorded.state, to) : []),
+    ...(await findChildInterfaces(recorded.state, namespace.fd)),
+    ...(await listBoundSocketItems(pod.record, namespace, current.slot)),
+    ...(await listMptcpAndIpsecItems(recorded.state, namespace.fd)),
+    ...listXdpLinkItems(recorded.state),
+    ...(await listMasqueradedConnectionItems(recorded.state, namespace.fd)),
+    ...(await listFirewallItems({
+      state: recorded.state,
+      names,
+      podNamespaceFd: namespace.fd,
+      fromSlot: current.slot,
+      newIfindex: { pod: slotToPeerIfindex(slot), host: slotToPrimaryIfindex(slot) },
+      liveRename,
+    })),
+    ...(await listRoutingRuleItems({ pod: namespace.socket, host: kernel.host }, names, liveRename)),
+  ];
+  checks.push(...listLinkLayerNotes(pod.record, recorded.state, to), ...toChecks(items));
+  const from = toDeviceRef({ ...current, primaryName: recorded.state.host.name }, recorded.state.pod.name);
   // A device of the same kind gets its programs on the hooks that the old one uses.
   const hooks = current.kind === to ? current.hooks : defaultHookFamily(kernel, to);
-  const device = buildDeviceRecord(pod.record, to, hooks, slot);
-  const target = toDeviceRef(device);
+  const device = carryMacs(buildDeviceRecord(pod.record, to, hooks, slot, names.host), recorded.state);
+  const temporary = formatTemporaryName(slot);
+  const target = toDeviceRef({ ...device, primaryName: temporary }, temporary);
   const steps = planMigrationSteps({
     from,
     to: target,
+    names,
+    alias: getRawString(recorded.state.host.link, ifla.alias) ?? formatDeviceAlias(pod.record),
     device,
     policy: chooseNetkitPolicy(pod.record.network, device),
     netns: pod.record.netnsPath,
     network: pod.record.network,
-    ...networkState,
+    ...oldNetwork,
     pins: kernel.programs.pins,
     slotEntry: buildSlotEntry(kernel, pod.record, device),
-    liveRename: hasKernelCapability(kernel, 'live-rename'),
+    liveRename,
     ipv6: isKernelIpv6Enabled(),
+    sysctlsAfterTraffic: {
+      pod: recorded.state.pod.sysctls.filter(isSetAfterTraffic),
+      host: recorded.state.host.sysctls.filter(isSetAfterTraffic),
+    },
+    reversePath: {
+      pod: getRecordedFilter(recorded.state.pod, namespace.fd),
+      host: getRecordedFilter(recorded.state.host),
+    },
   });
   return {
-    networkState,
+    oldNetwork,
+    recorded,
     device,
     plan: {
       podId: pod.record.id,
       direction: current.kind === to ? 'recreation' : to === 'veth' ? 'fallback' : 'promotion',
       from,
-      to: target,
+      to: liveRename ? toDeviceRef(device, names.pod) : target,
       allowed: checks.every((check) => check.state !== 'refused'),
       checks,
+      items,
       steps,
       script: formatPlanScript({ namespace: pod.record.namespace, name: pod.record.name, kind: to }, steps),
     },
   };
+}
+
+/**
+ * Reads the network state of a pod's device and its names.
+ * @throws ProblemError `device_missing` if one of its ends is gone
+ */
+export async function recordState(
+  kernel: KernelContext,
+  pod: LivePod,
+  namespace: PodNamespace,
+): Promise<RecordedState> {
+  const { slot, primaryName } = getCurrentDevice(pod);
+  const state = {
+    pod: await readEndState({
+      socket: namespace.socket,
+      namespaceFd: namespace.fd,
+      ifindex: slotToPeerIfindex(slot),
+    }),
+    host: await readEndState({
+      socket: kernel.host,
+      namespaceFd: undefined,
+      ifindex: slotToPrimaryIfindex(slot),
+    }),
+  };
+  // A migration on a kernel that cannot rename made the name an alternative one; one that could not be undone, and
+  // whose new device is gone, left the temporary name.
+  const nameOf = (end: EndState, wanted: string): string =>
+    listAlternativeNames(end.link).includes(wanted) || end.name === formatTemporaryName(slot)
+      ? wanted
+      : end.name;
+  return {
+    state,
+    names: {
+      pod: nameOf(state.pod, pod.record.network.interface),
+      host: nameOf(state.host, primaryName),
+    },
+    accepted: [],
+  };
+}
+
+/** Tells whether a plan names a sysctl among those that are set once traffic has moved; not a secret. */
+const isSetAfterTraffic = ({ name }: InterfaceSysctl): boolean =>
+  sysctlsSetAfterTraffic.has(name) && name !== 'stable_secret';
+
+/** Gives a device with MAC addresses those of the device that it replaces, if that has any. */
+function carryMacs(device: NewDeviceRecord, { host, pod }: DeviceState): NewDeviceRecord {
+  if (device.primaryMac === null || !hasLinkLayerAddresses(host) || !hasLinkLayerAddresses(pod))
+    return device;
+  const [primaryMac, peerMac] = [host, pod].map(({ link }) => {
+    const bytes = getRawAttribute(link, ifla.address);
+    return bytes === null ? null : formatMacAddress(bytes);
+  });
+  return { ...device, primaryMac: primaryMac ?? null, peerMac: peerMac ?? null };
 }
 
 /** Creates the journal of a plan before its first step. The store assigns the number and the start time. */
@@ -106,5 +214,11 @@ export const findDeviceOnSlot = (
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
     createdAt: new Date(),
-    ...buildDeviceRecord(pod.record, kind, defaultHookFamily(kernel, kind), slot),
+    ...buildDeviceRecord(
+      pod.record,
+      kind,
+      defaultHookFamily(kernel, kind),
+      slot,
+      getCurrentDevice(pod).primaryName,
+    ),
   };

@@ -1,9 +1,9 @@
 import type { Migration } from '../../../contract/migration.ts';
-import { toMigrationProblem } from '../errors.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import type { LivePod } from '../pod-registry.ts';
 import { setCurrentDevice } from '../pods/current-device.ts';
+import { toMigrationProblem } from '../wrap-as-problem.ts';
 import { findDeviceOnSlot } from './prepare-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
 import {
@@ -24,7 +24,10 @@ export interface MigrationRecoveryContext {
     to: DeviceMove['to'],
     namespace: DeviceMove['namespace'],
     migration: Migration,
+    recorded: DeviceMove['recorded'],
   ): DeviceMove;
+  /** Returns the recorded network state; reads the old device's if the journal has none. */
+  recordedState(pod: LivePod, namespace: DeviceMove['namespace']): Promise<DeviceMove['recorded']>;
 }
 
 const hostRouted = ({ steps }: Migration): boolean =>
@@ -53,12 +56,15 @@ export async function recoverMigration(
   const step = stopped?.step ?? 'verified';
   const interrupted = { ...toMigrationProblem(new Error(`the agent stopped at ${step}`)), step };
   let namespace: DeviceMove['namespace'] | null = null;
+  let move: DeviceMove | null = null;
   try {
     if (!pod) throw new Error('the store no longer has the pod');
-    namespace = openPodNamespace(pod.record);
+    namespace = openPodNamespace(pod);
     const from = findDeviceOnSlot(recovery.kernel, pod, migration.from.slot, migration.from.kind);
     const to = findDeviceOnSlot(recovery.kernel, pod, migration.to.slot, migration.to.kind);
-    const actions = recovery.actions(recovery.move(pod, from, to, namespace, migration));
+    const recorded = await recovery.recordedState(pod, namespace);
+    move = recovery.move(pod, from, to, namespace, migration, recorded);
+    const actions = recovery.actions(move);
     for (const each of migration.steps) if (each.state === 'running') each.state = 'pending';
     if (hostRouted(migration)) {
       setCurrentDevice(pod, to);
@@ -76,6 +82,7 @@ export async function recoverMigration(
     await recovery.journal.save(migration).catch(() => {});
     return migration;
   } finally {
+    move?.disposables.dispose();
     namespace?.[Symbol.dispose]();
   }
 }

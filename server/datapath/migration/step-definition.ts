@@ -1,10 +1,15 @@
 import type { MigrationStep } from '../../../contract/migration.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import type { PathMtu } from '../../kernel/path-mtu.ts';
+import type { RawObject } from '../../netlink/raw-object.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
-import type { DeviceNetworkState } from '../device/network-state.ts';
 import type { KernelContext } from '../kernel-context.ts';
+import type { DeviceEndName, DeviceState } from '../network-state/end-state.ts';
+import type { ForeignChanges } from '../network-state/foreign-changes.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
-import type { MigrationStepPlan } from './plan-types.ts';
+import type { OldDeviceNetwork } from './old-device-network.ts';
+import type { MigrationStepPlan } from './plan-input.ts';
+import type { RecordedState } from './recorded-state.ts';
 
 /** Move of a pod from one device to another, with callbacks that report the progress. */
 export interface DeviceMove {
@@ -12,20 +17,30 @@ export interface DeviceMove {
   namespace: PodNamespace;
   from: DeviceRecord;
   to: DeviceRecord;
-  /** Network state of the old device at planning time; null if the agent resumes a journal. */
-  networkState: DeviceNetworkState | null;
+  /** Addresses, routes and foreign programs of the old device when planned; null if the agent resumes a journal. */
+  oldNetwork: OldDeviceNetwork | null;
+  /** Network state of the old device when the migration was planned, which the journal keeps. */
+  recorded: RecordedState;
+  /** What the migration holds open until it ends. */
+  disposables: DisposableStack;
   /** Called before anything is changed, to read the old device's counters for the first time. */
-  starting(): Promise<void>;
+  onStart(): Promise<void>;
+  /** Called when `to` is complete and has no traffic yet. */
+  onNewDeviceReady(): void;
   /** Called when traffic has moved to `to`, which is the old device if the migration is undone. */
-  switched(to: DeviceRecord): void;
+  onTrafficMoved(to: DeviceRecord): void;
   /** Called before the old device is removed, to read the device's counters for the last time. */
-  removing(): Promise<void>;
+  beforeRemoval(): Promise<void>;
   /**
    * Called when a device is gone, to carry its counters over. Resolves when they are stored or the store has failed.
    */
-  removed(device: DeviceRecord): Promise<void>;
+  onDeviceRemoved(device: DeviceRecord): Promise<void>;
   /** Called with the packet counts of the verification, for the migration's result. */
-  verified(counted: { egressPackets: number; ingressPackets: number; packetsOnOldDevice: number }): void;
+  onVerified(counted: {
+    egressPackets: number;
+    ingressPackets: number;
+    packetsOnOldDevice: number;
+  }): Promise<void>;
 }
 
 /** Context that the actions of all migration steps share. */
@@ -33,11 +48,23 @@ export interface MigrationStepContext extends DeviceMove {
   kernel: KernelContext;
   /** Addresses for the new device, in CIDR notation. */
   addresses: readonly string[];
+  /** Network state of the old device as it was last read; others change it during the migration. */
+  expected: DeviceState;
+  /** What others change on the new device, from the step `renamed` on; null before, and after a crash. */
+  foreign: Record<DeviceEndName, ForeignChanges> | null;
+  /** Routes that were moved to the new device, as they were before. */
+  moved: Record<DeviceEndName, RawObject[]>;
+  /** Interface indexes of both ends of the old and of the new device. */
+  /** Path MTUs that were learned by the routes of either device. */
+  pathMtus: Record<DeviceEndName, PathMtu[]>;
   oldPrimary: number;
   oldPeer: number;
   newPrimary: number;
   newPeer: number;
-  /** Counter readings of the old device at the steps `planned` and `drained`, and the packets that it counted after the drain. */
+  /**
+   * Readings of the old device's counters: when the context was created, and when the device was drained; and how many
+   * packets it counted after that.
+   */
   readings: { planned: readonly bigint[]; drained: readonly bigint[]; packetsAfterDrain: number };
 }
 
@@ -57,11 +84,19 @@ export function createStepContext(kernel: KernelContext, move: DeviceMove): Migr
   return {
     ...move,
     kernel,
-    addresses: move.networkState?.addresses ?? move.pod.network.addresses,
+    addresses: move.oldNetwork?.addresses ?? move.pod.network.addresses,
     oldPrimary: slotToPrimaryIfindex(move.from.slot),
     oldPeer: slotToPeerIfindex(move.from.slot),
     newPrimary: slotToPrimaryIfindex(move.to.slot),
     newPeer: slotToPeerIfindex(move.to.slot),
+    expected: { ...move.recorded.state },
+    foreign: null,
+    pathMtus: { pod: [], host: [] },
+    // An agent that resumes a journal finds those of the killed one moved.
+    moved:
+      move.oldNetwork === null
+        ? { pod: [...move.recorded.state.pod.routes], host: [...move.recorded.state.host.routes] }
+        : { pod: [], host: [] },
     readings: { planned, drained: planned, packetsAfterDrain: 0 },
   };
 }

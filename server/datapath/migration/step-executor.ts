@@ -1,6 +1,6 @@
 import type { Migration, MigrationStep } from '../../../contract/migration.ts';
 import { retryWithPause } from '../../async/retry.ts';
-import { toMigrationProblem } from '../errors.ts';
+import { toMigrationProblem } from '../wrap-as-problem.ts';
 
 /**
  * Actions of a migration step. Both are idempotent, because a step may run again or be undone after a crash in its
@@ -21,14 +21,17 @@ export interface MigrationJournal {
   emit(migration: Migration): void;
 }
 
-/** Retries of undo actions and of steps that cannot be undone, before the migration fails. */
+/**
+ * Attempts at an undo action, or at a step that cannot be undone, and the pause between two, before the migration
+ * fails.
+ */
 const retries = { attempts: 5, pauseMs: 20 };
 
 /**
- * Runs a migration's pending steps, each journaled before it runs. A failure up to `routed-host` undoes all steps
- * (state `undone`); after a later one the pod stays on its new device (state `failed`). A journal that cannot be
- * written fails its step; after `routed-host` the migration continues without it, so that a full disk does not leave
- * the pod with two devices.
+ * Runs a migration's pending steps, each journaled before it runs. A failure up to `drained` undoes all steps (state
+ * `undone`); after a later one the pod stays on its new device (state `failed`). A journal that cannot be written fails
+ * its step; after `drained` the migration continues without it, so that a full disk does not leave the pod with two
+ * devices.
  */
 export async function runMigrationSteps(
   migration: Migration,

@@ -5,19 +5,19 @@ import {
   type PlannedStep,
 } from '../../../contract/migration.ts';
 import type { KernelContext } from '../kernel-context.ts';
-import type { MigrationPlanInput } from './plan-types.ts';
+import type { MigrationPlanInput } from './plan-input.ts';
 import { createStepContext, type DeviceMove, type MigrationStepDefinition } from './step-definition.ts';
 import type { MigrationStepAction, MigrationStepActions } from './step-executor.ts';
-import { addressedStepDefinition } from './steps/addressed.ts';
-import { attachedStepDefinition } from './steps/attached.ts';
-import { drainedStepDefinition } from './steps/drained.ts';
-import { routedHostStepDefinition } from './steps/host-routes.ts';
-import { madeStepDefinition } from './steps/made.ts';
-import { plannedStepDefinition } from './steps/planned.ts';
-import { routedPodStepDefinition } from './steps/pod-routes.ts';
-import { removedStepDefinition } from './steps/removed.ts';
-import { renamedStepDefinition } from './steps/renamed.ts';
-import { createVerifiedStepDefinition } from './steps/verified.ts';
+import { addAddressesStep } from './steps/add-addresses.ts';
+import { attachProgramsStep } from './steps/attach-programs.ts';
+import { createDeviceStep } from './steps/create-device.ts';
+import { drainOldDeviceStep } from './steps/drain-old-device.ts';
+import { moveRoutesInPodStep } from './steps/move-routes-in-pod.ts';
+import { moveRoutesOnHostStep } from './steps/move-routes-on-host.ts';
+import { removeOldDeviceStep } from './steps/remove-old-device.ts';
+import { startJournalStep } from './steps/start-journal.ts';
+import { swapNamesStep } from './steps/swap-names.ts';
+import { createVerifyNewDeviceStep } from './steps/verify-new-device.ts';
 
 /** Tuple with one step definition for each step name, in the order of the names. */
 type StepsOf<Names extends readonly MigrationStep[]> = {
@@ -25,15 +25,15 @@ type StepsOf<Names extends readonly MigrationStep[]> = {
 };
 
 const beforeVerified = [
-  plannedStepDefinition,
-  madeStepDefinition,
-  attachedStepDefinition,
-  addressedStepDefinition,
-  routedPodStepDefinition,
-  routedHostStepDefinition,
-  drainedStepDefinition,
-  removedStepDefinition,
-  renamedStepDefinition,
+  startJournalStep,
+  createDeviceStep,
+  attachProgramsStep,
+  addAddressesStep,
+  swapNamesStep,
+  moveRoutesInPodStep,
+  moveRoutesOnHostStep,
+  drainOldDeviceStep,
+  removeOldDeviceStep,
 ] as const;
 
 /**
@@ -42,7 +42,7 @@ const beforeVerified = [
  */
 export const migrationStepDefinitions: StepsOf<typeof migrationSteps> = [
   ...beforeVerified,
-  createVerifiedStepDefinition(beforeVerified),
+  createVerifyNewDeviceStep(beforeVerified),
 ];
 
 /** Lists the steps for a plan. Pure: the same input gives the same plan. */

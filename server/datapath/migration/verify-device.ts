@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
-import { stripPrefixLength } from '../device/next-hops.ts';
+import { stripPrefixLength } from '../device/pod-gateways.ts';
 import { EchoSockets } from '../echo/echo-sockets.ts';
 import { podNamespaceExists } from '../pod-namespaces.ts';
-import { countPacketsByDirection } from './packet-count.ts';
+import { compareUnderTraffic } from './compare-devices.ts';
+import { countPacketsByDirection } from './count-packets.ts';
 import type { MigrationStepContext, MigrationStepDefinition } from './step-definition.ts';
 
 /** Milliseconds to wait for traffic on the new device before the host sends an echo request to the pod. */
@@ -31,8 +32,8 @@ export async function verifyNewDevice(
   steps: readonly MigrationStepDefinition[],
   expected: Record<Direction, boolean>,
 ): Promise<NewDevicePackets> {
-  const { pod, to } = context;
-  if (!podNamespaceExists(pod))
+  const { pod, from, to } = context;
+  if (!podNamespaceExists({ record: pod, devices: [from, to] }))
     throw new ProblemError(
       'pod_gone',
       `verify ${to.primaryName}: the namespace of ${pod.namespace}/${pod.name} at ${pod.netnsPath} is gone`,
@@ -40,6 +41,7 @@ export async function verifyNewDevice(
     );
   const differences: string[] = [];
   for (const step of steps) differences.push(...((await step.verify?.(context)) ?? []));
+  differences.push(...(await compareUnderTraffic(context)));
   const counted = await awaitTraffic(context, expected);
   if (expected.egress && counted.egressPackets === 0)
     differences.push(`no packet left the pod, nor did it reply to ${echoRequests} echo requests of the host`);

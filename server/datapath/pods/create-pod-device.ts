@@ -1,15 +1,18 @@
+import { formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
+import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { openCurrentNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
+import { listAddresses } from '../../netlink/address.ts';
 import { getLink } from '../../netlink/link.ts';
 import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
+import { attachUserPrograms } from '../device/attach-user-programs.ts';
 import { addPeerAddresses, createDevicePair } from '../device/device-pair.ts';
+import { addPodRoutes } from '../device/device-routes.ts';
 import { enableHostForwarding } from '../device/host-forwarding.ts';
-import { addPodRoutes } from '../device/network-state.ts';
+import { podGatewayAddresses, stripPrefixLength } from '../device/pod-gateways.ts';
 import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-programs.ts';
-import { attachUserPrograms } from '../device/user-hooks.ts';
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
@@ -64,7 +67,7 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   // The kernel reuses the inode number of a deleted namespace, so an equal number alone proves nothing.
   const tenant = registry
     .all()
-    .find((each) => each.record.netnsInode === namespace.inode && podNamespaceExists(each.record));
+    .find((each) => each.record.netnsInode === namespace.inode && podNamespaceExists(each));
   if (tenant)
     throw new ProblemError(
       'pod_exists',
@@ -76,12 +79,50 @@ export function validateNewPod(registry: PodRegistry, pod: NewPod): bigint {
   return namespace.inode;
 }
 
+/**
+ * Refuses addresses that the node has itself, or that are the gateways of every pod: traffic to the node would go to the
+ * pod instead. @throws ProblemError `address_in_use`
+ */
+export async function refuseNodeAddresses(kernel: KernelContext, pod: NewPod): Promise<void> {
+  const found = await listAddresses(kernel.host);
+  const own = new Map(
+    found.map(({ address, ifindex }) => [
+      canonicalAddress(address),
+      `the node's own, at the interface with index ${ifindex}`,
+    ]),
+  );
+  for (const gateway of Object.values(podGatewayAddresses))
+    own.set(canonicalAddress(gateway), 'the gateway of all pods');
+  for (const address of pod.addresses) {
+    const why = own.get(canonicalAddress(address));
+    if (why !== undefined)
+      throw new ProblemError(
+        'address_in_use',
+        `attach pod ${pod.namespace}/${pod.name}: ${address} is ${why}`,
+        { hint: 'Give the pod addresses of its own.' },
+      );
+  }
+}
+
+const canonicalAddress = (address: string): string =>
+  formatIpAddress(parseAddress(stripPrefixLength(address)));
+
+/** Chooses a name for the primary of a new pod that no interface of the host has. It stays with the pod. */
+export async function choosePrimaryName(kernel: KernelContext, slot: number): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? formatPrimaryName(slot) : `${formatPrimaryName(slot)}-${number}`;
+    const taken = await getLink(kernel.host, { name });
+    if (!taken || taken.ifindex === slotToPrimaryIfindex(slot)) return name;
+  }
+}
+
 /** Builds the record of a pod's device on `slot`. A device has MAC addresses unless it is netkit in L3 mode. */
 export function buildDeviceRecord(
   pod: Pick<PodRecord, 'id' | 'network'>,
   kind: DeviceKind,
   hooks: HookFamily,
   slot: number,
+  primaryName: string,
 ): NewDeviceRecord {
   const { macs, netkit } = pod.network;
   const hasMacs = kind === 'veth' || netkit.mode === 'l2';
@@ -90,7 +131,7 @@ export function buildDeviceRecord(
     kind,
     hooks,
     slot,
-    primaryName: formatPrimaryName(slot),
+    primaryName,
     primaryMac: hasMacs ? (macs?.primary ?? formatPrimaryMac(slot)) : null,
     peerMac: hasMacs ? (macs?.peer ?? formatPeerMac(slot)) : null,
   };
@@ -106,7 +147,10 @@ export async function createPodDevice(
   const { network } = pod;
   await refuseTakenName(namespace, pod, device);
   enableHostForwarding(network);
-  await createDevicePair(kernel, namespace, pod, device, network.interface, network.addresses);
+  await createDevicePair(kernel, namespace, pod, device, {
+    names: { primary: device.primaryName, peer: network.interface },
+    addresses: network.addresses,
+  });
   await attachPodlanePrograms(kernel, pod, device);
   await attachUserPrograms(kernel, pod.number, device);
   await addPeerAddresses(namespace, device, network.addresses);

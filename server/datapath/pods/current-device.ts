@@ -1,6 +1,6 @@
 import type { DeviceRecord } from '../../store/records.ts';
 import type { DatapathStore } from '../../store/store-interfaces.ts';
-import { addCarriedCounters } from '../device/carried-counters.ts';
+import { addCarriedCounters } from '../device/add-carried-counters.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { LivePod } from '../pod-registry.ts';
 import type { SlotAllocator } from '../slot-allocator.ts';

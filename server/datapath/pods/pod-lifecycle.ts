@@ -3,14 +3,21 @@ import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { PodRecord } from '../../store/records.ts';
 import { type DatapathContext, formatPodName, toPolicyEndpoint } from '../datapath-context.ts';
+import { removeAllUserPrograms } from '../device/attach-user-programs.ts';
 import { deleteDevicePair } from '../device/device-pair.ts';
 import { removeRedirectEndpoints } from '../device/podlane-programs.ts';
 import { defaultHookFamily } from '../device/program-hooks.ts';
-import { removeAllUserPrograms } from '../device/user-hooks.ts';
 import { type EnterPodActivity, withPod } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
 import { createLivePod, type LivePod } from '../pod-registry.ts';
-import { buildDeviceRecord, chooseDeviceKind, createPodDevice, validateNewPod } from './create-pod-device.ts';
+import {
+  buildDeviceRecord,
+  chooseDeviceKind,
+  choosePrimaryName,
+  createPodDevice,
+  refuseNodeAddresses,
+  validateNewPod,
+} from './create-pod-device.ts';
 
 /** Attaches network namespaces to the node as pods, and detaches them. */
 export class PodLifecycle {
@@ -36,16 +43,19 @@ export class PodLifecycle {
         { hint: 'Wait for the other call to answer.' },
       );
     for (const key of keys) this.#attaching.add(key);
-    const slot = slots.allocate();
+    let slot: number | null = null;
     try {
+      await refuseNodeAddresses(kernel, wanted);
+      slot = await slots.allocate();
       const pod = await this.#addPod(wanted, netnsInode, kind, slot);
+      const allocated = slot;
       await withPod(pod, { type: 'attaching' }, `attach pod ${formatPodName(pod)}`, () =>
-        this.#connect(pod, slot),
+        this.#connect(pod, allocated),
       );
       registry.add(pod);
       return pod;
     } catch (error) {
-      slots.release(slot);
+      if (slot !== null) slots.release(slot);
       throw error;
     } finally {
       for (const key of keys) this.#attaching.delete(key);
@@ -62,19 +72,21 @@ export class PodLifecycle {
     const id = randomBytes(6).toString('hex');
     const record = { id, namespace, name, labels, netnsPath: netns, netnsInode, network };
     const hooks = defaultHookFamily(kernel, kind);
-    const added = await store.addPod(record, buildDeviceRecord(record, kind, hooks, slot));
+    const primary = await choosePrimaryName(kernel, slot);
+    const added = await store.addPod(record, buildDeviceRecord(record, kind, hooks, slot, primary));
     return createLivePod(added.pod, [added.device]);
   }
 
-  async #connect({ record, devices }: LivePod, slot: number): Promise<void> {
+  async #connect(pod: LivePod, slot: number): Promise<void> {
+    const { record, devices } = pod;
     const { kernel, store, rules } = this.#context;
     try {
       await this.#applyRules(record);
-      using namespace = openPodNamespace(record);
+      using namespace = openPodNamespace(pod);
       for (const device of devices) await createPodDevice(kernel, namespace, record, device);
     } catch (error) {
       removeRedirectEndpoints(kernel, record);
-      await deleteDevicePair(kernel, slot);
+      await deleteDevicePair(kernel, slot, record);
       await store.forgetPod(record.id);
       rules?.removePod(record.id);
       throw error;

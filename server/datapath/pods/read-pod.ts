@@ -10,7 +10,7 @@ import { listRoutes } from '../../netlink/route.ts';
 import type { KernelRoute } from '../../netlink/route-message.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
-import { listPodGateways } from '../device/next-hops.ts';
+import { listPodGateways } from '../device/pod-gateways.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
@@ -22,6 +22,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   const record = pod.record;
   const base = {
     ...summarizePod(pod),
+    conditions: [...pod.conditions.values()],
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
     network: record.network,
     gateways: listPodGateways(record.network),
@@ -29,7 +30,7 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   const nothing = { device: null, routes: { pod: [], host: [] }, neighbors: { pod: [], host: [] } };
   if (isPodGone(pod)) return { ...base, ...nothing };
 
-  using namespace = openPodNamespace(record);
+  using namespace = openPodNamespace(pod);
   const current = getCurrentDevice(pod);
   const [primary, inside] = await Promise.all([
     getLink(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) }),

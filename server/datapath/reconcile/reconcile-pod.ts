@@ -1,33 +1,74 @@
+import type { Condition } from '../../../contract/condition.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { deleteDevicePair } from '../device/device-pair.ts';
-import { finishHookMove } from '../device/move-hooks.ts';
-import { moveDeviceRoutes } from '../device/network-state.ts';
-import { stripPrefixLength } from '../device/next-hops.ts';
+import { moveDeviceRoutes } from '../device/device-routes.ts';
+import { stripPrefixLength } from '../device/pod-gateways.ts';
 import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '../device/podlane-programs.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { buildDeviceRecord, createPodDevice } from '../pods/create-pod-device.ts';
 import { retireDevice, setCurrentDevice } from '../pods/current-device.ts';
-import { type DeviceDrift, detectDeviceDrift } from './device-drift.ts';
+import { formatPeerMac } from '../slot-allocator.ts';
+import { detectDeviceDrift } from './device-drift.ts';
+import type { Drift } from './drift.ts';
 
 /**
- * Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device.
- * @returns false when the namespace exists
+ * State of a pod's network namespace: `open` if it can be opened; `hidden` if it exists and cannot be found, for
+ * example because only a descriptor of another process holds it; `gone`.
  */
-export async function removePodIfNamespaceGone(
+export type PodNamespaceState = 'open' | 'hidden' | 'gone';
+
+/**
+ * Finds out whether a pod's network namespace still exists. The kernel deletes the devices of a namespace with it, so
+ * one of whose devices the primary is left, and the peer is not on the host, is alive.
+ */
+export async function readPodNamespaceState(
+  { kernel }: DatapathContext,
+  pod: LivePod,
+): Promise<PodNamespaceState> {
+  if (podNamespaceExists(pod)) return 'open';
+  for (const { slot, kind } of pod.devices) {
+    const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
+    if (primary?.kind !== kind) continue;
+    if ((await getLink(kernel.host, { ifindex: slotToPeerIfindex(slot) })) === null) return 'hidden';
+  }
+  return 'gone';
+}
+
+/** Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device. */
+export async function removePodOfGoneNamespace(
   { kernel, store }: DatapathContext,
   pod: LivePod,
-): Promise<boolean> {
-  if (podNamespaceExists(pod.record)) return false;
+): Promise<void> {
   removeRedirectEndpoints(kernel, pod.record);
   for (const device of pod.devices) await deleteDevicePair(kernel, device.slot);
   await store.removePod(pod.record.id);
-  return true;
+}
+
+/** Returns the condition of a pod whose namespace is not at its path; null if it is there. */
+export function namespaceCondition(
+  { record }: LivePod,
+  state: Exclude<PodNamespaceState, 'gone'>,
+  path: string,
+): Omit<Condition, 'since'> | null {
+  const { netnsPath, netnsInode } = record;
+  if (state === 'hidden')
+    return {
+      reason: 'namespace_unreachable',
+      message: `its namespace is not at ${netnsPath} any more, and no process that the agent sees is in it; its device still exists, so Podlane leaves it alone`,
+      remedy: `Mount the namespace with inode ${netnsInode} at ${netnsPath} again, or detach the pod.`,
+    };
+  if (path === netnsPath) return null;
+  return {
+    reason: 'namespace_path_gone',
+    message: `its namespace is not at ${netnsPath} any more; Podlane uses ${path}`,
+    remedy: `Run: touch ${netnsPath} && mount --bind ${path} ${netnsPath}`,
+  };
 }
 
 /**
@@ -74,7 +115,7 @@ async function moveRoutesToCurrent(
 ): Promise<void> {
   const { slot } = getCurrentDevice(pod);
   try {
-    using namespace = openPodNamespace(pod.record);
+    using namespace = openPodNamespace(pod);
     if (!(await getLink(namespace.socket, { ifindex: slotToPeerIfindex(slot) }))) return;
     await moveDeviceRoutes(namespace.socket, slotToPeerIfindex(extra.slot), slotToPeerIfindex(slot));
     await moveDeviceRoutes(kernel.host, slotToPrimaryIfindex(extra.slot), slotToPrimaryIfindex(slot));
@@ -92,7 +133,7 @@ export async function detectPodDrift(
   context: DatapathContext,
   pod: LivePod,
   namespace: PodNamespace,
-): Promise<DeviceDrift[]> {
+): Promise<Drift[]> {
   const { kernel } = context;
   const device = getCurrentDevice(pod);
   const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
@@ -101,11 +142,13 @@ export async function detectPodDrift(
     return [
       {
         key: 'device',
+        reason: 'device_missing',
         message: `${device.primaryName} of ${formatPodName(pod)} was deleted by another process`,
         repair: () => replaceDevice(context, pod, namespace, device),
+        remedy: 'Find the program that deletes it with: ip monitor link',
       },
     ];
-  return detectDeviceDrift({ kernel, namespace, pod: pod.record, device }, primary, peer);
+  return detectDeviceDrift({ context, namespace, pod, device }, primary, peer);
 }
 
 /**
@@ -119,10 +162,13 @@ async function replaceDevice(
   lost: DeviceRecord,
 ): Promise<void> {
   await deleteDevicePair(kernel, lost.slot);
-  const slot = slots.allocate();
+  const slot = await slots.allocate();
   let device: DeviceRecord;
   try {
-    device = await store.addDevice(buildDeviceRecord(pod.record, lost.kind, lost.hooks, slot));
+    const record = buildDeviceRecord(pod.record, lost.kind, lost.hooks, slot, lost.primaryName);
+    // A MAC that the pod chose itself is known to its neighbors.
+    const peerMac = lost.peerMac === formatPeerMac(lost.slot) ? record.peerMac : lost.peerMac;
+    device = await store.addDevice({ ...record, peerMac });
   } catch (error) {
     slots.release(slot);
     throw error;
@@ -130,21 +176,4 @@ async function replaceDevice(
   pod.devices = [...pod.devices, device];
   await retireDevice(kernel, store, slots, pod, lost);
   await createPodDevice(kernel, namespace, pod.record, device);
-}
-
-/**
- * Brings one pod's store and devices to agree with the kernel when an agent starts.
- * @returns sentences of what was repaired, null for a pod that has ended
- */
-export async function reconcilePodAtStart(context: DatapathContext, pod: LivePod): Promise<string[] | null> {
-  if (await removePodIfNamespaceGone(context, pod)) return null;
-  const done = await removeExtraDevices(context, pod);
-  using namespace = openPodNamespace(pod.record);
-  for (const difference of await detectPodDrift(context, pod, namespace)) {
-    if (!difference.repair) continue;
-    await difference.repair();
-    done.push(`${difference.message}; repaired`);
-  }
-  await finishHookMove(context.kernel, pod.record, getCurrentDevice(pod));
-  return done;
 }

@@ -2,19 +2,24 @@ import { TaskScope, type TaskScopeTimer } from '../../async/task-scope.ts';
 import { computeSlotFromIfindex } from '../../bpf/datapath-structs.ts';
 import { type NetworkEvent, type NetworkWatcher, watchNetwork } from '../../netlink/monitor.ts';
 import { type DatapathContext, formatPodName, setPodCondition } from '../datapath-context.ts';
-import { wrapAsProblemError } from '../errors.ts';
+import { finishHookMove } from '../device/move-hooks.ts';
+import { listPodGateways, stripPrefixLength } from '../device/pod-gateways.ts';
 import { type EnterPodActivity, isPodGone, tryWithPod, withPod } from '../pod-activity.ts';
-import { openPodNamespace } from '../pod-namespaces.ts';
-import type { LivePod } from '../pod-registry.ts';
+import { currentNamespacePath, openPodNamespace } from '../pod-namespaces.ts';
+import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { removePodFromMemory } from '../pods/pod-lifecycle.ts';
-import type { DeviceDrift } from './device-drift.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
+import { DriftRepairs, type DriftSubject } from './drift-repairs.ts';
+import { NodeReconciler, nodeResyncMs } from './node-reconciler.ts';
 import {
   detectPodDrift,
-  reconcilePodAtStart,
+  namespaceCondition,
+  readPodNamespaceState,
   removeExtraDevices,
-  removePodIfNamespaceGone,
+  removePodOfGoneNamespace,
   writePodMapEntries,
 } from './reconcile-pod.ts';
+import { hasUnannouncedDrift } from './unannounced-drift.ts';
 
 /**
  * Milliseconds to collect related events: a namespace disappears link by link, and tools change one address at a
@@ -22,29 +27,56 @@ import {
  */
 const debounceMs = 200;
 /**
- * Milliseconds between two checks of every pod without an event, because the kernel sends none when a program is
- * detached.
+ * Milliseconds between two looks at every pod without an event, because the kernel sends none when a program is
+ * detached. A look that finds nothing, of a pod without conditions, does not read what the kernel announces.
  */
 const resyncMs = 30_000;
-/**
- * Number of repairs of the same drift within the window after which Podlane stops repairing it, because another tool
- * keeps changing it.
- */
-const repairLimit = 3;
-const repairWindowMs = 60_000;
-/** Milliseconds until a drift that reached the repair limit is repaired again. */
-const backOffMs = 600_000;
+/** Longest time in milliseconds after which everything of a pod is read again all the same; the shortest is half of it. */
+const longestUnreadMs = 600_000;
+/** Minimum milliseconds between two groups of pods: many timers cost more than what they do. */
+const groupMs = 250;
+/** Ifindex in events of a sysctl for all interfaces of a namespace: NETCONFA_IFINDEX_ALL, <linux/netconf.h>. */
+const allInterfaces = -1;
+/** Prefix of the keys of conditions that stand for drift. */
+const driftPrefix = 'drift ';
+
+type PodNetworkEvent = Exclude<NetworkEvent, { type: 'resync' }>;
+
+function ifindexOf(event: PodNetworkEvent): number | null {
+  switch (event.type) {
+    case 'link':
+      return event.link.ifindex;
+    case 'address':
+      return event.address.ifindex;
+    case 'route':
+      return event.route.ifindex;
+    case 'neighbor':
+      return event.neighbor.ifindex;
+    case 'settings':
+      return event.ifindex;
+  }
+}
+
+/** True if a pod's device has a permanent neighbor entry of this address, on the host or in the pod. */
+const isNeighborOfPod = ({ record: { network } }: LivePod, address: string): boolean =>
+  [...network.addresses.map(stripPrefixLength), ...listPodGateways(network)].includes(address);
+
+const withoutPrefix = (key: string): string => key.slice(driftPrefix.length);
 
 /**
  * Keeps devices as their pods asked for: reconciles a pod when links, addresses or routes change in any namespace, and
- * all pods periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a conflict.
+ * all pods and the node periodically. Repairs what is Podlane's, shows what is not as a condition, and backs off from a
+ * conflict.
  */
 export class PodReconciler {
   readonly #context: DatapathContext;
   readonly #repairedElsewhere: (pod: LivePod, key: string) => boolean;
   readonly #scope: TaskScope;
   readonly #queued = new Map<LivePod, TaskScopeTimer>();
-  readonly #repairs = new WeakMap<LivePod, Map<string, number[]>>();
+  readonly #repairs = new WeakMap<LivePod, DriftRepairs>();
+  readonly #node: NodeReconciler;
+  /** When everything of a pod is to be read again, as `performance.now()`: at random times, not all pods at once. */
+  readonly #readDue = new WeakMap<LivePod, number>();
   #watch: NetworkWatcher | null = null;
   #next = 0;
 
@@ -56,24 +88,34 @@ export class PodReconciler {
     this.#context = context;
     this.#repairedElsewhere = repairedElsewhere;
     this.#scope = new TaskScope((error) => context.log.error({ err: error }, 'reconcile'));
+    this.#node = new NodeReconciler(context, this.#scope, () => {
+      for (const pod of context.registry.all()) this.enqueue(pod);
+    });
   }
 
   /** Starts to watch the kernel's events; must be called before any state is read, so that no change is missed. */
   start(): void {
     this.#watch = watchNetwork(
-      ['links', 'addresses', 'routes'],
+      ['links', 'addresses', 'routes', 'neighbors', 'settings'],
       (event) => {
         if (event.type === 'resync') return this.#enqueueAll();
+        // Settings of other namespaces are the pods' own.
+        if (event.type === 'settings') {
+          if (event.nsid !== null) return;
+          this.#node.enqueue();
+          if (event.ifindex === allInterfaces) return this.#enqueueAll();
+        }
         const pod = this.#podOf(event);
         if (pod) this.enqueue(pod);
       },
       { allNamespaces: true },
     );
-    // One pod at a time, so that a node with many pods has no moment in which all are read.
+    // A few pods at a time, so that a node with many pods has no moment in which all are read.
     this.#scope.every(
-      () => resyncMs / (this.#context.registry.all().length + 1),
-      () => this.#resyncNext(),
+      () => Math.max(groupMs, resyncMs / (this.#context.registry.size + 1)),
+      () => this.#resyncNextGroup(),
     );
+    this.#scope.every(nodeResyncMs, () => this.#node.reconcile());
   }
 
   /** Stops the reconciler and waits for the pod that is being reconciled. */
@@ -84,16 +126,18 @@ export class PodReconciler {
 
   /** Reconciles a pod's devices and record with the kernel, before the agent serves requests. */
   async reconcileAtStart(pod: LivePod): Promise<void> {
-    try {
-      await withPod(pod, { type: 'repairing' }, `reconcile ${formatPodName(pod)}`, async (enter) => {
-        writePodMapEntries(this.#context.kernel, pod);
-        const repaired = await reconcilePodAtStart(this.#context, pod);
-        if (repaired === null) return this.#forget(pod, enter);
-        for (const message of repaired) await this.#publish(pod, 'warning', message);
-      });
-    } catch (error) {
-      this.#failed(pod, error);
-    }
+    const what = `reconcile ${formatPodName(pod)}`;
+    await withPod(pod, { type: 'repairing' }, what, async (enter) => {
+      writePodMapEntries(this.#context.kernel, pod);
+      await this.#reconcile(pod, enter);
+      if (isPodGone(pod) || pod.conditions.has('reconcile')) return;
+      await finishHookMove(this.#context.kernel, pod.record, getCurrentDevice(pod));
+    }).catch((error: unknown) => this.#failed(pod, error));
+  }
+
+  /** Reconciles the node, before the agent serves requests. */
+  reconcileNode(): Promise<void> {
+    return this.#node.reconcile();
   }
 
   /** Schedules the pod to be reconciled soon. */
@@ -116,63 +160,70 @@ export class PodReconciler {
 
   /** Compares the pod with the kernel and repairs drift. Does nothing while another activity of the pod is running. */
   async reconcile(pod: LivePod): Promise<void> {
-    await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#repair(pod, enter));
+    await tryWithPod(pod, { type: 'repairing' }, (enter) => this.#reconcile(pod, enter));
   }
 
-  async #repair(pod: LivePod, enter: EnterPodActivity): Promise<void> {
+  async #reconcile(pod: LivePod, enter: EnterPodActivity): Promise<void> {
+    this.#readDue.set(pod, performance.now() + (longestUnreadMs * (1 + Math.random())) / 2);
     try {
-      if (await removePodIfNamespaceGone(this.#context, pod)) return await this.#forget(pod, enter);
+      const state = await readPodNamespaceState(this.#context, pod);
+      if (state === 'gone') {
+        await removePodOfGoneNamespace(this.#context, pod);
+        return await this.#forget(pod, enter);
+      }
+      await this.#noteNamespace(pod, state);
+      if (state === 'hidden') return;
       for (const message of await removeExtraDevices(this.#context, pod))
         await this.#publish(pod, 'warning', message);
-      using namespace = openPodNamespace(pod.record);
-      const all = await detectPodDrift(this.#context, pod, namespace);
-      const found = all.filter(({ key }) => !this.#repairedElsewhere(pod, key));
-      for (const key of pod.conditions.keys())
-        if (key.startsWith('drift ') && !found.some((each) => `drift ${each.key}` === key))
-          setPodCondition(this.#context, pod, key, null);
-      for (const drift of found) await this.#treat(pod, drift);
+      await this.#repairDrift(pod);
       setPodCondition(this.#context, pod, 'reconcile', null);
     } catch (error) {
       this.#failed(pod, error);
     }
   }
 
-  async #treat(pod: LivePod, { key, message, repair }: DeviceDrift): Promise<void> {
-    const condition = `drift ${key}`;
-    const known = pod.conditions.has(condition);
-    if (!repair) {
-      setPodCondition(this.#context, pod, condition, message);
-      if (!known) await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}`);
-      return;
-    }
-    const repairs = this.#recentRepairs(pod, key);
-    if (repairs.length >= repairLimit) {
-      const conflict = `${message}, again after ${repairs.length} repairs; Podlane no longer repairs it`;
-      setPodCondition(this.#context, pod, condition, conflict);
-      if (!known) await this.#publish(pod, 'error', `${formatPodName(pod)}: ${conflict}`);
-      return;
-    }
-    repairs.push(Date.now());
-    await repair();
-    await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${message}; repaired`);
+  /** Sets the condition of a pod whose namespace is not at its path any more, and clears it once it is back. */
+  async #noteNamespace(pod: LivePod, state: 'open' | 'hidden'): Promise<void> {
+    const found = namespaceCondition(pod, state, currentNamespacePath(pod));
+    const known = pod.conditions.get('namespace');
+    setPodCondition(this.#context, pod, 'namespace', found);
+    if (found && known?.reason !== found.reason)
+      await this.#publish(pod, 'warning', `${formatPodName(pod)}: ${found.message}`);
   }
 
-  /** Returns the times of a drift's recent repairs, which count toward the repair limit. */
-  #recentRepairs(pod: LivePod, key: string): number[] {
-    const all = this.#repairs.get(pod) ?? new Map<string, number[]>();
-    this.#repairs.set(pod, all);
-    const times = all.get(key) ?? [];
-    const horizon = Date.now() - (times.length >= repairLimit ? backOffMs : repairWindowMs);
-    const recent = times.filter((time) => time > horizon);
-    all.set(key, recent);
-    return recent;
+  async #repairDrift(pod: LivePod): Promise<void> {
+    const repairs = this.#repairs.get(pod) ?? new DriftRepairs();
+    this.#repairs.set(pod, repairs);
+    using namespace = openPodNamespace(pod);
+    await repairs.run(this.#subject(pod), async () =>
+      (await detectPodDrift(this.#context, pod, namespace)).filter(
+        ({ key }) => !this.#repairedElsewhere(pod, key),
+      ),
+    );
+  }
+
+  #subject(pod: LivePod): DriftSubject {
+    return {
+      name: formatPodName(pod),
+      conditions: () =>
+        [...pod.conditions.keys()].filter((key) => key.startsWith(driftPrefix)).map(withoutPrefix),
+      setCondition: (key, found) => setPodCondition(this.#context, pod, `${driftPrefix}${key}`, found),
+      publish: (severity, message) => this.#publish(pod, severity, message),
+      runAgain: (ms) => {
+        this.#scope.after(ms, () => this.reconcile(pod));
+      },
+    };
   }
 
   #failed(pod: LivePod, error: unknown): void {
     if (isPodGone(pod)) return;
     const problem = wrapAsProblemError(error);
     this.#context.log.error({ err: problem, pod: pod.record.id }, 'reconcile');
-    setPodCondition(this.#context, pod, 'reconcile', problem.message);
+    setPodCondition(this.#context, pod, 'reconcile', {
+      reason: 'reconcile_failed',
+      message: problem.message,
+      remedy: problem.hint ?? null,
+    });
   }
 
   #forget(pod: LivePod, enter: EnterPodActivity): Promise<void> {
@@ -191,24 +242,33 @@ export class PodReconciler {
   }
 
   /** Finds the pod of a network event by ifindex, which Podlane chooses to be unique across all namespaces. */
-  #podOf(event: Exclude<NetworkEvent, { type: 'resync' }>): LivePod | undefined {
-    const ifindex =
-      event.type === 'link'
-        ? event.link.ifindex
-        : event.type === 'address'
-          ? event.address.ifindex
-          : event.route.ifindex;
+  #podOf(event: PodNetworkEvent): LivePod | undefined {
+    const ifindex = ifindexOf(event);
     const slot = ifindex === null ? null : computeSlotFromIfindex(ifindex);
-    return slot === null ? undefined : this.#context.registry.findBySlot(slot);
+    const pod = slot === null ? undefined : this.#context.registry.findBySlot(slot);
+    // Others that the kernel learned come and go with the traffic.
+    if (pod && event.type === 'neighbor' && !isNeighborOfPod(pod, event.neighbor.address)) return undefined;
+    return pod;
   }
 
   #enqueueAll(): void {
+    this.#node.enqueue();
     for (const pod of this.#context.registry.all()) this.enqueue(pod);
   }
 
-  async #resyncNext(): Promise<void> {
-    const pod = this.#context.registry.all()[this.#next++];
-    if (pod) await this.reconcile(pod);
-    else this.#next = 0;
+  /** Looks at the next pods, as many as are due after `groupMs`. */
+  async #resyncNextGroup(): Promise<void> {
+    const pods = this.#context.registry.all();
+    const count = Math.max(1, Math.round((pods.length + 1) * (groupMs / resyncMs)));
+    const group = pods.slice(this.#next, this.#next + count);
+    this.#next = group.length < count ? 0 : this.#next + count;
+    for (const pod of group)
+      if (!this.#scope.closed && (await this.#isReadDue(pod))) await this.reconcile(pod);
+  }
+
+  /** True if everything of a pod has to be read although the kernel announced no change of it. */
+  async #isReadDue(pod: LivePod): Promise<boolean> {
+    if (pod.conditions.size > 0 || performance.now() >= (this.#readDue.get(pod) ?? 0)) return true;
+    return hasUnannouncedDrift(this.#context.kernel, pod).catch(() => true);
   }
 }

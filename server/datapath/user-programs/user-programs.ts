@@ -6,18 +6,18 @@ import type { AttachedProgram } from '../../../contract/device.ts';
 import { maxUserPrograms } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { TaskScope } from '../../async/task-scope.ts';
-import { withBpfObjectById } from '../../bpf/kernel-object.ts';
+import { withBpfObjectById } from '../../bpf/bpf-object-info.ts';
 import { readBpfMapInfo } from '../../bpf/map-info.ts';
 import { loadBpfObject } from '../../bpf/object-loader.ts';
 import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
+import { attachUserProgram, removeUserProgram } from '../device/attach-user-programs.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import { podlaneProgramHooks } from '../device/program-hooks.ts';
-import { attachUserProgram, removeUserProgram } from '../device/user-hooks.ts';
-import { wrapAsProblemError } from '../errors.ts';
 import { withPod } from '../pod-activity.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
+import { wrapAsProblemError } from '../wrap-as-problem.ts';
 import { chooseUserProgram } from './choose-program.ts';
 
 /** Schema of the facts about user programs that the kernel does not hold; stored as the pod's setting `programs`. */

@@ -1,7 +1,12 @@
 import { requireValue } from '../../../contract/require-value.ts';
 import type { ActiveRules } from '../../../contract/rules.ts';
-import { addJsonFile, type DumpContext, formatAgentRefusal, toCompleteDumpFile } from '../dump-context.ts';
-import type { DumpFileDescription } from '../dump-files.ts';
+import {
+  addJsonFile,
+  type DebugDumpContext,
+  formatAgentRefusal,
+  toCompleteDebugDumpFile,
+} from '../dump-context.ts';
+import type { DebugDumpFileDescription } from '../dump-files.ts';
 import { redactLine } from '../redact.ts';
 
 /** Maximum number of pages to collect from one paginated list. */
@@ -30,7 +35,7 @@ const lists: readonly [path: string, file: string, title: string][] = [
 ];
 
 /** Collects responses of the agent's API: settings, journals, events and metrics. */
-export async function collectAgentResponses(context: DumpContext): Promise<void> {
+export async function collectAgentResponses(context: DebugDumpContext): Promise<void> {
   const { agent, files } = context;
   if (agent === null)
     return files.noteMissing(
@@ -50,7 +55,7 @@ export async function collectAgentResponses(context: DumpContext): Promise<void>
 }
 
 /** Adds the active rules to the dump with the sizes of their tables, and as YAML if there are any. */
-async function addRules(context: DumpContext): Promise<void> {
+async function addRules(context: DebugDumpContext): Promise<void> {
   const title = 'Active access rules, with the sizes of their tables';
   const answer = await addAgentResponse(context, '/rules', { path: 'agent/rules.json', title });
   if (answer === null || (JSON.parse(answer.toString('utf8')) as ActiveRules).rules === null) return;
@@ -65,21 +70,21 @@ async function addRules(context: DumpContext): Promise<void> {
  * @returns the response; null if the request failed
  */
 export async function addAgentResponse(
-  { agent, files }: DumpContext,
+  { agent, files }: DebugDumpContext,
   path: string,
-  wanted: Omit<DumpFileDescription, 'command'>,
+  wanted: Omit<DebugDumpFileDescription, 'command'>,
 ): Promise<Buffer | null> {
   let answer: Buffer | null = null;
   await files.add({ ...wanted, command: `GET /api/v1${path}` }, async () => {
     const { status, body } = await requireValue(agent, 'agent').get(path);
     if (status >= 400) throw new Error(formatAgentRefusal(status, body.toString('utf8')));
     answer = body;
-    return toCompleteDumpFile(body);
+    return toCompleteDebugDumpFile(body);
   });
   return answer;
 }
 
-async function addList(context: DumpContext, path: string, file: string, title: string): Promise<void> {
+async function addList(context: DebugDumpContext, path: string, file: string, title: string): Promise<void> {
   let before = '';
   for (let page = 1; page <= maxPages; page++) {
     const name = page === 1 ? file : `${file}-${page}`;

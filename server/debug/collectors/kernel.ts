@@ -6,10 +6,10 @@ import { gunzip } from 'node:zlib';
 import { dumpNetworkSysctls } from '../../kernel/sysctl-dump.ts';
 import {
   addJsonFile,
-  type DumpContext,
-  type DumpTarget,
+  type DebugDumpContext,
+  type DebugDumpTarget,
   describeNamespaceFile,
-  toCompleteDumpFile,
+  toCompleteDebugDumpFile,
 } from '../dump-context.ts';
 
 /** Files in /proc that the dump stores verbatim. */
@@ -22,12 +22,12 @@ const files: readonly [path: string, title: string][] = [
 ];
 
 /** Collects the version, configuration and probed capabilities of the kernel. */
-export async function collectKernelState({ files: into, capabilities }: DumpContext): Promise<void> {
+export async function collectKernelState({ files: into, capabilities }: DebugDumpContext): Promise<void> {
   for (const [path, title] of files) {
     // A kernel without module support lacks /proc/modules.
     if (!existsSync(path)) continue;
     await into.add({ path: `kernel/${path.split('/').at(-1)}`, title, command: `cat ${path}` }, async () =>
-      toCompleteDumpFile(await readFile(path)),
+      toCompleteDebugDumpFile(await readFile(path)),
     );
   }
   await addJsonFile(
@@ -39,14 +39,14 @@ export async function collectKernelState({ files: into, capabilities }: DumpCont
   const command = `zcat /proc/config.gz, or cat ${configuration}`;
   await into.add({ path: 'kernel/config', title: 'Configuration', command }, async () => {
     const packed = await readFile('/proc/config.gz').catch(() => null);
-    if (packed) return toCompleteDumpFile(await promisify(gunzip)(packed));
-    return toCompleteDumpFile(await readFile(configuration));
+    if (packed) return toCompleteDebugDumpFile(await promisify(gunzip)(packed));
+    return toCompleteDebugDumpFile(await readFile(configuration));
   });
 }
 
 /** Collects the sysctls of a network namespace that affect packets. */
-export const collectSysctls = ({ files: into }: DumpContext, target: DumpTarget): Promise<void> =>
+export const collectSysctls = ({ files: into }: DebugDumpContext, target: DebugDumpTarget): Promise<void> =>
   into.add(
     describeNamespaceFile(target, 'sysctls.txt', 'Network sysctls', 'sysctl, of the names listed'),
-    async () => toCompleteDumpFile(await dumpNetworkSysctls(target.fd)),
+    async () => toCompleteDebugDumpFile(await dumpNetworkSysctls(target.fd)),
   );

@@ -1,7 +1,7 @@
-import type { DumpContext } from '../dump-context.ts';
+import type { DebugDumpContext } from '../dump-context.ts';
 
 /** Collects the last lines of the agent's log. */
-export async function collectAgentLog({ files, agent }: DumpContext): Promise<void> {
+export async function collectAgentLog({ files, agent }: DebugDumpContext): Promise<void> {
   const wanted = {
     path: 'agent/log.jsonl',
     title: 'Last log lines of the agent, without secrets',

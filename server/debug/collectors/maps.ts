@@ -1,8 +1,8 @@
-import type { BpfMap } from '../../../contract/map.ts';
-import { addCommandOutput, type DumpContext } from '../dump-context.ts';
+import type { BpfMap } from '../../../contract/bpf-map.ts';
+import { addCommandOutput, type DebugDumpContext } from '../dump-context.ts';
 import { listPinnedMapIds } from '../pinned-maps.ts';
 import { addAgentResponse } from './agent.ts';
-import { bpfDumpTarget } from './programs.ts';
+import { bpfDebugDumpTarget } from './programs.ts';
 
 /** Maximum number of entries per map that the agent's API returns. */
 const maxEntries = 500;
@@ -23,9 +23,9 @@ interface ShownMap {
  * Collects all maps of the node by size and users, and the entries of Podlane's maps. Entries of foreign maps may be
  * keys or payload, and are never read.
  */
-export async function collectBpfMaps(context: DumpContext): Promise<void> {
+export async function collectBpfMaps(context: DebugDumpContext): Promise<void> {
   const { agent, pins } = context;
-  const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/maps.json', 'Maps', [
+  const shown = await addCommandOutput(context, bpfDebugDumpTarget, 'bpftool/maps.json', 'Maps', [
     'bpftool',
     '-j',
     'map',
@@ -37,7 +37,7 @@ export async function collectBpfMaps(context: DumpContext): Promise<void> {
     if (map.max_entries * (map.bytes_key + map.bytes_value * copiesOf(map.type)) > maxPrintedBytes) continue;
     await addCommandOutput(
       context,
-      bpfDumpTarget,
+      bpfDebugDumpTarget,
       `bpftool/map-${map.id}.json`,
       `Entries of ${map.name ?? 'a map'} (${map.id})`,
       [...(['bpftool', '-j', 'map', 'dump', 'id'] as const), String(map.id)],

@@ -1,7 +1,7 @@
 import { requireValue } from '../../../contract/require-value.ts';
 import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
-import { getIngressQdisc } from '../../netlink/clsact.ts';
+import { findFilterQdiscKind } from '../../netlink/clsact.ts';
 import { listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
 import { listNeighbors } from '../../netlink/neighbor.ts';
@@ -11,8 +11,8 @@ import { listTcFilters, type TcHook } from '../../netlink/tc-filter.ts';
 import {
   addCommandOutput,
   addJsonFile,
-  type DumpContext,
-  type DumpTarget,
+  type DebugDumpContext,
+  type DebugDumpTarget,
   describeNamespaceFile,
 } from '../dump-context.ts';
 import type { ExternalToolName } from '../external-tools.ts';
@@ -42,7 +42,7 @@ const commands: readonly [path: string, title: string, command: [ExternalToolNam
 ];
 
 /** Collects the network state of a namespace, with iproute2 and with Podlane's own rtnetlink code. */
-export async function collectNetwork(context: DumpContext, target: DumpTarget): Promise<void> {
+export async function collectNetwork(context: DebugDumpContext, target: DebugDumpTarget): Promise<void> {
   for (const [path, title, command] of commands)
     await addCommandOutput(context, target, path, title, command);
   using namespace = target.fd === null ? openCurrentNamespace() : null;
@@ -93,7 +93,7 @@ async function withQdisc(socket: NetlinkSocket, all: readonly NetworkLink[]): Pr
   const found: NetworkLink[] = [];
   // A link may have been removed meanwhile.
   for (const link of all)
-    if ((await getIngressQdisc(socket, link.ifindex).catch(() => null)) !== null) found.push(link);
+    if ((await findFilterQdiscKind(socket, link.ifindex).catch(() => null)) !== null) found.push(link);
   return found;
 }
 

@@ -1,18 +1,18 @@
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { requireValue } from '../../../contract/require-value.ts';
 import { type NetworkNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
-import { type DumpContext, type DumpTarget, fetchAgentJson } from '../dump-context.ts';
+import { type DebugDumpContext, type DebugDumpTarget, fetchAgentJson } from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 import { collectSysctls } from './kernel.ts';
 import { collectNetwork } from './network.ts';
 import { collectNamespaceStatistics } from './statistics.ts';
 
 /** Maximum number of pods in a dump if the request names no pods. */
-export const defaultDumpPodLimit = 64;
+export const defaultDebugDumpPodLimit = 64;
 const podFolderLength = 80;
 
 /** Collects the same network data from each pod's namespace as from the host's, and the agent's data about the pod. */
-export async function collectPods(context: DumpContext): Promise<void> {
+export async function collectPods(context: DebugDumpContext): Promise<void> {
   const { agent, files } = context;
   if (agent === null)
     return files.noteMissing(
@@ -21,13 +21,13 @@ export async function collectPods(context: DumpContext): Promise<void> {
     );
   const { items, next } = await fetchAgentJson<{ items: PodSummary[]; next: string | null }>(
     agent.get,
-    `/pods?limit=${defaultDumpPodLimit}`,
+    `/pods?limit=${defaultDebugDumpPodLimit}`,
   );
   const ids = context.pods ?? items.map(({ id }) => id);
   if (!context.pods && next !== null)
     await files.noteMissing(
       { path: 'pods/', title: 'Pods', command: 'GET /api/v1/pods' },
-      `limited to the newest ${defaultDumpPodLimit} pods; name other pods to include them`,
+      `limited to the newest ${defaultDebugDumpPodLimit} pods; name other pods to include them`,
     );
   for (const id of ids) {
     files.signal.throwIfAborted();
@@ -35,7 +35,7 @@ export async function collectPods(context: DumpContext): Promise<void> {
   }
 }
 
-async function takePod(context: DumpContext, id: string): Promise<void> {
+async function takePod(context: DebugDumpContext, id: string): Promise<void> {
   const { files } = context;
   let pod: Pod;
   try {
@@ -51,6 +51,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
   const folder = `pods/${name.length <= podFolderLength ? name : `${name.slice(0, podFolderLength - 12)}-${pod.number}`}`;
   for (const [path, title, file] of [
     ['', 'Pod, device, routes and neighbors', 'pod'],
+    ['/network-state', 'Network state of both interfaces', 'network-state'],
     ['/path', 'Packet path', 'path'],
     ['/drops', 'Drops by reason', 'drops'],
     ['/guard', 'Guard', 'guard'],
@@ -72,7 +73,7 @@ async function takePod(context: DumpContext, id: string): Promise<void> {
       },
       'its network namespace is gone',
     );
-  const target: DumpTarget = {
+  const target: DebugDumpTarget = {
     folder,
     pod: name,
     fd: namespace.fd,

@@ -1,10 +1,15 @@
 import type { ProgramList } from '../../../contract/program.ts';
-import { addCommandOutput, type DumpContext, type DumpTarget, hostDumpTarget } from '../dump-context.ts';
+import {
+  addCommandOutput,
+  type DebugDumpContext,
+  type DebugDumpTarget,
+  hostDebugDumpTarget,
+} from '../dump-context.ts';
 import { addAgentResponse } from './agent.ts';
 
 /** Maximum number of programs whose instructions are collected, Podlane's first. */
 const maxListed = 128;
-export const bpfDumpTarget: DumpTarget = { ...hostDumpTarget, folder: 'bpf' };
+export const bpfDebugDumpTarget: DebugDumpTarget = { ...hostDebugDumpTarget, folder: 'bpf' };
 
 interface Listed {
   id: number;
@@ -13,21 +18,21 @@ interface Listed {
 }
 
 /** Collects the node's BPF programs with their links, attachments and instructions. */
-export async function collectBpfPrograms(context: DumpContext): Promise<void> {
+export async function collectBpfPrograms(context: DebugDumpContext): Promise<void> {
   const { agent, tools, files } = context;
-  const shown = await addCommandOutput(context, bpfDumpTarget, 'bpftool/programs.json', 'Programs', [
+  const shown = await addCommandOutput(context, bpfDebugDumpTarget, 'bpftool/programs.json', 'Programs', [
     'bpftool',
     '-j',
     'prog',
     'show',
   ]);
-  await addCommandOutput(context, bpfDumpTarget, 'bpftool/links.json', 'Links', [
+  await addCommandOutput(context, bpfDebugDumpTarget, 'bpftool/links.json', 'Links', [
     'bpftool',
     '-j',
     'link',
     'show',
   ]);
-  await addCommandOutput(context, bpfDumpTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
+  await addCommandOutput(context, bpfDebugDumpTarget, 'bpftool/net.json', 'Programs on the host’s devices', [
     'bpftool',
     '-j',
     'net',
@@ -46,7 +51,7 @@ export async function collectBpfPrograms(context: DumpContext): Promise<void> {
   for (const { id, name, ours } of listed.slice(0, maxListed)) {
     const title = `Instructions of ${name || 'an unnamed program'} (${id})`;
     if (tools.bpftool.file !== null)
-      await addCommandOutput(context, bpfDumpTarget, `bpftool/instructions-${id}.txt`, title, [
+      await addCommandOutput(context, bpfDebugDumpTarget, `bpftool/instructions-${id}.txt`, title, [
         ...(['bpftool', 'prog', 'dump', 'xlated', 'id'] as const),
         String(id),
       ]);

@@ -7,11 +7,11 @@ import { runInNetworkNamespace } from '../../netlink/setns.ts';
 import { NetlinkSocket } from '../../netlink/socket.ts';
 import {
   addJsonFile,
-  type DumpContext,
-  type DumpTarget,
+  type DebugDumpContext,
+  type DebugDumpTarget,
   describeNamespaceFile,
-  hostDumpTarget,
-  toCompleteDumpFile,
+  hostDebugDumpTarget,
+  toCompleteDebugDumpFile,
 } from '../dump-context.ts';
 
 /** Files in /proc with statistics of the whole machine. */
@@ -33,24 +33,27 @@ const namespaceFiles: readonly [file: string, title: string][] = [
 ];
 
 /** Collects statistics of the machine and of the host's network namespace. */
-export async function collectStatistics(context: DumpContext): Promise<void> {
+export async function collectStatistics(context: DebugDumpContext): Promise<void> {
   for (const [file, title] of machineFiles) {
     const path = `statistics/${file.slice('/proc/'.length).replaceAll('/', '-')}`;
     await context.files.add({ path, title, command: `cat ${file}` }, () =>
-      toCompleteDumpFile(readFileSync(file)),
+      toCompleteDebugDumpFile(readFileSync(file)),
     );
   }
-  await collectNamespaceStatistics(context, hostDumpTarget);
+  await collectNamespaceStatistics(context, hostDebugDumpTarget);
 }
 
 /** Collects the counters of a network namespace's protocols and device drivers. */
-export async function collectNamespaceStatistics({ files }: DumpContext, target: DumpTarget): Promise<void> {
+export async function collectNamespaceStatistics(
+  { files }: DebugDumpContext,
+  target: DebugDumpTarget,
+): Promise<void> {
   using own = target.fd === null ? openCurrentNamespace() : null;
   const fd = target.fd ?? requireValue(own, 'network namespace').fd;
   for (const [file, title] of namespaceFiles)
     await files.add(describeNamespaceFile(target, `proc/${file}`, title, `cat /proc/net/${file}`), () =>
       // thread-self: /proc/net shows the main thread's namespace, not that of this thread.
-      toCompleteDumpFile(runInNetworkNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
+      toCompleteDebugDumpFile(runInNetworkNamespace(fd, () => readFileSync(`/proc/thread-self/net/${file}`))),
     );
   const title = 'Driver statistics of the devices; null for drivers without any, such as netkit';
   await addJsonFile(

@@ -7,7 +7,7 @@ import {
   newBatchSchema,
   resumeBatchSchema,
 } from '../../../contract/batch.ts';
-import { createPageSchema } from '../../../contract/list.ts';
+import { createPageSchema } from '../../../contract/pagination.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';

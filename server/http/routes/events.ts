@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { agentEventSchema } from '../../../contract/event.ts';
-import { createPageSchema } from '../../../contract/list.ts';
+import { agentEventSchema } from '../../../contract/agent-event.ts';
+import { createPageSchema } from '../../../contract/pagination.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { podPageQuerySchema, toStorePageRequest } from '../page-query.ts';

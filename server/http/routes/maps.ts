@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -9,10 +10,11 @@ import {
   mapEntryQuerySchema,
   mapEntrySchema,
   newMapEntrySchema,
-} from '../../../contract/map.ts';
+} from '../../../contract/bpf-map.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
+import { readRole, requireRole } from '../role-check.ts';
 
 const tags = ['maps'];
 const params = z.object({ id: z.coerce.number().int().min(1).max(0xffff_ffff) });
@@ -54,14 +56,18 @@ export const mapRoutes =
         schema: {
           summary: 'Lists entries of a map, decoded by BTF, or those that contain a text',
           description:
-            'A search scans a limited number of entries per request and reports how many; `next` continues after them.',
+            'Entries of maps that are not Podlane’s are for admins. A search scans a limited number of entries per request and reports how many; `next` continues after them.',
           tags,
           params,
           querystring: mapEntryQuerySchema,
           response: { 200: mapEntryPageSchema, ...problemResponses },
         },
       },
-      ({ params: { id }, query }) => agent.maps.entries(id, query),
+      async (request) => {
+        const { id } = request.params;
+        await requireRoleForEntries(agent, request, id);
+        return agent.maps.entries(id, request.query);
+      },
     );
 
     app.get(
@@ -74,7 +80,9 @@ export const mapRoutes =
           response: { 200: z.any(), ...problemResponses },
         },
       },
-      async ({ params: { id } }, reply) => {
+      async (request, reply) => {
+        const { id } = request.params;
+        await requireRoleForEntries(agent, request, id);
         const pieces = agent.maps.export(id);
         // Errors are thrown before the first piece, and so can still be answered as a problem.
         const first = await pieces.next();
@@ -118,6 +126,16 @@ export const mapRoutes =
       },
     );
   };
+
+/** Checks that the caller may read a map's entries: those of others' programs may be secrets. @throws ProblemError `forbidden` */
+async function requireRoleForEntries(
+  agent: AgentServices,
+  request: FastifyRequest,
+  id: number,
+): Promise<void> {
+  if (readRole(request.headers) === 'admin' || (await agent.maps.isOwn(id))) return;
+  requireRole(request, 'admin');
+}
 
 async function* allPieces(
   first: IteratorResult<string>,

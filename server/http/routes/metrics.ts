@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { counterDefinitions, metricHelpTexts } from '../../../contract/counter-table.ts';
 import { deviceKindSchema } from '../../../contract/device.ts';
-import { emptyRuleSizes } from '../../acl/tables/limits.ts';
-import { readCounterValue } from '../../counters/sample.ts';
+import { emptyRuleSizes } from '../../acl/tables/policy-table-limits.ts';
 import { podlaneVersion } from '../../version.ts';
 import type { AgentServices } from '../agent-services.ts';
+import { formatPodMetrics } from './pod-metrics.ts';
 
 /**
  * Metrics in Prometheus' text format, named by its rules: the unit and `_total` in the name, no series for what never
@@ -18,13 +17,12 @@ export const metricRoutes =
     collectDefaultMetrics({ register });
     addBuildInfo(register);
     addPods(register, agent);
-    addPodCounters(register, agent);
-    addKernelDrops(register, agent);
     addMigrations(register, agent);
     addVerdicts(register, agent);
     addRules(register, agent);
+    addConnectionTable(register, agent);
     app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
-      reply.type(register.contentType).send(await register.metrics()),
+      reply.type(register.contentType).send(`${await register.metrics()}\n${formatPodMetrics(agent)}`),
     );
   };
 
@@ -45,71 +43,30 @@ function addPods(register: Registry, { pods }: AgentServices): void {
     labelNames: ['kind'],
     registers: [register],
     collect() {
+      const summaries = pods.summaries();
       for (const kind of deviceKindSchema.options)
-        this.set({ kind }, pods.summaries().filter((pod) => pod.kind === kind).length);
+        this.set({ kind }, summaries.filter((pod) => pod.kind === kind).length);
     },
   });
 }
 
-/** Labels that distinguish the counters of one Prometheus metric. */
-const counterLabels = ['direction', 'reason', 'result'] as const;
-
-/** Adds the Prometheus metrics defined by the counter table of the contract. */
-function addPodCounters(register: Registry, agent: AgentServices): void {
-  for (const [name, help] of Object.entries(metricHelpTexts)) {
-    const own = counterDefinitions.filter(({ metric }) => metric === name);
-    new Counter({
-      name,
-      help,
-      labelNames: [
-        'namespace',
-        'pod',
-        ...counterLabels.filter((label) => own.some((counter) => label in counter)),
-      ],
-      registers: [register],
-      collect() {
-        this.reset();
-        for (const { namespace, pod, sample } of sampledPods(agent))
-          for (const counter of own) {
-            const value = readCounterValue(sample, counter.name);
-            // Most reasons never occur: a series for each would be most of the exposition.
-            if (value === null || (value === 0n && counter.reason !== undefined)) continue;
-            this.inc({ namespace, pod, ...labelsOf(counter) }, Number(value));
-          }
-      },
-    });
-  }
-}
-
-const labelsOf = (
-  counter: (typeof counterDefinitions)[number],
-): Partial<Record<(typeof counterLabels)[number], string>> =>
-  Object.fromEntries(
-    counterLabels.flatMap((label) => (counter[label] === undefined ? [] : [[label, counter[label]]])),
-  );
-
-/** Returns the pods of the last sample with their names; the list is empty before the first sample. */
-function sampledPods({ sampler, pods }: AgentServices) {
-  const byNumber = new Map(sampler.latest?.pods.map((sample) => [sample.pod, sample]));
-  return pods.summaries().flatMap(({ number, namespace, name }) => {
-    const sample = byNumber.get(number);
-    return sample === undefined ? [] : [{ namespace, pod: name, sample }];
-  });
-}
-
-/** Adds the metrics of kernel drops since the agent started, if the kernel reports drop reasons. */
-function addKernelDrops(register: Registry, { pods, drops }: AgentServices): void {
-  new Counter({
-    name: 'podlane_pod_kernel_dropped_packets_total',
-    help: 'Packets of the pod that the kernel dropped, including drops by BPF programs, by the kernel’s reason.',
-    labelNames: ['namespace', 'pod', 'reason'],
-    registers: [register],
+/** Adds the size of the connection table. */
+function addConnectionTable(register: Registry, { rules }: AgentServices): void {
+  const registers = [register];
+  new Gauge({
+    name: 'podlane_connection_table_capacity',
+    help: 'Connections that the table of the access rules has room for.',
+    registers,
     collect() {
-      this.reset();
-      const dropped = drops.kernel();
-      for (const { number, namespace, name } of pods.summaries())
-        for (const { reason, packets } of dropped.get(number) ?? [])
-          this.inc({ namespace, pod: name, reason }, packets);
+      this.set(rules.connectionUse().capacity);
+    },
+  });
+  new Gauge({
+    name: 'podlane_connection_quota',
+    help: 'Connections that one pod may have in the table of the access rules.',
+    registers,
+    collect() {
+      this.set(rules.connectionUse().quota);
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { createPageSchema } from '../../../contract/list.ts';
 import { migrationPlanSchema, migrationSchema, newMigrationSchema } from '../../../contract/migration.ts';
+import { createPageSchema } from '../../../contract/pagination.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
@@ -34,9 +34,9 @@ export const migrationRoutes =
       },
       async ({ params, body, headers }, reply) => {
         const id = agent.pods.find(params.id);
-        const { to, dryRun, recreate } = body;
+        const { to, dryRun, recreate, accept } = body;
         if (dryRun) return agent.pods.plan(id, to, recreate);
-        const started = await agent.pods.migrate(id, to, readActor(headers), recreate);
+        const started = await agent.pods.migrate(id, to, readActor(headers), { recreate, accept });
         return reply.code(202).header('location', `/api/v1/migrations/${started.id}`).send(started);
       },
     );

@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { createPageSchema } from '../../../contract/list.ts';
-import { podPathSchema } from '../../../contract/path.ts';
+import { podNetworkStateSchema } from '../../../contract/network-state.ts';
+import { createPageSchema } from '../../../contract/pagination.ts';
 import { newPodSchema, podSchema, podSummarySchema } from '../../../contract/pod.ts';
-import { computePathTraffic } from '../../counters/path-traffic.ts';
+import { podPathSchema } from '../../../contract/pod-path.ts';
+import { computeEgressByPath } from '../../counters/egress-by-path.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuerySchema } from '../page-query.ts';
@@ -65,9 +66,23 @@ export const podRoutes =
         const { previous, latest } = agent.sampler;
         const number = agent.pods.summaries().find((each) => each.id === id)?.number;
         const traffic =
-          previous && latest && number !== undefined ? computePathTraffic(previous, latest, number) : null;
+          previous && latest && number !== undefined ? computeEgressByPath(previous, latest, number) : null;
         return { ...path, traffic };
       },
+    );
+
+    app.get(
+      '/pods/:id/network-state',
+      {
+        schema: {
+          summary:
+            'Returns every setting of both interfaces of the pod’s device: what a migration carries over',
+          tags,
+          params: podParamsSchema,
+          response: { 200: podNetworkStateSchema, ...problemResponses },
+        },
+      },
+      ({ params }) => agent.pods.networkState(agent.pods.find(params.id)),
     );
 
     app.post(

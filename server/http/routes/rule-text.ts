@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { ProblemError } from '../../../contract/problem.ts';
 import {
   activeRulesSchema,
   importedRulesSchema,
@@ -25,11 +26,19 @@ export const ruleCommentSchema = z
   .optional()
   .describe('reason for the change, stored with the version');
 
+const mergeSchema = z
+  .enum(['true', 'false'])
+  .default('false')
+  .describe(
+    'merges the text into the active rules instead of replacing them: rules and NetworkPolicies of the same names are replaced, others added',
+  );
+
 /** HTTP routes that receive access rules as text in the request body. */
 export const ruleTextRoutes =
   (agent: AgentServices): FastifyPluginAsyncZod =>
   async (app) => {
     acceptText(app);
+    watchCallers(app);
 
     app.put(
       '/rules',
@@ -42,6 +51,7 @@ export const ruleTextRoutes =
           body: z.string(),
           querystring: z.object({
             dryRun: z.enum(['true', 'false']).default('false'),
+            merge: mergeSchema,
             rule: z
               .string()
               .max(400)
@@ -54,12 +64,12 @@ export const ruleTextRoutes =
       },
       async (request, reply) => {
         const { body, query } = request;
+        const merge = query.merge === 'true';
+        const signal = signalUntilClosed(request);
         if (query.dryRun === 'true')
-          return sendRulesWithEtag(reply, await agent.rules.plan(body, query.rule));
-        return sendRulesWithEtag(
-          reply,
-          await agent.rules.apply(body, readRuleChangeMetadata(request, query.comment)),
-        );
+          return sendRulesWithEtag(reply, await agent.rules.plan(body, { rule: query.rule, merge, signal }));
+        const change = readRuleChangeMetadata(request, query.comment);
+        return sendRulesWithEtag(reply, await agent.rules.apply(body, change, { merge }));
       },
     );
 
@@ -72,11 +82,15 @@ export const ruleTextRoutes =
           tags,
           consumes: textTypes,
           body: z.string(),
+          querystring: z.object({ merge: mergeSchema }),
           response: { 200: stagedRulesResponseSchema, ...problemResponses },
         },
       },
-      async (request, reply) =>
-        sendStagedRules(reply, await agent.rules.stage(request.body, readRuleChangeMetadata(request))),
+      async (request, reply) => {
+        const merge = request.query.merge === 'true';
+        const change = readRuleChangeMetadata(request);
+        return sendStagedRules(reply, await agent.rules.stage(request.body, change, { merge }));
+      },
     );
 
     app.post(
@@ -84,14 +98,18 @@ export const ruleTextRoutes =
       {
         config: { role: 'viewer' },
         schema: {
-          summary: 'Parses a rule set or NetworkPolicies; nothing is applied',
+          summary: 'Parses a rule set or NetworkPolicies and says what they would change; nothing is applied',
           tags,
           consumes: textTypes,
           body: z.string(),
+          querystring: z.object({ merge: mergeSchema }),
           response: { 200: importedRulesSchema, ...problemResponses },
         },
       },
-      async ({ body }, reply) => sendRulesWithEtag(reply, await agent.rules.import(body)),
+      async (request, reply) => {
+        const options = { merge: request.query.merge === 'true', signal: signalUntilClosed(request) };
+        return sendRulesWithEtag(reply, await agent.rules.import(request.body, options));
+      },
     );
   };
 
@@ -108,11 +126,27 @@ function acceptText(app: App): void {
 }
 
 /** Reads the actor, comment and If-Match precondition of a rule change from a request. */
-export const readRuleChangeMetadata = ({ headers }: FastifyRequest, comment?: string) => ({
-  actor: readActor(headers),
+export const readRuleChangeMetadata = (request: FastifyRequest, comment?: string) => ({
+  actor: readActor(request.headers),
   comment,
-  precondition: parseIfMatch(headers['if-match']),
+  precondition: parseIfMatch(request.headers['if-match']),
+  signal: signalUntilClosed(request),
 });
+
+const signals = new WeakMap<FastifyRequest, AbortSignal>();
+
+/** Keeps a signal for each request of `app` that is aborted when the caller closes the connection before it has its answer. */
+function watchCallers(app: App): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const controller = new AbortController();
+    signals.set(request, controller.signal);
+    reply.raw.once('close', () =>
+      controller.abort(new ProblemError('bad_request', 'the caller closed the connection')),
+    );
+  });
+}
+
+const signalUntilClosed = (request: FastifyRequest): AbortSignal | undefined => signals.get(request);
 
 /**
  * Sends a response with an ETag header, without validating the body, which was built from validated rules and may be

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { createPageSchema } from '../../../contract/list.ts';
+import { createPageSchema } from '../../../contract/pagination.ts';
 import { newTraceSchema, traceSchema, traceSummarySchema } from '../../../contract/trace.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { computeLabFlowLoadFactor, type LabFlow, labServerPort } from '../flows.ts';
+import { computeLabFlowLoadFactor, type LabFlow, labServerPort } from '../lab-flows.ts';
 import { createLabShortConnectionClient } from './short-connection-client.ts';
 import { createLabTcpClient } from './tcp-client.ts';
 import {

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { labServerPort } from '../flows.ts';
+import { labServerPort } from '../lab-flows.ts';
 import { enterNetns } from './enter-netns.ts';
 import { type AddressedLabFlow, LabLoadGenerator } from './load-generator.ts';
 import { startLabTrafficServers } from './servers.ts';

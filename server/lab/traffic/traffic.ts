@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ProblemError } from '../../../contract/problem.ts';
-import { labFlows } from '../flows.ts';
+import { labFlows } from '../lab-flows.ts';
 import { adjustLabLoadFactor } from './load-factor.ts';
 import { openSharedRequestCounts, type RequestCounts, requestCountsSize } from './traffic-client.ts';
 import type {

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { cgroupAttachTypes } from '../../bpf/bpf-type-names.ts';
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
-import { cgroupAttachTypes } from '../../bpf/type-names.ts';
 import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
 import { findMountPoints } from './pinned-objects.ts';

@@ -1,8 +1,8 @@
+import { listBpfObjectIds, withBpfObjectById } from '../../bpf/bpf-object-info.ts';
+import { mapTypeName } from '../../bpf/bpf-type-names.ts';
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
-import { listBpfObjectIds, withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { getNextBpfMapKey, lookUpBpfMapEntry } from '../../bpf/map-access.ts';
 import { type BpfMapInfo, readBpfMapInfo } from '../../bpf/map-info.ts';
-import { mapTypeName } from '../../bpf/type-names.ts';
 import { createProgramAttachment } from './attachment.ts';
 import type { ProgramAttachment } from './node-scan.ts';
 

@@ -87,7 +87,7 @@ export async function scanNamespaceAttachments(
       );
   // No other program type is attached to devices.
   if (!types.has('sched_cls') && !types.has('xdp')) return found;
-  using socket = NetlinkSocket.inNamespace(namespace.fd);
+  using socket = NetlinkSocket.inNamespace(namespace.fd, 'route', { blocking: true });
   const devices = await listLinksWithXdp(socket);
   for (const device of devices) found.push(...xdpAttachments(device, deviceIn(namespace, device), links));
   if (!types.has('sched_cls')) return found;

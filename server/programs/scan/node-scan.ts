@@ -4,7 +4,7 @@ import type {
   BpfObjectHolder,
   NamespaceReference,
 } from '../../../contract/program.ts';
-import type { BpfObjectKind } from '../../bpf/kernel-object.ts';
+import type { BpfObjectKind } from '../../bpf/bpf-object-info.ts';
 import type { BpfLinkInfo } from '../../bpf/link-info.ts';
 
 /** A network namespace to scan, with its path. */

@@ -1,6 +1,6 @@
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBpfObjectInfo } from '../../bpf/kernel-object.ts';
+import { readBpfObjectInfo } from '../../bpf/bpf-object-info.ts';
 import { openPinnedObject } from '../../bpf/pin.ts';
 import type { NodeScan } from './node-scan.ts';
 

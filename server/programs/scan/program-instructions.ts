@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
 import { requireValue } from '../../../contract/require-value.ts';
+import { withBpfObjectById } from '../../bpf/bpf-object-info.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassembleProgram } from '../../bpf/disassemble.ts';
-import { withBpfObjectById } from '../../bpf/kernel-object.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { readBpfProgramInfo } from '../../bpf/program-info.ts';
 import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated-program.ts';

@@ -1,7 +1,7 @@
-import { listBpfObjectIds } from '../../bpf/kernel-object.ts';
+import { listBpfObjectIds } from '../../bpf/bpf-object-info.ts';
+import { programTypeName } from '../../bpf/bpf-type-names.ts';
 import { readBpfLinkInfoById } from '../../bpf/link-info.ts';
 import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
-import { programTypeName } from '../../bpf/type-names.ts';
 import { scanCgroupAttachments } from './cgroup-attachments.ts';
 import { resolveBpfLinkTargets } from './link-targets.ts';
 import { scanMapAttachments } from './map-attachments.ts';

@@ -78,6 +78,7 @@ test('the plan changes nothing, has its own URL, and Escape closes it', async ({
   await page.goto(`${address}?migrate=veth`);
   const sheet = page.getByRole('dialog', { name: 'Fall back to veth' });
   await expect(sheet.getByRole('listitem').filter({ hasText: /planned|verified/ })).toHaveCount(2);
+  await expect(sheet.getByRole('heading', { name: 'Not carried over' })).toBeVisible();
   await expect(sheet.getByText('rollback possible until here')).toBeVisible();
   await expect(sheet.getByRole('button', { name: 'Fall back to veth' })).toBeFocused();
   await page.keyboard.press('Escape');

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
-import type { RuleSet } from '../../../contract/acl.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
 import { referenceEvaluator } from '../../unit/acl/reference-evaluator.ts';
 import { edgePackets } from '../../unit/acl/rule-set-generators.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
-import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
+import { ruleSetSchema } from '../../../contract/rule-set.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { PolicyTableEntry, PolicyTables } from '../../../server/acl/tables/policy-tables.ts';

@@ -26,3 +26,9 @@ export function wire({ direction, peer, protocol, port }: PolicyPacket, pod: Sel
 export const isOutside = ({ peer, protocol, port }: PolicyPacket): boolean =>
   (peer.family === 6 && protocol === 0) ||
   (peer.family === 6 && protocol === 58 && [130, 131, 132, 143].includes(port >> 8));
+
+/** Returns whether a packet is an ICMP error, which passes only for known connections (RFC 792, RFC 4443). */
+export const isIcmpError = ({ peer, protocol, port }: PolicyPacket): boolean =>
+  peer.family === 4
+    ? protocol === 1 && [3, 4, 5, 11, 12].includes(port >> 8)
+    : protocol === 58 && port >> 8 >= 1 && port >> 8 <= 4;

@@ -15,6 +15,8 @@ export interface Packet {
   fragment?: { id: number; offset: number; more: boolean };
   /** Next headers of IPv6 in front of the protocol, each of 8 bytes. */
   extensions?: number[];
+  /** Of SCTP: the tag that the receiver knows its own packets by, and what follows the header. */
+  sctp?: { verificationTag: number; chunk: Buffer };
   /** What an ICMP error quotes: a network packet. */
   quoted?: Buffer;
 }
@@ -35,7 +37,8 @@ function transport(packet: Packet): Buffer {
     header.writeUInt16BE(destinationPort, 2);
     if (protocol === tcp) header.set([5 << 4, tcpFlags], 12);
     if (protocol === udp) header.writeUInt16BE(8, 4);
-    return header;
+    if (packet.sctp) header.writeUInt32BE(packet.sctp.verificationTag, 4);
+    return packet.sctp ? Buffer.concat([header, packet.sctp.chunk]) : header;
   }
   const header = Buffer.alloc(20);
   if (icmp) header.set([icmp.type, icmp.code ?? 0, 0, 0, (icmp.id ?? 0) >> 8, (icmp.id ?? 0) & 255]);
@@ -83,4 +86,12 @@ export function frame(packet: Packet): Buffer {
   const header = Buffer.alloc(14);
   header.writeUInt16BE(packet.source.family === 4 ? 0x0800 : 0x86dd, 12);
   return Buffer.concat([header, networkPacket(packet)]);
+}
+
+/** Returns the checksum of an IPv4 header whose own is 0. */
+export function ipv4Checksum(header: Buffer): number {
+  let sum = 0;
+  for (let i = 0; i < header.length; i += 2) sum += header.readUInt16BE(i);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { RuleSet } from '../../../contract/acl.ts';
 import type { Direction } from '../../../contract/direction.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { RuleSetName } from '../../../contract/rules.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
@@ -8,10 +8,12 @@ import {
   type ConntrackTimeouts,
   defaultConntrackTimeouts,
 } from '../../../server/acl/load/conntrack-timeouts.ts';
+import type { ExistingConnection } from '../../../server/acl/load/existing-connections.ts';
 import { RuleLoader as Loader, type RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
-import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
+import { openDatapath } from '../../../server/bpf/open-datapath.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
 import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from '../bpf/namespaces.ts';
@@ -32,16 +34,29 @@ export class RuleFixture implements AsyncDisposable {
   readonly #runs = new ProgramTestRun();
   readonly #last: Partial<Record<RuleSetName, CompiledRules>> = {};
 
-  private constructor(programs: DatapathPrograms, name: string, timeouts: ConntrackTimeouts) {
+  private constructor(
+    programs: DatapathPrograms,
+    name: string,
+    timeouts: ConntrackTimeouts,
+    existing: readonly ExistingConnection[],
+  ) {
     this.name = name;
     this.programs = programs;
-    this.loader = new Loader(programs.ruleMaps, { slots: programs.maxSlots, timeouts });
+    this.loader = new Loader(programs.ruleMaps, {
+      slots: programs.maxSlots,
+      timeouts,
+      existingConnections: async () => existing,
+    });
   }
 
-  /** @param pods number of pods: pod `i` has slot `i` and number `i + 1` */
+  /**
+   * @param pods number of pods: pod `i` has slot `i` and number `i + 1`
+   * @param existing connections that exist before there are rules
+   */
   static async open(
     pods: number,
     timeouts: ConntrackTimeouts = defaultConntrackTimeouts,
+    existing: readonly ExistingConnection[] = [],
   ): Promise<RuleFixture> {
     const name = `podlane-t-${randomBytes(3).toString('hex')}`;
     run('ip', 'netns', 'add', name);
@@ -60,7 +75,7 @@ export class RuleFixture implements AsyncDisposable {
         check: false,
       });
     }
-    return new RuleFixture(programs, name, timeouts);
+    return new RuleFixture(programs, name, timeouts, existing);
   }
 
   /** Compiles and loads rules; `pods[i]` is the pod of slot `i`. */
@@ -78,16 +93,24 @@ export class RuleFixture implements AsyncDisposable {
     return { compiled, loaded };
   }
 
-  /** Runs the programs on packets of slots. @returns the verdicts in the same order */
-  evaluate(packets: readonly { slot: number; direction: Direction; packet: Packet }[]): ('pass' | 'drop')[] {
+  /** Runs the programs on packets of slots, which have entered the node by a device unless `fromNode`. @returns the verdicts in the same order */
+  evaluate(
+    packets: readonly { slot: number; direction: Direction; packet: Packet; fromNode?: boolean }[],
+  ): ('pass' | 'drop')[] {
     const of = {
       egress: this.programs.programFd('tcx/ingress'),
       ingress: this.programs.programFd('tcx/egress'),
     };
     return within(`/run/netns/${this.name}`, (fd) =>
       runInNetworkNamespace(fd, () =>
-        packets.map(({ slot, direction, packet }) => {
-          const { verdict } = this.#runs.run(of[direction], slotToPrimaryIfindex(slot), frame(packet));
+        packets.map(({ slot, direction, packet, fromNode = false }) => {
+          const { verdict } = this.#runs.run(
+            of[direction],
+            slotToPrimaryIfindex(slot),
+            frame(packet),
+            1,
+            fromNode ? 0 : 1,
+          );
           return verdict === drop ? 'drop' : 'pass';
         }),
       ),

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
+import { ruleSetSchema } from '../../../contract/rule-set.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleLoader } from '../../../server/acl/load/rule-loader.ts';
 import { encodeMacAddress } from '../../../server/bpf/address-encoding.ts';
-import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
-import type { TraceEvent } from '../../../server/bpf/rule-events.ts';
+import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
+import { openDatapath } from '../../../server/bpf/open-datapath.ts';
+import type { TraceEvent } from '../../../server/bpf/packet-events.ts';
 import { Agent } from '../bpf/agent.ts';
 import { entryOf, type FixturePod, hooksOf, NodeFixture, type PodDevice } from '../bpf/node-fixture.ts';
 import type { PacketSocket } from '../bpf/packet-socket.ts';

@@ -2,9 +2,9 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import type { RuleSetInput } from '../../../contract/acl.ts';
 import type { PodDrops } from '../../../contract/drops.ts';
 import type { Pod } from '../../../contract/pod.ts';
+import type { RuleSetInput } from '../../../contract/rule-set.ts';
 import type { ActiveRules, RuleExplanation, RuleStatistics, RuleView } from '../../../contract/rules.ts';
 import { openTestConnection } from '../../testbed/connection.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -51,13 +51,14 @@ afterAll(async () => {
 
 const put = (rules: RuleSetInput, path = '/rules') => node.ask<ActiveRules>('PUT', path, rules);
 
-/** Ends in time with output where the packets pass. */
+/** Ends in time with output where the packets pass. Without --norc, bash reads ~/.bashrc when its input is a socket. */
 const tries = {
   icmp: (address: string) => ['ping', '-n', '-c', '1', '-W', '2', address],
   tcp: (address: string, port: string) => [
     'timeout',
     '2',
     'bash',
+    '--norc',
     '-c',
     `exec 3<>/dev/tcp/${address}/${port}; head -1 <&3 | grep hello`,
   ],
@@ -65,6 +66,7 @@ const tries = {
     'timeout',
     '2',
     'bash',
+    '--norc',
     '-c',
     `exec 3<>/dev/udp/${address}/${port}; echo x >&3; head -c 5 <&3 | grep hello`,
   ],
@@ -203,7 +205,11 @@ test('hits count what a rule decides, by rule and by entry', async () => {
 test('the node reaches its pods, whatever the rules', () => {
   node.run(['ip', 'address', 'add', '10.42.255.1/32', 'dev', 'lo']);
   expect(
-    node.run(['sh', '-c', 'sleep 0.2; timeout 1 bash -c "exec 3<>/dev/tcp/10.42.0.2/9090; head -1 <&3"']),
+    node.run([
+      'sh',
+      '-c',
+      'sleep 0.2; timeout 1 bash --norc -c "exec 3<>/dev/tcp/10.42.0.2/9090; head -1 <&3"',
+    ]),
   ).toContain('hello');
 });
 

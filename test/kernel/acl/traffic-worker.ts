@@ -29,7 +29,7 @@ function carry({ netns, packets, stop }: Traffic): CarriedTraffic {
       while (Atomics.load(stop, 0) === 0)
         packets.forEach(({ program, ifindex, dropped }, i) => {
           count += 1;
-          if ((runs.run(program, ifindex, frames[i]!).verdict === drop) !== dropped) wrong.add(i);
+          if ((runs.run(program, ifindex, frames[i]!, 1, 1).verdict === drop) !== dropped) wrong.add(i);
         });
       return { packets: count, wrong: [...wrong] };
     });

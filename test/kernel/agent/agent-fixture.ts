@@ -1,7 +1,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import { WebSocket } from 'ws';
 import type { Migration } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { decodeSampleFrame, type SampleFrame } from '../../../contract/sample-frame.ts';
-import type { ServerMessage } from '../../../contract/stream.ts';
+import type { ServerMessage } from '../../../contract/stream-messages.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
 const exec = promisify(execFile);
@@ -110,8 +110,18 @@ export class AgentProcess {
     return await this.ended;
   }
 
-  call(method: string, target: string, body?: unknown): Promise<ApiResponse> {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  /** Returns the time in ms of processor that the agent has used, that of its threads included. */
+  cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  }
+
+  /** Calls the API. @param type content type of `body`, which is sent as it is unless it is JSON */
+  call(method: string, target: string, body?: unknown, type = 'application/json'): Promise<ApiResponse> {
+    const headers = body === undefined ? {} : { 'content-type': type };
+    const content = type === 'application/json' ? JSON.stringify(body) : String(body);
     return new Promise((resolve, reject) => {
       request(
         { socketPath: this.#host.socket, method, path: `/api/v1${target}`, headers },
@@ -123,14 +133,25 @@ export class AgentProcess {
         },
       )
         .on('error', reject)
-        .end(body === undefined ? undefined : JSON.stringify(body));
+        .end(body === undefined ? undefined : content);
     });
   }
 
   /** Attaches `shop/<name>` by veth at 10.42.0.<last>. */
-  async attach(name: string, last: number): Promise<Pod & { path: string }> {
+  async attach(
+    name: string,
+    last: number,
+    labels: Record<string, string> = {},
+  ): Promise<Pod & { path: string }> {
     const netns = this.#host.addNamespace(name);
-    const wanted = { namespace: 'shop', name, netns, addresses: [`10.42.0.${last}/32`], kind: 'veth' };
+    const wanted = {
+      namespace: 'shop',
+      name,
+      netns,
+      addresses: [`10.42.0.${last}/32`],
+      kind: 'veth',
+      labels,
+    };
     const { status, body } = await this.call('POST', '/pods', wanted);
     if (status !== 201) throw new Error(JSON.stringify(body));
     return { ...body, path: netns };

@@ -1,5 +1,6 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { AgentProcess, podCounts, TestHost } from './agent-fixture.ts';
 
 const soon = { timeout: 20_000, interval: 20 };
@@ -51,10 +52,12 @@ test('an agent that gets a signal to stop keeps the pods’ devices and removes 
   await expect(agent.call('GET', '/node')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('a second agent is refused by the database, whatever its socket', async () => {
+test('a second agent is refused by the database, whatever its socket and pins', async () => {
   const host = new TestHost();
   const first = await new AgentProcess(host).ready();
-  const second = new AgentProcess(host, '--socket', `${host.folder}/second.sock`);
+  const pins = `${host.pins}-second`;
+  onTestFinished(() => rmSync(pins, { recursive: true, force: true }));
+  const second = new AgentProcess(host, '--socket', `${host.folder}/second.sock`, '--pins', pins);
   expect(await second.ended).toBe(1);
   expect(second.stderr).toMatch(/agent not started: open the database .*podlane\.db: database is locked/);
   expect((await first.call('GET', '/health')).status).toBe(200);

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { attachAfterNat } from '../../../server/bpf/after-nat.ts';
 import { attachWithoutLink, detachWithoutLink } from '../../../server/bpf/attach-without-link.ts';
-import { type DatapathPrograms, openDatapath } from '../../../server/bpf/datapath.ts';
+import type { DatapathPrograms } from '../../../server/bpf/datapath.ts';
 import { slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
+import { openDatapath } from '../../../server/bpf/open-datapath.ts';
 import { readBpfProgramInfo } from '../../../server/bpf/program-info.ts';
 import { holdRunStatistics } from '../../../server/bpf/run-statistics.ts';
-import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, minimalProgramTypes } from '../../../server/kernel/capability-probe-programs.ts';
 import { addClsactQdisc } from '../../../server/netlink/clsact.ts';
 import { isNetlinkError } from '../../../server/netlink/netlink-error.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
@@ -36,11 +38,13 @@ const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['
     return { replaced, build: datapath!.build, programIds: datapath!.programIds };
   },
   holdStatistics: () => void holdRunStatistics(),
+  attachAfterNat: () => attachAfterNat(datapath!),
   attach: (hook, slot, order) => datapath!.attach(hook, slot, order),
   detach: (slot, hooks) => datapath!.detach(slot, hooks),
   links: () => datapath!.attachedLinks(),
   query: (slot, hook) => datapath!.query(slot, hook),
   setSlot: (slot, entry) => datapath!.setSlot(slot, entry),
+  setPacketChecks: (...args) => datapath!.setPacketChecks(...args),
   readSlot: (slot) => datapath!.readSlot(slot),
   clearSlot: (slot) => datapath!.clearSlot(slot),
   setEndpoint: (address, endpoint) => datapath!.setEndpoint(address, endpoint),
@@ -56,7 +60,7 @@ const calls: { [Name in Call['name']]: (...args: Extract<Call, { name: Name }>['
   },
   async loadForeign(name) {
     return readBpfProgramInfo(
-      await loadMinimalProgram(`load ${name}`, probeProgramTypes.schedulerClassifier, { result: -1 }),
+      await loadMinimalProgram(`load ${name}`, minimalProgramTypes.schedulerClassifier, { result: -1 }),
     ).id;
   },
   attachForeign: (id, hook, slot, order) =>

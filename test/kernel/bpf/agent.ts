@@ -23,12 +23,13 @@ export interface OpenArguments {
 export type Call =
   | { name: 'open'; args: [pins: string, args: OpenArguments] }
   | { name: 'replace'; args: [args: { object: string; failAt?: number | undefined }] }
-  | { name: 'holdStatistics' | 'links' | 'endpoints' | 'destroy'; args: [] }
+  | { name: 'holdStatistics' | 'attachAfterNat' | 'links' | 'endpoints' | 'destroy'; args: [] }
   | { name: 'attach'; args: [hook: LinkHook, slot: number, order?: AttachAnchor | undefined] }
   | { name: 'detach'; args: [slot: number, hooks?: readonly Hook[] | undefined] }
   | { name: 'clearSlot' | 'readSlot' | 'read' | 'clear'; args: [slot: number] }
   | { name: 'query'; args: [slot: number, hook: LinkHook] }
   | { name: 'setSlot'; args: [slot: number, entry: SlotEntry] }
+  | { name: 'setPacketChecks'; args: Parameters<DatapathPrograms['setPacketChecks']> }
   | { name: 'setEndpoint'; args: [address: string, endpoint: EndpointEntry] }
   | { name: 'removeEndpoint'; args: [address: string] }
   | { name: 'attachFilter'; args: [hook: TcHook, slot: number] }
@@ -77,6 +78,7 @@ export class Agent implements AsyncDisposable {
       programIds: number[];
     }>;
   holdStatistics = () => this.#call({ name: 'holdStatistics', args: [] });
+  attachAfterNat = () => this.#call({ name: 'attachAfterNat', args: [] });
   attach = (hook: LinkHook, slot: number, order?: AttachAnchor) =>
     this.#call({ name: 'attach', args: [hook, slot, order] });
   detach = (slot: number, hooks?: readonly Hook[]) => this.#call({ name: 'detach', args: [slot, hooks] });
@@ -84,6 +86,8 @@ export class Agent implements AsyncDisposable {
   query = (slot: number, hook: LinkHook) =>
     this.#call({ name: 'query', args: [slot, hook] }) as Promise<AttachedProgram[]>;
   setSlot = (slot: number, entry: SlotEntry) => this.#call({ name: 'setSlot', args: [slot, entry] });
+  setPacketChecks = (...args: Parameters<DatapathPrograms['setPacketChecks']>) =>
+    this.#call({ name: 'setPacketChecks', args });
   readSlot = (slot: number) =>
     this.#call({ name: 'readSlot', args: [slot] }) as Promise<DecodedSlotEntry | null>;
   clearSlot = (slot: number) => this.#call({ name: 'clearSlot', args: [slot] });

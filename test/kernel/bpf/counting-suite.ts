@@ -197,6 +197,82 @@ export function describeCounting(kind: DeviceKind, fromHook: LinkHook, toHook: L
         await agent.removeEndpoint(podAddress);
       });
 
+      test('sources of the pod’s prefixes pass, except those of another pod and IPv4 of an IPv6 prefix', async () => {
+        const prefixes = ['10.8.0.0/24', '10.42.0.0/16', '0.0.0.0/32', 'fd00:8::/64'];
+        await agent.setPacketChecks(1, { sourcePrefixes: prefixes, ethertypes: [] });
+        await agent.setEndpoint('10.42.0.3', { slot: 9, owner: 2 });
+        const send = (source: string) => fromPod.send(ethernet(IPv4, ipv4({ source })));
+        // The flag of the slot turns them on.
+        send('10.8.0.1');
+        expect(await counted()).toEqual(drops(spoofedSource, 1));
+        await agent.clear(slot);
+        await agent.setSlot(slot, { ...entry, sourcePrefixes: true });
+        for (const source of ['10.8.0.1', '10.42.9.9', '0.0.0.0']) send(source);
+        fromPod.send(ethernet(IPv6, ipv6({ source: [0xfd, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] })));
+        for (const source of ['10.8.1.1', '10.42.0.3', '0.0.0.1']) send(source);
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })));
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 4),
+          [counterIndexByName.egressPackets]: 4n,
+          [counterIndexByName.egressBytes]: 168n,
+        });
+        await agent.clear(slot);
+        await agent.setPacketChecks(1, { sourcePrefixes: ['::/0'], ethertypes: [] });
+        send('10.8.0.1');
+        fromPod.send(ethernet(IPv6, ipv6({ source: mapped })));
+        fromPod.send(ethernet(IPv6, ipv6({ source: global })));
+        expect(await counted()).toEqual({
+          ...drops(spoofedSource, 2),
+          [counterIndexByName.egressPackets]: 1n,
+          [counterIndexByName.egressBytes]: 48n,
+        });
+        await agent.clear(slot);
+        // Those of another pod are no concern of this one.
+        await agent.setPacketChecks(1, null);
+        await agent.setPacketChecks(2, { sourcePrefixes: ['0.0.0.0/0'], ethertypes: [] });
+        send('10.8.0.1');
+        expect(await counted()).toEqual(drops(spoofedSource, 1));
+        await agent.setPacketChecks(2, null);
+        await agent.removeEndpoint('10.42.0.3');
+      });
+
+      test('frames of the pod’s ethertypes pass in both directions, others are unknown', async () => {
+        await agent.setPacketChecks(1, { sourcePrefixes: [], ethertypes: ['lldp', 'vlan', 'llc'] });
+        await agent.setSlot(slot, { ...entry, ethertypes: true });
+        const tagged = (id: number) => Buffer.concat([Buffer.from([0, id, 0x88, 0xcc]), Buffer.alloc(46)]);
+        fromPod.send(ethernet(LLDP, Buffer.alloc(46)), 2);
+        fromPod.send(ethernet(0x8100, tagged(5)));
+        fromPod.send(ethernet(0x0026, Buffer.alloc(46)));
+        toPod.send(ethernetToPod(LLDP, Buffer.alloc(46)), 3);
+        expect(await counted()).toMatchObject({
+          [counterIndexByName.egressPackets]: 4n,
+          [counterIndexByName.ingressPackets]: 3n,
+        });
+        await agent.clear(slot);
+        fromPod.send(ethernet(0x88f7, Buffer.alloc(46)), 2);
+        toPod.send(ethernetToPod(0x88f7, Buffer.alloc(46)));
+        expect(await counted()).toEqual({
+          ...drops(unknownProtocol, 2),
+          [counterIndexByName.ingressDroppedPackets]: 1n,
+          [counterIndexByName[toDropCounterName('ingress', unknownProtocol)]]: 1n,
+        });
+        await agent.setPacketChecks(1, null);
+      });
+
+      test('IP behind a VLAN tag that only has a priority does not escape the source check', async () => {
+        await agent.setPacketChecks(1, { sourcePrefixes: [], ethertypes: ['vlan', 'qinq'] });
+        await agent.setSlot(slot, { ...entry, ethertypes: true });
+        const spoofed = Buffer.concat([Buffer.from([0xe0, 0, 8, 0]), ipv4({ source: '10.42.0.3' })]);
+        fromPod.send(ethernet(0x8100, spoofed), 2);
+        fromPod.send(ethernet(0x88a8, Buffer.concat([Buffer.from([0xe0, 0, 0x81, 0]), spoofed])));
+        const {
+          [counterIndexByName.egressPackets]: passed,
+          [counterIndexByName.egressDroppedPackets]: dropped,
+        } = await counted();
+        expect({ passed, dropped }).toEqual({ passed: undefined, dropped: 3n });
+        await agent.setPacketChecks(1, null);
+      });
+
       test('hooks that do not count still check and drop', async () => {
         await agent.setSlot(slot, { ...entry, hooks: entry.hooks === 'device' ? 'primary' : 'device' });
         fromPod.send(ethernet(IPv4, ipv4()), 2);

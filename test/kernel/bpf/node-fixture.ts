@@ -47,11 +47,12 @@ export class NodeFixture implements Disposable {
   readonly #namespaces: string[] = [];
 
   constructor() {
-    this.#addNamespace('host');
+    this.addNamespace('host');
     this.forward(true);
   }
 
-  #addNamespace(end: string): string {
+  /** Adds a namespace that goes with the fixture. @returns its path */
+  addNamespace(end: string): string {
     run('ip', 'netns', 'add', `${this.name}-${end}`);
     this.#namespaces.push(end);
     const path = `/run/netns/${this.name}-${end}`;
@@ -82,7 +83,7 @@ export class NodeFixture implements Disposable {
   }
 
   addPod(slot: number, device: PodDevice): FixturePod {
-    const netns = this.#addNamespace(`pod${slot}`);
+    const netns = this.addNamespace(`pod${slot}`);
     const l3 = device.kind === 'netkit' && device.mode !== 'l2';
     const macs = l3 ? null : { toPod: `02:70:6c:00:01:0${slot}`, fromPod: `02:70:6c:00:00:0${slot}` };
     const pod = { slot, device, netns, macs, address4: `10.42.0.${slot}`, address6: `fd00::${slot}` };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeIpv6Address } from '../../../server/bpf/address-encoding.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
+import { detectDatapathFeatures } from '../../../server/bpf/datapath-features.ts';
 import { Agent } from './agent.ts';
 import { checksum, etherHeader } from './frames.ts';
 import { entryOf, type FixturePod, NodeFixture, type PodDevice } from './node-fixture.ts';
@@ -43,8 +44,11 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     let framesOfB: PacketSocket;
     let sending: StreamEnd;
     let serving: StreamEnd;
+    /** Whether flows that came through the stack are left to it: where the kernel has conntrack. */
+    let conntrack: boolean;
 
     beforeAll(async () => {
+      ({ conntrack } = await detectDatapathFeatures());
       fixture = new NodeFixture();
       agent = new Agent(fixture);
       await agent.open();
@@ -125,7 +129,8 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
       test('with redirect off, and for an unknown or the pod’s own destination, packets go to the host stack', async () => {
         await agent.setSlot(a.slot, entryOf(a, false));
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
-        expect([await redirected(a), await redirected(b)]).toEqual([0n, 1n]);
+        // The answer takes the way of the question, which the host may have translated.
+        expect([await redirected(a), await redirected(b)]).toEqual([0n, conntrack ? 0n : 1n]);
         await agent.setSlot(a.slot, entryOf(a));
         await agent.removeEndpoint(family.address(b));
         expect(ping(`-c 1 ${family.address(b)}`).code).toBe(0);
@@ -197,12 +202,13 @@ export function describeRedirect(from: PodDevice, to: PodDevice): void {
     }
     const experimental = 253;
 
-    test('frames of any protocol are redirected, except from sources that no router forwards', async () => {
+    test('frames of any protocol arrive, except from sources that no router forwards; conntrack does not tell of most', async () => {
       framesOfA.send(frame6(experimental, a.address6, [78]), 2);
-      expect(await redirected(a)).toBe(2n);
+      const count = conntrack ? 0n : 2n;
+      expect(await redirected(a)).toBe(count);
       framesOfA.send(frame6(experimental, 'fe80::9', [77]), 2);
       framesOfA.send(frame6(experimental, '::', [77]), 2);
-      expect(await redirected(a)).toBe(2n);
+      expect(await redirected(a)).toBe(count);
       const arrived = await framesOfB.find((frame) => frame[etherHeader + 40] === 78);
       expect(arrived?.[etherHeader + 7]).toBe(8);
       expect(await framesOfB.find((frame) => frame[etherHeader + 40] === 77, 100)).toBeNull();

@@ -49,6 +49,30 @@ describe('a pod on veth', () => {
     expectIproute2Agrees(node, pod);
   });
 
+  test('gets no redirects, source routes or router advertisements accepted on the host’s end', async () => {
+    const { primary } = await node.ask<Pod>('GET', '/pods/shop.whole');
+    const read = (path: string): string => node.run(['cat', `/proc/sys/net/${path}`]).trim();
+    const { name } = primary;
+    for (const sysctl of ['accept_redirects', 'send_redirects', 'accept_source_route'])
+      expect(read(`ipv4/conf/${name}/${sysctl}`), sysctl).toBe('0');
+    expect(read(`ipv6/conf/${name}/accept_redirects`)).toBe('0');
+    expect(read(`ipv6/conf/${name}/accept_source_route`)).toBe('-1');
+    expect(read(`ipv6/conf/${name}/accept_ra`)).toBe('0');
+  });
+
+  test('cannot be given an address of the node, however written, nor a gateway of the pods', async () => {
+    node.run(['ip', 'address', 'add', '10.43.0.9/24', 'dev', 'lo']);
+    node.run(['ip', 'address', 'add', 'fd43::9/128', 'dev', 'lo']);
+    const netns = node.addNamespace('greedy');
+    for (const address of ['10.43.0.9/32', 'fd43:0:0::9/128', '169.254.1.1/32', '127.0.0.1/32']) {
+      const wanted = { namespace: 'shop', name: 'greedy', netns, addresses: [address] };
+      expect(['address_in_use', 'bad_request'], address).toContain(
+        await refusal(node.ask('POST', '/pods', wanted)),
+      );
+    }
+    expect(node.run(['ip', 'link'], netns)).not.toContain('eth0');
+  });
+
   test('reaches another pod, hop by hop as the path says', async () => {
     await node.addPod('other', '10.42.0.5/32');
     const whole = await node.ask<Pod>('GET', '/pods/shop.whole');

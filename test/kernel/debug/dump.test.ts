@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Dump } from '../../../contract/dump.ts';
+import type { DebugDump } from '../../../contract/debug-dump.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { corruptFiles, createDump, dumpsFolder, type UnpackedDump, unpackDump } from '../../testbed/dump.ts';
@@ -21,7 +21,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 let node: TestNode;
 let cart: Pod;
-let dump: Dump;
+let dump: DebugDump;
 let taken: UnpackedDump;
 
 beforeAll(async () => {
@@ -221,7 +221,7 @@ test('an archive stays within its limit and reports omitted files', async () => 
 
 test('one dump runs at a time; canceling it leaves no file, nor does a killed agent', async () => {
   const before = readdirSync(dumpsFolder(node)).sort();
-  const running = await node.ask<Dump>('POST', '/dumps', {});
+  const running = await node.ask<DebugDump>('POST', '/dumps', {});
   await expect(node.ask('POST', '/dumps', {})).rejects.toMatchObject({ code: 'dump_running' });
   await expect(node.ask('GET', `/dumps/${running.id}/archive`)).rejects.toMatchObject({
     code: 'dump_not_done',
@@ -230,11 +230,11 @@ test('one dump runs at a time; canceling it leaves no file, nor does a killed ag
   await expect(node.ask('GET', `/dumps/${running.id}`)).rejects.toMatchObject({ code: 'dump_not_found' });
   expect(readdirSync(dumpsFolder(node)).sort()).toEqual(before);
 
-  await node.ask<Dump>('POST', '/dumps', {});
+  await node.ask<DebugDump>('POST', '/dumps', {});
   await node.killAgent();
   await node.startAgent();
   expect(readdirSync(dumpsFolder(node)).sort()).toEqual(before);
-  const { items } = await node.ask<{ items: Dump[] }>('GET', '/dumps');
+  const { items } = await node.ask<{ items: DebugDump[] }>('GET', '/dumps');
   expect(items.map(({ id }) => id)).toContain(dump.id);
   await node.ask('DELETE', `/dumps/${dump.id}`);
   expect(readdirSync(dumpsFolder(node)).join()).not.toContain(dump.id);
@@ -258,7 +258,7 @@ test('`podlane debug` downloads the agent’s archive, leaves none when interrup
   const words = [`--net=${node.host}`, process.execPath, main, 'debug', '--socket', socket];
   const child = spawn('nsenter', [...words, '--output', join(folder, 'never.tar.gz')], { stdio: 'ignore' });
   const ended = once(child, 'close');
-  const listed = async () => (await node.ask<{ items: Dump[] }>('GET', '/dumps')).items;
+  const listed = async () => (await node.ask<{ items: DebugDump[] }>('GET', '/dumps')).items;
   await vi.waitFor(async () => expect((await listed()).map(({ state }) => state)).toContain('running'), soon);
   child.kill('SIGINT');
   expect(await ended).toEqual([130, null]);

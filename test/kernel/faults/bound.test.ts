@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { MigrationCheck, MigrationPlan } from '../../../contract/migration.ts';
+import type { MigrationItem, MigrationPlan } from '../../../contract/migration.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 
@@ -31,14 +31,14 @@ async function run(source: string): Promise<number> {
   return program.pid!;
 }
 
-const notes = async (): Promise<MigrationCheck[]> => {
-  const { checks, allowed } = await node.ask<MigrationPlan>('POST', '/pods/shop.bound/migrations', {
+const notes = async (): Promise<MigrationItem[]> => {
+  const { items, allowed } = await node.ask<MigrationPlan>('POST', '/pods/shop.bound/migrations', {
     to: 'veth',
     dryRun: true,
     recreate: true,
   });
   expect(allowed).toBe(true);
-  return checks.filter(({ name }) => /sockets?\b|multicast/.test(name));
+  return items;
 };
 
 const datagrams = `import { createSocket } from 'node:dgram';
@@ -63,26 +63,27 @@ test('a plan names programs, sockets and groups that would stay on the old devic
     setInterval(() => {}, 1000);`);
   const [bound] = await notes();
   expect(bound).toMatchObject({
-    name: '3 sockets bound to eth0 will be disconnected',
-    state: 'note',
-    code: null,
+    end: 'pod',
+    kind: 'socket',
+    outcome: 'lost',
+    name: expect.stringMatching(/^3 sockets bound to the interface: /),
   });
   for (const socket of ['udp 0.0.0.0:68', 'tcp [fd00::2]:546', 'packet'])
-    expect(bound!.detail).toContain(`${socket} of node (pid ${pid})`);
+    expect(bound!.name).toContain(`${socket} of node (pid ${pid})`);
 
   await run(`${datagrams.replace('5000', '5002').replace('5001', '5003')}
     udp4.addMembership('239.1.2.3', '10.42.0.2');
     udp6.addMembership('ff15::4711', '::%eth0');
     console.log('ready');`);
-  expect((await notes())[1]).toMatchObject({
-    name: '2 multicast groups joined on eth0 will be lost',
-    detail: expect.stringMatching(
-      /^239\.1\.2\.3 \(1 socket\), ff15::4711 \(1 socket\): they are joined on the old device/,
-    ),
-  });
+  expect((await notes()).slice(1).map(({ name }) => name)).toEqual([
+    'multicast group 239.1.2.3 (1 socket)',
+    'multicast group ff15::4711 (1 socket)',
+  ]);
 });
 
-test('they do not stop a migration', async () => {
-  const migration = await node.migrate('shop.bound', 'veth', true);
+test('accepted, they do not stop a migration', async () => {
+  await expect(node.migrate('shop.bound', 'veth', true)).rejects.toMatchObject({ code: 'loss_not_accepted' });
+  const accepted = (await notes()).map(({ id }) => id);
+  const migration = await node.migrate('shop.bound', 'veth', true, accepted);
   expect(migration.state, migration.error?.detail).toBe('done');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { probeCapabilities } from '../../../server/kernel/probe.ts';
+import { probeCapabilities } from '../../../server/kernel/probe-capabilities.ts';
 import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../../server/netlink/address.ts';
 import { formatNeighbor } from '../../../server/netlink/iproute2-format.ts';
 import { deleteLink, deleteLinks, getLink, listLinks, setLink } from '../../../server/netlink/link.ts';

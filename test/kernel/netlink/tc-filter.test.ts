@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
-import { addClsactQdisc, deleteClsactQdisc, getIngressQdisc } from '../../../server/netlink/clsact.ts';
+import { loadMinimalProgram, minimalProgramTypes } from '../../../server/kernel/capability-probe-programs.ts';
+import { addClsactQdisc, deleteClsactQdisc, findFilterQdiscKind } from '../../../server/netlink/clsact.ts';
 import {
   addTcBpfFilter,
   deleteTcBpfFilter,
@@ -33,7 +33,7 @@ const shown = (host: TestNamespace, hook: string): any[] =>
 async function programs(count: number): Promise<Disposable & { fds: number[] }> {
   const fds = await Promise.all(
     Array.from({ length: count }, () =>
-      loadMinimalProgram('load a tc program', probeProgramTypes.schedulerClassifier, { result: -1 }),
+      loadMinimalProgram('load a tc program', minimalProgramTypes.schedulerClassifier, { result: -1 }),
     ),
   );
   return { fds, [Symbol.dispose]: () => fds.forEach((fd) => void closeSync(fd)) };
@@ -41,15 +41,15 @@ async function programs(count: number): Promise<Disposable & { fds: number[] }> 
 
 test('the clsact qdisc comes, is seen and goes', async () => {
   using host = await device();
-  expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
+  expect(await findFilterQdiscKind(host.socket, ifindex)).toBeNull();
   await addClsactQdisc(host.socket, ifindex);
-  expect(await getIngressQdisc(host.socket, ifindex)).toBe('clsact');
+  expect(await findFilterQdiscKind(host.socket, ifindex)).toBe('clsact');
   await expect(addClsactQdisc(host.socket, ifindex)).rejects.toMatchObject({ code: 'EEXIST' });
   await deleteClsactQdisc(host.socket, ifindex);
-  expect(await getIngressQdisc(host.socket, ifindex)).toBeNull();
+  expect(await findFilterQdiscKind(host.socket, ifindex)).toBeNull();
   tc(host, 'qdisc', 'add', 'dev', 'pl0', 'ingress');
-  expect(await getIngressQdisc(host.socket, ifindex)).toBe('ingress');
-  await expect(getIngressQdisc(host.socket, 4711)).rejects.toMatchObject({ code: 'ENODEV' });
+  expect(await findFilterQdiscKind(host.socket, ifindex)).toBe('ingress');
+  await expect(findFilterQdiscKind(host.socket, 4711)).rejects.toMatchObject({ code: 'ENODEV' });
 });
 
 test.each<[TcHook, string]>([

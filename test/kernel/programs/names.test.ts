@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { readVmlinuxBtf } from '../../../server/bpf/btf.ts';
 import {
   attachTypeName,
   linkTypeName,
   mapTypeName,
   programTypeName,
-} from '../../../server/bpf/type-names.ts';
+} from '../../../server/bpf/bpf-type-names.ts';
+import { readVmlinuxBtf } from '../../../server/bpf/btf.ts';
 
 test('type names agree with those of the running kernel', async () => {
   const btf = await readVmlinuxBtf();

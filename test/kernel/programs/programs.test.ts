@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { AgentEvent } from '../../../contract/event.ts';
-import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/map.ts';
+import type { AgentEvent } from '../../../contract/agent-event.ts';
+import type { BpfMap, BpfMapDetail, MapEntry, MapEntryPage } from '../../../contract/bpf-map.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import type { BpfLink, BpfProgram, ProgramInstructions, ProgramList } from '../../../contract/program.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
@@ -73,7 +73,8 @@ test('every link and map agrees with bpftool', async () => {
     links,
     ours.map(({ id }) => id),
   );
-  compareMaps(await maps(), Object.values(others.maps));
+  // A map that allocates its elements one by one may grow between the two readings.
+  await vi.waitFor(async () => compareMaps(await maps(), Object.values(others.maps)), { timeout: 8000 });
 });
 
 test('instructions and source lines agree with bpftool', async () => {

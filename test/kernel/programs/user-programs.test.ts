@@ -1,11 +1,11 @@
 import { closeSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AgentEvent } from '../../../contract/agent-event.ts';
 import type { NewUserProgram, UserProgram } from '../../../contract/build.ts';
-import type { AgentEvent } from '../../../contract/event.ts';
-import type { PodPath } from '../../../contract/path.ts';
 import type { Pod } from '../../../contract/pod.ts';
+import type { PodPath } from '../../../contract/pod-path.ts';
+import { withBpfObjectById } from '../../../server/bpf/bpf-object-info.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
-import { withBpfObjectById } from '../../../server/bpf/kernel-object.ts';
 import { readBpfDeviceLinkInfo } from '../../../server/bpf/link-info.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import { bpf_link_detach } from '../../../server/ffi/libbpf.ts';
@@ -46,7 +46,7 @@ describe.each([
   /** Sends UDP datagrams from the pod to the host, and answers what a counting program has by port. */
   const send = (port: number, count: number): void =>
     void node.run(
-      ['bash', '-c', `for i in $(seq ${count}); do echo x > /dev/udp/${hostAddress}/${port}; done`],
+      ['bash', '--norc', '-c', `for i in $(seq ${count}); do echo x > /dev/udp/${hostAddress}/${port}; done`],
       netns,
     );
   const counted = ({ maps }: UserProgram): Record<number, number> =>

@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RuleSetInput } from '../../../contract/acl.ts';
+import type { RuleSetInput } from '../../../contract/rule-set.ts';
 import type { TraceSummary } from '../../../contract/trace.ts';
 import type { Verdict, VerdictList } from '../../../contract/verdict.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
@@ -9,7 +10,7 @@ import { checkBpfResult } from '../../../server/bpf/bpf-error.ts';
 import { readBpfMapInfo } from '../../../server/bpf/map-info.ts';
 import { bpf_obj_get } from '../../../server/ffi/libbpf.ts';
 import { openCapture, readWithTshark } from '../../testbed/capture.ts';
-import { startTestNode, type TestNode } from '../../testbed/node.ts';
+import { ping, startTestNode, type TestNode } from '../../testbed/node.ts';
 import { listenToStream } from '../../testbed/stream.ts';
 import {
   expectEchoesCaptured,
@@ -110,9 +111,31 @@ test('a capture whose client disconnects frees its place, and an empty capture i
   expect(readWithTshark(dirname(node.database), await file, ['frame.number'])).toEqual([]);
 });
 
-test('a capture ends when its device is removed', async () => {
-  const capture = await openCapture(node, 'shop.web', { seconds: 60 });
-  expect(await node.migrate('shop.web', 'veth', true)).toMatchObject({ state: 'done' });
+test('a capture goes on at the new device of its pod, and misses nothing', async () => {
+  const [address] = web.addresses;
+  // Long enough for two migrations on a busy machine.
+  const pings = 1600;
+  const capture = await openCapture(node, 'shop.web', {
+    ...{ protocol: 'icmp', address: cart.addresses[0], family: 4 },
+    ...{ packets: 2 * pings, seconds: 60 },
+  });
+  const pinging = ping(cart.pod.netns.path, address, pings, 5);
+  for (let i = 0; i < 2; i++) {
+    await sleep(300);
+    expect(await node.migrate('shop.web', 'veth', true)).toMatchObject({ state: 'done' });
+  }
+  expect(await pinging).toMatchObject({ sent: pings, lost: 0 });
+  const fields = ['icmp.seq', 'icmp.type', 'frame.interface_id'];
+  const packets = readWithTshark(dirname(node.database), await capture.file, fields);
+  expect(new Set(packets.map(([seq, type]) => `${seq} ${type}`)).size).toBe(2 * pings);
+  expect(new Set(packets.map((packet) => packet[2]))).toEqual(new Set(['0', '1', '2']));
+});
+
+test('a capture ends when its pod leaves', async () => {
+  await node.addPod('leaving', ['10.42.0.77/32']);
+  const capture = await openCapture(node, 'shop.leaving', { seconds: 60 });
+  await node.ask('DELETE', '/pods/shop.leaving');
+  node.removeNamespace('leaving');
   readWithTshark(dirname(node.database), await capture.file, ['frame.number']);
 });
 

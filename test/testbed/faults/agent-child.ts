@@ -3,7 +3,7 @@ import { type Migration, type MigrationStep, migrationSteps } from '../../../con
 import { newPodSchema } from '../../../contract/pod.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import { Datapath } from '../../../server/datapath/datapath.ts';
-import { addCarriedCounters } from '../../../server/datapath/device/carried-counters.ts';
+import { addCarriedCounters } from '../../../server/datapath/device/add-carried-counters.ts';
 import type {
   MigrationStepAction,
   MigrationStepActions,
@@ -144,7 +144,11 @@ async function migrate(id: string, to: 'veth' | 'netkit', at: FaultAt | null): P
     };
     datapath!.on('migration', watch);
   });
-  const { id: migration } = await datapath!.migrate(id, to, 'the fault matrix', recreate);
+  const { id: migration } = await datapath!.migrate(id, to, 'the fault matrix', {
+    recreate,
+    // What a generated state loses was named in the plan.
+    accept: ['*'],
+  });
   tell({ type: 'begun', migration });
   return ended;
 }
@@ -192,6 +196,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
   },
   attach: (pod) => datapath!.attach(newPodSchema.parse(pod)),
   detach: (id) => datapath!.detach(id),
+  plan: (id, to) => datapath!.plan(id, to, datapath!.get(id)?.kind === to),
   migrate,
   observe,
   async close() {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { Migration } from '../../../contract/migration.ts';
+import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { KernelCapabilityName } from '../../../contract/node.ts';
 import type { NewPodInput, Pod } from '../../../contract/pod.ts';
 import type { FaultAt } from './fault.ts';
@@ -39,6 +39,7 @@ export type Call =
   | { name: 'open'; words: [OpenArguments] }
   | { name: 'attach'; words: [NewPodInput] }
   | { name: 'detach'; words: [id: string] }
+  | { name: 'plan'; words: [id: string, to: DeviceKind] }
   | { name: 'migrate'; words: [id: string, to: DeviceKind, fault: FaultAt | null] }
   | { name: 'observe'; words: [id: string, migration: string | null] }
   | { name: 'close'; words: [] };
@@ -87,6 +88,8 @@ export class FaultInjectedAgent {
 
   attach = (pod: NewPodInput): Promise<Pod> => this.#ask({ name: 'attach', words: [pod] }) as Promise<Pod>;
   detach = (id: string): Promise<void> => this.#ask({ name: 'detach', words: [id] }) as Promise<void>;
+  plan = (id: string, to: DeviceKind): Promise<MigrationPlan> =>
+    this.#ask({ name: 'plan', words: [id, to] }) as Promise<MigrationPlan>;
   observe = (id: string, migration: string | null): Promise<NodeObservation> =>
     this.#ask({ name: 'observe', words: [id, migration] }) as Promise<NodeObservation>;
   close = (): Promise<void> => this.#ask({ name: 'close', words: [] }) as Promise<void>;

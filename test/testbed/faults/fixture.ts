@@ -59,6 +59,11 @@ export class FaultFixture implements AsyncDisposable {
   pod!: Pod;
   still!: Pod;
   restarts = 0;
+  /**
+   * True if an agent was killed without its process while this pod was there: what that held open, such as the pod's
+   * namespace, stays open.
+   */
+  podOutlivedKill = false;
 
   static async open(options: FaultFixtureOptions): Promise<FaultFixture> {
     const fixture = new FaultFixture(options);
@@ -113,6 +118,7 @@ export class FaultFixture implements AsyncDisposable {
       deleteNamedNamespace(`${this.#id}-moved`);
     }
     this.pod = await this.#attach('moved', this.#options.kind);
+    this.podOutlivedKill = false;
     const { pingMs } = this.#options;
     this.#pingers = addresses.moved.flatMap((address, i) => [
       startPinger('host to pod', this.host, bare(address), pingMs),
@@ -167,7 +173,7 @@ export class FaultFixture implements AsyncDisposable {
     if (process || this.#options.kill === 'process') {
       await this.#agent.kill();
       this.#agent = new FaultInjectedAgent(this.host);
-    }
+    } else this.podOutlivedKill = true;
     await this.#open(again);
   }
 

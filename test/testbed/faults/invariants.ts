@@ -4,6 +4,7 @@ import type { HookFamily } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { BpfArrayMap } from '../../../server/bpf/array-map.ts';
 import {
+  computeSlotFromIfindex,
   decodeEndpointEntry,
   decodeEndpointKey,
   decodeSlotEntry,
@@ -68,11 +69,12 @@ async function leftovers(
 ): Promise<Violation[]> {
   // Filters of clsact have no links.
   const pinned = hooks === 'tc' ? [] : slots;
+  // By ifindex: a pod's primary keeps its name over migrations.
   const there = (await listLinks(fixture.socket))
-    .map((link) => link.name)
-    .filter((name) => /^p[ln]\d/.test(name));
+    .filter(({ name }) => /^p[ln]\d/.test(name))
+    .map(({ ifindex }) => `slot ${computeSlotFromIfindex(ifindex)}`);
   const pins = readdirSync(join(fixture.pins, 'links')).map((name) => Number.parseInt(name, 10));
-  const expected = slots.map((slot) => `pl${slot}`);
+  const expected = slots.map((slot) => `slot ${slot}`);
   return [
     ...(same(there, expected)
       ? []

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import type { DeviceKind } from '../../../contract/device.ts';
 import {
   lastUndoableStep,
@@ -125,10 +124,14 @@ export async function runFaultMatrix(options: MatrixOptions): Promise<FaultMatri
         if (cell) cells.push({ ...cell, wrong: null, left: options.leave?.(cell, number) ?? false });
       }
   }
-  const before = fixture.descriptors();
+  const before = await lastingDescriptors(fixture);
   for (let cell = next(cells, fixture); cell; cell = next(cells, fixture)) {
     if (fixture.pod.kind !== cell.direction.from) {
       await plainMigration(fixture, { from: fixture.pod.kind, to: cell.direction.from }, options.settleMs);
+      continue;
+    }
+    if (isPodGone(cell.fault) && fixture.podOutlivedKill) {
+      await fixture.newPod();
       continue;
     }
     const start = performance.now();
@@ -142,21 +145,25 @@ export async function runFaultMatrix(options: MatrixOptions): Promise<FaultMatri
   return {
     cells,
     restarts: fixture.restarts,
-    descriptors: { before, after: await likeBefore(fixture, before) },
+    descriptors: { before, after: await lastingDescriptors(fixture) },
   };
 }
 
-/** The agent's descriptors, when it has closed those of what it was about to look at. */
-async function likeBefore(
-  fixture: FaultFixture,
-  before: Record<string, number>,
-): Promise<Record<string, number>> {
-  const deadline = performance.now() + 3000;
-  for (;;) {
+const isPodGone = (fault: Fault): boolean =>
+  (fault.type === 'event' && fault.event === 'pod-gone') || (fault.type === 'kill' && fault.podGone === true);
+
+/** The descriptors that the agent keeps open for 3 seconds, by what they are: not those of what it is looking at. */
+async function lastingDescriptors(fixture: FaultFixture): Promise<Record<string, number>> {
+  let lasting = fixture.descriptors();
+  for (const deadline = performance.now() + 3000; performance.now() < deadline; await sleep(50)) {
     const now = fixture.descriptors();
-    if (isDeepStrictEqual(now, before) || performance.now() > deadline) return now;
-    await sleep(50);
+    lasting = Object.fromEntries(
+      Object.entries(lasting)
+        .map(([what, count]): [string, number] => [what, Math.min(count, now[what] ?? 0)])
+        .filter(([, count]) => count > 0),
+    );
   }
+  return lasting;
 }
 
 /** The next cell to run, by preference one whose direction begins where the pod is. */
@@ -249,9 +256,7 @@ function untruths({ outcome, migration, step, fault, from, now }: Story): string
   if (!migration) return ['the journal does not have the migration'];
   const { state, error, to, steps } = migration;
   const detail = error?.detail ?? '';
-  const gone =
-    (fault.type === 'event' && fault.event === 'pod-gone') ||
-    (fault.type === 'kill' && fault.podGone === true);
+  const gone = isPodGone(fault);
   const said: string[] = [];
   if (gone !== (now === null)) said.push(gone ? 'the pod is still listed' : 'the pod is no longer listed');
   if (migration.endedAt === null) said.push(`${state} without an end`);

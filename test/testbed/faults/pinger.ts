@@ -10,14 +10,29 @@ export interface Pinger {
   readonly name: string;
   /** Requests that went unanswered although a later one was answered. */
   readonly lost: number;
+  readonly replies: number;
   /** Whether two more replies come within `limitMs`. */
   flows(limitMs: number): Promise<boolean>;
   stop(): Promise<void>;
 }
 
-export function startPinger(name: string, netns: string, address: string, intervalMs: number): Pinger {
+/** @param source address of the namespace to ping from; default the kernel's choice */
+export function startPinger(
+  name: string,
+  netns: string,
+  address: string,
+  intervalMs: number,
+  source?: string,
+): Pinger {
   const family = address.includes(':') ? 'ipv6' : 'ipv4';
-  const child = spawn('nsenter', [`--net=${netns}`, 'ping', '-n', '-i', String(intervalMs / 1000), address], {
+  const args = [
+    '-n',
+    ...(source === undefined ? [] : ['-I', source]),
+    '-i',
+    String(intervalMs / 1000),
+    address,
+  ];
+  const child = spawn('nsenter', [`--net=${netns}`, 'ping', ...args], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = once(child, 'exit');
@@ -41,6 +56,9 @@ export function startPinger(name: string, netns: string, address: string, interv
     name: `${name}, ${family}`,
     get lost() {
       return lost;
+    },
+    get replies() {
+      return replies;
     },
     async flows(limitMs) {
       const before = replies;

@@ -14,7 +14,7 @@ import type { LinkHook } from '../../../server/bpf/hook.ts';
 import { queryHookPrograms } from '../../../server/bpf/hook-query.ts';
 import { listPinNames, openPinnedObject } from '../../../server/bpf/pin.ts';
 import { readBpfProgramInfoById } from '../../../server/bpf/program-info.ts';
-import { loadMinimalProgram, probeProgramTypes } from '../../../server/kernel/probe-programs.ts';
+import { loadMinimalProgram, minimalProgramTypes } from '../../../server/kernel/capability-probe-programs.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
 import { addTcBpfFilter, listTcFilters, type TcHook } from '../../../server/netlink/tc-filter.ts';
 
@@ -52,7 +52,7 @@ function nameOf(id: number | null): string {
 async function attach(programs: readonly NewForeignProgram[]): Promise<null> {
   using socket = NetlinkSocket.open();
   for (const { ifindex, hook, order, result } of programs) {
-    const fd = await loadMinimalProgram('load a foreign program', probeProgramTypes.schedulerClassifier, {
+    const fd = await loadMinimalProgram('load a foreign program', minimalProgramTypes.schedulerClassifier, {
       result,
     });
     if (hook.startsWith('tc/'))

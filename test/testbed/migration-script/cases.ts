@@ -1,6 +1,6 @@
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { NewPodInput } from '../../../contract/pod.ts';
-import { createSeededRandom } from '../seeded-random.ts';
+import { SeededRandom } from '../random.ts';
 
 /** A pod in some state, and the kind of device that it is to move to. */
 export interface ScriptCase {
@@ -27,13 +27,9 @@ export interface Moves {
 
 /** Generates cases that differ in families, addresses, routes, MTU, names and programs; each has addresses of its own. */
 export function generateCases(count: number, seed: number, moves: readonly Moves[]): ScriptCase[] {
-  const random = createSeededRandom(seed);
-  const upTo = (most: number): number => Math.floor(random() * (most + 1));
-  const one = <T>(values: readonly T[]): T => {
-    const value = values[upTo(values.length - 1)];
-    if (value === undefined) throw new Error('nothing to choose from');
-    return value;
-  };
+  const random = new SeededRandom(seed);
+  const upTo = (most: number): number => random.between(0, most);
+  const one = <T>(values: readonly T[]): T => random.one(values);
   return Array.from({ length: count }, (_, index): ScriptCase => {
     const move = moves[index % moves.length];
     if (!move) throw new Error('no moves');

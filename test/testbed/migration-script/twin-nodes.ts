@@ -56,6 +56,8 @@ export class TwinNodes implements AsyncDisposable {
 
   /** @param flags of both agents */
   static async open(cases: readonly ScriptCase[], flags: string[] = []): Promise<TwinNodes> {
+    // Loads the module nf_conntrack: an agent that runs loads its programs anew for it later, a killed one does not.
+    execFileSync('conntrack', ['--dump'], { stdio: 'ignore' });
     const migrating = await twinOf(cases, flags);
     const scripted = await twinOf(cases, flags);
     const plans = await planAll(scripted.node, cases);

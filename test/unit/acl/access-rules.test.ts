@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
-import type { AgentEvent } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/agent-event.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import { formatRulesAsYaml } from '../../../server/acl/spec/rule-yaml.ts';
 import type { LocalPodEndpoint } from '../../../server/acl/staged/loaded-rule-sets.ts';
@@ -100,6 +100,20 @@ describe('active access rules', () => {
     expect(await rules.apply(shop('other'), { ...ada, precondition: parseIfMatch('"v1"') })).toMatchObject({
       version: 3,
     });
+  });
+
+  test('texts that are merged at the same time are merged one after the other', async () => {
+    const { rules } = await open();
+    const rule = (name: string) =>
+      `name: shop\nrules:\n  - { name: ${name}, direction: ingress, subject: { all: true }, action: deny }\n`;
+    await rules.apply(rule('first'), ada);
+    const names = ['a', 'b', 'c', 'd'];
+    await Promise.all(names.map((name) => rules.apply(rule(name), ada, { merge: true })));
+    const { rules: active, version } = rules.active();
+    expect(active?.rules.map(({ name }) => name).sort()).toEqual([...names, 'first']);
+    expect(version).toBe(5);
+    const old = { ...ada, precondition: parseIfMatch('"v4"') };
+    expect(await why(rules.apply(rule('e'), old, { merge: true }))).toEqual(['rules_changed', undefined]);
   });
 
   test('rolling back to any version adds a new one, and removing the rules is a version too', async () => {
@@ -211,6 +225,21 @@ describe('staged rules', () => {
     expect(rules.staged()).toBeNull();
     expect(kernel.sets.staged.request).toBeNull();
     expect(events.map(({ type }) => type)).toEqual(['rules.applied', 'rules.staged', 'rules.applied']);
+  });
+
+  test('are merged into the active rules, also if these change meanwhile', async () => {
+    const { rules } = await open();
+    await rules.apply(shop(), ada);
+    const others = shop('other').replace('to cart', 'others to cart');
+    const [, staged] = await Promise.all([
+      rules.apply(shop().replace('to cart', 'to all'), ada),
+      rules.stage(others, ada, { merge: true }),
+    ]);
+    expect(staged.base).toBe(2);
+    expect(staged.changes).toMatchObject({ added: ['others to cart'], removed: [], changed: [] });
+    expect(rules.active().rules?.rules.map(({ name }) => name)).toEqual(['to all']);
+    const applied = await rules.applyStaged(ada);
+    expect(applied.rules?.rules.map(({ name }) => name)).toEqual(['to all', 'others to cart']);
   });
 
   test('are not applied when another version was activated since they were staged', async () => {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createSeededRandom, generatePolicyEndpoints, generateRuleSet } from '../../../bench/acl-rules.ts';
-import type { RuleSet } from '../../../contract/acl.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import type { CompiledRules } from '../../../server/acl/compile/compiled-rules.ts';
 import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
-import { PolicyTableLookup } from '../../../server/acl/tables/table-lookup.ts';
+import { PolicyTableLookup } from '../../../server/acl/tables/policy-table-lookup.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';
 import { edgePackets, ruleSets, somePods } from './rule-set-generators.ts';
 

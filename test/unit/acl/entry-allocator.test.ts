@@ -18,7 +18,7 @@ test('lists never overlap, and freed extents are merged and allocated again', ()
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -20, max: 40 }), { maxLength: 60 }), (steps) => {
       const memory = new ArrayBuffer(300 * ruleEntrySize);
-      const allocator = new RuleEntryAllocator(memory);
+      const allocator = new RuleEntryAllocator(() => memory, memory.byteLength / ruleEntrySize);
       const lists: [index: number, count: number][] = [];
       for (const step of steps) {
         const place = -step % Math.max(1, lists.length);
@@ -35,7 +35,7 @@ test('lists never overlap, and freed extents are merged and allocated again', ()
         });
         expect(allocator.freeEntries).toBe(299 - lists.reduce((sum, [, count]) => sum + count, 0));
         // A restarted agent finds the same free entries.
-        const next = new RuleEntryAllocator(memory);
+        const next = new RuleEntryAllocator(() => memory, memory.byteLength / ruleEntrySize);
         for (const [index] of lists) next.reserve(index);
         expect(next.freeEntries).toBe(allocator.freeEntries);
       }
@@ -48,7 +48,7 @@ test('lists never overlap, and freed extents are merged and allocated again', ()
 
 test('an entry has the layout of bpf/rule-layout.h, with the offset of the entry that encloses it', () => {
   const memory = new ArrayBuffer(10 * ruleEntrySize);
-  const allocator = new RuleEntryAllocator(memory);
+  const allocator = new RuleEntryAllocator(() => memory, memory.byteLength / ruleEntrySize);
   allocator.allocate([
     { protocol: 0, port: 0, length: 0, verdict: 'deny', rule: 0, log: 9 },
     { protocol: 6, port: 0, length: 1, verdict: 'default', rule: 0, log: 0 },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createSeededRandom } from '../../../bench/acl-rules.ts';
-import { ruleSetSchema } from '../../../contract/acl.ts';
 import { parseAddress } from '../../../contract/cidr.ts';
+import { ruleSetSchema } from '../../../contract/rule-set.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import { RuleExplainer } from '../../../server/acl/explain/rule-explainer.ts';
 import { referenceEvaluator } from './reference-evaluator.ts';

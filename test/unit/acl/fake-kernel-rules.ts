@@ -8,7 +8,7 @@ import type {
 } from '../../../server/acl/load/kernel-rules.ts';
 import { emptyPolicyTables } from '../../../server/acl/tables/policy-tables.ts';
 import { diffPolicyTables } from '../../../server/acl/tables/tables-diff.ts';
-import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../../server/bpf/rule-events.ts';
+import type { PacketTraceFilter, TraceEvent, VerdictEvent } from '../../../server/bpf/packet-events.ts';
 
 interface LoadedSet {
   request: RuleLoadRequest | null;
@@ -56,9 +56,15 @@ export class FakeKernelRules implements KernelRules {
     return this.sets[name].request ? this.sets[name].generation : null;
   }
 
+  foreignChanges = () => [];
+  resynchronize = async () => {};
   nextEntryList = () => 1;
   hits = () => this.hitCounts;
   connections = () => [];
+  forgetPod = () => undefined;
+
+  connectionUse = () => ({ capacity: 65_536, quota: 16_384, pods: [] });
+
   setNodeAddresses = () => {};
   /** Publishes events to the subscriber. */
   publishVerdicts: (events: readonly VerdictEvent[]) => void = () => {};

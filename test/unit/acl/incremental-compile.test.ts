@@ -7,8 +7,8 @@ import {
   generatePolicyEndpoints,
   generateRuleSet,
 } from '../../../bench/acl-rules.ts';
-import type { RuleSet } from '../../../contract/acl.ts';
 import { formatCidr } from '../../../contract/cidr.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import { compileRules } from '../../../server/acl/compile/compile.ts';
 import {
   type CompiledRules,

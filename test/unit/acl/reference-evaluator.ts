@@ -1,4 +1,3 @@
-import type { Rule, RulePeer, RuleSet } from '../../../contract/acl.ts';
 import {
   type Cidr,
   cidrContainsAddress,
@@ -6,6 +5,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
+import type { Rule, RulePeer, RuleSet } from '../../../contract/rule-set.ts';
 import type { PolicyDecision } from '../../../server/acl/explain/rule-explainer.ts';
 import {
   matchesPodPeer,
@@ -25,9 +25,14 @@ import {
 export function referenceEvaluator(
   ruleSet: RuleSet,
   pods: readonly SelectablePod[],
+  nodeAddresses: readonly string[] = [],
 ): (packet: PolicyPacket) => PolicyDecision {
   const rules = ruleSet.rules
-    .map((rule, index) => ({ rule, index, terms: rule.peers.map((peer) => parseTerm(peer, pods)) }))
+    .map((rule, index) => ({
+      rule,
+      index,
+      terms: rule.peers.map((peer) => parseTerm(peer, pods, nodeAddresses)),
+    }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
   const byId = new Map(pods.map((pod) => [pod.id, pod]));
   return (packet) => {
@@ -51,7 +56,8 @@ export function referenceEvaluator(
 /** A term of a rule's peers, parsed. */
 type Term = { cidr: Cidr; except: Cidr[] } | { addresses: IpAddress[] };
 
-function parseTerm(peer: RulePeer, pods: readonly SelectablePod[]): Term {
+function parseTerm(peer: RulePeer, pods: readonly SelectablePod[], nodeAddresses: readonly string[]): Term {
+  if ('node' in peer) return { addresses: nodeAddresses.map(parseAddress) };
   if ('cidr' in peer) return { cidr: parseCidr(peer.cidr), except: peer.except.map(parseCidr) };
   const addresses = pods.filter((pod) => matchesPodPeer(peer, pod)).flatMap((pod) => pod.addresses);
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };

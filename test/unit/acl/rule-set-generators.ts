@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { type RuleSet, ruleSetSchema } from '../../../contract/acl.ts';
 import {
   addressBitLength,
   type Cidr,
@@ -8,6 +7,7 @@ import {
   parseAddress,
   parseCidr,
 } from '../../../contract/cidr.ts';
+import { type RuleSet, ruleSetSchema } from '../../../contract/rule-set.ts';
 import type { SelectablePod } from '../../../server/acl/spec/pod-matching.ts';
 import type { PolicyPacket } from '../../../server/acl/spec/policy-packet.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { generateRuleSet } from '../../../bench/acl-rules.ts';
-import type { RuleSet } from '../../../contract/acl.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import { formatRulesAsYaml, parseRules } from '../../../server/acl/spec/rule-yaml.ts';
 import { ruleSets } from './rule-set-generators.ts';
 
@@ -105,4 +105,11 @@ describe('errors have a line', () => {
       );
     expect(faults(levels.join('\n'))[0]).toMatch(/alias/i);
   });
+});
+
+test('a key that a mapping has twice is refused where it comes again', () => {
+  expect(faults('name: a\nrules:\n  - name: x\n    action: allow\n    name: y\nname: b\n')).toEqual([
+    '5 : Map keys must be unique',
+    '6 : Map keys must be unique',
+  ]);
 });

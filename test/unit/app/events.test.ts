@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { prependEvent } from '../../../app/_lib/event-queries.ts';
 import { formatEventLabel } from '../../../app/pods/[id]/_events/text.ts';
-import { type AgentEvent, agentEventTypeSchema } from '../../../contract/event.ts';
+import { type AgentEvent, agentEventTypeSchema } from '../../../contract/agent-event.ts';
 
 const event = (id: number): AgentEvent => ({
   id,

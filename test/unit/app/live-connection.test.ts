@@ -4,7 +4,7 @@ import {
   type LiveConnectionStatus,
   type MinimalWebSocket,
 } from '../../../app/_lib/live-connection.ts';
-import type { ServerMessage } from '../../../contract/stream.ts';
+import type { ServerMessage } from '../../../contract/stream-messages.ts';
 
 /** Fake WebSocket that records what is sent and delivers given messages. */
 class Wire implements MinimalWebSocket {

@@ -7,7 +7,7 @@ import {
   ruleMatchesSearch,
   sortByEvaluationOrder,
 } from '../../../app/rules/rule-labels.ts';
-import { ruleSchema } from '../../../contract/acl.ts';
+import { ruleSchema } from '../../../contract/rule-set.ts';
 
 const made = (more: object) =>
   ruleSchema.parse({ name: 'web', direction: 'ingress', subject: { all: true }, action: 'allow', ...more });

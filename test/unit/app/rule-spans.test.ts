@@ -1,6 +1,6 @@
 import { yamlLanguage } from '@codemirror/lang-yaml';
 import { expect, test } from 'vitest';
-import { findRuleAtPosition, findRuleSpans } from '../../../app/rules/_editor/rule-spans.ts';
+import { findRuleAtPosition, findRuleByName, findRuleSpans } from '../../../app/rules/_editor/rule-spans.ts';
 
 const spans = (text: string) =>
   findRuleSpans(yamlLanguage.parser.parse(text), (from, to) => text.slice(from, to));
@@ -40,4 +40,47 @@ test('rules in flow style, and texts that are no rule set', () => {
   expect(spans("{rules: [{name: a}, {name: 'b''s'}]}").map(({ name }) => name)).toEqual(['a', "b's"]);
   for (const text of ['', 'name: x', 'rules:', 'rules: 3', '- a\n- b', 'rules:\n  - ', ': :\n]['])
     expect(() => spans(text)).not.toThrow();
+});
+
+test('rules of NetworkPolicies, beside a rule set', () => {
+  const policies = `# two policies
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: db
+  namespace: shop
+spec:
+  podSelector: {}
+  ingress:
+    - from: [{podSelector: {}}]
+    - ports:
+        - protocol: UDP
+          port: 53
+        - port: 53
+  egress: [{to: []}, {ports: [{port: 80}]}]
+---
+kind: NetworkPolicy
+metadata: {name: out}
+spec: {policyTypes: [Egress]}
+---
+name: own
+rules:
+  - name: last
+`;
+  const all = spans(policies);
+  expect(all.map(({ index, name, from }) => `${index} ${name} ${policies.slice(from, from + 6)}`)).toEqual([
+    '0 shop/db ingress rest apiVer',
+    '1 shop/db ingress 1 - from',
+    '2 shop/db ingress 2 udp - port',
+    '3 shop/db egress 1 {to: [',
+    '4 shop/db egress 2 tcp {ports',
+    '5 default/out egress rest kind: ',
+    '6 last - name',
+  ]);
+  expect(findRuleAtPosition(all, policies.indexOf('protocol: UDP'))?.name).toBe('shop/db ingress 2 udp');
+  const found = (name: string) => findRuleByName(all, name)?.index;
+  expect(found('shop/db ingress 2 tcp')).toBe(2);
+  expect(found('shop/db egress rest')).toBe(0);
+  expect(found('default/out egress node')).toBe(5);
+  expect([found('last'), found('shop/web ingress 1'), found('first')]).toEqual([6, undefined, undefined]);
 });

@@ -24,6 +24,7 @@ export const newBatch = (id: string, pods: BatchPod[], more: Partial<Batch> = {}
   recreate: false,
   parallelism: 4,
   onUnhealthy: 'pause',
+  onLoss: 'refuse',
   settleMs: 1000,
   state: 'running',
   reason: null,

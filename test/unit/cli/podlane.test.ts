@@ -1,51 +1,14 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { parseProtocolAndPort } from '../../../cli/commands/rules.ts';
 import { cliCommands } from '../../../cli/main.ts';
 import { formatFieldLines, formatTextTable } from '../../../cli/text-table.ts';
 import { ProblemError } from '../../../contract/problem.ts';
+import { fakeAgent, podlane } from './podlane-process.ts';
 
 // Each test starts processes, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
-
-const main = join(import.meta.dirname, '../../../cli/podlane.js');
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-const podlane = (...words: string[]): Promise<Ended> =>
-  new Promise((resolve) => {
-    execFile(process.execPath, [main, ...words], { timeout: 20_000 }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-
-/** A fake agent that returns the given responses and records the requests. */
-async function fakeAgent(responses: Record<string, { status?: number; body: unknown }>) {
-  const folder = mkdtempSync(join(tmpdir(), 'podlane-t-cli-'));
-  const socket = join(folder, 'agent.sock');
-  const requests: { line: string; type: string | undefined; body: string }[] = [];
-  const server = createServer(async (request: IncomingMessage, response) => {
-    const line = `${request.method} ${request.url?.replace('/api/v1', '')}`;
-    requests.push({ line, type: request.headers['content-type'], body: await text(request) });
-    const { status = 200, body } = responses[line] ?? { status: 404, body: 'nothing' };
-    response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
-  });
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  onTestFinished(() => {
-    server.close();
-    rmSync(folder, { recursive: true });
-  });
-  return { socket, folder, requests };
-}
 
 test('no command prints the usage, each command has its help, and an unknown word exits with 2', async () => {
   expect(await podlane()).toMatchObject({ code: 2, stdout: expect.stringContaining('rules explain SOURCE') });
@@ -194,4 +157,60 @@ test('columns are as wide as their longest cell, numbers aligned right, without 
     ),
   ).toBe('NAME        N\na           1\nlong name  20');
   expect(formatFieldLines({ pod: 'a', gone: null, address: 'b', none: '' })).toBe('pod      a\naddress  b');
+});
+
+test('control characters in names that pods and users chose do not reach the terminal', async () => {
+  const name = '\u001b[31mE\u0007\n\u009b2J\u202e';
+  const rules = { name, defaults: { ingress: 'allow', egress: 'allow' }, rules: [] };
+  const agent = await fakeAgent({
+    'GET /pods?limit=500': {
+      body: {
+        items: [
+          {
+            namespace: 'shop',
+            name: 'cart',
+            kind: 'veth',
+            hooks: 'tcx',
+            primary: { name },
+            addresses: [name],
+            state: 'running',
+            attention: [`its interface is called ${name}`],
+          },
+        ],
+        next: null,
+      },
+    },
+    'GET /rules': {
+      body: {
+        rules,
+        version: 1,
+        actor: name,
+        time: name,
+        comment: name,
+        generation: 1,
+        sizes: {},
+        warnings: [],
+        problem: null,
+        text: `# ${name}`,
+      },
+    },
+    'GET /pods/x': {
+      status: 404,
+      body: { type: 'x', title: name, status: 404, code: 'pod_not_found', detail: name },
+    },
+  });
+  for (const words of [
+    ['pods'],
+    ['pods', '--json'],
+    ['rules', 'show'],
+    ['pod', 'x'],
+    ['pod', 'x', '--json'],
+  ]) {
+    const { stdout, stderr } = await podlane(...words, '--socket', agent.socket);
+    expect(stdout + stderr, words.join(' ')).toMatch(/\\u001b\[31mE/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+    expect(stdout + stderr, words.join(' ')).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/);
+  }
+  const { stdout } = await podlane('pods', '--json', '--socket', agent.socket);
+  expect(JSON.parse(stdout)[0].primary.name).toBe(name);
 });

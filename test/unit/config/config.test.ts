@@ -19,6 +19,7 @@ function refused(args: string[], env: Record<string, string | undefined> = {}): 
 test('defaults apply without flags and environment', () => {
   expect(readAgentConfig([], {})).toEqual({
     socket: '/run/podlane/agent.sock',
+    unknownState: 'refuse',
     socketGid: null,
     listen: null,
     database: '/var/lib/podlane/podlane.db',
@@ -115,4 +116,12 @@ test('connection timeouts are set by protocol and state', () => {
     verdictRate: { perSecond: 7, burst: 7 },
   });
   expect(refused(['--verdict-rate', '0/1'])).toMatchObject([{ path: '--verdict-rate' }]);
+});
+
+test('what one start does with unknown kernel state is chosen by a flag alone, and only one of them', () => {
+  const choice = (...flags: string[]) => readAgentConfig(flags, { PODLANE_RESET: '1', PODLANE_ADOPT: '1' });
+  expect(choice()).toMatchObject({ unknownState: 'refuse' });
+  expect(choice('--adopt')).toMatchObject({ unknownState: 'adopt' });
+  expect(choice('--reset')).toMatchObject({ unknownState: 'reset' });
+  expect(() => choice('--adopt', '--reset')).toThrow(/excludes --adopt/);
 });

@@ -6,7 +6,7 @@ import { counterIndexByName, createZeroSlotCounters } from '../../../server/bpf/
 import { decodeKernelDropCount } from '../../../server/bpf/kernel-drop-program.ts';
 import type { DropTrackedPod, KernelDropCounters } from '../../../server/counters/kernel-drop-counters.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
-import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
+import type { DatapathEvents } from '../../../server/datapath/datapath-events.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 
 test('a map entry decodes to the sum over the CPUs and the latest time', () => {

@@ -9,12 +9,12 @@ import {
   createZeroSlotCounters,
   sweptCounterCount,
 } from '../../../server/bpf/counter-layout.ts';
-import { readPodSample } from '../../../server/counters/sample.ts';
+import { readPodSamples } from '../../../server/counters/sample.ts';
 import {
   createSlotCounterReader,
   createSweepCounterReader,
   type SlotCounterReader,
-} from '../../../server/counters/slot-reader.ts';
+} from '../../../server/counters/slot-counter-reader.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { encodeSampleFrame } from '../../../server/stream/encode-sample-frame.ts';
 
@@ -42,7 +42,7 @@ const pod = (fields: Partial<SampledPod>): SampledPod => ({
 });
 
 const encode = (pods: SampledPod[], reader: SlotCounterReader): Uint8Array =>
-  encodeSampleFrame({ scope: 'all', ...clock, pods: pods.map((each) => readPodSample(each, reader)) });
+  encodeSampleFrame({ scope: 'all', ...clock, pods: readPodSamples(pods, reader) });
 
 const read = (pods: SampledPod[]) => {
   const bytes = encode(

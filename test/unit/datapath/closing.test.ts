@@ -27,7 +27,10 @@ function fakeContext() {
   const pod = createLivePod(record, []);
   registry.add(pod);
   const context = {
-    kernel: { programs: { counters: { read: vi.fn(() => []) } }, userPins: { of: () => [] } },
+    kernel: {
+      programs: { counters: { read: vi.fn(() => []) }, setPacketChecks: vi.fn() },
+      userPins: { of: () => [] },
+    },
     store: {
       removePod: vi.fn(async (_id: string) => undefined),
       saveSetting: vi.fn(async () => undefined),

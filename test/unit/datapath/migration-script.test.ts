@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { migrationSteps } from '../../../contract/migration.ts';
-import type { ForeignProgram } from '../../../server/datapath/device/foreign-programs.ts';
+import { defaultPacketChecks } from '../../../contract/packet-checks.ts';
+import type { CarriedProgram } from '../../../server/datapath/device/carried-programs.ts';
 import { podlaneProgramHooks } from '../../../server/datapath/device/program-hooks.ts';
+import type { MigrationPlanInput } from '../../../server/datapath/migration/plan-input.ts';
 import { formatPlanScript } from '../../../server/datapath/migration/plan-script.ts';
-import type { MigrationPlanInput } from '../../../server/datapath/migration/plan-types.ts';
 import { planMigrationSteps } from '../../../server/datapath/migration/step-list.ts';
 import type { KernelRoute } from '../../../server/netlink/route-message.ts';
 import { createEmptyRouteMetrics } from '../../../server/netlink/route-metrics.ts';
@@ -37,13 +38,14 @@ const route = (more: Partial<KernelRoute>): KernelRoute => ({
 const interfaceNames = ['eth0', "e'th", 'e$(id)', 'a;b', 'a&b', 'a`b`', '*', '-x', 'a"b', '#a', 'a|b>c'];
 const interfaceName = fc.constantFrom(...interfaceNames);
 
-const foreignProgram = (hooks: MigrationPlanInput['device']['hooks']): fc.Arbitrary<ForeignProgram> =>
+const foreignProgram = (hooks: MigrationPlanInput['device']['hooks']): fc.Arbitrary<CarriedProgram> =>
   fc
     .record({
       id: fc.nat(9999),
       name: fc.constantFrom('', 'guard'),
       direction: fc.constantFrom('egress' as const, 'ingress' as const),
       beforeOurs: fc.boolean(),
+      filter: fc.constant(null),
       byUser: fc.boolean(),
     })
     .map(({ byUser, ...program }) => ({
@@ -80,7 +82,7 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
     tos: fc.constantFrom(0, 16),
   })
   .chain(({ from, to, hooks, mode, addresses, name, netns, liveRename, ipv6, macs, tos }) =>
-    fc.array(foreignProgram(hooks), { maxLength: 3 }).map((foreignPrograms): MigrationPlanInput => {
+    fc.array(foreignProgram(hooks), { maxLength: 3 }).map((carriedPrograms): MigrationPlanInput => {
       const end = (kind: 'veth' | 'netkit', slot: number, peer: string) => ({
         kind,
         slot,
@@ -88,6 +90,11 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
         peer: { name: peer, ifindex: 2 * slot + 1 },
       });
       return {
+        sysctlsAfterTraffic: {
+          pod: [{ tree: 'net/ipv6/conf', name: 'accept_dad', value: '1' }],
+          host: [],
+        },
+        reversePath: { pod: { all: '0', own: '0' }, host: { all: '0', own: '0' } },
         from: end(from, 4, name),
         to: end(to, 5, 'pn5'),
         device: {
@@ -97,11 +104,14 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
         },
         policy: { primary: 'forward', peer: 'blackhole' },
         netns,
+        names: { pod: name, host: 'pl3' },
+        alias: 'shop/cart',
         network: {
           addresses: [...addresses],
           routes: [],
           interface: name,
           mtu: 1500,
+          checks: defaultPacketChecks,
           netkit: {
             mode,
             policy: { primary: 'forward', peer: 'blackhole' },
@@ -118,7 +128,7 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
             nextHops: [{ gateway: null, ifindex: 7, onlink: false, dead: true, linkdown: false, weight: 1 }],
           }),
         ],
-        foreignPrograms,
+        carriedPrograms,
         pins: '/sys/fs/bpf/pod lane',
         slotEntry: { owner: 3, address4: '10.42.0.2', hooks: 'device', redirect: true, macs: null },
         liveRename,
@@ -146,15 +156,14 @@ test('a shell expands nothing in the names of a plan', () => {
   const prints = interfaceNames.map((name) => {
     const named = {
       ...input,
-      network: { ...input.network, interface: name },
+      names: { pod: name, host: 'pl1' },
       liveRename: true,
       netns: '/run/netns/c',
     };
-    const line = scriptOf(named)
-      .split('\n')
+    const command = scriptOf(named)
+      .split(/\n| && | \|\| /)
       .find((each) => each.includes('link set pn5 name'));
-    const [command = ''] = line?.split(' || ') ?? [];
-    return command.replace(/^ip -n c link set pn5 name/, "printf '%s\\n'");
+    return (command ?? '').replace(/^ip -n c link set pn5 name/, "printf '%s\\n'");
   });
   const { stdout } = spawnSync('sh', { input: prints.join('\n'), encoding: 'utf8' });
   expect(stdout.split('\n').slice(0, -1)).toEqual(interfaceNames);

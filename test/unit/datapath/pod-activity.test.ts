@@ -5,14 +5,14 @@ import {
   findBlockingActivity,
   isPodIdle,
   type PodActivity,
-  type PodActor,
+  type PodWithActivity,
   runningMigrationId,
   type StartablePodActivity,
   tryWithPod,
   withPod,
 } from '../../../server/datapath/pod-activity.ts';
 
-const idlePod = (): PodActor => ({ activity: { type: 'idle' } });
+const idlePod = (): PodWithActivity => ({ activity: { type: 'idle' } });
 const problemOf = async (work: Promise<unknown>) =>
   work.then(
     () => 'done',

@@ -2,17 +2,21 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { DumpArchive } from '../../../server/debug/dump-archive.ts';
-import { addCommandOutput, hostDumpTarget, toCompleteDumpFile } from '../../../server/debug/dump-context.ts';
-import { DumpFiles } from '../../../server/debug/dump-files.ts';
+import { DebugDumpArchive } from '../../../server/debug/dump-archive.ts';
+import {
+  addCommandOutput,
+  hostDebugDumpTarget,
+  toCompleteDebugDumpFile,
+} from '../../../server/debug/dump-context.ts';
+import { DebugDumpFiles } from '../../../server/debug/dump-files.ts';
 import { findExternalTools, runCommand } from '../../../server/debug/external-tools.ts';
 
 function collect({ maxBytes = 1 << 20, secrets = [] as string[] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'podlane-t-collection-'));
   const cancel = new AbortController();
-  const archive = new DumpArchive(join(folder, 'a.tar.gz'), 'a');
+  const archive = new DebugDumpArchive(join(folder, 'a.tar.gz'), 'a');
   let told = 0;
-  const files = new DumpFiles({
+  const files = new DebugDumpFiles({
     archive,
     parts: ['kernel', 'network'],
     maxBytes,
@@ -35,12 +39,12 @@ const wanted = (path: string) => ({ path, title: path, command: `cat ${path}` })
 test('a file that fails is recorded with the reason, and the others are added', async () => {
   const { files, progress } = collect();
   await files.collectPart('kernel', async () => {
-    await files.add(wanted('one'), () => toCompleteDumpFile('1'));
+    await files.add(wanted('one'), () => toCompleteDebugDumpFile('1'));
     await files.add(wanted('two'), () => {
       throw new Error('no such thing');
     });
     await files.add(wanted('half'), () => ({ bytes: Buffer.from('ha'), problem: 'took longer than 20 s' }));
-    await files.add(wanted('empty'), () => toCompleteDumpFile(''));
+    await files.add(wanted('empty'), () => toCompleteDebugDumpFile(''));
   });
   await files.collectPart('network', async () => {
     throw new Error('the whole part');
@@ -64,15 +68,15 @@ test('a file that fails is recorded with the reason, and the others are added', 
 test('a file over the limit is omitted, smaller files are still added, and a full archive is reported once', async () => {
   const { files } = collect();
   await files.collectPart('kernel', async () => {
-    await files.add(wanted('most'), () => toCompleteDumpFile('x'.repeat(700 << 10)));
-    await files.add(wanted('too much'), () => toCompleteDumpFile('x'.repeat(300 << 10)));
-    await files.add(wanted('small'), () => toCompleteDumpFile('x'));
-    await files.add(wanted('rest'), () => toCompleteDumpFile('x'.repeat(190 << 10)));
+    await files.add(wanted('most'), () => toCompleteDebugDumpFile('x'.repeat(700 << 10)));
+    await files.add(wanted('too much'), () => toCompleteDebugDumpFile('x'.repeat(300 << 10)));
+    await files.add(wanted('small'), () => toCompleteDebugDumpFile('x'));
+    await files.add(wanted('rest'), () => toCompleteDebugDumpFile('x'.repeat(190 << 10)));
     let read = 0;
     for (let i = 0; i < 200; i++)
       await files.add(wanted(`${i}`), () => {
         read += 1;
-        return toCompleteDumpFile('');
+        return toCompleteDebugDumpFile('');
       });
     expect(read).toBeLessThan(100);
   });
@@ -85,7 +89,7 @@ test('a file over the limit is omitted, smaller files are still added, and a ful
 test('secrets are redacted in every file, and checksums are of the redacted files', async () => {
   const { files } = collect({ secrets: ['', 'hunter2'] });
   await files.collectPart('kernel', () =>
-    files.add(wanted('log'), () => toCompleteDumpFile('token hunter2, hunter2')),
+    files.add(wanted('log'), () => toCompleteDebugDumpFile('token hunter2, hunter2')),
   );
   expect(files.files[0]).toMatchObject({ bytes: Buffer.byteLength('token [redacted], [redacted]') });
 });
@@ -95,9 +99,9 @@ test('a canceled collection ends at once with the reason', async () => {
   const taken = files.collectPart('kernel', async () => {
     await files.add(wanted('one'), () => {
       cancel.abort(new Error('cancelled by ada'));
-      return toCompleteDumpFile('1');
+      return toCompleteDebugDumpFile('1');
     });
-    await files.add(wanted('two'), () => toCompleteDumpFile('2'));
+    await files.add(wanted('two'), () => toCompleteDebugDumpFile('2'));
   });
   await expect(taken).rejects.toThrow('cancelled by ada');
 });
@@ -108,7 +112,11 @@ test('a program that is not installed is recorded once per part, with its packag
   await files.collectPart('network', async () => {
     for (const what of ['link', 'address'])
       expect(
-        await addCommandOutput({ files, tools }, hostDumpTarget, `ip/${what}.json`, what, ['ip', '-j', what]),
+        await addCommandOutput({ files, tools }, hostDebugDumpTarget, `ip/${what}.json`, what, [
+          'ip',
+          '-j',
+          what,
+        ]),
       ).toBeNull();
   });
   expect(files.files).toMatchObject([

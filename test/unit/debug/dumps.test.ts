@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Dump } from '../../../contract/dump.ts';
-import { maxStoredDumps } from '../../../contract/limits.ts';
-import { DebugDumps } from '../../../server/debug/dumps.ts';
+import type { DebugDump } from '../../../contract/debug-dump.ts';
+import { maxStoredDebugDumps } from '../../../contract/limits.ts';
+import { DebugDumps } from '../../../server/debug/debug-dumps.ts';
 import { LogLineRing } from '../../../server/debug/log-ring.ts';
 
-function keeping(...kept: Partial<Dump>[]) {
+function keeping(...kept: Partial<DebugDump>[]) {
   const folder = join(mkdtempSync(join(tmpdir(), 'podlane-t-dumps-')), 'dumps');
   mkdirSync(folder);
   for (const dump of kept.map(record)) {
@@ -33,7 +33,7 @@ function keeping(...kept: Partial<Dump>[]) {
   return { folder, open };
 }
 
-const record = (more: Partial<Dump>): Dump => ({
+const record = (more: Partial<DebugDump>): DebugDump => ({
   id: 'a',
   name: 'podlane-debug-a',
   actor: 'ada',
@@ -53,7 +53,10 @@ const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOStr
 
 test('a starting agent loads the last few archives of the day and deletes the others', () => {
   const { folder, open } = keeping(
-    ...Array.from({ length: maxStoredDumps + 1 }, (_, hours) => ({ id: `h${hours}`, startedAt: ago(hours) })),
+    ...Array.from({ length: maxStoredDebugDumps + 1 }, (_, hours) => ({
+      id: `h${hours}`,
+      startedAt: ago(hours),
+    })),
     { id: 'old', startedAt: ago(25) },
   );
   expect(

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { DumpFile, DumpManifest, DumpPart } from '../../../contract/dump.ts';
-import { renderDumpIndexPage } from '../../../server/debug/index-page.ts';
+import type { DebugDumpFile, DebugDumpManifest, DebugDumpPart } from '../../../contract/debug-dump.ts';
+import { renderDebugDumpIndexPage } from '../../../server/debug/index-page.ts';
 
-const file = (path: string, more: Partial<DumpFile> = {}): DumpFile => ({
+const file = (path: string, more: Partial<DebugDumpFile> = {}): DebugDumpFile => ({
   path,
   part: 'network',
   title: path,
@@ -21,7 +21,7 @@ const files = [
   file('host/tc/qdiscs.json', { bytes: null, sha256: null, problem: 'tc is not installed' }),
   file('pods/shop.cart/ip/links.json', { part: 'pods', pod: 'shop.cart' }),
 ];
-const manifest: DumpManifest = {
+const manifest: DebugDumpManifest = {
   format: 1,
   name: 'podlane-debug-x',
   takenAt: '2026-11-22T00:00:00.000Z',
@@ -34,7 +34,7 @@ const manifest: DumpManifest = {
   host: { name: 'node-1', kernel: '6.18', machine: 'x86_64', bootId: 'b' },
   tools: [{ name: 'bpftool', version: null }],
 };
-const part = (name: DumpPart['name'], problems: DumpPart['problems'] = []): DumpPart => ({
+const part = (name: DebugDumpPart['name'], problems: DebugDumpPart['problems'] = []): DebugDumpPart => ({
   name,
   title: name,
   state: 'done',
@@ -42,7 +42,7 @@ const part = (name: DumpPart['name'], problems: DumpPart['problems'] = []): Dump
   bytes: 1,
   problems,
 });
-const page = renderDumpIndexPage(
+const page = renderDebugDumpIndexPage(
   manifest,
   [part('network', [{ path: 'host/tc/qdiscs.json', problem: 'tc is not installed' }]), part('pods')],
   [{ name: 'netkit', available: false, detail: 'EOPNOTSUPP', hint: 'needs CONFIG_NETKIT' }],

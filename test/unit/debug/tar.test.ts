@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { DumpArchive } from '../../../server/debug/dump-archive.ts';
+import { DebugDumpArchive } from '../../../server/debug/dump-archive.ts';
 import { createTarPadding, encodeTarHeader, tarEndMarker } from '../../../server/debug/tar.ts';
 
 function scratch(): string {
@@ -41,17 +41,17 @@ test('a path that is too long for a header is refused', () => {
 test('an aborted or failed archive leaves no file, and never deletes an existing one', async () => {
   const folder = scratch();
   const file = join(folder, 'a.tar.gz');
-  const aborted = new DumpArchive(file, 'a');
+  const aborted = new DebugDumpArchive(file, 'a');
   await aborted.add('one', Buffer.alloc(1 << 20, 'x'), modified);
   await aborted.abort();
   expect(existsSync(file)).toBe(false);
 
   writeFileSync(file, 'there before');
-  const refused = new DumpArchive(file, 'a');
+  const refused = new DebugDumpArchive(file, 'a');
   await refused.add('one', Buffer.from('x'), modified).catch(() => {});
   await expect(refused.finish()).rejects.toMatchObject({ code: 'EEXIST' });
   expect(existsSync(file)).toBe(true);
 
-  const nowhere = new DumpArchive(join(folder, 'none/a.tar.gz'), 'a');
+  const nowhere = new DebugDumpArchive(join(folder, 'none/a.tar.gz'), 'a');
   await expect(nowhere.finish()).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { openTestGateway } from '../../testbed/open-test-gateway.ts';
 import { type FakeAgentServer, startFakeAgent } from './fake-agent-server.ts';
-import { openTestGateway } from './open-test-gateway.ts';
 
 let agent: FakeAgentServer;
 let gateway: Awaited<ReturnType<typeof openTestGateway>>;

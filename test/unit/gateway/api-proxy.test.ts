@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { expect, test } from 'vitest';
+import { openTestGateway } from '../../testbed/open-test-gateway.ts';
 import { startFakeAgent } from './fake-agent-server.ts';
-import { openTestGateway } from './open-test-gateway.ts';
 
 test('a call reaches the agent with its query and body, and without headers that the browser must not set', async () => {
   let seen: { url: string | undefined; headers: IncomingHttpHeaders; body: string } | undefined;

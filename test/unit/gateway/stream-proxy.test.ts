@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { openTestGateway } from '../../testbed/open-test-gateway.ts';
 import { startFakeAgent } from './fake-agent-server.ts';
-import { openTestGateway } from './open-test-gateway.ts';
 
 async function browserAt(gateway: Awaited<ReturnType<typeof openTestGateway>>): Promise<WebSocket> {
   const headers = {

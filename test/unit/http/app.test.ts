@@ -29,6 +29,8 @@ test('pods are listed by page, newest first, and found by id and by name', async
     pod: 'id-cart',
     hops: [],
     redirect: true,
+    redirectSetting: 'node',
+    translators: [],
     traffic: null,
   });
 });
@@ -47,6 +49,7 @@ test('attaching a pod returns 201 with the pod and its location, and applies def
         mtu: 1500,
         routes: [],
         labels: {},
+        checks: { source: 'strict', sourcePrefixes: [], ethertypes: [] },
         netkit: {
           mode: 'l3',
           policy: { primary: 'forward', peer: 'blackhole' },
@@ -71,8 +74,8 @@ test('a dry run returns the plan; a migration returns 202 with its location and 
   expect(started.json()).toMatchObject({ actor: 'ada', state: 'running' });
   await app.inject({ method: 'POST', url, headers: { 'x-podlane-actor': 'a\tb' }, body: { to: 'veth' } });
   expect(pods.calls).toEqual([
-    ['migrate', 'id-cart', 'veth', 'ada', false],
-    ['migrate', 'id-cart', 'veth', 'local', false],
+    ['migrate', 'id-cart', 'veth', 'ada', { recreate: false, accept: [] }],
+    ['migrate', 'id-cart', 'veth', 'local', { recreate: false, accept: [] }],
   ]);
 });
 

@@ -8,19 +8,20 @@ import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
-import { podNetworkSchema } from '../../../contract/network.ts';
 import type { NodeInfo } from '../../../contract/node.ts';
+import { defaultPacketChecks, type PacketChecks } from '../../../contract/packet-checks.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
+import { podNetworkSchema } from '../../../contract/pod-network.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { AccessRules } from '../../../server/acl/access-rules.ts';
 import type { CounterSample } from '../../../server/counters/sample.ts';
 import type { SampleEvents } from '../../../server/counters/sampler.ts';
 import type { BatchEvents } from '../../../server/datapath/batch/batch-controller.ts';
-import type { DatapathEvents } from '../../../server/datapath/datapath.ts';
-import type { DumpEvents } from '../../../server/debug/dumps.ts';
+import type { DatapathEvents } from '../../../server/datapath/datapath-events.ts';
+import type { DebugDumpEvents } from '../../../server/debug/debug-dumps.ts';
 import type { AgentServices } from '../../../server/http/agent-services.ts';
 import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
-import { PodNameResolver } from '../../../server/trace/pod-names.ts';
+import { PodNameResolver } from '../../../server/trace/pod-name-resolver.ts';
 import { PacketCaptures } from '../../../server/trace/running-captures.ts';
 import { PacketTraces } from '../../../server/trace/traces.ts';
 import { VerdictRecorder } from '../../../server/trace/verdict-recorder.ts';
@@ -70,6 +71,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
     const summary = this.pods.find((pod) => pod.id === id)!;
     return {
       ...summary,
+      conditions: [],
       netns: { path: '/run/netns/x', inode: 1 },
       gateways: ['169.254.1.1'],
       network: podNetworkSchema.parse({ addresses: summary.addresses }),
@@ -80,12 +82,30 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
   }
 
   redirect = true;
+  podSettings = () => ({ redirect: null });
+  setPodSettings = async (_: string, settings: { redirect: boolean | null }) => settings;
   setRedirect = async (redirect: boolean) => {
     this.redirect = redirect;
   };
   moveHooks = (id: string) => this.describe(id);
+  checks = defaultPacketChecks;
+  packetChecks = () => this.checks;
+  setPacketChecks = async (_: string, checks: PacketChecks) => {
+    this.checks = checks;
+  };
 
-  path = async (id: string) => ({ pod: id, hops: [], redirect: true, traffic: null });
+  networkState = async () => ({
+    pod: { interface: 'eth0', settings: [{ kind: 'address', key: '10.0.0.1', text: '10.0.0.1/32' }] },
+    host: { interface: 'pl0', settings: [] },
+  });
+  path = async (id: string) => ({
+    pod: id,
+    hops: [],
+    redirect: true,
+    redirectSetting: 'node' as const,
+    translators: [],
+    traffic: null,
+  });
 
   async attach(pod: NewPod): Promise<Pod> {
     this.calls.push(['attach', pod]);
@@ -99,11 +119,11 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
 
   async plan(id: string): Promise<MigrationPlan> {
     const { direction, from, to } = newMigration('m', 'x');
-    return { podId: id, direction, from, to, allowed: true, checks: [], steps: [], script: '' };
+    return { podId: id, direction, from, to, allowed: true, checks: [], items: [], steps: [], script: '' };
   }
 
-  async migrate(id: string, to: string, actor: string, recreate: boolean): Promise<Migration> {
-    this.calls.push(['migrate', id, to, actor, recreate]);
+  async migrate(id: string, to: string, actor: string, options: object = {}): Promise<Migration> {
+    this.calls.push(['migrate', id, to, actor, options]);
     return { ...newMigration('m1', 'cart'), actor };
   }
 
@@ -197,7 +217,7 @@ class FakeGuard {
 }
 
 /** Has no dumps and makes none. */
-class FakeDumps extends EventEmitter<DumpEvents> {
+class FakeDumps extends EventEmitter<DebugDumpEvents> {
   list = (): never[] => [];
   get(id: string): never {
     throw new ProblemError('dump_not_found', `there is no dump ${id}`);
@@ -256,6 +276,7 @@ class FakePrograms {
 class FakeMaps {
   list = async () => [];
   get = async (id: number): Promise<never> => none('map_not_found', id);
+  isOwn = this.get;
   entries = this.get;
   write = this.get;
   remove = this.get;
@@ -276,6 +297,7 @@ const node: NodeInfo = {
   environment: 'native',
   lab: false,
   cpus: 2,
+  conditions: [],
   capabilities: [],
   slots: { used: 0, max: 8 },
   versions: { podlane: '0', node: '24', libbpf: '1.1', api: 'v1' },
@@ -313,7 +335,7 @@ export async function fakeAgent({ lab = false } = {}) {
     rules,
     verdicts: new VerdictRecorder(kernel, names, rules),
     traces: new PacketTraces({ kernel, pods, names, rules, kernelDrops, log }),
-    captures: new PacketCaptures(pods, 'podlane'),
+    captures: new PacketCaptures(pods, 'podlane', log),
     store,
     node: () => node,
     lab,

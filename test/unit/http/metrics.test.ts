@@ -4,8 +4,8 @@ import { decodeSampleFrame } from '../../../contract/sample-frame.ts';
 import { counterIndexByName, createZeroSlotCounters } from '../../../server/bpf/counter-layout.ts';
 import type { KernelDropCounters } from '../../../server/counters/kernel-drop-counters.ts';
 import { PodDropCounters } from '../../../server/counters/pod-drops.ts';
-import { type CounterSample, readCounterValue, readPodSample } from '../../../server/counters/sample.ts';
-import { createSlotCounterReader } from '../../../server/counters/slot-reader.ts';
+import { type CounterSample, readCounterValue, readPodSamples } from '../../../server/counters/sample.ts';
+import { createSlotCounterReader } from '../../../server/counters/slot-counter-reader.ts';
 import type { Datapath } from '../../../server/datapath/datapath.ts';
 import type { SampledPod } from '../../../server/datapath/sampled-pod.ts';
 import { buildApiApp } from '../../../server/http/app.ts';
@@ -64,7 +64,7 @@ function sampleAt(second: number, factor: number): CounterSample {
     sequence: BigInt(second),
     realtimeNs: 0n,
     monotonicNs: BigInt(second) * 1_000_000_000n,
-    pods: [readPodSample(cart, read)],
+    pods: readPodSamples([cart], read),
   };
 }
 

@@ -131,6 +131,25 @@ test('rules are found by names with slashes and of any length that a rule may ha
   expect((await ask('GET', '/statistics')).body).toMatchObject({ items: [{ rule: long, pods: 0 }] });
 });
 
+test('NetworkPolicies are stored as they are written, and merged by choice', async () => {
+  const ask = await openRules();
+  const policy = (name: string, spec: string) =>
+    `# as written\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+  expect((await ask('PUT', '', policy('a', '{}'))).body).toMatchObject({
+    text: policy('a', '{}'),
+    rules: { name: 'network-policies', rules: [{ name: 'default/a ingress rest' }] },
+  });
+  expect((await ask('GET', '/export')).body).toBe(policy('a', '{}'));
+  const plan = await ask('PUT', '?dryRun=true&merge=true', policy('b', '{}'));
+  expect(plan.body).toMatchObject({ changes: { added: ['default/b ingress rest'], removed: [] } });
+  const merged = await ask('PUT', '?merge=true', policy('b', '{}'), { 'if-match': '"v1"' });
+  expect(merged.body).toMatchObject({ text: `${policy('a', '{}')}---\n${policy('b', '{}')}` });
+  const bad = await ask('PUT', '?merge=true', policy('b', '{ingres: []}'));
+  expect(bad).toMatchObject({ status: 422, body: { errors: [{ path: 'spec.ingres', line: 5 }] } });
+  expect((await ask('PUT', '?merge=maybe', policy('b', '{}'))).status).toBe(400);
+  expect((await ask('GET', '')).body).toMatchObject({ version: 2 });
+});
+
 test('a viewer explains, imports and exports, and changes nothing', async () => {
   const ask = await openRules();
   const viewer = { 'x-podlane-role': 'viewer' };
@@ -149,7 +168,14 @@ test('a viewer explains, imports and exports, and changes nothing', async () => 
   expect((await ask('POST', '/import', policy, viewer)).body).toMatchObject({
     source: 'network-policy',
     rules: { rules: [{ action: 'deny' }] },
-    text: expect.stringContaining('default/all'),
+    text: policy,
+    active: { version: 1, name: 'shop', rules: 1 },
+    changes: { added: ['default/all ingress rest'], removed: ['web/cart'], changed: [], defaults: true },
+  });
+  expect((await ask('POST', '/import?merge=true', policy, viewer)).body).toMatchObject({
+    source: 'both',
+    text: `${text()}---\n${policy}`,
+    changes: { added: ['default/all ingress rest'], removed: [], changed: [], defaults: false },
   });
   for (const [method, path] of [
     ['PUT', ''],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newPodSchema } from '../../../contract/pod.ts';
-import { computeLabFlowLoadFactor, labFlows } from '../../../server/lab/flows.ts';
+import { computeLabFlowLoadFactor, labFlows } from '../../../server/lab/lab-flows.ts';
 import { labOutsideService, labPods } from '../../../server/lab/lab-topology.ts';
 import { adjustLabLoadFactor, minLabLoadFactor } from '../../../server/lab/traffic/load-factor.ts';
 import {

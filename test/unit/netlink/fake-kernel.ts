@@ -39,6 +39,7 @@ export function fakeKernel(reply: (requests: FakeRequest[]) => FakeReply[]) {
     },
     receive: (into) => Promise.resolve(receiveNow(into)),
     receiveNow,
+    port: 1,
     close: () => {
       closed = true;
     },

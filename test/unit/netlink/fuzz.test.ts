@@ -5,6 +5,10 @@ import { Btf, vmlinuxBtfPath } from '../../../server/bpf/btf.ts';
 import { parseProcNetIgmp, parseProcNetIgmp6 } from '../../../server/kernel/multicast-groups.ts';
 import { parseAcknowledgement } from '../../../server/netlink/acknowledgement.ts';
 import { encodeAddressMessage, parseAddressMessage } from '../../../server/netlink/address.ts';
+import { cta } from '../../../server/netlink/conntrack-attributes.ts';
+import { formatConntrackEntry, parseConntrackEntry } from '../../../server/netlink/conntrack-entry.ts';
+import { compileConntrackSelection } from '../../../server/netlink/conntrack-selection.ts';
+import { encodeConntrackTuple, encodeTupleFamily } from '../../../server/netlink/conntrack-tuple.ts';
 import { formatNeighbor, formatRoute } from '../../../server/netlink/iproute2-format.ts';
 import { parseLinkMessage } from '../../../server/netlink/link-message.ts';
 import {
@@ -108,6 +112,22 @@ const packet = message((w) => {
   w.u32(17).u32(4711).u32(0).u32(0);
   w.attributeBytes(0, Buffer.alloc(24, 1));
 });
+const connection = message((w) => {
+  const tuple = { family: 'ipv6', source: 'fd09::2', destination: 'fd09::1', protocol: 6, zone: 7 } as const;
+  encodeTupleFamily(w, { ...tuple, ports: null, icmp: null });
+  encodeConntrackTuple(w, cta.tupleOriginal, {
+    ...tuple,
+    ports: { source: 40000, destination: 80 },
+    icmp: null,
+  });
+  encodeConntrackTuple(w, cta.tupleReply, { ...tuple, ports: null, icmp: { id: 1, type: 129, code: 0 } });
+  w.attributeBytes(cta.status, Buffer.from('000001be', 'hex'));
+  w.attributeBytes(cta.timeout, Buffer.from('000000ff', 'hex'));
+  w.attributeBytes(cta.zone, Buffer.from('0007', 'hex'));
+  const help = w.openNest(cta.help);
+  w.attributeString(1, 'ftp');
+  w.closeNest(help);
+});
 const namespace = message((w) => w.u32(0).attributeI32(1, 3));
 
 /** Every decoder, with the bytes of what it decodes. */
@@ -126,9 +146,21 @@ const decoders: Record<string, { valid: Buffer[]; decode(reader: NetlinkMessageR
   acknowledgement: { valid: [refusal], decode: (m) => parseAcknowledgement(m, 'try') },
   'inet socket': { valid: [inet], decode: (m) => parseSocketMessage(m, 'tcp') },
   'packet socket': { valid: [packet], decode: (m) => parseSocketMessage(m, 'packet') },
+  'conntrack entry': {
+    valid: [connection],
+    decode: (m) => {
+      const selected = fromHost(m);
+      const entry = parseConntrackEntry(m);
+      return entry && [selected, formatConntrackEntry(entry)];
+    },
+  },
   'namespace id': { valid: [namespace], decode: parseNamespaceId },
 };
 const spoken = (found: ReturnType<typeof parseRouteMessage>) => found && formatRoute(found, () => undefined);
+const fromHost = compileConntrackSelection({
+  status: 0x10,
+  reply: { field: 'source', addresses: ['fd09::2', '10.9.0.1'] },
+});
 const eventTypes = [16, 17, 20, 21, 24, 25];
 
 /** Surrounds the bytes with others, so that what is read beyond them shows: the answer must not depend on those. */

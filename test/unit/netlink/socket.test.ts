@@ -150,6 +150,38 @@ describe('receiving', () => {
   });
 });
 
+describe('many objects, requested one by one', () => {
+  const requests = Array.from({ length: 300 }, (_, index) => request(`get link ${index}`, index));
+
+  test('are returned in the order of the requests, with the errors of those that were refused', async () => {
+    const kernel = fakeKernel((sent) =>
+      sent.flatMap(({ sequence, body }) => {
+        const word = body.readInt32LE(0);
+        return word % 100 === 7
+          ? [datagram(sequence, acknowledgement(ENODEV))]
+          : [
+              datagram(0, object(-1)),
+              datagram(sequence, object(word)),
+              datagram(sequence, acknowledgement()),
+            ];
+      }),
+    );
+    const found = await new NetlinkSocket(kernel.transport).getEach(requests, wordOf);
+    expect(kernel.sends.map(({ length }) => length)).toEqual([256, 44]);
+    expect(found.map((each) => (each instanceof Error ? [each.code, each.operation] : each))).toEqual(
+      requests.map(({ operation }, index) => (index % 100 === 7 ? ['ENODEV', operation] : index)),
+    );
+  });
+
+  test('fail if the kernel acknowledges a request without a reply', async () => {
+    const kernel = inTurn(({ sequence }) => [datagram(sequence, acknowledgement())]);
+    const socket = new NetlinkSocket(kernel.transport);
+    await expect(socket.getEach([request('get link 1')], wordOf)).rejects.toThrow(
+      'no reply before the acknowledgement (get link 1)',
+    );
+  });
+});
+
 describe('a batch', () => {
   test('returns each outcome in the order of the requests, whatever the order of the acknowledgements', async () => {
     const kernel = fakeKernel((requests) =>

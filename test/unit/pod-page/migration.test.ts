@@ -10,7 +10,12 @@ import {
   findMigrationDisabledReason,
   formatMigrationOutcome,
 } from '../../../app/pods/[id]/_migration/text.ts';
-import { type ExecutedStep, type Migration, migrationSteps } from '../../../contract/migration.ts';
+import {
+  type ExecutedStep,
+  isUndoableStep,
+  type Migration,
+  migrationSteps,
+} from '../../../contract/migration.ts';
 import type { NodeInfo } from '../../../contract/node.ts';
 import type { Pod } from '../../../contract/pod.ts';
 
@@ -25,7 +30,7 @@ function migration(done: number, state: Migration['state'] = 'running'): Migrati
     return {
       step,
       description: step,
-      undoable: index < 6,
+      undoable: isUndoableStep(step),
       requests: [],
       state: ended ? (state === 'undone' ? 'undone' : 'done') : 'pending',
       startedMs: ended ? startedMs : null,
@@ -53,9 +58,9 @@ function migration(done: number, state: Migration['state'] = 'running'): Migrati
 
 describe('timing', () => {
   test('counts a step from the kernel’s acknowledgement', () => {
-    expect(computeMigrationTiming(migration(5), 7)).toMatchObject({
+    expect(computeMigrationTiming(migration(6), 7)).toMatchObject({
       new: { from: 2, to: null },
-      podRoute: 5,
+      podRoute: 6,
       hostRoute: null,
       end: 7,
     });
@@ -63,10 +68,10 @@ describe('timing', () => {
   test('of a completed migration has the time for which both devices were up', () => {
     const whole = migration(10, 'done');
     expect(computeMigrationTiming(whole, 0)).toMatchObject({
-      bothUp: 105,
+      bothUp: 106,
       verified: 109,
       end: 109,
-      old: { from: 0, to: 107 },
+      old: { from: 0, to: 108 },
     });
     expect(computeDurationWithoutDrain(whole)).toBe(9);
   });
@@ -90,9 +95,9 @@ test.each([
 
 test('a migration is marked in the charts where the host’s route moved, and not at all if it was rolled back', () => {
   expect(findMigrationMarks([migration(10, 'done')])).toEqual([
-    { id: 'm1', time: Date.parse('2026-11-22T12:00:00.006Z'), from: 'netkit', to: 'veth' },
+    { id: 'm1', time: Date.parse('2026-11-22T12:00:00.007Z'), from: 'netkit', to: 'veth' },
   ]);
-  expect(findMigrationMarks([migration(6, 'undone'), migration(3)])).toEqual([]);
+  expect(findMigrationMarks([migration(7, 'undone'), migration(3)])).toEqual([]);
 });
 
 describe('formatMigrationOutcome', () => {
@@ -101,6 +106,7 @@ describe('formatMigrationOutcome', () => {
     ingressPackets: 9,
     packetsOnOldDevice: 0,
     deviceDrops: 2,
+    kernelDrops: null,
     requestsOk: 1199,
     requestsFailed: 1,
   };
@@ -108,6 +114,14 @@ describe('formatMigrationOutcome', () => {
     expect(formatMigrationOutcome({ ...migration(10, 'done'), result })).toBe('1 of 1,200 requests failed');
     const uncounted = { ...result, requestsOk: null, requestsFailed: null };
     expect(formatMigrationOutcome({ ...migration(10, 'done'), result: uncounted })).toBe('2 device drops');
+    const kernelDrops = [
+      { reason: 'NOT_SPECIFIED', packets: 5 },
+      { reason: 'OTHERHOST', packets: 3 },
+      { reason: 'NO_SOCKET', packets: 1 },
+    ];
+    expect(formatMigrationOutcome({ ...migration(10, 'done'), result: { ...uncounted, kernelDrops } })).toBe(
+      '2 device drops, 4 kernel drops (OTHERHOST 3, NO_SOCKET 1)',
+    );
   });
   test('names the step at which the migration was rolled back', () => {
     expect(

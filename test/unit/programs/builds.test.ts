@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { AgentEvent } from '../../../contract/event.ts';
+import type { AgentEvent } from '../../../contract/agent-event.ts';
 import { maxBuilds, maxObjectFileSize } from '../../../contract/limits.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { BuildFiles, computeObjectDigest } from '../../../server/programs/build-files.ts';

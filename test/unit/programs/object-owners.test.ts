@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import type { TimedNodeScan } from '../../../server/programs/bpf-scanner.ts';
 import { explainNotEditable } from '../../../server/programs/map-editability.ts';
 import { BpfObjectOwners } from '../../../server/programs/object-owners.ts';
-import type { TimedNodeScan } from '../../../server/programs/scanner.ts';
 
 const scan = (found: Partial<TimedNodeScan>): TimedNodeScan => ({
   attachments: [],

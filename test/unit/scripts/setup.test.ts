@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isInstalled } from '../../../scripts/setup/dependencies.js';
-import { hashInputs, makeFrom } from '../../../scripts/setup/inputs.js';
-import { locked } from '../../../scripts/setup/lock.js';
+import { withFileLock } from '../../../scripts/setup/file-lock.js';
+import { hashInputs, makeIfInputsChanged } from '../../../scripts/setup/make-if-changed.js';
 import { parsePackages } from '../../../scripts/setup/packages.js';
 import { run } from '../../../scripts/setup/progress.js';
 
@@ -26,23 +26,23 @@ describe('a step that makes something from inputs', () => {
   });
 
   test('is done once, and again when an input changes, appears, or the output is gone', async () => {
-    expect(await makeFrom(step())).toBe(true);
-    expect(await makeFrom(step())).toBe(false);
+    expect(await makeIfInputsChanged(step())).toBe(true);
+    expect(await makeIfInputsChanged(step())).toBe(false);
     writeFileSync(join(root, 'sources/deep/a'), 'two');
-    expect(await makeFrom(step())).toBe(true);
+    expect(await makeIfInputsChanged(step())).toBe(true);
     writeFileSync(join(root, 'lock'), '');
-    expect(await makeFrom(step())).toBe(true);
+    expect(await makeIfInputsChanged(step())).toBe(true);
     rmSync(join(root, 'made'));
-    expect(await makeFrom(step())).toBe(true);
-    expect(await makeFrom(step())).toBe(false);
+    expect(await makeIfInputsChanged(step())).toBe(true);
+    expect(await makeIfInputsChanged(step())).toBe(false);
   });
 
   test('is done again after it failed half-way', async () => {
-    await makeFrom(step());
+    await makeIfInputsChanged(step());
     writeFileSync(join(root, 'sources/b'), '');
     const fail = { ...step(), make: () => Promise.reject(new Error('no space')) };
-    await expect(makeFrom(fail)).rejects.toThrow('no space');
-    expect(await makeFrom(step())).toBe(true);
+    await expect(makeIfInputsChanged(fail)).rejects.toThrow('no space');
+    expect(await makeIfInputsChanged(step())).toBe(true);
   });
 
   test('tells contents that moved between files apart', () => {
@@ -85,13 +85,13 @@ describe('the set-up lock', () => {
     mkdirSync(join(root, 'state'));
     writeFileSync(file, '999999999');
     await Promise.all([
-      locked(file, async () => {
+      withFileLock(file, async () => {
         order.push('first starts');
         await new Promise((resolve) => setTimeout(resolve, 50));
         order.push('first ends');
       }),
       new Promise<void>((resolve) => setTimeout(resolve, 300)).then(() =>
-        locked(file, async () => void order.push('second')),
+        withFileLock(file, async () => void order.push('second')),
       ),
     ]);
     expect(order).toEqual(['first starts', 'first ends', 'second']);

@@ -30,6 +30,7 @@ test('the store numbers and dates a journal and keeps every step', async () => {
       ingressPackets: 2,
       packetsOnOldDevice: 0,
       deviceDrops: 0,
+      kernelDrops: [],
       requestsOk: null,
       requestsFailed: null,
     },

@@ -1,5 +1,5 @@
 import type { Migration } from '../../../contract/migration.ts';
-import { podNetworkSchema } from '../../../contract/network.ts';
+import { podNetworkSchema } from '../../../contract/pod-network.ts';
 
 export const node = { name: 'here', bootId: '00000000-0000-0000-0000-000000000000' };
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { podNetworkSchema } from '../../../contract/network.ts';
+import { podNetworkSchema } from '../../../contract/pod-network.ts';
 import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 const first = '20261122000000_init';

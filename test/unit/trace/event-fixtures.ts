@@ -1,4 +1,4 @@
-import type { TraceEvent, VerdictEvent } from '../../../server/bpf/rule-events.ts';
+import type { TraceEvent, VerdictEvent } from '../../../server/bpf/packet-events.ts';
 import { type PacketParts, packet } from './packet-fixtures.ts';
 
 /** A TCP SYN of the pod numbered 1 that was denied, unless said otherwise. */
@@ -20,6 +20,8 @@ export const verdictEvent = (more: Partial<VerdictEvent> = {}): VerdictEvent => 
   sourcePort: 40000,
   destinationPort: 80,
   icmp: null,
+  ethertype: more.source?.includes(':') ? 0x86dd : 0x0800,
+  realPeer: null,
   ...more,
 });
 

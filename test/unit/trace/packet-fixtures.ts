@@ -1,5 +1,5 @@
 import { parseAddress } from '../../../contract/cidr.ts';
-import type { PacketObservation } from '../../../server/trace/correlator.ts';
+import type { PacketObservation } from '../../../server/trace/packet-correlator.ts';
 import { type DecodedPacketHeaders, decodePacketHeaders } from '../../../server/trace/packet-headers.ts';
 
 /** Bytes of packets, from the network header on. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import {
-  encodePcapngHeader,
+  encodePcapngInterface,
   encodePcapngPacket,
+  encodePcapngSection,
   encodePcapngStatistics,
   getPcapngPacketBlockSize,
 } from '../../../server/trace/pcapng.ts';
@@ -40,14 +41,15 @@ function optionsOf(bytes: Buffer): Map<number, Buffer> {
 const description = {
   application: 'podlane 1',
   system: 'Linux 6',
-  interfaceName: 'pl1',
   snaplen: 100,
-  interfaceDescription: 'primary of shop/cart',
   filter: 'port 80',
 };
+const captured = { interfaceName: 'pl1', interfaceDescription: 'primary of shop/cart' };
 
 test('a file starts with a section and an interface with times in ns', () => {
-  const [section, device, ...others] = blocksOf(encodePcapngHeader(description));
+  const [section, device, ...others] = blocksOf(
+    Buffer.concat([encodePcapngSection(description), encodePcapngInterface(captured, description)]),
+  );
   expect(others).toEqual([]);
   expect(section!.type).toBe(0x0a0d0d0a);
   expect(section!.body.readUInt32LE(0)).toBe(0x1a2b3c4d);
@@ -59,33 +61,34 @@ test('a file starts with a section and an interface with times in ns', () => {
   expect([...options.get(9)!]).toEqual([9]);
   expect(String(options.get(11))).toBe('\0port 80');
   expect(
-    blocksOf(encodePcapngHeader({ ...description, filter: '' }))[1]!
+    blocksOf(encodePcapngInterface(captured, { ...description, filter: '' }))[0]!
       .options(8)
       .has(11),
   ).toBe(false);
 });
 
 test('packets of any length keep bytes, time, length and direction', () => {
-  for (let captured = 0; captured < 9; captured += 1) {
-    const bytes = Buffer.alloc(captured, 0xab);
+  for (let size = 0; size < 9; size += 1) {
+    const bytes = Buffer.alloc(size, 0xab);
     const timeNs = 1_795_392_862_523_317_682n;
-    const block = encodePcapngPacket({ timeNs, bytes, length: 1500, type: captured % 2 ? 4 : 0 });
-    expect(block).toHaveLength(getPcapngPacketBlockSize(captured));
+    const block = encodePcapngPacket({ timeNs, bytes, length: 1500, type: size % 2 ? 4 : 0 }, 3);
+    expect(block).toHaveLength(getPcapngPacketBlockSize(size));
     const [{ type, body, options }] = blocksOf(block) as [Block];
     expect(type).toBe(6);
     expect((BigInt(body.readUInt32LE(4)) << 32n) | BigInt(body.readUInt32LE(8))).toBe(timeNs);
-    expect([body.readUInt32LE(12), body.readUInt32LE(16)]).toEqual([captured, 1500]);
-    expect(body.subarray(20, 20 + captured)).toEqual(bytes);
-    const flags = options(20 + ((captured + 3) & ~3)).get(2)!;
-    expect(flags.readUInt32LE(0)).toBe(captured % 2 ? 2 : 0b101);
+    expect(body.readUInt32LE(0)).toBe(3);
+    expect([body.readUInt32LE(12), body.readUInt32LE(16)]).toEqual([size, 1500]);
+    expect(body.subarray(20, 20 + size)).toEqual(bytes);
+    const flags = options(20 + ((size + 3) & ~3)).get(2)!;
+    expect(flags.readUInt32LE(0)).toBe(size % 2 ? 2 : 0b101);
   }
 });
 
 test('a file ends with the number of dropped packets', () => {
-  const counts = { received: 12, dropped: 2, written: 10 };
-  const [{ type, options }] = blocksOf(encodePcapngStatistics({ beganNs: 1n, endedNs: 2n, ...counts })) as [
-    Block,
-  ];
-  expect(type).toBe(5);
+  const counts = { interfaceId: 1, received: 12, dropped: 2, written: 10 };
+  const [{ type, body, options }] = blocksOf(
+    encodePcapngStatistics({ beganNs: 1n, endedNs: 2n, ...counts }),
+  ) as [Block];
+  expect([type, body.readUInt32LE(0)]).toEqual([5, 1]);
   expect([6, 7, 8].map((code) => options(12).get(code)!.readBigUInt64LE(0))).toEqual([12n, 2n, 10n]);
 });

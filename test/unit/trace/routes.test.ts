@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import type { ServerMessage } from '../../../contract/stream.ts';
+import type { ServerMessage } from '../../../contract/stream-messages.ts';
 import type { Trace } from '../../../contract/trace.ts';
 import { buildApiApp } from '../../../server/http/app.ts';
 import { StreamServer } from '../../../server/stream/stream-server.ts';

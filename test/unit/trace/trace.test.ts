@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { expect, test } from 'vitest';
 import { newTraceSchema } from '../../../contract/trace.ts';
-import type { PacketObservation } from '../../../server/trace/correlator.ts';
 import type { TraceFormatContext } from '../../../server/trace/format-packet-trace.ts';
 import { readKernelClock } from '../../../server/trace/kernel-clock.ts';
-import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-names.ts';
+import type { PacketObservation } from '../../../server/trace/packet-correlator.ts';
+import { type PodChangeSource, PodNameResolver } from '../../../server/trace/pod-name-resolver.ts';
 import { createTraceSummary, RunningTrace } from '../../../server/trace/running-trace.ts';
 import { buildKernelTraceFilters, createTraceMatcher } from '../../../server/trace/trace-filter.ts';
 import { echo, headersOf, observation, udp } from './packet-fixtures.ts';

@@ -2,8 +2,8 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import type { ChartPoint } from './join-rates-and-cpu.ts';
 
 /**
- * Row of chart data with the values of the device kind that carried the packets; the values of the other kind are
- * null.
+ * Row of chart data with the values of the device kind that carried the packets; the values of the other kind are null.
+ * At a migration both kinds have values, so that their lines meet; in a gap neither has.
  */
 export interface ChartRowByKind {
   time: number;

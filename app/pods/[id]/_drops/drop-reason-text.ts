@@ -4,8 +4,8 @@
  */
 export const dropReasonMeanings: Readonly<Record<string, string>> = {
   malformed: 'the IP header is missing, or its lengths disagree',
-  unknown_protocol: 'not IPv4, IPv6 or ARP, or VLAN-tagged',
-  spoofed_source: 'the source address is not the pod’s',
+  unknown_protocol: 'not IPv4, IPv6 or ARP, and not among the pod’s ethertypes',
+  spoofed_source: 'the source address is neither the pod’s nor in its source prefixes',
   denied: 'denied by an access rule, or by the default action',
   fragment: 'a later fragment of a packet whose first fragment did not pass',
 

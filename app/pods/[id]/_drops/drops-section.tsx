@@ -7,6 +7,7 @@ import { ErrorState } from '../../../_components/error-state.tsx';
 import { ValueSkeleton } from '../../../_components/skeleton.tsx';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
+import { ConnectionUse } from './connection-use.tsx';
 import { usePodDropReadings } from './drop-queries.ts';
 import { buildDropTableRows } from './drop-rates.ts';
 import { DropsTable } from './drops-table.tsx';
@@ -62,6 +63,7 @@ export function DropsSection({ pod }: { pod: Pod }) {
       ) : (
         <Waiting />
       )}
+      <ConnectionUse pod={pod} />
     </section>
   );
 }

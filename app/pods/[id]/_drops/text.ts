@@ -1,3 +1,4 @@
+import type { PodConnectionTable } from '../../../../contract/connection-table.ts';
 import { formatCount } from '../../../_lib/format.ts';
 
 /** Interface texts of the section about dropped packets. */
@@ -38,3 +39,16 @@ export function formatDropsCountedSince(ours: string, kernel: string | null): st
   if (kernel === null) return `ours since ${ours}`;
   return ours === kernel ? `since ${ours}` : `ours since ${ours}, kernel since ${kernel}`;
 }
+
+export const formatConnectionUse = ({ connections, quota, used, capacity }: PodConnectionTable): string =>
+  `Access rules track ${formatCount(connections)} ${connections === 1 ? 'connection' : 'connections'} of this pod${quota > 0 ? ` (limit ${formatCount(quota)})` : ''}, ${formatCount(used)} of ${formatCount(capacity)} on the node.`;
+
+/** Says which connections of a pod had no room; null if all had. */
+export const formatConnectionsLost = ({
+  evicted,
+  evictedReplied,
+  untracked,
+}: PodConnectionTable): string | null =>
+  evicted + untracked === 0
+    ? null
+    : `${formatCount(evicted)} made room for newer ones, ${formatCount(evictedReplied)} of them in use${untracked > 0 ? `; ${formatCount(untracked)} had no room, and their answers are dropped` : ''}.`;

@@ -14,7 +14,7 @@ import {
   Wrench,
 } from 'lucide-react';
 import { useState } from 'react';
-import type { AgentEvent } from '../../../../contract/event.ts';
+import type { AgentEvent } from '../../../../contract/agent-event.ts';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { usePodEvents } from '../../../_lib/event-queries.ts';
 import { formatClockTime, formatDay } from '../../../_lib/format.ts';
@@ -91,6 +91,7 @@ const icons: Partial<Record<AgentEvent['type'], LucideIcon>> = {
   'migration.done': ArrowRightLeft,
   'migration.recovered': ArrowRightLeft,
   'hooks.moved': ArrowLeftRight,
+  'checks.changed': ShieldCheck,
   'guard.repaired': ShieldCheck,
   'guard.fallback': ShieldAlert,
   'guard.left-alone': ShieldAlert,

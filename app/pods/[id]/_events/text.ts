@@ -1,4 +1,4 @@
-import type { AgentEventType } from '../../../../contract/event.ts';
+import type { AgentEventType } from '../../../../contract/agent-event.ts';
 
 /** Interface texts of the section about a pod's events. */
 export const eventsText = {
@@ -33,6 +33,7 @@ const eventLabels: Record<AgentEventType, string> = {
   'program.attached': 'program attached',
   'program.detached': 'program detached',
   'hooks.moved': 'programs moved',
+  'checks.changed': 'packet checks changed',
   'guard.repaired': 'guard repaired',
   'guard.fallback': 'guard fell back to veth',
   'guard.left-alone': 'automatic recovery stopped',
@@ -43,6 +44,9 @@ const eventLabels: Record<AgentEventType, string> = {
   'rules.removed': 'rules removed',
   'rules.staged': 'rules staged',
   'rules.failed': 'rules not active',
+  'rules.restored': 'rules restored',
+  'state.adopted': 'adopted from the kernel',
+  'state.reset': 'reset',
   drift: 'drift',
 };
 

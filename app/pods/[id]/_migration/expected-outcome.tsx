@@ -23,6 +23,7 @@ export function ExpectedMigrationOutcome({
   );
   const hooks =
     to.kind === 'netkit' ? 'netkit/peer, primary' : clsact ? 'tc/ingress, egress' : 'tcx/ingress, egress';
+  const cutsSome = plan.items.some(({ kind }) => kind === 'socket' || kind === 'masqueraded connection');
   return (
     <section aria-labelledby="expected">
       <div className="flex h-7 items-center gap-3">
@@ -38,7 +39,10 @@ export function ExpectedMigrationOutcome({
         <Line label={migrationText.hooks} note={migrationText.sameCounters}>
           <span className="code">{hooks}</span>
         </Line>
-        <Line label={migrationText.connections} note={migrationText.stayOpen}>
+        <Line
+          label={migrationText.connections}
+          note={cutsSome ? migrationText.stayOpenExceptNamed : migrationText.stayOpen}
+        >
           {migrationText.unchangedValue}
         </Line>
         {median !== undefined && (

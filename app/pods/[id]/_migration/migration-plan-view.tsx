@@ -1,14 +1,17 @@
 'use client';
 
 import { Copy } from 'lucide-react';
-import { Fragment } from 'react';
+import { Fragment, type RefObject } from 'react';
 import type { DeviceKind } from '../../../../contract/device.ts';
 import type { Migration, MigrationPlan, PlannedStep } from '../../../../contract/migration.ts';
+import { listChecksWithoutItems } from '../../../../contract/migration-items.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';
 import { SheetSkeleton } from '../../../_components/sheet-skeleton.tsx';
+import { ApiError } from '../../../_lib/api.ts';
 import { ExpectedMigrationOutcome } from './expected-outcome.tsx';
+import { NotCarriedSection } from './not-carried-section.tsx';
 import { PointOfNoReturnLine } from './point-of-no-return.tsx';
 import { PreflightCheckList } from './preflight-checks.tsx';
 import {
@@ -17,16 +20,20 @@ import {
   formatMigrationStepsSummary,
   migrationText,
 } from './text.ts';
+import type { AcceptedItems } from './use-accepted-items.ts';
 
-/** Shows the checks and steps of a planned migration, each step with the equivalent command. */
+/** Shows the checks, items and steps of a planned migration, each step with the equivalent command. */
 export function MigrationPlanView(props: {
   to: DeviceKind;
   plan: MigrationPlan | undefined;
   error: Error | null;
   retry: () => void;
   migrations: readonly Migration[];
+  acceptance: AcceptedItems;
+  checkbox: RefObject<HTMLInputElement | null>;
+  onConfirm: () => void;
 }) {
-  const { to, plan, error, retry, migrations } = props;
+  const { to, plan, error, retry, migrations, acceptance, checkbox, onConfirm } = props;
   if (error !== null && plan === undefined)
     return (
       <div className="p-6">
@@ -36,19 +43,22 @@ export function MigrationPlanView(props: {
   if (plan === undefined) return <SheetSkeleton lines={10} />;
   return (
     <>
-      {error !== null && (
-        <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
-          <p className="font-semibold">{migrationText.unchanged}</p>
-          <p className="text-ink-2">{error.message}</p>
-        </div>
-      )}
+      {error !== null && <Refusal error={error} />}
       <div className="grid grid-cols-2 gap-x-8 border-line-1 border-b px-6 py-2 max-md:grid-cols-1 max-md:px-4">
-        <PreflightCheckList checks={plan.checks} />
+        <PreflightCheckList checks={listChecksWithoutItems(plan)} />
         <ExpectedMigrationOutcome
           plan={plan}
           migrations={migrations.filter((migration) => migration.to.kind === to)}
         />
       </div>
+      {(plan.allowed || plan.items.length > 0) && (
+        <NotCarriedSection
+          items={plan.items}
+          acceptance={acceptance}
+          checkbox={checkbox}
+          onConfirm={onConfirm}
+        />
+      )}
       <section className="px-6 pb-6 max-md:px-4" aria-labelledby="plan">
         <div className="flex h-7.5 items-center gap-3">
           <h3 id="plan" className="font-semibold">
@@ -70,6 +80,19 @@ export function MigrationPlanView(props: {
         </ol>
       </section>
     </>
+  );
+}
+
+/** Says why a migration was not started. The plan is read again after each refusal. */
+function Refusal({ error }: { error: Error }) {
+  const changed = error instanceof ApiError && error.code === 'loss_not_accepted';
+  return (
+    <div className="border-signal border-b bg-signal-wash px-6 py-3 max-md:px-4" role="alert">
+      <p className="font-semibold">{changed ? migrationText.planChanged : migrationText.unchanged}</p>
+      <p className="text-ink-2 [overflow-wrap:anywhere]">
+        {changed ? migrationText.planReadAgain : error.message}
+      </p>
+    </div>
   );
 }
 

@@ -5,7 +5,13 @@ import type { Pod } from '../../../../contract/pod.ts';
 import { Button } from '../../../_components/button.tsx';
 import { formatClockTime } from '../../../_lib/format.ts';
 import { useMissingRoleReason } from '../../../_lib/session-queries.ts';
-import { formatMigrationStartedBy, formatUndoMigrationLabel, migrationText } from './text.ts';
+import {
+  findLastUndoableStepIndex,
+  formatMigrationStartedBy,
+  formatPastNoReturn,
+  formatUndoMigrationLabel,
+  migrationText,
+} from './text.ts';
 import type { MigrationSheetControl } from './use-migration-sheet-url.ts';
 
 /**
@@ -29,11 +35,11 @@ export function MigrationRunFooter({
     if (!running) done.current?.focus();
   }, [running]);
   if (running) {
-    const past = migration.steps.some((step) => step.step === 'routed-host' && step.state === 'done');
+    const last = migration.steps[findLastUndoableStepIndex(migration.steps)];
     return (
       <>
         <span className="text-12 text-muted">
-          {past ? migrationText.pastNoReturn : ''}
+          {last?.state === 'done' ? formatPastNoReturn(last.step) : ''}
           {migrationText.closingDoesNotStop}
         </span>
         <span className="flex-1" />

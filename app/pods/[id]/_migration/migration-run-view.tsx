@@ -3,12 +3,12 @@
 import { CircleCheck } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Migration } from '../../../../contract/migration.ts';
-import type { Pod } from '../../../../contract/pod.ts';
 import { NotAvailableNumber } from '../../../_components/number-display.tsx';
 import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatCount, formatDuration } from '../../../_lib/format.ts';
 import { MigrationRunSteps } from './migration-run-steps.tsx';
 import {
+  formatKernelDrops,
   formatMigrationFailureTitle,
   formatMigrationTitle,
   formatOutOfPackets,
@@ -21,26 +21,13 @@ import { useMigrationElapsedTime } from './use-migration-elapsed-time.ts';
 import type { RequestCountTick } from './use-request-counts.ts';
 
 /** Shows a running or ended migration: counters, timing diagram and steps. */
-export function MigrationRunView({
-  migration,
-  pod,
-  ticks,
-}: {
-  migration: Migration;
-  pod: Pod;
-  ticks: RequestCountTick[];
-}) {
+export function MigrationRunView({ migration, ticks }: { migration: Migration; ticks: RequestCountTick[] }) {
   const elapsed = useMigrationElapsedTime(migration);
   return (
     <>
       <Counters migration={migration} ticks={ticks} elapsed={elapsed} />
       {migration.error !== null && <Failure migration={migration} />}
-      <MigrationTimingDiagram
-        migration={migration}
-        elapsed={elapsed}
-        ticks={ticks}
-        interfaceName={pod.network.interface}
-      />
+      <MigrationTimingDiagram migration={migration} elapsed={elapsed} ticks={ticks} />
       <MigrationRunSteps migration={migration} elapsed={elapsed} />
       <p className="sr-only" role="status">
         {migration.state === 'running' ? '' : formatMigrationTitle(migration)}
@@ -67,6 +54,7 @@ function Counters({
   const running = state === 'running';
   const ok = result?.requestsOk ?? (running ? sum('ok') : null);
   const failed = result?.requestsFailed ?? (running ? sum('failed') : null);
+  const kernelDrops = result === null ? null : formatKernelDrops(result);
   const uncounted = running ? migrationText.noReportYet : migrationText.noRequestCounts;
   return (
     <dl className="grid grid-cols-4 border-line-1 border-b max-md:grid-cols-2">
@@ -85,6 +73,7 @@ function Counters({
         {result !== null && (
           <span className="text-13 text-muted">
             {formatOutOfPackets(result.egressPackets + result.ingressPackets)}
+            {kernelDrops !== null && <span className="block text-signal-text">{kernelDrops}</span>}
           </span>
         )}
       </Counter>
@@ -136,7 +125,7 @@ function Failure({ migration: { error, state, from } }: { migration: Migration }
   );
 }
 
-function Verified({ migration: { result, from, to } }: { migration: Migration }) {
+function Verified({ migration: { result } }: { migration: Migration }) {
   if (result === null) return null;
   return (
     <p className="flex items-center gap-3 px-6 py-3 max-md:px-4">
@@ -144,15 +133,11 @@ function Verified({ migration: { result, from, to } }: { migration: Migration })
       <span>
         <b className="font-semibold">{migrationText.verified}</b>{' '}
         <span className="text-ink-2">
-          {formatVerifiedTraffic(
-            {
-              ingress: result.ingressPackets,
-              egress: result.egressPackets,
-              onOldDevice: result.packetsOnOldDevice,
-            },
-            from.primary.name,
-            to.primary.name,
-          )}
+          {formatVerifiedTraffic({
+            ingress: result.ingressPackets,
+            egress: result.egressPackets,
+            onOldDevice: result.packetsOnOldDevice,
+          })}
         </span>
       </span>
     </p>

@@ -13,6 +13,7 @@ import { MigrationRunFooter } from './migration-run-footer.tsx';
 import { MigrationRunView } from './migration-run-view.tsx';
 import { MigrationSheetHeader } from './migration-sheet-header.tsx';
 import { formatMigrateButtonLabel, formatMigrationTitle, migrationText } from './text.ts';
+import { useAcceptedItems } from './use-accepted-items.ts';
 import type { MigrationSheetControl } from './use-migration-sheet-url.ts';
 import { usePodRequestTicks } from './use-request-counts.ts';
 
@@ -34,15 +35,23 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
   const { data = start.begun, error } = useMigration(shown);
   const to = state.show === 'plan' ? state.to : null;
   const plan = useMigrationPlan(pod.id, to ?? 'veth', to !== null && !start.asked);
+  const acceptance = useAcceptedItems(plan.data, to);
   const confirm = useRef<HTMLButtonElement>(null);
+  const checkbox = useRef<HTMLInputElement>(null);
   const planned = shown === null && to !== null;
-  const ready = planned && plan.data?.allowed === true;
+  const allowed = planned && plan.data?.allowed === true;
+  const mustAccept = acceptance.required.length > 0;
   useEffect(() => {
-    if (ready) confirm.current?.focus();
-  }, [ready]);
+    if (allowed && !start.asked) (mustAccept ? checkbox : confirm).current?.focus();
+  }, [allowed, mustAccept, start.asked]);
   if (state.show === 'nothing') return null;
 
-  if (planned)
+  if (planned) {
+    const ready = allowed && acceptance.complete;
+    const onConfirm = () => {
+      // What was accepted is outdated if the agent refuses it.
+      if (!start.asked) start.go(to, acceptance.required, () => acceptance.choose(false));
+    };
     return (
       <SideSheet
         open
@@ -55,9 +64,10 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
             to={to}
             ready={ready}
             refused={plan.data?.allowed === false}
+            unaccepted={acceptance.complete ? 0 : acceptance.required.length}
             pending={start.asked}
             confirm={confirm}
-            onConfirm={() => start.go(to)}
+            onConfirm={onConfirm}
             onCancel={sheet.close}
           />
         }
@@ -68,9 +78,13 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
           error={start.error ?? plan.error}
           retry={() => void plan.refetch()}
           migrations={migrations}
+          acceptance={acceptance}
+          checkbox={checkbox}
+          onConfirm={onConfirm}
         />
       </SideSheet>
     );
+  }
   return (
     <SideSheet
       open
@@ -91,7 +105,7 @@ export function MigrationSheet({ pod, migrations, sheet }: Props) {
           {error === null ? migrationText.reading : error.message}
         </p>
       ) : (
-        <MigrationRunView migration={data} pod={pod} ticks={ticks} />
+        <MigrationRunView migration={data} ticks={ticks} />
       )}
     </SideSheet>
   );
@@ -119,18 +133,23 @@ function useStart(pod: Pod, migrations: readonly Migration[], sheet: MigrationSh
     asked: before !== null,
     begun,
     error,
-    go: (to: DeviceKind) => {
+    /** @param outdated called if the plan no longer names all that would be changed or lost; it is read again */
+    go: (to: DeviceKind, accept: readonly string[], outdated: () => void) => {
       setBefore(new Set(migrations.map(({ id }) => id)));
-      mutate(to, {
-        onSuccess: ({ id }) => sheet.openMigration(id, true),
-        onError: (refusal) => {
-          // The journal of a migration that began and failed says more than the error does.
-          const failed =
-            refusal instanceof ApiError && refusal.code === 'migration_failed' ? latest.current : undefined;
-          if (failed === undefined) setBefore(null);
-          else sheet.openMigration(failed.id, true);
+      mutate(
+        { to, accept },
+        {
+          onSuccess: ({ id }) => sheet.openMigration(id, true),
+          onError: (refusal) => {
+            if (refusal instanceof ApiError && refusal.code === 'loss_not_accepted') outdated();
+            // The journal of a migration that began and failed says more than the error does.
+            const failed =
+              refusal instanceof ApiError && refusal.code === 'migration_failed' ? latest.current : undefined;
+            if (failed === undefined) setBefore(null);
+            else sheet.openMigration(failed.id, true);
+          },
         },
-      });
+      );
     },
   };
 }

@@ -8,7 +8,7 @@ export interface DeviceUpInterval {
 
 /** Data of a migration's timing diagram; all times are in ms since the migration's start. */
 export interface MigrationTiming {
-  /** End of the timing diagram: the end of the migration's last step, or the current time. */
+  /** End of the timing diagram: the end of the migration, or the current time while it runs. */
   end: number;
   old: DeviceUpInterval;
   new: DeviceUpInterval | null;

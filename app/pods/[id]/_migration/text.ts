@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import type { Migration } from '../../../../contract/migration.ts';
+import type { Migration, MigrationItem, MigrationResult } from '../../../../contract/migration.ts';
 import type { NodeInfo } from '../../../../contract/node.ts';
 import type { Pod } from '../../../../contract/pod.ts';
 import { formatCount } from '../../../_lib/format.ts';
@@ -16,11 +16,14 @@ export const migrationText = {
   planDescription: 'Steps of the migration, each with the equivalent command. Nothing has been changed yet.',
   runDescription: 'Steps of the migration, from its journal.',
   unchanged: 'Nothing was changed.',
+  planChanged: 'Nothing was changed: the pod’s network state is no longer the one of the plan.',
+  planReadAgain:
+    'The plan below was read again and names what would be changed or lost now. Accept it, then migrate.',
   cancel: 'Cancel',
   close: 'Close',
   done: 'Done',
   pending: 'Request sent. The first step starts shortly.',
-  refused: 'Refused, see the failed checks above.',
+  refused: 'Refused, see the reasons above.',
   canFallBack: 'You can fall back to veth at any time.',
   canPromote: 'You can promote back to netkit at any time.',
 
@@ -36,6 +39,11 @@ export const migrationText = {
   connections: 'address, TCP',
   unchangedValue: 'unchanged',
   stayOpen: 'stay open',
+  stayOpenExceptNamed: 'except those named below',
+
+  notCarried: 'Not carried over',
+  allCarried:
+    'Everything is carried over. Only the kind of the device and the indexes of its two interfaces change.',
   time: 'time',
   median: 'median',
   requestsFailed: 'requests failed',
@@ -57,7 +65,6 @@ export const migrationText = {
   workingDevice: 'The pod is on a working device. The journal below shows how far the migration got.',
 
   closingDoesNotStop: 'Closing this sheet does not stop the migration.',
-  pastNoReturn: 'Past routed-host: rollback is no longer possible. ',
   undoDetail: 'Starts a migration back, with its own plan',
 
   routeInPod: 'route in pod',
@@ -71,8 +78,11 @@ export const formatMigrationStepsSummary = (steps: number): string =>
 export const formatMigrationStepsDone = (done: number, all: number): string => `${done} of ${all}`;
 export const formatDurationWithoutDrain = (duration: string): string => `, ${duration} without the drain`;
 export const formatCopyStepCommandLabel = (step: string): string => `the command of ${step}`;
+export const formatPastNoReturn = (lastUndoable: string): string =>
+  `Past ${lastUndoable}: rollback is no longer possible. `;
 export const formatSlotChange = (from: number, to: number): string => `slot ${from}, then ${to}`;
-export const formatDeviceNameChange = (from: string, to: string): string => `${from}, then ${to}`;
+export const formatDeviceNameChange = (from: string, to: string): string =>
+  from === to ? `${from}, keeps its name` : `${from}, then ${to}`;
 export const formatEarlierMigrations = (migrations: number, to: DeviceKind): string =>
   migrations === 0 ? `no earlier migration to ${to}` : `from ${migrations} of this pod to ${to}`;
 export const formatFailedRequestCount = (requests: number): string =>
@@ -83,23 +93,50 @@ export const formatRolledBackNotice = (kind: DeviceKind): string =>
   `All steps were rolled back. The pod is still on ${kind}.`;
 export const formatMigrationStartedBy = (number: number, actor: string, time: string): string =>
   `Journal ${formatCount(number)} · by ${actor} · ${time}`;
-export const formatDeviceUpLabel = (device: string): string => `${device} up`;
+/** Labels a device in the timing diagram; both devices have the same name when the migration has ended. */
+export const formatDeviceUpLabel = (device: 'old' | 'new'): string => `${device} device`;
+export const formatRouteTarget = (kind: DeviceKind, slot: number): string => `${kind}, slot ${slot}`;
 export const formatBothDevicesUpLabel = (duration: string): string => `both up for ${duration}`;
 export const formatRequestTotalLabel = (value: number): string => `${formatCount(value)} in total`;
 
 /**
  * Formats how many packets passed each device after both routes were changed, which confirms that the traffic moved.
  */
-export const formatVerifiedTraffic = (
-  packets: { ingress: number; egress: number; onOldDevice: number },
-  from: string,
-  to: string,
-): string =>
-  `${formatCount(packets.ingress)} in and ${formatCount(packets.egress)} out on ${to}, ${packets.onOldDevice === 0 ? 'none' : formatCount(packets.onOldDevice)} on ${from} after both routes were moved.`;
+export const formatVerifiedTraffic = (packets: {
+  ingress: number;
+  egress: number;
+  onOldDevice: number;
+}): string =>
+  `${formatCount(packets.ingress)} in and ${formatCount(packets.egress)} out on the new device, ${packets.onOldDevice === 0 ? 'none' : formatCount(packets.onOldDevice)} on the old one after it was drained.`;
 
 /** Returns the label of the button that migrates a pod to a device kind. */
 export const formatMigrateButtonLabel = (to: DeviceKind): string =>
   to === 'veth' ? 'Fall back to veth' : 'Promote to netkit';
+
+export const itemEndLabels: Record<MigrationItem['end'], string> = {
+  pod: 'Interface in the pod',
+  host: 'Interface on the host',
+};
+
+/** Outcomes of items, from that which needs most attention. */
+const outcomes = ['refused', 'lost', 'changed', 'unknown'] as const;
+
+/** Sorts items by outcome, and keeps the agent's order otherwise. */
+export const orderByOutcome = (items: readonly MigrationItem[]): MigrationItem[] =>
+  outcomes.flatMap((outcome) => items.filter((item) => item.outcome === outcome));
+
+/** Formats how many items there are of each outcome: `1 refused, 2 lost`. */
+export const formatItemCounts = (items: readonly Pick<MigrationItem, 'outcome'>[]): string =>
+  outcomes
+    .map((outcome) => [items.filter((item) => item.outcome === outcome).length, outcome] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, outcome]) => `${formatCount(count)} ${outcome}`)
+    .join(', ');
+
+export const formatAcceptLabel = (items: number): string =>
+  items === 1 ? 'Accept this change' : `Accept these ${formatCount(items)} changes`;
+export const formatAcceptFirst = (items: number): string =>
+  items === 1 ? 'Accept the change above first.' : `Accept the ${formatCount(items)} changes above first.`;
 
 /** Returns the title of the migration sheet: what a migration is doing, or how it ended. */
 export function formatMigrationTitle({ to, from, state }: Pick<Migration, 'to' | 'from' | 'state'>): string {
@@ -151,5 +188,16 @@ export function formatMigrationOutcome({ state, result, error, steps }: Migratio
   const { requestsOk, requestsFailed, deviceDrops } = result;
   if (requestsFailed !== null && requestsOk !== null)
     return `${formatCount(requestsFailed)} of ${formatCount(requestsOk + requestsFailed)} requests failed`;
-  return `${formatCount(deviceDrops)} device drops`;
+  const kernel = formatKernelDrops(result);
+  return `${formatCount(deviceDrops)} device drops${kernel === null ? '' : `, ${kernel}`}`;
+}
+
+/** Formats the packets that the kernel dropped during a migration, by reason; null if there are none. */
+export function formatKernelDrops({ kernelDrops }: Pick<MigrationResult, 'kernelDrops'>): string | null {
+  // Without a reason it drops its own group reports of a device that comes or goes.
+  const found = (kernelDrops ?? []).filter(({ reason }) => reason !== 'NOT_SPECIFIED');
+  if (found.length === 0) return null;
+  const sum = found.reduce((total, { packets }) => total + packets, 0);
+  const reasons = found.map(({ reason, packets }) => `${reason} ${formatCount(packets)}`).join(', ');
+  return `${formatCount(sum)} kernel drops (${reasons})`;
 }

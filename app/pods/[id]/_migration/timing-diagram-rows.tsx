@@ -30,7 +30,15 @@ export const buildDeviceLevelPath = (
     ? `M${timingLabelWidth} ${y}H${end}`
     : `M${timingLabelWidth} ${y}H${x(removed)}V${y + 18}H${end}`;
 
-export function TimingDeviceLabel({ kind, name, y }: { kind: DeviceKind; name: string; y: number }) {
+export function TimingDeviceLabel({
+  kind,
+  device,
+  y,
+}: {
+  kind: DeviceKind;
+  device: 'old' | 'new';
+  y: number;
+}) {
   return (
     <>
       <svg x={0} y={y + 3} width={18} height={12} viewBox="0 0 18 12">
@@ -38,7 +46,7 @@ export function TimingDeviceLabel({ kind, name, y }: { kind: DeviceKind; name: s
         <DeviceKindIcon kind={kind} className="" />
       </svg>
       <text x={26} y={y + 13}>
-        {formatDeviceUpLabel(name)}
+        {formatDeviceUpLabel(device)}
       </text>
     </>
   );
@@ -46,16 +54,16 @@ export function TimingDeviceLabel({ kind, name, y }: { kind: DeviceKind; name: s
 
 export function TimingDeviceLevel(props: {
   kind: DeviceKind;
-  name: string;
+  device: 'old' | 'new';
   y: number;
   d: string;
   start: number;
   end: number;
 }) {
-  const { kind, name, y, d, start, end } = props;
+  const { kind, device, y, d, start, end } = props;
   return (
     <>
-      <TimingDeviceLabel kind={kind} name={name} y={y} />
+      <TimingDeviceLabel kind={kind} device={device} y={y} />
       <g className={deviceKindColorClass(kind)}>
         <rect className={css.fill} x={start} y={y} width={Math.max(0, end - start)} height={18} />
         <path className={css.line} d={d} />

@@ -8,7 +8,7 @@ import {
   computeTimingDiagramAxis,
   type MigrationTiming,
 } from './migration-timing.ts';
-import { migrationText } from './text.ts';
+import { formatRouteTarget, migrationText } from './text.ts';
 import css from './timing.module.css';
 import {
   buildDeviceLevelPath,
@@ -28,9 +28,8 @@ export function MigrationTimingDiagram(props: {
   migration: Migration;
   elapsed: number;
   ticks: RequestCountTick[];
-  interfaceName: string;
 }) {
-  const { migration, elapsed, ticks, interfaceName } = props;
+  const { migration, elapsed, ticks } = props;
   const [ref, outer] = useElementWidth<HTMLDivElement>();
   const timing = computeMigrationTiming(migration, elapsed);
   const { to: last, ticks: labels } = computeTimingDiagramAxis(timing.end);
@@ -62,7 +61,7 @@ export function MigrationTimingDiagram(props: {
             ))}
             <TimingDeviceLevel
               kind={from.kind}
-              name={from.primary.name}
+              device="old"
               y={4}
               d={buildDeviceLevelPath(timing.old.to, end, x, 4)}
               end={timing.old.to === null ? end : x(timing.old.to)}
@@ -71,20 +70,20 @@ export function MigrationTimingDiagram(props: {
             {timing.new !== null && (
               <TimingDeviceLevel
                 kind={to.kind}
-                name={to.primary.name}
+                device="new"
                 y={36}
                 d={`M${timingLabelWidth} 54H${x(timing.new.from)}V36H${end}${timing.new.to === null ? '' : 'V54'}`}
                 start={x(timing.new.from)}
                 end={end}
               />
             )}
-            {timing.new === null && <TimingDeviceLabel kind={to.kind} name={to.primary.name} y={36} />}
+            {timing.new === null && <TimingDeviceLabel kind={to.kind} device="new" y={36} />}
             <TimingRouteBus
               label={migrationText.routeInPod}
               y={72}
               at={timing.podRoute}
               kinds={[from.kind, to.kind]}
-              word={`dev ${to.peer.name === interfaceName ? interfaceName : to.peer.name}`}
+              word={formatRouteTarget(to.kind, to.slot)}
               x={x}
               end={end}
             />
@@ -93,7 +92,7 @@ export function MigrationTimingDiagram(props: {
               y={104}
               at={timing.hostRoute}
               kinds={[from.kind, to.kind]}
-              word={`dev ${to.primary.name}`}
+              word={formatRouteTarget(to.kind, to.slot)}
               x={x}
               end={end}
             />
@@ -132,8 +131,8 @@ const besideOf = (x: number, outer: number) =>
 function timingText(migration: Migration, timing: MigrationTiming): string {
   const at = (ms: number | null) => (ms === null ? 'not yet' : `at ${ms.toFixed(1)} ms`);
   return (
-    `Timing of the migration. ${migration.to.primary.name} up ${at(timing.new?.from ?? null)}, ` +
+    `Timing of the migration. New ${migration.to.kind} device up ${at(timing.new?.from ?? null)}, ` +
     `route in the pod moved ${at(timing.podRoute)}, route on the host moved ${at(timing.hostRoute)}, ` +
-    `${migration.from.primary.name} removed ${at(timing.old.to)}, verified ${at(timing.verified)}.`
+    `old ${migration.from.kind} device removed ${at(timing.old.to)}, verified ${at(timing.verified)}.`
   );
 }

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
-import type { ExtraRoute } from '../../../../contract/network.ts';
 import type { NeighborEntry, Pod, RouteEntry } from '../../../../contract/pod.ts';
+import type { ExtraRoute } from '../../../../contract/pod-network.ts';
+import { NetworkStateDetails } from './network-state-details.tsx';
 import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
   formatBothDeviceEnds,
@@ -48,6 +49,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
       </dl>
       <RoutesTable pod={routes.pod} host={routes.host} />
       <NeighborsTable pod={neighbors.pod} host={neighbors.host} hasMac={device?.primary.mac !== null} />
+      {device !== null && <NetworkStateDetails podId={pod.id} />}
     </section>
   );
 }

@@ -27,12 +27,24 @@ export const networkText = {
   noNeighbors: 'No entries.',
   noNeighborsL3: 'No entries: a layer 3 device has no MAC addresses.',
 
+  allSettings: 'All settings of both interfaces',
+  kind: 'kind',
+  setting: 'setting',
+  filterSettings: 'Filter settings',
+  filterPlaceholder: 'kind, name or value',
+  copySettings: 'shown settings',
+  noSettings: 'No setting matches the filter.',
+  settingsFailed: 'The network state could not be read',
+  retry: 'Read again',
+
   copyAddresses: 'Addresses to copy',
   copy: 'copy',
 } as const;
 
 export const formatPodNetworkSummary = (addresses: number, podRoutes: number, hostRoutes: number): string =>
   `${formatCount(addresses)} ${addresses === 1 ? 'address' : 'addresses'}, ${podRoutes} + ${hostRoutes} routes`;
+export const formatShownSettings = (shown: number, all: number): string =>
+  `${formatCount(shown)} of ${formatCount(all)} settings`;
 /** Formats a value for both ends of a device: `peer 1, primary 0`. */
 export const formatBothDeviceEnds = (peer: string | number, primary: string | number): string =>
   `peer ${peer}, primary ${primary}`;

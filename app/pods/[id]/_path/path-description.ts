@@ -49,7 +49,7 @@ export function describePacketPath(view: PathDiagramData): string[] {
   }
   if (device !== null)
     lines.push(
-      `Same-node redirect: ${view.redirect ? 'on' : 'off on this node'}. ` +
+      `Same-node redirect: ${view.redirect ? 'on' : 'off'}, by the ${view.redirectSetting}’s setting. ` +
         `${rate(traffic.redirected, 'pps')} redirected to other pods, past the host stack; ` +
         `${bounded(traffic.ingressRedirected, 'pps')} redirected to this pod.`,
     );

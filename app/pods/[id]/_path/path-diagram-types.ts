@@ -1,4 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
+import type { PathTranslator, PodPath } from '../../../../contract/pod-path.ts';
 import type { ContainerHop, DeviceHop, HostHop, UplinkHop } from './path-hops.ts';
 import type { PodPathRates } from './program-rates.ts';
 import type { RatesByPath } from './rates-by-path.ts';
@@ -29,8 +30,12 @@ export interface PathDiagramData {
   /** Other pods of the node, the busiest first. */
   pods: OtherPodRates[];
   traffic: RatesByPath;
-  /** True if same-node redirect is on. */
+  /** True if packets that the pod sends to pods of the node are redirected. */
   redirect: boolean;
+  /** Whose setting that is. */
+  redirectSetting: PodPath['redirectSetting'];
+  /** What may translate addresses without the redirect knowing. */
+  translators: readonly PathTranslator[];
   rates: PodPathRates | null;
   /** Mean run time in ns over the last second by program id, for the whole node. */
   nsPerRun: ReadonlyMap<number, number>;

@@ -1,6 +1,6 @@
 import type { AttachedProgram } from '../../../../contract/device.ts';
 import type { Direction } from '../../../../contract/direction.ts';
-import type { PathHop, PodPath } from '../../../../contract/path.ts';
+import type { PathHop, PodPath } from '../../../../contract/pod-path.ts';
 
 type Hop<T extends PathHop['type']> = Extract<PathHop, { type: T }>;
 export type ContainerHop = Hop<'container'>;

@@ -8,11 +8,11 @@ import { pathText } from './text.ts';
 
 /** Shows the rates of redirected packets in both directions, or a note that redirect is off. */
 export function RedirectRateLabel({ view, style }: { view: PathDiagramData; style: CSSProperties }) {
-  const { redirect, traffic } = view;
+  const { redirect, redirectSetting, traffic } = view;
   const hasTraffic = (traffic.redirected ?? 0) > 0 || (traffic.ingressRedirected?.atLeast ?? 0) > 0;
   return (
     <div className={css.words} style={style} data-redirect={redirect ? 'on' : 'off'}>
-      <b className={redirect ? 'text-kind-text!' : ''}>
+      <b className={redirect ? 'text-kind-text!' : ''} title={pathText.redirectBy[redirectSetting]}>
         {redirect ? pathText.redirect : pathText.redirectOff}
       </b>
       {redirect || hasTraffic ? (
@@ -24,6 +24,8 @@ export function RedirectRateLabel({ view, style }: { view: PathDiagramData; styl
             <BoundedRateNumber value={traffic.ingressRedirected} unit={pathText.ingress} />
           </span>
         </>
+      ) : redirectSetting === 'pod' ? (
+        <span className="text-muted">{pathText.redirectOffForPod}</span>
       ) : (
         <span className="text-muted">
           {pathText.redirectOffNote}{' '}

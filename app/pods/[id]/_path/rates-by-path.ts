@@ -1,4 +1,4 @@
-import type { PathTraffic } from '../../../../contract/path.ts';
+import type { PathTraffic } from '../../../../contract/pod-path.ts';
 
 /** Packet rates of a pod that its counters give, in packets per second. */
 export interface PodRateCounters {

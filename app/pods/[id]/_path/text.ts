@@ -1,3 +1,5 @@
+import type { PathTranslator } from '../../../../contract/pod-path.ts';
+
 /** Interface texts of the path diagram. */
 export const pathText = {
   section: 'Path',
@@ -46,6 +48,19 @@ export const pathText = {
   redirectedOutDetail: 'Packets that this pod’s program redirected to other pods of the node',
   redirectedInDetail: 'Packets that other pods redirected to this pod',
   boundsDetail: 'Redirects are counted at the sender only, so this is a range while both paths are in use.',
+  redirectBy: { pod: 'By this pod’s own setting', node: 'By the node’s setting' },
+  redirectOffForPod: 'for this pod',
+  redirectSetting: 'Redirect what this pod sends',
+  redirectSettingDetail:
+    'Packets to pods of this node bypass the host stack and its netfilter rules, except those of connections whose addresses the host translates.',
+  redirectChoices: { node: 'as the node', on: 'on', off: 'off' },
+  translators: 'May translate addresses, unknown to the host’s connection tracking:',
+  translatorEffects: {
+    before: 'the redirect sees what it leaves',
+    bypassed: 'redirected packets do not pass it',
+    passed:
+      'redirected packets to this pod pass it, and answers past the host stack may not be translated back',
+  },
   redirectOffNote: 'on this node,',
   settingsLink: 'see settings',
   otherPodsDetail: 'Traffic between the host stack and all other pods of the node together',
@@ -72,6 +87,15 @@ export const pathText = {
   emptyHookUncounted: 'no program: packets pass uncounted',
 } as const;
 
+/** Says that something may translate addresses, and what that means for redirected packets. */
+export const formatTranslator = ({
+  interface: device,
+  hook,
+  what,
+  name,
+  redirected,
+}: PathTranslator): string =>
+  `${what} ${name} at ${hook} of ${device}: ${pathText.translatorEffects[redirected]}`;
 export const formatFallbackHooks = (family: string): string => `programs on ${family} (attach fallback)`;
 export const formatEmptyHookWithPolicy = (policy: string): string => `no program: policy ${policy} applies`;
 export const formatUplinkDrops = (packets: string): string => `dropped ${packets}`;

@@ -2,8 +2,8 @@
 
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import type { PodPath } from '../../../../contract/path.ts';
 import type { Pod } from '../../../../contract/pod.ts';
+import type { PodPath } from '../../../../contract/pod-path.ts';
 import { requestApi } from '../../../_lib/api.ts';
 import { usePods } from '../../../_lib/pod-queries.ts';
 import { nodeTimeSeries, podTimeSeries } from '../../../_lib/time-series/sample-store.ts';
@@ -77,6 +77,8 @@ export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | n
         ? convertToRatesByPath(path.traffic)
         : computeRatesByPath(own, others?.map((each) => each.rates).filter((each) => each !== null) ?? []),
     redirect: path.redirect,
+    redirectSetting: path.redirectSetting,
+    translators: path.translators,
     rates: own,
     nsPerRun: nodeTimeSeries.latest?.nsPerRun ?? noTimes,
     live,

@@ -48,7 +48,7 @@ export function UserProgramsSection({ pod }: { pod: Pod }) {
       aria-busy={programs === undefined && error === null}
       className="mt-4 min-w-0"
     >
-      <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1">
+      <div className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-1 max-md:pb-1.5">
         <h2 id="user-programs" className="font-semibold">
           {userProgramsText.title}
         </h2>

@@ -6,11 +6,12 @@ import type { DeviceKind } from '../../../../contract/device.ts';
 import { maxBatchParallelism } from '../../../../contract/limits.ts';
 import { batchText, formatBatchPodCount, formatRecreateOptionLabel } from './text.ts';
 
-export type BatchFormOptions = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'recreate'>;
+export type BatchFormOptions = Pick<NewBatch, 'parallelism' | 'onUnhealthy' | 'onLoss' | 'recreate'>;
 
 export const defaultBatchFormOptions: BatchFormOptions = {
   parallelism: 4,
   onUnhealthy: 'pause',
+  onLoss: 'refuse',
   recreate: false,
 };
 
@@ -35,6 +36,12 @@ export function BatchOptionFields({ options, change, to, skipped }: Props) {
         detail={options.onUnhealthy === 'stop' ? batchText.stops : batchText.pauses}
         on={options.onUnhealthy === 'stop'}
         change={(on) => change({ onUnhealthy: on ? 'stop' : 'pause' })}
+      />
+      <Switch
+        label={batchText.onLoss}
+        detail={options.onLoss === 'accept' ? batchText.acceptsLoss : batchText.refusesLoss}
+        on={options.onLoss === 'accept'}
+        change={(on) => change({ onLoss: on ? 'accept' : 'refuse' })}
       />
       {(skipped > 0 || options.recreate) && (
         <Switch

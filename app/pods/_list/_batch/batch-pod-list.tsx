@@ -11,7 +11,7 @@ import { WarningIcon } from '../../../_components/warning-icon.tsx';
 import { formatCount } from '../../../_lib/format.ts';
 import { useMigration } from '../../../_lib/migration-queries.ts';
 import { splitGeneratedSuffix } from '../../../_lib/pod-queries.ts';
-import { batchText } from './text.ts';
+import { batchText, listBatchPodNotes } from './text.ts';
 
 interface Props {
   pods: readonly (BatchPod & { notes?: readonly string[] })[];
@@ -76,7 +76,7 @@ function Line({ pod, to }: { pod: Props['pods'][number]; to: DeviceKind }) {
           </span>
         </p>
       )}
-      {pod.notes?.map((note) => (
+      {listBatchPodNotes(pod).map((note) => (
         <p key={note} className="text-12 text-muted [overflow-wrap:anywhere]">
           {note}
         </p>

@@ -29,6 +29,9 @@ export const batchText = {
   onUnhealthy: 'Stop at the first unhealthy pod',
   stops: 'permanently: pods not started yet stay as they are',
   pauses: 'otherwise the batch pauses and can be resumed',
+  onLoss: 'Accept what is not carried over',
+  acceptsLoss: 'whatever the plan of a pod names as changed or lost, see its notes',
+  refusesLoss: 'otherwise a pod of which something would be changed or lost is refused',
   recreateDetail: 'for example after a change of its settings',
 
   noneMovable: 'None of the selected pods can be migrated.',
@@ -68,12 +71,13 @@ export const formatBatchProgress = ({ done, running, watched, unhealthy }: Batch
     ...(running + watched > 0 ? [`${formatCount(running + watched)} ${batchText.inProgress}`] : []),
     ...(unhealthy > 0 ? [`${formatCount(unhealthy)} ${batchText.unhealthy}`] : []),
   ].join(', ');
-/** Formats how many pods of a batch migrate at once, and what happens at the first unhealthy pod. */
+/** Formats how many pods of a batch migrate at once, and what happens at a loss and at the first unhealthy pod. */
 export const formatBatchOptions = ({
   parallelism,
   onUnhealthy,
-}: Pick<Batch, 'parallelism' | 'onUnhealthy'>): string =>
-  `Parallelism ${parallelism}, ${onUnhealthy === 'pause' ? 'pauses' : 'stops'} on the first unhealthy pod,`;
+  onLoss,
+}: Pick<Batch, 'parallelism' | 'onUnhealthy' | 'onLoss'>): string =>
+  `Parallelism ${parallelism}, ${onUnhealthy === 'pause' ? 'pauses' : 'stops'} on the first unhealthy pod, ${onLoss === 'accept' ? 'accepts losses' : 'refuses pods with losses'},`;
 
 /** Returns true if all pods are already on the target kind, so that the batch recreates their devices. */
 const recreates = (to: DeviceKind, pods: readonly Pick<BatchPod, 'from'>[]): boolean =>
@@ -118,6 +122,14 @@ export const batchPodStateLabels: Record<BatchPodState, string> = {
 /** Returns the label of a pod's state in a batch; in an ended batch, waiting pods are labeled as not started. */
 export const formatBatchPodState = (state: BatchPodState, { endedAt }: Pick<Batch, 'endedAt'>): string =>
   state === 'waiting' && endedAt !== null ? batchText.notStarted : batchPodStateLabels[state];
+
+/** Returns the notes on a pod of a batch, without those that the reason for its state repeats. */
+export const listBatchPodNotes = ({
+  notes = [],
+  reason,
+}: Pick<BatchPod, 'reason'> & { notes?: readonly string[] }): readonly string[] =>
+  // A note is the name of a check and its detail.
+  notes.filter((note) => reason?.includes(note.slice(note.indexOf(': ') + 2)) !== true);
 
 /** Returns the label for pods of a planned batch, by what will happen to them. */
 export function formatPlannedPodState(state: BatchPodState, to: DeviceKind): string {

@@ -1,7 +1,7 @@
 'use client';
 
 import { useDeferredValue, useEffect, useMemo, useState } from 'react';
-import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
+import type { BpfMapDetail, MapEntry } from '../../../../contract/bpf-map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { ErrorState } from '../../../_components/error-state.tsx';

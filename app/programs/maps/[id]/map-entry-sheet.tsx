@@ -1,7 +1,7 @@
 'use client';
 
 import { type ReactNode, useState } from 'react';
-import type { BpfMapDetail, MapEntry } from '../../../../contract/map.ts';
+import type { BpfMapDetail, MapEntry } from '../../../../contract/bpf-map.ts';
 import { Button } from '../../../_components/button.tsx';
 import { CopyButton } from '../../../_components/copy-button.tsx';
 import { ErrorNotice } from '../../../_components/error-notice.tsx';
@@ -12,7 +12,7 @@ import { sharedText } from '../../../_text/shared.ts';
 import { useDeleteBpfMapEntry, useWriteBpfMapEntry } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
 import { formatHexLines } from './format-map-value.ts';
-import { BpfMapJsonField, parseJson } from './json-field.tsx';
+import { BpfMapJsonField, parseJson } from './map-json-field.tsx';
 import { BpfMapValueTree } from './map-value-tree.tsx';
 
 interface Props {

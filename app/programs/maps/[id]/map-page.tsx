@@ -2,11 +2,11 @@
 
 import { MissingResourceNotice } from '../../../_components/missing-resource.tsx';
 import { ApiError } from '../../../_lib/api.ts';
-import { BpfObjectHeaderSkeleton } from '../../_components/object-header-skeleton.tsx';
+import { BpfObjectHeaderSkeleton } from '../../_components/bpf-object-header-skeleton.tsx';
 import { useBpfMapDetail } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';
 import { BpfMapEntriesSection } from './map-entries.tsx';
-import { BpfMapPageHeader } from './map-head.tsx';
+import { BpfMapPageHeader } from './map-page-header.tsx';
 
 /** Page of a map with its header and entries. */
 export function BpfMapPage({ id }: { id: number }) {

@@ -1,5 +1,5 @@
 import Link from 'next/link';
-import type { BpfMap } from '../../../../contract/map.ts';
+import type { BpfMap } from '../../../../contract/bpf-map.ts';
 import { SiNumber } from '../../../_components/number-display.tsx';
 import type { TableColumn } from '../../../_components/table/table-column.ts';
 import { formatCount } from '../../../_lib/format.ts';

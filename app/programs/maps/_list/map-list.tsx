@@ -1,10 +1,10 @@
 'use client';
 
-import type { BpfMap } from '../../../../contract/map.ts';
+import type { BpfMap } from '../../../../contract/bpf-map.ts';
 import { EmptyState } from '../../../_components/empty-state.tsx';
 import { useUrlQueryState } from '../../../_lib/use-url-state.ts';
-import { createBpfObjectListFilterParser } from '../../_components/object-list-filter.ts';
-import { BpfObjectListPage } from '../../_components/object-list-page.tsx';
+import { createBpfObjectListFilterParser } from '../../_components/bpf-object-list-filter.ts';
+import { BpfObjectListPage } from '../../_components/bpf-object-list-page.tsx';
 import { formatBpfOwner } from '../../program-queries.ts';
 import { useBpfMaps } from '../map-queries.ts';
 import { bpfMapsText } from '../text.ts';

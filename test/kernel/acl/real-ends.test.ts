@@ -1,0 +1,3 @@
+import { describeRealEnds } from './real-ends-suite.ts';
+
+describeRealEnds('veth');
