@@ -11,6 +11,8 @@ export interface Pinger {
   /** Requests that went unanswered although a later one was answered. */
   readonly lost: number;
   readonly replies: number;
+  /** When replies came after lost requests: milliseconds since the epoch. */
+  readonly lostBefore: readonly number[];
   /** Whether two more replies come within `limitMs`. */
   flows(limitMs: number): Promise<boolean>;
   stop(): Promise<void>;
@@ -39,6 +41,7 @@ export function startPinger(
   let last = 0;
   let replies = 0;
   let lost = 0;
+  const lostBefore: number[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     const sequence = Number(/bytes from .* icmp_seq=(\d+)/.exec(line)?.[1] ?? Number.NaN);
     if (Number.isNaN(sequence)) return;
@@ -47,7 +50,10 @@ export function startPinger(
     const step = (sequence - last) & 0xffff;
     if (step > 0x8000) lost -= 1;
     else {
-      if (last !== 0) lost += step - 1;
+      if (last !== 0 && step > 1) {
+        lost += step - 1;
+        lostBefore.push(Date.now());
+      }
       last = sequence;
     }
   });
@@ -60,6 +66,7 @@ export function startPinger(
     get replies() {
       return replies;
     },
+    lostBefore,
     async flows(limitMs) {
       const before = replies;
       const deadline = performance.now() + limitMs;

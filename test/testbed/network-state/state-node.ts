@@ -98,9 +98,10 @@ export class StateNode implements AsyncDisposable {
     });
     const items = namedItems(plan);
     const pingers = this.#startPingers(pod);
+    let migration: Migration | null = null;
     try {
       for (const cut of await silentAmong(pingers)) wrong.push(`cut off by the state itself: ${cut}`);
-      if (plan.allowed) await this.#run(id, request, items, wrong);
+      if (plan.allowed) migration = await this.#run(id, request, items, wrong);
       else
         outcome.refusals = plan.checks
           .filter((check) => check.state === 'refused')
@@ -109,10 +110,11 @@ export class StateNode implements AsyncDisposable {
     } finally {
       await Promise.all(pingers.map((pinger) => pinger.stop()));
     }
-    for (const { name, replies, lost } of pingers) {
+    for (const { name, replies, lost, lostBefore } of pingers) {
       outcome.pings.sent += replies + lost;
       outcome.pings.lost += lost;
-      if (lost > 0) wrong.push(`${lost} pings lost, ${name}`);
+      if (lost > 0)
+        wrong.push([`${lost} pings lost, ${name}`, ...timeLosses(lostBefore, migration)].join('\n'));
     }
     await waitUntilSettled(shells);
     const moved = await this.#node.ask<Pod>('GET', `/pods/${id}`);
@@ -127,7 +129,7 @@ export class StateNode implements AsyncDisposable {
     request: { to: DeviceKind; recreate: boolean },
     items: readonly NamedItem[],
     wrong: string[],
-  ): Promise<void> {
+  ): Promise<Migration> {
     const accept = items.some((item) => item.id !== null) ? { accept: itemsToAccept(items) } : {};
     const started = await this.#node.ask<Migration>('POST', `/pods/${id}/migrations`, {
       ...request,
@@ -139,6 +141,7 @@ export class StateNode implements AsyncDisposable {
     );
     if (migration.state !== 'done')
       wrong.push(`the migration is ${migration.state}: ${migration.error?.step}: ${migration.error?.detail}`);
+    return migration;
   }
 
   #startPingers(pod: Pod): Pinger[] {
@@ -153,6 +156,17 @@ export class StateNode implements AsyncDisposable {
     await this.#shell[Symbol.asyncDispose]();
     await this.#node[Symbol.asyncDispose]();
   }
+}
+
+/** Lists when packets were lost, beside the steps of the migration and what it counted as dropped. */
+function timeLosses(lostBefore: readonly number[], migration: Migration | null): string[] {
+  if (migration === null) return [];
+  const start = Date.parse(migration.startedAt);
+  return [
+    `  replies came again ${lostBefore.map((time) => `${time - start} ms`).join(', ')} after the start`,
+    `  steps: ${migration.steps.map(({ step, startedMs, durationMs }) => `${step} ${startedMs}+${durationMs}`).join(', ')}`,
+    `  dropped: ${JSON.stringify(migration.result)}`,
+  ];
 }
 
 /** Names of the pingers that get no replies, for a long time on a busy machine. */
