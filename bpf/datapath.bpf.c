@@ -73,11 +73,12 @@ static __always_inline int goes_through_nat(struct __sk_buff *skb, const struct 
 /* Packets of a foreign device, or of a slot beyond max_slots, pass. */
 static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
-	__u32 number = slot_of(skb), target = 0;
+	if (redirect_from_cache(skb, slot_of(skb), hook))
+		return VERDICT_REDIRECT;
+	__u32 number = slot_of(skb), slots_generation = settings.slots_generation;
+	struct headers headers;
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *totals = lookup_counters(number);
-	struct headers headers;
-
 	if (!slot || !totals)
 		return VERDICT_NEXT;
 	__u32 flags = slot->flags;
@@ -96,7 +97,8 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 	count_egress(totals, bytes);
 	if (!(flags & PODLANE_REDIRECT))
 		return pass(skb, number, hook, slot);
-	if (redirect(skb, number, &headers, &target) != VERDICT_REDIRECT)
+	int target = redirect(skb, number, hook, slots_generation);
+	if (target < 0)
 		return pass(skb, number, hook, slot);
 	count_redirected(totals, bytes);
 	if (settings.flags & PODLANE_TRACE)
@@ -104,8 +106,39 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 	return VERDICT_REDIRECT;
 }
 
+/* True if a packet that was redirected to a pod is valid, and neither evaluated, traced nor noted. */
+static __always_inline int is_plain_redirected(struct __sk_buff *skb)
+{
+	struct frame *frame = PACKET_POINTER(skb, data);
+	void *end = PACKET_POINTER(skb, data_end);
+
+	if (settings.flags & SETTINGS_OF_SINGLE_PACKETS || !was_redirected(skb) || skb->vlan_present ||
+	    (void *)frame + ETH_HLEN + sizeof(struct ipv4) > end)
+		return 0;
+	if (frame->type == bpf_htons(ETH_P_IP))
+		return is_plain4(skb, (void *)frame + ETH_HLEN);
+	return frame->type == bpf_htons(ETH_P_IPV6) && (void *)frame + ETH_HLEN + sizeof(struct ipv6) <= end &&
+	       is_plain6(skb, (void *)frame + ETH_HLEN);
+}
+
+static __always_inline int pass_plain_redirected(struct __sk_buff *skb, __u32 at_primary)
+{
+	__u32 number = slot_of(skb);
+	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
+	struct podlane_counters *totals;
+
+	if (!slot || (slot->flags & PODLANE_AT_PRIMARY) != at_primary)
+		return VERDICT_NEXT;
+	totals = lookup_counters(number);
+	if (totals)
+		count_ingress(totals, skb->len - ETH_HLEN);
+	return VERDICT_NEXT;
+}
+
 static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
+	if (is_plain_redirected(skb))
+		return pass_plain_redirected(skb, at_primary);
 	__u32 number = slot_of(skb);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *totals = lookup_counters(number);

@@ -3,7 +3,8 @@
  * Decides if a packet between two pods may be redirected past the host stack, which it may not where the stack
  * translates addresses of its flow (NAT): the stack has to see both directions. The kernel's conntrack is asked once a
  * flow. from_pod asks and remembers; to_pod forgets a path as soon as a packet of the flow comes out of the stack, since
- * ports may be used again, for a service now. Losing `flow_paths` is harmless: the next packet asks again.
+ * ports may be used again, for a service now. Losing `flow_paths` is harmless: the next packet asks again. Whoever writes
+ * a path other than to redirect advances the flow's generation, so that decisions that were made before are void.
  */
 #ifndef PODLANE_FLOW_PATH_H
 #define PODLANE_FLOW_PATH_H
@@ -92,6 +93,44 @@ static __always_inline void make_flow_key(struct podlane_flow_key *key, const st
 	key->family_protocol = flow->family << 8 | flow->protocol;
 }
 
+/* Hashes both directions of a flow to the same index of `flow_generations`. */
+static __always_inline __u32 hash_flow(const struct podlane_flow_key *key)
+{
+	__u64 addresses = (__u64)(key->low[0] ^ key->low[1] ^ key->low[2] ^ key->low[3]) << 32 |
+			  (key->high[0] ^ key->high[1] ^ key->high[2] ^ key->high[3]);
+
+	return hash_word(addresses ^ (key->low_port << 16 | key->high_port), PODLANE_FLOW_GENERATION_BITS);
+}
+
+static __always_inline volatile __u32 *flow_generation(__u64 flow)
+{
+	asm volatile("%0 &= %1" : "+r"(flow) : "i"(PODLANE_FLOW_GENERATIONS - 1)); /* the compiler would leave it out */
+	return &flow_generations[flow];
+}
+
+/* A flow's generation, read before its path. */
+struct flow_generation {
+	__u32 flow; /* index in `flow_generations` */
+	__u32 generation;
+	__u32 is_known; /* `flow_paths` had its path, which is to redirect it */
+};
+
+/* Reads a flow's generation; atomically, so that no CPU reads the flow's path before. */
+static __always_inline void read_flow_generation(struct flow_generation *read, const struct podlane_flow_key *key)
+{
+	read->flow = hash_flow(key);
+	read->generation = __sync_val_compare_and_swap(flow_generation(read->flow), 0, 0);
+}
+
+static __always_inline void set_flow_path(const struct podlane_flow_key *key, __u32 path)
+{
+	bpf_map_update_elem(&flow_paths, key, &path, BPF_ANY);
+	if (path == PODLANE_PATH_REDIRECT)
+		return;
+	__u32 before = __sync_fetch_and_add(flow_generation(hash_flow(key)), 1);
+	asm volatile("" : : "r"(before)); /* an addition whose result nobody reads orders nothing */
+}
+
 /* Returns the path that the kernel's conntrack demands for packets with exactly these ends; 0 if it knows none. */
 static __noinline __u32 ask_kernel_conntrack(struct __sk_buff *skb, const struct flow *flow)
 {
@@ -104,7 +143,7 @@ static __noinline __u32 ask_kernel_conntrack(struct __sk_buff *skb, const struct
 	return path;
 }
 
-/* Asks conntrack for the path of a flow that is not in `flow_paths`, and remembers it. */
+/* Asks conntrack for the path of a flow, and remembers it in `flow_paths`. */
 static __noinline __u32 choose_flow_path(struct __sk_buff *skb, const struct flow *flow,
 					 const struct podlane_flow_key *key)
 {
@@ -126,7 +165,7 @@ static __noinline __u32 choose_flow_path(struct __sk_buff *skb, const struct flo
 	}
 	if (!path)
 		path = PODLANE_PATH_REDIRECT;
-	bpf_map_update_elem(&flow_paths, key, &path, BPF_ANY);
+	set_flow_path(key, path);
 	return path;
 }
 
@@ -134,14 +173,21 @@ static __noinline __u32 choose_flow_path(struct __sk_buff *skb, const struct flo
  * An echo request to a pod's own address is not translated, so that its path is chosen anew where one before came out of the
  * stack: redirecting was off then, or another translated address led to the same pod.
  */
-static __always_inline int may_redirect(struct __sk_buff *skb, const struct flow *flow, __u32 request)
+static __always_inline int may_redirect(struct __sk_buff *skb, const struct flow *flow, __u32 request,
+					struct flow_generation *read)
 {
 	struct podlane_flow_key key;
 
 	make_flow_key(&key, flow);
+	read_flow_generation(read, &key);
 	__u32 *known = bpf_map_lookup_elem(&flow_paths, &key);
-	__u32 path = known && !(request && *known == PODLANE_PATH_STACK) ? *known : choose_flow_path(skb, flow, &key);
-	return path == PODLANE_PATH_REDIRECT;
+	if (known && *known == PODLANE_PATH_REDIRECT) {
+		read->is_known = 1;
+		return 1;
+	}
+	if (known && *known == PODLANE_PATH_STACK && !request)
+		return 0;
+	return choose_flow_path(skb, flow, &key) == PODLANE_PATH_REDIRECT;
 }
 
 /* True if the redirect respects NAT on this kernel; without conntrack there is no NAT to respect. */
@@ -150,20 +196,19 @@ static __always_inline int can_tell_paths(void)
 	return !(config.features & PODLANE_KERNEL_CONNTRACK) || config.features & PODLANE_KERNEL_CONTEXT;
 }
 
-/* Notes that a packet of the flow came out of the stack: answers to it must go there as well. */
+/*
+ * Notes that a packet of the flow came out of the stack: answers to it must go there as well. A flow without a path is
+ * noted too, since its path may be in `redirect_cache` still.
+ */
 static __always_inline void note_flow_from_stack(const struct flow *flow, __u32 request)
 {
 	struct podlane_flow_key key;
-	__u32 path = PODLANE_PATH_STACK;
 
 	make_flow_key(&key, flow);
-	if (request) {
-		bpf_map_update_elem(&flow_paths, &key, &path, BPF_ANY);
-		return;
-	}
 	__u32 *known = bpf_map_lookup_elem(&flow_paths, &key);
-	if (known && *known == PODLANE_PATH_REDIRECT)
-		bpf_map_delete_elem(&flow_paths, &key);
+	if (known && (*known == PODLANE_PATH_STACK || (!request && *known == PODLANE_PATH_UNKNOWN)))
+		return;
+	set_flow_path(&key, request ? PODLANE_PATH_STACK : PODLANE_PATH_UNKNOWN);
 }
 
 /* This and the next function are not inlined, so that their variables are not on the stack of what else programs call. */

@@ -77,4 +77,16 @@ static __always_inline void *pull_linear(struct __sk_buff *skb, __u32 size)
 	return data;
 }
 
+/* True if a header has no options, and the length of the frame, which is linear with the header. */
+static __always_inline int is_plain4(const struct __sk_buff *skb, const struct ipv4 *ip)
+{
+	return ip->version_ihl == 0x45 && bpf_ntohs(ip->total_length) == skb->len - ETH_HLEN;
+}
+
+static __always_inline int is_plain6(const struct __sk_buff *skb, const struct ipv6 *ip)
+{
+	return (ip->version_class_label & bpf_htonl(0xf0000000)) == bpf_htonl(0x60000000) &&
+	       bpf_ntohs(ip->payload_length) + sizeof(*ip) == skb->len - ETH_HLEN;
+}
+
 #endif

@@ -44,7 +44,7 @@ struct podlane_settings {
 	__u64 verdict_burst;         /*  96: ns that a slot may save up */
 	__u64 lost_traces;           /* 104: trace events that found the ring buffer full */
 	__u32 largest_pod;           /* 112: number of the pod with the most connections; 0: unknown */
-	__u32 zero;
+	__u32 slots_generation;      /* 116: grows when slots, endpoints or packet checks change; 0: nobody counts */
 };
 
 enum podlane_direction { PODLANE_INGRESS = 0, PODLANE_EGRESS = 1 };

@@ -109,8 +109,38 @@ struct podlane_flow_key {
 	__be16 low_port, high_port;  /* 32, 34: an ICMP echo's identifier in both */
 	__u32 family_protocol;       /* 36: family << 8 | protocol */
 };
-/* Values of `flow_paths`: how the packets of a flow reach the other pod. */
-enum podlane_path { PODLANE_PATH_REDIRECT = 1, PODLANE_PATH_STACK = 2 };
+/*
+ * Values of `flow_paths`: how the packets of a flow reach the other pod. UNKNOWN is of a flow that came out of the stack
+ * once: conntrack is asked anew.
+ */
+enum podlane_path { PODLANE_PATH_REDIRECT = 1, PODLANE_PATH_STACK = 2, PODLANE_PATH_UNKNOWN = 3 };
+
+/*
+ * Values of `redirect_cache`: the decision to redirect the packets of one flow that a slot's program at one hook sees. A
+ * packet of IPv4 reads the first 64 bytes.
+ */
+#define PODLANE_CACHED_REDIRECT_BITS 9
+#define PODLANE_CACHED_REDIRECTS (1 << PODLANE_CACHED_REDIRECT_BITS)
+struct podlane_cached_redirect {
+	__u64 address;          /*  0: both addresses of IPv4; of IPv6 the first 8 of 32 bytes, and `addresses` */
+	__u64 sender;           /*  8: slot << 16 | hook << 12 | family << 8 | protocol */
+	__u32 ports;            /* 16 */
+	__u32 slots_generation; /* 20: of the settings, when the decision was made */
+	__u32 flow;             /* 24: index of the flow in `flow_generations` */
+	__u32 flow_generation;  /* 28 */
+	__u32 checked;          /* 32: tick in which the target's device was looked at */
+	__u32 decided;          /* 36: tick */
+	__u32 mtu;              /* 40: of the target's device */
+	__u32 target;           /* 44: interface index of the target's primary */
+	__u64 to_and_from;      /* 48: MAC addresses, as in struct podlane_macs */
+	__u32 from;             /* 56 */
+	__u32 counters;         /* 60: index of the slot and CPU in `counters` */
+	__u64 addresses[3];     /* 64 */
+};
+
+/* Elements of `flow_generations`, which grow when the path of a flow becomes another than to redirect it. */
+#define PODLANE_FLOW_GENERATION_BITS 12
+#define PODLANE_FLOW_GENERATIONS (1 << PODLANE_FLOW_GENERATION_BITS)
 
 /* Constants in .rodata, which the agent writes before the load. */
 #define PODLANE_KERNEL_CONNTRACK 1 /* the kernel has conntrack, and programs can look connections up in it */

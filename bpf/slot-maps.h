@@ -39,6 +39,17 @@ struct {
 	__type(value, __u32);
 } flow_paths SEC(".maps");
 
+/* A map with a single value, whose elements programs read without a look-up. */
+SEC(".data.flows") volatile __u32 flow_generations[PODLANE_FLOW_GENERATIONS] = {};
+
+/* Not pinned: the programs of another build decide anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PODLANE_CACHED_REDIRECTS);
+	__type(key, __u32);
+	__type(value, struct podlane_cached_redirect);
+} redirect_cache SEC(".maps");
+
 /*
  * The loader sets max_entries of both maps to a multiple of max_slots. A value of 0 excludes a prefix from a shorter
  * one: IPv4 from an IPv6 prefix that covers ::ffff:0:0/96.
@@ -80,6 +91,12 @@ static __always_inline struct podlane_endpoint *lookup_endpoint6(const __u32 *wo
 	struct podlane_address6 key = { { words[0], words[1], words[2], words[3] } };
 
 	return bpf_map_lookup_elem(&endpoints6, &key);
+}
+
+/* Hashes a word to the given number of bits. Upper bits of the product depend on all bits of the word. */
+static __always_inline __u32 hash_word(__u64 word, __u32 bits)
+{
+	return (word * 0x9e3779b97f4a7c15ULL) >> (64 - bits);
 }
 
 #endif

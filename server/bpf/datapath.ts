@@ -54,6 +54,7 @@ import { listAttachedPrograms } from './hook-query.ts';
 import type { LoadedBpfObject } from './object-loader.ts';
 import { PacketCheckMaps } from './packet-check-maps.ts';
 import { ensurePinDirectory, pinBpfObject, removePinDirectory } from './pin.ts';
+import { SlotsGeneration } from './slots-generation.ts';
 
 /** Directories of the pins. */
 export const pinDirectories = ['maps', 'programs', 'links'] as const;
@@ -80,6 +81,7 @@ export class DatapathPrograms {
   readonly #endpoints4: BpfHashMap;
   readonly #endpoints6: BpfHashMap;
   readonly #packetChecks: PacketCheckMaps;
+  readonly #generation: SlotsGeneration;
   /** Descriptors of the maps of the access rules, which server/acl writes and reads; this class only closes them. */
   readonly ruleMaps: RuleMapDescriptors;
   readonly #connections: number;
@@ -106,6 +108,7 @@ export class DatapathPrograms {
     this.#endpoints4 = new BpfHashMap(maps.endpoints4, 'endpoints4');
     this.#endpoints6 = new BpfHashMap(maps.endpoints6, 'endpoints6');
     this.#packetChecks = new PacketCheckMaps(maps);
+    this.#generation = new SlotsGeneration(maps.settings);
     this.ruleMaps = Object.fromEntries(ruleMapNames.map((name) => [name, maps[name]])) as RuleMapDescriptors;
     this.#connections = connections;
     this.counters = new CounterMap(maps, found.maxSlots);
@@ -305,12 +308,14 @@ export class DatapathPrograms {
   setSlot(slot: number, entry: SlotEntry): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlotEntry(entry));
+    this.#generation.advance();
   }
 
   /** Clears the configuration of a slot, which turns off its source check and redirection from and to it. */
   clearSlot(slot: number): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlotEntry(null));
+    this.#generation.advance();
   }
 
   /**
@@ -318,7 +323,11 @@ export class DatapathPrograms {
    * @param owner number of the pod
    */
   setPacketChecks(owner: number, checks: Pick<PacketChecks, 'sourcePrefixes' | 'ethertypes'> | null): void {
-    this.#packetChecks.set(owner, checks);
+    try {
+      this.#packetChecks.set(owner, checks);
+    } finally {
+      this.#generation.advance();
+    }
   }
 
   /** Reads the configuration of a slot; null if it was cleared. */
@@ -341,12 +350,14 @@ export class DatapathPrograms {
     this.#check(endpoint.slot);
     const key = encodeEndpointKey(address);
     this.#endpointsOf(key).set(key, encodeEndpointEntry(endpoint));
+    this.#generation.advance();
   }
 
   /** Stops redirecting packets to `address`, from which the pod may then send only if it is the pod's first address. */
   removeEndpoint(address: string): void {
     const key = encodeEndpointKey(address);
     this.#endpointsOf(key).delete(key);
+    this.#generation.advance();
   }
 
   /** Lists the endpoints in no particular order. */
@@ -374,6 +385,7 @@ export class DatapathPrograms {
   /** Closes all descriptors and unmaps the counters. The pinned programs keep running. */
   close(): void {
     this.counters.close();
+    this.#generation.close();
     for (const fd of Object.values(this.#maps)) closeSync(fd);
     closeDatapathPrograms(this.#programs);
     if (this.#before) closeDatapathPrograms(this.#before);

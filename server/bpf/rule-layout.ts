@@ -33,6 +33,7 @@ export const datapathSettingsOffsets = {
   verdictBurst: 96,
   lostTraces: 104,
   largestPod: 112,
+  slotsGeneration: 116,
 } as const;
 /** Bits of the field `flags` in struct podlane_settings. */
 export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4, afterNat: 8 } as const;
