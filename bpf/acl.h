@@ -4,8 +4,8 @@
 #define PODLANE_ACL_H
 
 #include "conntrack-quota.h"
-#include "flow-path.h"
 #include "fragment.h"
+#include "kernel-conntrack.h"
 #include "policy.h"
 #include "verdict-events.h"
 

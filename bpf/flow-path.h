@@ -12,8 +12,8 @@
 #include "kernel-conntrack.h"
 #include "parse.h"
 
-/* A path needs both: what conntrack knows of a flow, and how a packet came to the other pod. */
-#define FEATURES_OF_PATHS (PODLANE_KERNEL_CONNTRACK | PODLANE_KERNEL_CONTEXT)
+/* Read without a look-up. Not pinned: with the programs of another build, nothing that was decided by it remains. */
+volatile __u32 flow_generations[PODLANE_FLOW_GENERATIONS];
 
 /*
  * Reads ports, or an echo's identifier, at `offset` of the frame. Returns 0 for what conntrack cannot be asked for:

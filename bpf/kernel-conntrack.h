@@ -10,6 +10,9 @@
 #include "kernel-types.h"
 #include "slot-maps.h"
 
+/* A flow's path needs both: what conntrack knows of it, and how a packet came to the other pod. */
+#define FEATURES_OF_PATHS (PODLANE_KERNEL_CONNTRACK | PODLANE_KERNEL_CONTEXT)
+
 /* include/net/netfilter/nf_conntrack_bpf.h. The first 12 bytes are all that kernels before 6.10 know, later ones too. */
 struct podlane_ct_options {
 	__s32 netns_id, error;

@@ -16,6 +16,14 @@
 #include "forward.h"
 #include "rule-maps.h"
 
+/* Not pinned: the programs of another build decide anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PODLANE_CACHED_REDIRECTS);
+	__type(key, __u32);
+	__type(value, struct podlane_cached_redirect);
+} redirect_cache SEC(".maps");
+
 #define TRANSPORT_BYTES 8 /* of the header, which has both ports */
 #define TICKS_OF_A_DECISION 64
 /* With any of these, each packet has to be evaluated or traced. */

@@ -39,17 +39,6 @@ struct {
 	__type(value, __u32);
 } flow_paths SEC(".maps");
 
-/* A map with a single value, whose elements programs read without a look-up. */
-SEC(".data.flows") volatile __u32 flow_generations[PODLANE_FLOW_GENERATIONS] = {};
-
-/* Not pinned: the programs of another build decide anew. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PODLANE_CACHED_REDIRECTS);
-	__type(key, __u32);
-	__type(value, struct podlane_cached_redirect);
-} redirect_cache SEC(".maps");
-
 /*
  * The loader sets max_entries of both maps to a multiple of max_slots. A value of 0 excludes a prefix from a shorter
  * one: IPv4 from an IPv6 prefix that covers ::ffff:0:0/96.

@@ -214,7 +214,16 @@ export class DatapathPrograms {
       await filters?.();
       pinDatapathPrograms(this.pins, before);
       throw error;
+    } finally {
+      // While devices had programs of both builds, neither knew which flows the other's saw come out of the host stack.
+      this.#generation.advance();
     }
+  }
+
+  /** Replaces the programs that an earlier agent attached, if they are of another build. */
+  async updateLinks(): Promise<void> {
+    this.updatedLinks = await updatePinnedLinks(this.pins, this.#programs);
+    this.#generation.advance();
   }
 
   /**

@@ -2,7 +2,6 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatapathPrograms, type DatapathTakeover, pinDirectories } from './datapath.ts';
 import { type DatapathFeatures, detectDatapathFeatures } from './datapath-features.ts';
-import { updatePinnedLinks } from './datapath-links.ts';
 import {
   type DatapathMapCapacities,
   type DatapathMapDescriptors,
@@ -79,7 +78,7 @@ export async function openDatapath(options: OpenDatapathOptions): Promise<Datapa
   );
   try {
     await options.fill?.(programs);
-    programs.updatedLinks = await updatePinnedLinks(pins, opened.programs);
+    await programs.updateLinks();
   } catch (error) {
     programs.close();
     throw error;

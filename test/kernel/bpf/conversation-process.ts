@@ -1,6 +1,8 @@
 // Ends of TCP and UDP conversations, in a network namespace, for as long as standard input is open. Lines in are JSON:
 // {"do":"serve","address","port","text"} answers every TCP connection and every datagram with the text, and
-// {"do":"ask","protocol","address","port","from","bytes"} asks from local port `from`. {"do":"open","address","port"}
+// {"do":"ask","protocol","address","port","from","bytes"} asks from local port `from`. {"do":"askFromOnePort","name",
+// "address","port"} asks over UDP from a socket of this name, which stays open, and says who answered if it is not who was
+// asked. {"do":"open","address","port"}
 // opens a TCP connection and keeps it; {"do":"say","text"} says something in the newest connection that was opened or
 // accepted here, and {"do":"hear"} waits for what is said in it. {"do":"serveNames","address"} answers DNS queries, and
 // {"do":"resolve","server"} asks for both addresses of a name at once. A line out answers each, in order.
@@ -15,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type ConversationRequest =
   | { do: 'serve'; address: string; port: number; text: string }
   | { do: 'ask'; protocol: 'tcp' | 'udp'; address: string; port: number; from?: number; bytes?: number }
+  | { do: 'askFromOnePort'; name: string; address: string; port: number }
   | { do: 'open'; address: string; port: number }
   | { do: 'say'; text: string }
   | { do: 'hear' }
@@ -139,6 +142,32 @@ function askUdp(address: string, port: number, from: number | undefined, bytes: 
   });
 }
 
+/** Sockets whose questions all come from one port, by name and type. */
+const lasting = new Map<string, dgram.Socket>();
+
+function askFromOnePort(name: string, address: string, port: number): Promise<string> {
+  const type = datagramType(address);
+  const socket = lasting.get(`${name} ${type}`) ?? dgram.createSocket(type);
+  lasting.set(`${name} ${type}`, socket);
+  return new Promise((resolve) => {
+    const end = (text: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners();
+      resolve(text);
+    };
+    const timer = setTimeout(() => end('no answer'), patience);
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.on('message', (data, from) =>
+      end(
+        from.address === address && from.port === port
+          ? data.toString()
+          : `${data} from ${from.address} ${from.port}`,
+      ),
+    );
+    socket.send('?', port, address);
+  });
+}
+
 const answer = (request: ConversationRequest): Promise<string> => {
   if (request.do === 'serve') return serve(request);
   if (request.do === 'open') return open(request);
@@ -146,6 +175,7 @@ const answer = (request: ConversationRequest): Promise<string> => {
   if (request.do === 'hear') return hear();
   if (request.do === 'serveNames') return serveNames(request.address);
   if (request.do === 'resolve') return resolveBoth(request.server);
+  if (request.do === 'askFromOnePort') return askFromOnePort(request.name, request.address, request.port);
   const { protocol, address, port, from, bytes = 1 } = request;
   return protocol === 'tcp' ? askTcp(address, port, from) : askUdp(address, port, from, bytes);
 };

@@ -48,6 +48,9 @@ export class ConversationEnd implements Disposable {
     });
   }
 
+  /** Asks over UDP, from one socket for each name. Returns as `ask`; of an answer from somebody else also who it came from. */
+  askFromOnePort = (name: string, address: string, port: number) =>
+    this.#request({ do: 'askFromOnePort', name, address, port });
   /** Opens a TCP connection and keeps it. Returns `open`, `no answer` or an error code. */
   open = (address: string, port: number) => this.#request({ do: 'open', address, port });
   /** Says something in the newest connection that was opened or accepted here. */

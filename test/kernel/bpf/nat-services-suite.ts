@@ -1,13 +1,13 @@
 import { closeSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
-import { encodeMacAddress } from '../../../server/bpf/address-encoding.ts';
 import { reopenDatapathMaps } from '../../../server/bpf/datapath-maps.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
-import { ipv4Checksum, networkPacket, type Packet } from '../acl/packets.ts';
+import type { Packet } from '../acl/packets.ts';
 import type { ConversationEnd } from './conversation.ts';
 import { addressOf, families, NatFixture, nodeAddresses, services } from './nat-fixture.ts';
 import type { FixturePod, PodDevice } from './node-fixture.ts';
+import { frameOfPod } from './pod-frame.ts';
 
 const protocols = ['tcp', 'udp'] as const;
 const SCTP = 132;
@@ -57,7 +57,7 @@ export function describeNatServices(from: PodDevice, to: PodDevice): void {
       const receiver = sender === a ? b : a;
       using frames = nat.node.frames(sender);
       using arriving = nat.node.frames(receiver);
-      frames.send(toFrame(sender, packet));
+      frames.send(frameOfPod(sender, packet));
       const protocolAt = packet.source.family === 4 ? 23 : 20;
       return await arriving.find((frame) => frame[protocolAt] === packet.protocol, 1500);
     }
@@ -124,6 +124,24 @@ export function describeNatServices(from: PodDevice, to: PodDevice): void {
         expect(await exchange(client, 'second')).toBe('second');
         expect([await nat.redirected(a), await nat.redirected(b)]).toEqual([0n, 0n]);
       });
+
+      // Both ends have decided to redirect, and keep that; then the flow's ports belong to a translated one, and not again.
+      test.each([false, true])(
+        'one socket asks directly, by the service and directly again; flow paths lost between: %s',
+        async (lost) => {
+          const socket = `${lost}`;
+          for (const [address, port] of [
+            [addressOf[family](b), 8080],
+            [services[family], 80],
+            [addressOf[family](b), 8080],
+          ] as const) {
+            for (let again = 0; again < 4; again += 1)
+              expect(await client.askFromOnePort(socket, address, port)).toBe('backend');
+            if (lost) forgetFlowPaths();
+          }
+          expect(await nat.redirected(a)).toBeGreaterThan(0n);
+        },
+      );
 
       // S7 of those who send first packets by the stack: conntrack would have half a connection, and call the rest invalid.
       test('a connection goes on when the redirect is switched off and on, where the host drops invalid packets', async () => {
@@ -238,15 +256,4 @@ function sctpChunk(type: 1 | 2, tag: number): Buffer {
   chunk.set([type, 0, 0, 20]);
   chunk.writeUInt32BE(tag, 4);
   return chunk;
-}
-
-/** Puts a packet on the wire as a pod does: with the MAC addresses of its device, and the checksum of IPv4. */
-function toFrame(sender: FixturePod, packet: Packet): Buffer {
-  const bytes = Buffer.concat([Buffer.alloc(14), networkPacket(packet)]);
-  if (sender.macs)
-    bytes.set([...encodeMacAddress(sender.macs.fromPod), ...encodeMacAddress(sender.macs.toPod)]);
-  const isV4 = packet.source.family === 4;
-  bytes.writeUInt16BE(isV4 ? 0x0800 : 0x86dd, 12);
-  if (isV4) bytes.writeUInt16BE(ipv4Checksum(bytes.subarray(14, 34)), 24);
-  return bytes;
 }
