@@ -73,8 +73,9 @@ static __always_inline int goes_through_nat(struct __sk_buff *skb, const struct 
 /* Packets of a foreign device, or of a slot beyond max_slots, pass. */
 static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
-	if (redirect_from_cache(skb, slot_of(skb), hook))
-		return VERDICT_REDIRECT;
+	int decided = use_decision(skb, slot_of(skb), hook);
+	if (decided != UNDECIDED)
+		return decided;
 	__u32 number = slot_of(skb), slots_generation = settings.slots_generation;
 	struct headers headers;
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
@@ -95,9 +96,7 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 		return pass(skb, number, hook, slot);
 	__u32 bytes = skb->len - ETH_HLEN;
 	count_egress(totals, bytes);
-	if (!(flags & PODLANE_REDIRECT))
-		return pass(skb, number, hook, slot);
-	int target = redirect(skb, number, hook, slots_generation);
+	int target = redirect(skb, number, hook, flags & PODLANE_REDIRECT, slots_generation);
 	if (target < 0)
 		return pass(skb, number, hook, slot);
 	count_redirected(totals, bytes);
@@ -106,39 +105,37 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 	return VERDICT_REDIRECT;
 }
 
-/* True if a packet that was redirected to a pod is valid, and neither evaluated, traced nor noted. */
-static __always_inline int is_plain_redirected(struct __sk_buff *skb)
-{
-	struct frame *frame = PACKET_POINTER(skb, data);
-	void *end = PACKET_POINTER(skb, data_end);
-
-	if (settings.flags & SETTINGS_OF_SINGLE_PACKETS || !was_redirected(skb) || skb->vlan_present ||
-	    (void *)frame + ETH_HLEN + sizeof(struct ipv4) > end)
-		return 0;
-	if (frame->type == bpf_htons(ETH_P_IP))
-		return is_plain4(skb, (void *)frame + ETH_HLEN);
-	return frame->type == bpf_htons(ETH_P_IPV6) && (void *)frame + ETH_HLEN + sizeof(struct ipv6) <= end &&
-	       is_plain6(skb, (void *)frame + ETH_HLEN);
-}
-
-static __always_inline int pass_plain_redirected(struct __sk_buff *skb, __u32 at_primary)
+/* Passes a valid packet that is neither evaluated nor traced. */
+static __always_inline int pass_plain_to_pod(struct __sk_buff *skb, __u32 at_primary, struct headers headers)
 {
 	__u32 number = slot_of(skb);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *totals;
 
-	if (!slot || (slot->flags & PODLANE_AT_PRIMARY) != at_primary)
+	if (!slot)
 		return VERDICT_NEXT;
-	totals = lookup_counters(number);
-	if (totals)
-		count_ingress(totals, skb->len - ETH_HLEN);
+	if ((slot->flags & PODLANE_AT_PRIMARY) == at_primary) {
+		totals = lookup_counters(number);
+		if (totals)
+			count_ingress(totals, skb->len - ETH_HLEN);
+	}
+	note_packet_to_pod(skb, &headers);
 	return VERDICT_NEXT;
 }
 
 static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
 {
-	if (is_plain_redirected(skb))
-		return pass_plain_redirected(skb, at_primary);
+	struct frame *frame = PACKET_POINTER(skb, data);
+	void *end = PACKET_POINTER(skb, data_end);
+	struct ipv4 *ip4 = (void *)frame + ETH_HLEN;
+	struct ipv6 *ip6 = (void *)frame + ETH_HLEN;
+
+	if ((void *)(ip4 + 1) <= end && !skb->vlan_present && !(settings.flags & SETTINGS_OF_SINGLE_PACKETS)) {
+		if (frame->type == bpf_htons(ETH_P_IP) && is_plain4(skb, ip4))
+			return pass_plain_to_pod(skb, at_primary, (struct headers){ .ip4 = ip4 });
+		if (frame->type == bpf_htons(ETH_P_IPV6) && (void *)(ip6 + 1) <= end && is_plain6(skb, ip6))
+			return pass_plain_to_pod(skb, at_primary, (struct headers){ .ip6 = ip6 });
+	}
 	__u32 number = slot_of(skb);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
 	struct podlane_counters *totals = lookup_counters(number);

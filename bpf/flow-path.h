@@ -112,7 +112,7 @@ static __always_inline volatile __u32 *flow_generation(__u64 flow)
 struct flow_generation {
 	__u32 flow; /* index in `flow_generations` */
 	__u32 generation;
-	__u32 is_known; /* `flow_paths` had its path, which is to redirect it */
+	__u32 is_known; /* `flow_paths` had its path */
 };
 
 /* Reads a flow's generation; atomically, so that no CPU reads the flow's path before. */
@@ -181,13 +181,11 @@ static __always_inline int may_redirect(struct __sk_buff *skb, const struct flow
 	make_flow_key(&key, flow);
 	read_flow_generation(read, &key);
 	__u32 *known = bpf_map_lookup_elem(&flow_paths, &key);
-	if (known && *known == PODLANE_PATH_REDIRECT) {
-		read->is_known = 1;
-		return 1;
-	}
-	if (known && *known == PODLANE_PATH_STACK && !request)
-		return 0;
-	return choose_flow_path(skb, flow, &key) == PODLANE_PATH_REDIRECT;
+	__u32 path = known ? *known : PODLANE_PATH_UNKNOWN;
+	read->is_known = path == PODLANE_PATH_REDIRECT || (path == PODLANE_PATH_STACK && !request);
+	if (!read->is_known)
+		path = choose_flow_path(skb, flow, &key);
+	return path == PODLANE_PATH_REDIRECT;
 }
 
 /* True if the redirect respects NAT on this kernel; without conntrack there is no NAT to respect. */
@@ -198,7 +196,7 @@ static __always_inline int can_tell_paths(void)
 
 /*
  * Notes that a packet of the flow came out of the stack: answers to it must go there as well. A flow without a path is
- * noted too, since its path may be in `redirect_cache` still.
+ * noted too, since it may be among the kept `decisions` still.
  */
 static __always_inline void note_flow_from_stack(const struct flow *flow, __u32 request)
 {

@@ -4,9 +4,9 @@
 #define PODLANE_REDIRECT_H
 
 #include <linux/if_packet.h>
+#include "decisions.h"
 #include "flow-path.h"
 #include "forward.h"
-#include "redirect-cache.h"
 #include "validate.h"
 
 /*
@@ -35,18 +35,21 @@ static __noinline int may_redirect6(struct __sk_buff *skb, const struct ipv6 *ip
  */
 static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, __u32 own,
 							const struct podlane_endpoint *endpoint,
-							struct redirect_decision *decision)
+							struct new_decision *made)
 {
+	made->is_kept = 1;
 	if (!endpoint || endpoint->slot == own)
 		return NULL;
-	decision->target = endpoint->slot;
-	struct podlane_slot *target = bpf_map_lookup_elem(&slots, &decision->target);
+	made->target = endpoint->slot;
+	struct podlane_slot *target = bpf_map_lookup_elem(&slots, &made->target);
 	if (!target || !target->owner || target->owner != endpoint->owner)
 		return NULL;
 	/* Fails if the device no longer exists. */
-	decision->mtu = 0;
-	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * decision->target, &decision->mtu, 0, BPF_MTU_CHK_SEGS))
+	made->mtu = 0;
+	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * made->target, &made->mtu, 0, BPF_MTU_CHK_SEGS)) {
+		made->is_kept = 0;
 		return NULL;
+	}
 	return target;
 }
 
@@ -55,61 +58,81 @@ static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, _
  * a helper call: the verifier makes the program unclone the packet's headers before from_pod runs, and nothing is
  * written before the redirect is certain.
  */
-static __always_inline int redirect_to(void *ip, const struct podlane_slot *target, __u32 number)
+static __always_inline void redirect_to(void *ip, const struct podlane_slot *target, __u32 number)
 {
 	write_macs(ip - ETH_HLEN, target->macs.to_and_from, target->macs.from);
-	return bpf_redirect(PODLANE_IFINDEX_BASE + 2 * number, 0);
+	bpf_redirect(PODLANE_IFINDEX_BASE + 2 * number, 0);
 }
 
-static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, __u32 hook, struct ipv4 *ip,
-				     struct redirect_decision *decision)
+static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, __u32 hook, struct ipv4 *ip, __u32 wanted,
+				     struct new_decision *made)
 {
+	struct podlane_slot *target = NULL;
+
 	if (ip->version_ihl != 0x45 || ip->ttl <= 1)
-		return VERDICT_NEXT;
-	struct podlane_slot *target = find_target(skb, own, lookup_endpoint4(ip->destination), decision);
-	if (!target || (config.features & PODLANE_KERNEL_CONNTRACK && !may_redirect4(skb, ip, &decision->flow)))
-		return VERDICT_NEXT;
-	keep_decision4(skb, ip, own, hook, decision, target);
+		return 0;
+	if (wanted)
+		target = find_target(skb, own, lookup_endpoint4(ip->destination), made);
+	if (target && config.features & PODLANE_KERNEL_CONNTRACK) {
+		if (!may_redirect4(skb, ip, &made->flow))
+			target = NULL;
+		made->is_kept = made->flow.is_known;
+	}
+	keep_decision4(skb, ip, own, hook, made, target);
+	if (!target)
+		return 0;
 	forward4(ip);
-	return redirect_to(ip, target, decision->target);
+	redirect_to(ip, target, made->target);
+	return 1;
 }
 
-static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, __u32 hook, struct ipv6 *ip,
-				     struct redirect_decision *decision)
+static __always_inline int redirect6(struct __sk_buff *skb, __u32 own, __u32 hook, struct ipv6 *ip, __u32 wanted,
+				     struct new_decision *made)
 {
+	struct podlane_slot *target = NULL;
+
 	/* Next header 0 is hop-by-hop options, which every router reads. */
 	if (!ip->next_header || ip->hop_limit <= 1 || is_link_scoped(ip->source))
-		return VERDICT_NEXT;
-	struct podlane_slot *target = find_target(skb, own, lookup_endpoint6(ip->destination), decision);
-	if (!target || (config.features & PODLANE_KERNEL_CONNTRACK && !may_redirect6(skb, ip, &decision->flow)))
-		return VERDICT_NEXT;
-	keep_decision6(skb, ip, own, hook, decision, target);
+		return 0;
+	if (wanted)
+		target = find_target(skb, own, lookup_endpoint6(ip->destination), made);
+	if (target && config.features & PODLANE_KERNEL_CONNTRACK) {
+		if (!may_redirect6(skb, ip, &made->flow))
+			target = NULL;
+		made->is_kept = made->flow.is_known;
+	}
+	keep_decision6(skb, ip, own, hook, made, target);
+	if (!target)
+		return 0;
 	forward6(skb, ip);
-	return redirect_to(ip, target, decision->target);
+	redirect_to(ip, target, made->target);
+	return 1;
 }
 
 /*
- * Redirects a valid packet of slot `own` that goes to another pod of this node. Returns that pod's slot; negative, the
- * packet unchanged, where it goes to the host stack. Not inlined, for the same reason as above.
+ * Redirects a valid packet of slot `own` that goes to another pod of this node, where that is `wanted`. Returns that pod's
+ * slot; negative, the packet unchanged, where it goes to the host stack. Not inlined, for the same reason as above.
  */
-static __noinline int redirect(struct __sk_buff *skb, __u32 own, __u32 hook, __u32 slots_generation)
+static __noinline int redirect(struct __sk_buff *skb, __u32 own, __u32 hook, __u32 wanted, __u32 slots_generation)
 {
 	struct frame *frame = PACKET_POINTER(skb, data);
 	void *end = PACKET_POINTER(skb, data_end);
-	struct redirect_decision decision;
-	int verdict = VERDICT_NEXT;
+	struct new_decision made;
+	int redirected = 0;
 
 	/* A packet to another MAC address than the primary's is one that no router accepts. */
-	if (!can_tell_paths() || skb->pkt_type != PACKET_HOST || skb->vlan_present ||
-	    (void *)frame + ETH_HLEN + sizeof(struct ipv4) > end)
+	if (skb->pkt_type != PACKET_HOST || skb->vlan_present || (void *)frame + ETH_HLEN + sizeof(struct ipv4) > end)
 		return -1;
-	__builtin_memset(&decision, 0, sizeof(decision));
-	decision.slots_generation = slots_generation;
+	__builtin_memset(&made, 0, sizeof(made));
+	made.slots_generation = slots_generation;
+	made.is_kept = 1;
+	made.flow.generation = *flow_generation(0);
+	wanted = wanted && can_tell_paths();
 	if (frame->type == bpf_htons(ETH_P_IP))
-		verdict = redirect4(skb, own, hook, (void *)frame + ETH_HLEN, &decision);
+		redirected = redirect4(skb, own, hook, (void *)frame + ETH_HLEN, wanted, &made);
 	else if (frame->type == bpf_htons(ETH_P_IPV6) && (void *)frame + ETH_HLEN + sizeof(struct ipv6) <= end)
-		verdict = redirect6(skb, own, hook, (void *)frame + ETH_HLEN, &decision);
-	return verdict == VERDICT_REDIRECT ? (int)decision.target : -1;
+		redirected = redirect6(skb, own, hook, (void *)frame + ETH_HLEN, wanted, &made);
+	return redirected ? (int)made.target : -1;
 }
 
 #endif

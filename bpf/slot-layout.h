@@ -116,12 +116,12 @@ struct podlane_flow_key {
 enum podlane_path { PODLANE_PATH_REDIRECT = 1, PODLANE_PATH_STACK = 2, PODLANE_PATH_UNKNOWN = 3 };
 
 /*
- * Values of `redirect_cache`: the decision to redirect the packets of one flow that a slot's program at one hook sees. A
- * packet of IPv4 reads the first 64 bytes.
+ * Values of `decisions`: where a slot's program at one hook sends the packets of one flow. A packet of IPv4 reads the
+ * first 64 bytes.
  */
-#define PODLANE_CACHED_REDIRECT_BITS 9
-#define PODLANE_CACHED_REDIRECTS (1 << PODLANE_CACHED_REDIRECT_BITS)
-struct podlane_cached_redirect {
+#define PODLANE_DECISION_BITS 9
+#define PODLANE_DECISIONS (1 << PODLANE_DECISION_BITS)
+struct podlane_decision {
 	__u64 address;          /*  0: both addresses of IPv4; of IPv6 the first 8 of 32 bytes, and `addresses` */
 	__u64 sender;           /*  8: slot << 16 | hook << 12 | family << 8 | protocol */
 	__u32 ports;            /* 16 */
@@ -131,7 +131,7 @@ struct podlane_cached_redirect {
 	__u32 checked;          /* 32: tick in which the target's device was looked at */
 	__u32 decided;          /* 36: tick */
 	__u32 mtu;              /* 40: of the target's device */
-	__u32 target;           /* 44: interface index of the target's primary */
+	__u32 target;           /* 44: interface index of the target's primary; 0: the packets go to the host stack */
 	__u64 to_and_from;      /* 48: MAC addresses, as in struct podlane_macs */
 	__u32 from;             /* 56 */
 	__u32 counters;         /* 60: index of the slot and CPU in `counters` */

@@ -10,7 +10,11 @@ import { BpfError } from '../../../server/bpf/bpf-error.ts';
 import { counterIndexByName } from '../../../server/bpf/counter-layout.ts';
 import { reopenDatapathMaps } from '../../../server/bpf/datapath-maps.ts';
 import { programNameByHook } from '../../../server/bpf/datapath-programs.ts';
-import { encodeEndpointKey, slotToPrimaryIfindex } from '../../../server/bpf/datapath-structs.ts';
+import {
+  encodeEndpointEntry,
+  encodeEndpointKey,
+  slotToPrimaryIfindex,
+} from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
 import { ProgramTestRun } from '../../../server/bpf/program-test-run.ts';
@@ -47,9 +51,9 @@ function stayOnOneCpu(): () => void {
   return () => set(allowed);
 }
 
-/** Tests that a packet of a flow whose redirect is kept fares like any other. */
-export function describeRedirectCache(from: PodDevice, to: PodDevice): void {
-  describe(`kept redirects from ${from.kind} (${from.hooks}) to ${to.kind} (${to.hooks})`, () => {
+/** Tests that a packet of a flow about which a decision is kept fares like any other. */
+export function describeKeptDecisions(from: PodDevice, to: PodDevice): void {
+  describe(`kept decisions from ${from.kind} (${from.hooks}) to ${to.kind} (${to.hooks})`, () => {
     let node: NodeFixture;
     let agent: Agent;
     let a: FixturePod;
@@ -118,9 +122,9 @@ export function describeRedirectCache(from: PodDevice, to: PodDevice): void {
       return await fates(times);
     }
 
-    /** Has the redirect of a frame's flow kept. */
-    async function keep(frame: Buffer): Promise<void> {
-      expect(await send(frame, 3)).toEqual({ redirected: 3, dropped: 0 });
+    /** Has the decision about a frame's flow kept. */
+    async function keep(frame: Buffer, redirect = true): Promise<void> {
+      expect(await send(frame, 3)).toEqual({ redirected: redirect ? 3 : 0, dropped: 0 });
     }
 
     describe.each(Object.entries(families))('over %s', (name, family) => {
@@ -163,19 +167,62 @@ export function describeRedirectCache(from: PodDevice, to: PodDevice): void {
         expect(ingress.slice(index.ingressPackets, index.ingressPackets + 2)).toEqual([5n, bytes]);
       });
 
-      // Shows that redirects are kept at all, and that nothing that is wrong would stay so.
-      test('what somebody else deletes in our maps has an effect after 64 ticks at the latest', async () => {
+      // Shows that decisions are kept at all, and that nothing that is wrong would stay so.
+      test('what somebody else changes in our maps has an effect after 64 ticks at the latest', async () => {
         const maps = reopenDatapathMaps(node.pins);
         try {
           const endpoints = new BpfHashMap(maps[name === 'IPv4' ? 'endpoints4' : 'endpoints6'], 'endpoints');
+          const key = encodeEndpointKey(family.address(b));
           framesOfA.send(frame, 3);
-          endpoints.delete(encodeEndpointKey(family.address(b)));
+          endpoints.delete(key);
           framesOfA.send(frame);
+          expect(await fates(4)).toEqual({ redirected: 4, dropped: 0 });
+          await expect.poll(() => send(frame), { timeout: 2000 }).toEqual({ redirected: 0, dropped: 0 });
+          await agent.removeEndpoint(family.address(b));
+          framesOfA.send(frame);
+          endpoints.set(key, encodeEndpointEntry({ slot: b.slot, owner: b.slot }));
+          framesOfA.send(frame);
+          expect(await fates(2)).toEqual({ redirected: 0, dropped: 0 });
+          await expect.poll(() => send(frame), { timeout: 2000 }).toEqual({ redirected: 1, dropped: 0 });
         } finally {
           for (const fd of Object.values(maps)) closeSync(fd);
         }
-        expect(await fates(4)).toEqual({ redirected: 4, dropped: 0 });
-        await expect.poll(() => send(frame), { timeout: 2000 }).toEqual({ redirected: 0, dropped: 0 });
+      });
+
+      test.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
+        [
+          'redirecting is on',
+          () => agent.setSlot(a.slot, entryOf(a, false)),
+          () => agent.setSlot(a.slot, entryOf(a)),
+        ],
+        [
+          'the address leads to a pod',
+          () => agent.removeEndpoint(family.address(b)),
+          () => agent.setEndpoint(family.address(b), { slot: b.slot, owner: b.slot }),
+        ],
+        [
+          'the target’s slot has the pod',
+          () => agent.clearSlot(b.slot),
+          () => agent.setSlot(b.slot, entryOf(b)),
+        ],
+      ])(
+        'the next packet of a flow through the host stack obeys the agent: %s',
+        async (_, before, change) => {
+          await before();
+          await keep(frame, false);
+          await change();
+          expect(await send(frame)).toEqual({ redirected: 1, dropped: 0 });
+        },
+      );
+
+      test('the next packet out of the node obeys the agent: the source is no longer the pod’s', async () => {
+        const out = frameOfPod(a, { ...packet, destination: parseAddress(family.outside) });
+        await keep(out, false);
+        const { address4: _, address6: __, ...entry } = entryOf(a);
+        await agent.setSlot(a.slot, entry);
+        expect(await send(out)).toEqual({ redirected: 0, dropped: 0 });
+        await agent.removeEndpoint(family.address(a));
+        expect(await send(out)).toEqual({ redirected: 0, dropped: 1 });
       });
 
       test.each<[string, () => Promise<unknown>, { redirected: number; dropped: number }]>([
@@ -221,7 +268,7 @@ export function describeRedirectCache(from: PodDevice, to: PodDevice): void {
         }
       });
 
-      test('the next packet obeys the agent: a source prefix is taken away', async () => {
+      test('the next packet obeys the agent: a source prefix is removed', async () => {
         await agent.setPacketChecks(a.slot, { sourcePrefixes: [family.prefix], ethertypes: [] });
         await agent.setSlot(a.slot, { ...entryOf(a), sourcePrefixes: true });
         const foreign = frameOfPod(a, { ...packet, source: parseAddress(family.outside) });
@@ -253,58 +300,65 @@ export function describeRedirectCache(from: PodDevice, to: PodDevice): void {
         expect(await send(toC)).toEqual({ redirected: 0, dropped: 0 });
       });
 
-      test('any frame has the same fate with a kept redirect as without one', async () => {
-        const runs = new ProgramTestRun();
-        const hook = hooksOf[a.device.hooks].egress;
-        const program = openPinnedObject(join(node.pins, 'programs', programNameByHook[hook]))!;
-        /** Returns the verdicts; null for a frame that is too short for the kernel to run a program on it. */
-        const run = (frames: readonly Buffer[]): (number | null)[] =>
-          within(node.host, (fd) =>
-            runInNetworkNamespace(fd, () =>
-              frames.map((each) => {
-                try {
-                  return runs.run(program, slotToPrimaryIfindex(a.slot), each).verdict;
-                } catch (error) {
-                  if (error instanceof BpfError && error.errnoName === 'EINVAL') return null;
-                  throw error;
-                }
-              }),
+      test.each([true, false])(
+        'any frame has the same fate with a kept decision as without one; redirecting: %s',
+        async (redirect) => {
+          const runs = new ProgramTestRun();
+          const hook = hooksOf[a.device.hooks].egress;
+          const program = openPinnedObject(join(node.pins, 'programs', programNameByHook[hook]))!;
+          /** Returns the verdicts; null for a frame that is too short for the kernel to run a program on it. */
+          const run = (frames: readonly Buffer[]): (number | null)[] =>
+            within(node.host, (fd) =>
+              runInNetworkNamespace(fd, () =>
+                frames.map((each) => {
+                  try {
+                    return runs.run(program, slotToPrimaryIfindex(a.slot), each).verdict;
+                  } catch (error) {
+                    if (error instanceof BpfError && error.errnoName === 'EINVAL') return null;
+                    throw error;
+                  }
+                }),
+              ),
+            );
+          /** Runs a frame after others, without a decision that was kept before. */
+          const fate = async (before: readonly Buffer[], last: Buffer) => {
+            await agent.setSlot(a.slot, entryOf(a, redirect));
+            run(before);
+            await agent.clear(a.slot);
+            return { verdict: run([last])[0], counters: await agent.read(a.slot) };
+          };
+          const base = [UDP, TCP].flatMap((protocol) =>
+            [family.address(b), family.outside].map((destination) =>
+              frameOfPod(a, { ...packet, protocol, destination: parseAddress(destination) }, 60),
             ),
           );
-        /** Runs a frame after others, without a redirect that was kept before. */
-        const fate = async (before: readonly Buffer[], last: Buffer) => {
-          await agent.setSlot(a.slot, entryOf(a));
-          run(before);
-          await agent.clear(a.slot);
-          return { verdict: run([last])[0], counters: await agent.read(a.slot) };
-        };
-        const base = [UDP, TCP].map((protocol) => frameOfPod(a, { ...packet, protocol }, 60));
-        const changed = fc
-          .record({
-            of: fc.constantFrom(...base),
-            bytes: fc.array(fc.tuple(fc.nat(75), fc.oneof(fc.constantFrom(0, 1, 2, 255), fc.nat(255))), {
-              maxLength: 3,
-            }),
-            length: fc.option(fc.integer({ min: 15, max: 200 })),
-          })
-          .map(({ of, bytes, length }) => {
-            const copy = Buffer.alloc(length ?? of.length);
-            of.copy(copy);
-            for (const [at, value] of bytes) if (at < copy.length) copy[at] = value;
-            return { of, copy };
-          });
-        try {
-          await fc.assert(
-            fc.asyncProperty(changed, async ({ of, copy }) => {
-              const kept = await fate([of, of, of], copy);
-              expect(kept).toEqual(await fate([], copy));
-            }),
-            { numRuns: 300 },
-          );
-        } finally {
-          closeSync(program);
-        }
-      });
+          const changed = fc
+            .record({
+              of: fc.constantFrom(...base),
+              bytes: fc.array(fc.tuple(fc.nat(75), fc.oneof(fc.constantFrom(0, 1, 2, 255), fc.nat(255))), {
+                maxLength: 3,
+              }),
+              length: fc.option(fc.integer({ min: 15, max: 200 })),
+            })
+            .map(({ of, bytes, length }) => {
+              const copy = Buffer.alloc(length ?? of.length);
+              of.copy(copy);
+              for (const [at, value] of bytes) if (at < copy.length) copy[at] = value;
+              return { of, copy };
+            });
+          try {
+            await fc.assert(
+              fc.asyncProperty(changed, async ({ of, copy }) => {
+                const kept = await fate([of, of, of], copy);
+                expect(kept).toEqual(await fate([], copy));
+              }),
+              { numRuns: 300 },
+            );
+          } finally {
+            closeSync(program);
+          }
+        },
+      );
     });
   });
 }
