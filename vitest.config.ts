@@ -35,6 +35,16 @@ export default defineConfig({
         },
       },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...onTheMachine } },
+      { test: { name: 'runtime', include: ['test/runtime/**/*.test.ts'], ...onTheMachine } },
+      {
+        test: {
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.test.ts'],
+          ...onTheMachine,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
       // The emulated guest takes ten times as long.
       {
         test: {

@@ -8,6 +8,7 @@ import type { KernelContext } from '../server/datapath/kernel-context.ts';
 import { openPodNamespace } from '../server/datapath/pod-namespaces.ts';
 import { buildDeviceRecord, createPodDevice } from '../server/datapath/pods/create-pod-device.ts';
 import { formatPrimaryName } from '../server/datapath/slot-allocator.ts';
+import { InterfaceLookup } from '../server/kernel/interface-lookup.ts';
 import { createNamedNamespace, openNetworkNamespace } from '../server/kernel/netns.ts';
 import { NetlinkSocket } from '../server/netlink/socket.ts';
 import type { DeviceRecord, PodRecord } from '../server/store/records.ts';
@@ -30,9 +31,11 @@ export interface BenchPod {
 export async function openBenchKernelContext(): Promise<KernelContext> {
   const programs = await openDatapath({ pins: benchPinDirectory, maxSlots: 256 });
   const host = NetlinkSocket.open();
+  const interfaces = new InterfaceLookup();
   const users = new UserProgramPins(benchPinDirectory);
   return {
     host,
+    interfaces,
     programs,
     userPins: users,
     capabilities: new Map(),
@@ -76,6 +79,7 @@ export function createBenchPodRecords({ number, netns, kind, hooks, addresses }:
       netkit: { policy },
     }),
     createdAt,
+    adoption: null,
     removedAt: null,
     carried: [],
   };
@@ -87,7 +91,7 @@ export function createBenchPodRecords({ number, netns, kind, hooks, addresses }:
     number,
     formatPrimaryName(number),
   );
-  return { pod, device: { id: number, ...row, createdAt } };
+  return { pod, device: { foreignIfindexes: null, ...row, id: number, createdAt } };
 }
 
 /** Attaches a benchmark pod with the same code as the agent. */

@@ -1,21 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import type { DatapathPrograms } from '../server/bpf/datapath.ts';
+import { ObservePrograms } from '../server/bpf/observe-program.ts';
+import { getLink } from '../server/netlink/link.ts';
+import { NetlinkSocket } from '../server/netlink/socket.ts';
+import { HostEndPrograms } from '../server/runtime/counting/host-end-programs.ts';
 import {
   attachBenchPod,
+  benchPinDirectory,
   createBenchNamespace,
   createBenchPodRecords,
   openBenchKernelContext,
 } from './fixture.ts';
-import { type BenchReporter, createJsonLinesReporter, summarizeRuns } from './report.ts';
-import { BenchTrafficClient, startTrafficServer, type TrafficRoundResult } from './traffic.ts';
-
-/**
- * `off`: no programs attached. `counting`: programs that only count, without source check and redirect. `full`: the
- * agent's defaults.
- */
-const variants = ['counting', 'full', 'off'] as const;
-type Variant = (typeof variants)[number];
+import { measureRatesByTurns } from './rates-by-turns.ts';
+import { type BenchReporter, createJsonLinesReporter } from './report.ts';
+import { BenchTrafficClient, startTrafficServer, type TrafficPlacement } from './traffic.ts';
 
 const hostAddress = '10.42.0.1';
 /**
@@ -23,23 +21,18 @@ const hostAddress = '10.42.0.1';
  * socket.
  */
 const [receiverCpu, senderCpu, realTime] = [0, 1, 10];
+const alone = availableParallelism() === 1;
+const receiver: TrafficPlacement = alone ? {} : { cpu: receiverCpu, priority: realTime };
+const sender: TrafficPlacement = alone ? {} : { cpu: senderCpu, priority: realTime };
 
-interface Path {
-  /** `pod-host` runs one program per packet, `pod-pod` two with a host route or a redirect between them. */
-  name: 'pod-host' | 'pod-pod';
-  client: BenchTrafficClient;
+interface Rounds {
+  env: string;
+  rounds: number;
+  milliseconds: number;
 }
 
-/**
- * Datagrams of 64 bytes per second that one sender gets through, by turns with our programs off, counting and full,
- * on the same devices.
- */
-async function measure(
-  report: BenchReporter,
-  env: string,
-  rounds: number,
-  milliseconds: number,
-): Promise<void> {
+/** Compares Podlane's programs on its own pods, only counting and full, with none. */
+async function measureOwn(report: BenchReporter, rounds: Rounds): Promise<void> {
   const kernel = await openBenchKernelContext();
   const { programs } = kernel;
   const place = async (number: number) => {
@@ -55,82 +48,78 @@ async function measure(
   };
   const [from, to] = [await place(0), await place(1)];
   execFileSync('ip', ['address', 'add', `${hostAddress}/32`, 'dev', 'lo']);
-  const alone = availableParallelism() === 1;
-  const receiver = alone ? {} : { cpu: receiverCpu, priority: realTime };
-  const sender = { netns: from.netns, ...(alone ? {} : { cpu: senderCpu, priority: realTime }) };
   using _host = await startTrafficServer(receiver);
   using _pod = await startTrafficServer({ ...receiver, netns: to.netns });
-  using toHost = new BenchTrafficClient(sender, 'udp', hostAddress);
-  using toPod = new BenchTrafficClient(sender, 'udp', '10.42.0.3');
-  const paths: Path[] = [
-    { name: 'pod-host', client: toHost },
-    { name: 'pod-pod', client: toPod },
-  ];
+  using toHost = new BenchTrafficClient({ ...sender, netns: from.netns }, 'udp', hostAddress);
+  using toPod = new BenchTrafficClient({ ...sender, netns: from.netns }, 'udp', '10.42.0.3');
 
-  const switchTo = async (variant: Variant): Promise<void> => {
-    for (const { slot, entry } of [from, to]) {
-      if (variant === 'off') {
-        await programs.detach(slot);
-        continue;
+  await measureRatesByTurns<'counting' | 'full'>(report, {
+    ...rounds,
+    variants: ['counting', 'full', 'off'],
+    paths: [
+      { name: 'pod-host', client: toHost },
+      { name: 'pod-pod', client: toPod },
+    ],
+    async switchTo(variant) {
+      for (const { slot, entry } of [from, to]) {
+        if (variant === 'off') {
+          await programs.detach(slot);
+          continue;
+        }
+        programs.setSlot(slot, variant === 'full' ? entry : { ...entry, check: false, redirect: false });
+        await programs.attach('tcx/egress', slot);
+        await programs.attach('tcx/ingress', slot);
       }
-      programs.setSlot(slot, variant === 'full' ? entry : { ...entry, check: false, redirect: false });
-      await programs.attach('tcx/egress', slot);
-      await programs.attach('tcx/ingress', slot);
-    }
-  };
-  const done = new Map<string, TrafficRoundResult[]>();
-  const key = (path: Path, variant: Variant): string => `${path.name} ${variant}`;
-  for (let round = -1; round < rounds; round++) {
-    // Each variant comes first, second and last equally often.
-    for (let turn = 0; turn < variants.length; turn++) {
-      const variant = variants[(turn + round + variants.length) % variants.length]!;
-      await switchTo(variant);
-      for (const path of paths) {
-        // What the switch left to be done, and cold caches, are not the programs' cost.
-        await path.client.round(milliseconds / 4);
-        const before = counted(programs, from.slot);
-        const result = await path.client.round(milliseconds);
-        const seen = counted(programs, from.slot) - before;
-        if (variant === 'off' ? seen !== 0 : seen < result.amount)
-          throw new Error(`programs ${variant}: they saw ${seen} of ${result.amount} packets`);
-        if (round >= 0) done.set(key(path, variant), [...(done.get(key(path, variant)) ?? []), result]);
-      }
-    }
-  }
-
-  for (const path of paths)
-    for (const variant of ['counting', 'full'] as const) {
-      const ours = done.get(key(path, variant))!;
-      const peers = done.get(key(path, 'off'))!;
-      const compare = (metric: string, unit: string, of: (round: TrafficRoundResult) => number): void => {
-        const peerValue = summarizeRuns(peers.map(of)).value;
-        // Of each round by itself: what else runs on the machine slows neighboring rounds alike.
-        const ratio = summarizeRuns(ours.map((round, i) => of(round) / of(peers[i]!))).value;
-        const dimensions = { path: path.name, programs: variant, env };
-        report({
-          bench: 'overhead',
-          metric,
-          ...dimensions,
-          ...summarizeRuns(ours.map(of)),
-          unit,
-          peer: 'off',
-          peerValue,
-          ratio,
-        });
-      };
-      compare('pps', 'packets/s', ({ amount, seconds }) => amount / seconds);
-      compare('cpu_ns_per_packet', 'ns', ({ amount, cpuSeconds }) => (cpuSeconds / amount) * 1e9);
-      compare('arrived', 'ratio', ({ amount, arrived }) => arrived / amount);
-    }
+    },
+    counted: () => Number(programs.counters.read(from.slot)[0]),
+  });
 }
 
-const counted = (programs: DatapathPrograms, slot: number): number => Number(programs.counters.read(slot)[0]);
+/** Compares the programs that count packets of others' pods with none, on veth pairs as others make them. */
+async function measureObserved(report: BenchReporter, rounds: Rounds): Promise<void> {
+  const host = NetlinkSocket.open();
+  const programs = await ObservePrograms.open(benchPinDirectory);
+  const counting = new HostEndPrograms(programs, host, 'tcx');
+  const place = async (number: number) => {
+    const netns = createBenchNamespace(`other-${number}`);
+    const [hostEnd, address, gateway] = [`other${number}`, `10.43.${number}.2`, `10.43.${number}.1`];
+    const ip = (words: string, inside = false): void =>
+      void execFileSync('ip', [...(inside ? ['-n', `bench-other-${number}`] : []), ...words.split(' ')]);
+    ip(`link add ${hostEnd} type veth peer name eth0 netns bench-other-${number}`);
+    ip(`address add ${gateway}/24 dev ${hostEnd}`);
+    ip(`link set ${hostEnd} up`);
+    ip(`address add ${address}/24 dev eth0`, true);
+    ip('link set eth0 up', true);
+    ip(`route add default via ${gateway}`, true);
+    const link = (await getLink(host, { name: hostEnd }))!;
+    return { netns, address, end: { ifindex: link.ifindex, link } };
+  };
+  const [from, to] = [await place(0), await place(1)];
+  execFileSync('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+  using _host = await startTrafficServer(receiver);
+  using _pod = await startTrafficServer({ ...receiver, netns: to.netns });
+  using toHost = new BenchTrafficClient({ ...sender, netns: from.netns }, 'udp', '10.43.0.1');
+  using toPod = new BenchTrafficClient({ ...sender, netns: from.netns }, 'udp', to.address);
 
-const [env = 'native', rounds = '60', milliseconds = '60'] = process.argv.slice(2);
-await measure(
+  await measureRatesByTurns<'observed'>(report, {
+    ...rounds,
+    variants: ['observed', 'off'],
+    paths: [
+      { name: 'pod-host', client: toHost },
+      { name: 'pod-pod', client: toPod },
+    ],
+    async switchTo(variant) {
+      for (const { end } of [from, to])
+        if (variant === 'off') await counting.detach(end.ifindex);
+        else await counting.attach(end);
+    },
+    counted: () => Number(programs.read().get(from.end.ifindex)?.egressPackets ?? 0n),
+  });
+}
+
+const [whose = 'own', env = 'native', rounds = '60', milliseconds = '60'] = process.argv.slice(2);
+await (whose === 'own' ? measureOwn : measureObserved)(
   createJsonLinesReporter((text) => process.stdout.write(text)),
-  env,
-  Number(rounds),
-  Number(milliseconds),
+  { env, rounds: Number(rounds), milliseconds: Number(milliseconds) },
 );
 process.exit(0);

@@ -19,6 +19,7 @@ struct evaluation {
 	struct policy_query query;
 	__u32 generation[2]; /* by rule set, read once; 0 without a rule set */
 	__u32 now;           /* s */
+	__u32 learning;      /* there is no rule set yet */
 	__u32 how;
 };
 
@@ -62,6 +63,12 @@ static __always_inline __u64 evaluate_initiator(struct evaluation *evaluation,
 	return evaluate_set(evaluation, set);
 }
 
+/* True if nobody knows which end began a connection: it existed before there were rules. */
+static __always_inline int has_unknown_initiator(const struct podlane_conntrack_entry *connection)
+{
+	return connection->initiator == PODLANE_INITIATOR_UNKNOWN || connection->flags & PODLANE_LEARNED;
+}
+
 /* Finds out who began an adopted connection: the end that the rules allow to, if there is one. */
 static __always_inline __u64 evaluate_either_initiator(struct evaluation *evaluation,
 						       const struct podlane_conntrack_key *key,
@@ -69,6 +76,8 @@ static __always_inline __u64 evaluate_either_initiator(struct evaluation *evalua
 {
 	__u64 verdict = evaluate_initiator(evaluation, key, connection, PODLANE_INITIATOR_PEER, set);
 
+	connection->initiator = PODLANE_INITIATOR_UNKNOWN;
+	connection->flags &= ~PODLANE_LEARNED;
 	if (!IS_DENY(verdict)) {
 		connection->initiator = PODLANE_INITIATOR_PEER;
 		return verdict;
@@ -100,7 +109,7 @@ static __always_inline int evaluate_established(struct evaluation *evaluation,
 						struct podlane_conntrack_entry *connection, __u8 sender, __u32 counted)
 {
 	if (evaluation->generation[PODLANE_ACTIVE] != connection->generation) {
-		__u64 verdict = connection->initiator == PODLANE_INITIATOR_UNKNOWN
+		__u64 verdict = has_unknown_initiator(connection)
 					? evaluate_either_initiator(evaluation, key, connection, PODLANE_ACTIVE)
 					: evaluate_initiator(evaluation, key, connection, connection->initiator,
 							     PODLANE_ACTIVE);
@@ -113,7 +122,7 @@ static __always_inline int evaluate_established(struct evaluation *evaluation,
 	}
 	if (evaluation->generation[PODLANE_STAGED] != connection->staged_generation) {
 		/* Which end began an adopted connection is found out by active rules alone: here, either may have. */
-		__u8 unknown = connection->initiator == PODLANE_INITIATOR_UNKNOWN;
+		int unknown = has_unknown_initiator(connection);
 		__u64 verdict = evaluate_initiator(evaluation, key, connection,
 						   unknown ? PODLANE_INITIATOR_PEER : connection->initiator, PODLANE_STAGED);
 		if (unknown && IS_DENY(verdict))
@@ -162,6 +171,17 @@ static __always_inline void find_real_peer(struct evaluation *evaluation, const 
 	}
 }
 
+/*
+ * True if there are no rules yet and a packet is of a connection of which nobody knows who began it. A SYN tells, and a
+ * query of ICMP; a RST ends what it is of.
+ */
+static __always_inline int is_learned(const struct evaluation *evaluation, const struct packet *packet)
+{
+	if (!evaluation->learning || packet->kind != PACKET_TRACKED || is_icmp(packet))
+		return 0;
+	return !is_tcp(packet) || !(packet->event.tuple.tcp_flags & (TCP_SYN | TCP_RST));
+}
+
 /* Evaluates a packet without a known connection and tracks the connection if allowed. Returns ACCEPT or DROP. */
 static __always_inline int evaluate_new(struct evaluation *evaluation, const struct podlane_conntrack_key *key,
 					__u8 sender, __u32 counted)
@@ -174,12 +194,17 @@ static __always_inline int evaluate_new(struct evaluation *evaluation, const str
 	__builtin_memset(&connection, 0, sizeof(connection));
 	connection.initiator = sender;
 	find_real_peer(evaluation, key, &connection, sender);
-	__u32 opens = opens_connection(packet);
+	__u32 opens = opens_connection(packet), learned = is_learned(evaluation, packet);
+	if (learned) {
+		/* The node may have answered as well as begun. */
+		connection.flags = (connection.flags & ~PODLANE_FROM_NODE) | PODLANE_LEARNED;
+		opens = 1;
+	}
 	if (opens && evaluation->how & EVALUATE_AFTER_NAT && packet->translatable) {
-		connection.flags = PODLANE_PENDING;
+		connection.flags |= PODLANE_PENDING;
 		if (track_connection(key, &connection, evaluation->now))
 			return ACCEPT;
-		connection.flags = 0;
+		connection.flags &= ~PODLANE_PENDING;
 	}
 	/* A segment in mid-stream is evaluated there as well, by the end that the stack chooses. */
 	if (!opens && is_tcp(packet) && evaluation->how & EVALUATE_AFTER_NAT && packet->translatable)
@@ -228,9 +253,17 @@ static __always_inline enum known_as find_connection(struct evaluation *evaluati
 		return KNOWN_NOT;
 	if (connection->flags & PODLANE_PENDING)
 		return sender == PODLANE_INITIATOR_POD && evaluation->how & EVALUATE_AFTER_NAT ? KNOWN_PENDING : KNOWN_NOT;
+	/* What was seen before there were rules and had no answer is no connection. A SYN tells who begins one. */
+	if (connection->flags & PODLANE_LEARNED &&
+	    (is_tcp_syn(packet) || (connection->state != PODLANE_REPLIED && !evaluation->learning)))
+		return KNOWN_NOT;
 	if (connection->state == PODLANE_ENDED) {
 		/* Its initiator may begin it anew, if rules have changed. What the other end goes on sending begins nothing. */
-		if (is_tcp(packet) ? is_tcp_syn(packet) : sender == connection->initiator)
+		if (!evaluation->generation[PODLANE_ACTIVE])
+			return KNOWN_NOT;
+		if (is_tcp(packet) ? is_tcp_syn(packet)
+				   : sender == connection->initiator ||
+					     connection->initiator == PODLANE_INITIATOR_UNKNOWN)
 			return KNOWN_NOT;
 		return KNOWN_ENDED;
 	}
@@ -249,6 +282,7 @@ static __always_inline void begin_evaluation(struct evaluation *evaluation, stru
 		flags & PODLANE_ACTIVE_RULES ? settings.generation[PODLANE_ACTIVE] : 0;
 	evaluation->generation[PODLANE_STAGED] =
 		flags & PODLANE_STAGED_RULES ? settings.generation[PODLANE_STAGED] : 0;
+	evaluation->learning = flags & PODLANE_LEARNING && !(flags & (PODLANE_ACTIVE_RULES | PODLANE_STAGED_RULES));
 	evaluation->now = now_seconds();
 	evaluation->query.owner = packet->event.owner;
 }

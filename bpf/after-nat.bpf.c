@@ -262,9 +262,12 @@ static __noinline int note_masqueraded(struct nf_conn *connection, __u32 owner, 
 /* Returns the slot of a primary by its index; NULL for other devices. */
 static __always_inline struct podlane_slot *slot_at(int ifindex, __u32 *number)
 {
-	if (ifindex < PODLANE_IFINDEX_BASE || ifindex & 1)
+	if (ifindex < PODLANE_IFINDEX_BASE)
+		*number = foreign_slot(ifindex);
+	else if (ifindex & 1)
 		return NULL;
-	*number = (ifindex - PODLANE_IFINDEX_BASE) >> 1;
+	else
+		*number = (ifindex - PODLANE_IFINDEX_BASE) >> 1;
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, number);
 	return slot && slot->owner ? slot : NULL;
 }

@@ -82,8 +82,10 @@ static __always_inline __u8 next_conntrack_state(struct podlane_conntrack_entry 
 	/*
 	 * A connection is replied to by SYN and ACK, or by a SYN that crossed the initiator's (RFC 9293 3.5). An ACK alone
 	 * answers the SYN of a host that has forgotten an earlier connection (RFC 5961 4); that one ends with a RST.
+	 * Where the handshake is over, any segment answers.
 	 */
-	if (state == PODLANE_UNREPLIED && sender != entry->initiator && flags & TCP_SYN)
+	if (state == PODLANE_UNREPLIED && sender != entry->initiator &&
+	    (flags & TCP_SYN || entry->flags & PODLANE_LEARNED))
 		state = PODLANE_REPLIED;
 	if (flags & TCP_FIN) {
 		__u8 fins = entry->flags | (sender == PODLANE_INITIATOR_POD ? PODLANE_FIN_OF_POD : PODLANE_FIN_OF_PEER);

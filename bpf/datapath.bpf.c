@@ -17,7 +17,8 @@
 /* Hooks of from_pod are even. */
 enum podlane_hook { NETKIT_PEER, NETKIT_PRIMARY, TCX_INGRESS, TCX_EGRESS, TC_INGRESS, TC_EGRESS };
 
-#define RULE_SETS (PODLANE_ACTIVE_RULES | PODLANE_STAGED_RULES)
+/* Packets are evaluated by rules, or recorded for those to come. */
+#define EVALUATED (PODLANE_ACTIVE_RULES | PODLANE_STAGED_RULES | PODLANE_LEARNING)
 
 /* Counts, reports and traces a drop. `denied` is drop reason | rule number << 8, as returned by evaluate(). */
 static __noinline int drop(struct __sk_buff *skb, __u32 hook, __u32 denied)
@@ -71,7 +72,7 @@ static __always_inline int goes_through_nat(struct __sk_buff *skb, const struct 
 }
 
 /* Packets of a foreign device, or of a slot beyond max_slots, pass. */
-static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
+static __always_inline int from_pod(struct __sk_buff *skb, __u32 counting, __u32 hook)
 {
 	int decided = use_decision(skb, slot_of(skb), hook);
 	if (decided != UNDECIDED)
@@ -84,9 +85,9 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 		return VERDICT_NEXT;
 	__u32 flags = slot->flags;
 	int reason = validate(skb, slot, flags, &headers);
-	__u32 counted = (flags & PODLANE_AT_PRIMARY) == at_primary;
+	__u32 counted = (flags & PODLANE_COUNTING_HOOKS) == counting;
 	/* While programs are moved between hook families, both families enforce, so that no packet escapes the rules. */
-	if (reason < 0 && settings.flags & RULE_SETS)
+	if (reason < 0 && settings.flags & EVALUATED)
 		reason = evaluate(skb, number, slot->owner,
 				  PODLANE_EGRESS | (counted ? EVALUATE_COUNTED : 0) |
 					  (goes_through_nat(skb, &headers) ? EVALUATE_AFTER_NAT : 0));
@@ -106,7 +107,7 @@ static __always_inline int from_pod(struct __sk_buff *skb, __u32 at_primary, __u
 }
 
 /* Passes a valid packet that is neither evaluated nor traced. */
-static __always_inline int pass_plain_to_pod(struct __sk_buff *skb, __u32 at_primary, struct headers headers)
+static __always_inline int pass_plain_to_pod(struct __sk_buff *skb, __u32 counting, struct headers headers)
 {
 	__u32 number = slot_of(skb);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
@@ -114,7 +115,7 @@ static __always_inline int pass_plain_to_pod(struct __sk_buff *skb, __u32 at_pri
 
 	if (!slot)
 		return VERDICT_NEXT;
-	if ((slot->flags & PODLANE_AT_PRIMARY) == at_primary) {
+	if ((slot->flags & PODLANE_COUNTING_HOOKS) == counting) {
 		totals = lookup_counters(number);
 		if (totals)
 			count_ingress(totals, skb->len - ETH_HLEN);
@@ -123,7 +124,7 @@ static __always_inline int pass_plain_to_pod(struct __sk_buff *skb, __u32 at_pri
 	return VERDICT_NEXT;
 }
 
-static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32 hook)
+static __always_inline int to_pod(struct __sk_buff *skb, __u32 counting, __u32 hook)
 {
 	struct frame *frame = PACKET_POINTER(skb, data);
 	void *end = PACKET_POINTER(skb, data_end);
@@ -132,9 +133,9 @@ static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32
 
 	if ((void *)(ip4 + 1) <= end && !skb->vlan_present && !(settings.flags & SETTINGS_OF_SINGLE_PACKETS)) {
 		if (frame->type == bpf_htons(ETH_P_IP) && is_plain4(skb, ip4))
-			return pass_plain_to_pod(skb, at_primary, (struct headers){ .ip4 = ip4 });
+			return pass_plain_to_pod(skb, counting, (struct headers){ .ip4 = ip4 });
 		if (frame->type == bpf_htons(ETH_P_IPV6) && (void *)(ip6 + 1) <= end && is_plain6(skb, ip6))
-			return pass_plain_to_pod(skb, at_primary, (struct headers){ .ip6 = ip6 });
+			return pass_plain_to_pod(skb, counting, (struct headers){ .ip6 = ip6 });
 	}
 	__u32 number = slot_of(skb);
 	struct podlane_slot *slot = bpf_map_lookup_elem(&slots, &number);
@@ -143,9 +144,9 @@ static __always_inline int to_pod(struct __sk_buff *skb, __u32 at_primary, __u32
 
 	if (!slot || !totals)
 		return VERDICT_NEXT;
-	__u32 counted = (slot->flags & PODLANE_AT_PRIMARY) == at_primary;
+	__u32 counted = (slot->flags & PODLANE_COUNTING_HOOKS) == counting;
 	int reason = validate(skb, slot, 0, &headers);
-	if (reason < 0 && settings.flags & RULE_SETS)
+	if (reason < 0 && settings.flags & EVALUATED)
 		reason = evaluate(skb, number, slot->owner,
 				  PODLANE_INGRESS | (counted ? EVALUATE_COUNTED : 0) |
 					  (is_from_node(skb, hook) ? EVALUATE_FROM_NODE : 0));
@@ -162,7 +163,7 @@ SEC("tc") int from_pod_netkit(struct __sk_buff *skb) { return from_pod(skb, 0, N
 SEC("tc") int to_pod_netkit(struct __sk_buff *skb) { return to_pod(skb, 0, NETKIT_PRIMARY); }
 SEC("tc") int from_pod_tcx(struct __sk_buff *skb) { return from_pod(skb, PODLANE_AT_PRIMARY, TCX_INGRESS); }
 SEC("tc") int to_pod_tcx(struct __sk_buff *skb) { return to_pod(skb, PODLANE_AT_PRIMARY, TCX_EGRESS); }
-SEC("tc") int from_pod_tc(struct __sk_buff *skb) { return from_pod(skb, PODLANE_AT_PRIMARY, TC_INGRESS); }
-SEC("tc") int to_pod_tc(struct __sk_buff *skb) { return to_pod(skb, PODLANE_AT_PRIMARY, TC_EGRESS); }
+SEC("tc") int from_pod_tc(struct __sk_buff *skb) { return from_pod(skb, PODLANE_COUNTING_HOOKS, TC_INGRESS); }
+SEC("tc") int to_pod_tc(struct __sk_buff *skb) { return to_pod(skb, PODLANE_COUNTING_HOOKS, TC_EGRESS); }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -183,7 +183,7 @@ static __always_inline void keep_decision(struct podlane_decision *decision, __u
 	decision->flow_generation = made->flow.generation;
 	decision->checked = decision->decided = tick;
 	decision->mtu = target ? made->mtu : ~0U;
-	decision->target = target ? PODLANE_IFINDEX_BASE + 2 * made->target : 0;
+	decision->target = target ? primary_of(target, made->target) : 0;
 	decision->to_and_from = target ? target->macs.to_and_from : 0;
 	decision->from = target ? target->macs.from : 0;
 	decision->counters = counter_index(slot);

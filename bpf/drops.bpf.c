@@ -24,6 +24,15 @@ struct {
 	__type(value, __u32);
 } pod_of_slot SEC(".maps");
 
+/* Pod numbers by the ifindex of a primary that others made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} pod_of_foreign_device SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -65,11 +74,13 @@ static __always_inline __u32 pod_in_netns(__u32 netns)
 
 static __always_inline __u32 pod_of_primary(int ifindex)
 {
-	__u32 slot = ((__u32)ifindex - PODLANE_IFINDEX_BASE) >> 1;
+	__u32 index = ifindex, slot = (index - PODLANE_IFINDEX_BASE) >> 1;
+	__u32 *pod;
 
-	if (slot >= drop_config.max_slots)
-		return 0;
-	__u32 *pod = bpf_map_lookup_elem(&pod_of_slot, &slot);
+	if (index < PODLANE_IFINDEX_BASE)
+		pod = bpf_map_lookup_elem(&pod_of_foreign_device, &index);
+	else
+		pod = slot < drop_config.max_slots ? bpf_map_lookup_elem(&pod_of_slot, &slot) : NULL;
 	return pod ? *pod : 0;
 }
 

@@ -42,11 +42,11 @@ static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, _
 		return NULL;
 	made->target = endpoint->slot;
 	struct podlane_slot *target = bpf_map_lookup_elem(&slots, &made->target);
-	if (!target || !target->owner || target->owner != endpoint->owner)
+	if (!target || !target->owner || target->owner != endpoint->owner || target->flags & PODLANE_HOST_ROUTED)
 		return NULL;
 	/* Fails if the device no longer exists. */
 	made->mtu = 0;
-	if (bpf_check_mtu(skb, PODLANE_IFINDEX_BASE + 2 * made->target, &made->mtu, 0, BPF_MTU_CHK_SEGS)) {
+	if (bpf_check_mtu(skb, primary_of(target, made->target), &made->mtu, 0, BPF_MTU_CHK_SEGS)) {
 		made->is_kept = 0;
 		return NULL;
 	}
@@ -61,7 +61,7 @@ static __always_inline struct podlane_slot *find_target(struct __sk_buff *skb, _
 static __always_inline void redirect_to(void *ip, const struct podlane_slot *target, __u32 number)
 {
 	write_macs(ip - ETH_HLEN, target->macs.to_and_from, target->macs.from);
-	bpf_redirect(PODLANE_IFINDEX_BASE + 2 * number, 0);
+	bpf_redirect(primary_of(target, number), 0);
 }
 
 static __always_inline int redirect4(struct __sk_buff *skb, __u32 own, __u32 hook, struct ipv4 *ip, __u32 wanted,

@@ -32,6 +32,7 @@ enum podlane_timeout_kind { PODLANE_TCP = 0, PODLANE_UDP = 1, PODLANE_ICMP = 2, 
 #define PODLANE_STAGED_RULES 2 /* there is a staged rule set */
 #define PODLANE_TRACE 4        /* there are trace filters */
 #define PODLANE_AFTER_NAT 8    /* after_nat() evaluates what pods begin through the host stack, which has NAT rules */
+#define PODLANE_LEARNING 16    /* there are no rules yet: everything passes, and is tracked for those to come */
 
 /* Settings in memory that the agent maps. With all zero, nothing is evaluated or traced and no events are sent. */
 struct podlane_settings {
@@ -123,6 +124,7 @@ struct podlane_conntrack_key {
 #define PODLANE_PENDING 4       /* not evaluated yet: after_nat() does when the host stack has chosen the other end */
 #define PODLANE_FROM_NODE 8     /* the initiator is the node itself, which may reach its pods */
 #define PODLANE_UNKNOWN_PEER 16 /* the initiator is masqueraded, and nobody knows who it is */
+#define PODLANE_LEARNED 32      /* seen before there were rules: `initiator` only is who was seen first */
 struct podlane_conntrack_entry {
 	__u32 generation;        /*  0: of the active rule set that allowed it; 0: there was none */
 	__u32 staged_generation; /*  4 */

@@ -8,7 +8,10 @@
 
 #include <linux/types.h>
 
-/* The ifindex gives the slot: the primary has BASE + 2 * slot, the peer one more. */
+/*
+ * The ifindex gives the slot: the primary has BASE + 2 * slot, the peer one more. Devices that others made have lower
+ * indexes; `foreign_devices` has the slots of those that pods were adopted with.
+ */
 #define PODLANE_IFINDEX_BASE 1048576
 
 /* In the order of dropReasons in contract/counter-table.ts; append only, at most PODLANE_DROP_REASONS. */
@@ -54,9 +57,13 @@ struct podlane_drops {
 #define PODLANE_HAS_ADDR4 2
 #define PODLANE_HAS_ADDR6 4
 #define PODLANE_AT_PRIMARY 8 /* count and redirect at the primary's tcx or tc hooks, not at the netkit hooks */
+#define PODLANE_AT_FILTERS 128 /* with PODLANE_AT_PRIMARY: at its tc hooks, not at its tcx hooks */
+#define PODLANE_COUNTING_HOOKS (PODLANE_AT_PRIMARY | PODLANE_AT_FILTERS)
 #define PODLANE_REDIRECT 16  /* packets for another pod of the node are redirected past the host stack */
 #define PODLANE_SOURCE_PREFIXES 32 /* `source_prefixes` has further sources that the pod may send from */
 #define PODLANE_ETHERTYPES 64      /* `ethertypes` has frames other than IP that the pod may send and receive */
+#define PODLANE_HOST_ROUTED 256    /* what others send to the pod goes through the host stack, whoever sends it */
+#define PODLANE_ANY_ETHERTYPE 512  /* the pod may send and receive frames of every ethertype */
 /* MAC addresses of frames to the pod: destination (the peer's) and source (the primary's); zero on netkit L3. */
 struct podlane_macs {
 	__u64 to_and_from; /* 0: six bytes of the destination, two of the source */
@@ -67,6 +74,7 @@ struct podlane_slot {
 	__u32 owner;      /*  4: number of the pod, the same on both devices of a migration; 0: the slot is free */
 	__be32 addr4;     /*  8: the first address of each family; further ones are in the endpoints alone */
 	__u32 addr6[4];   /* 12 */
+	__u32 ifindex;    /* 28: of the primary of a device that others made; 0: it follows from the slot */
 	struct podlane_macs macs; /* 32 */
 };
 

@@ -59,13 +59,38 @@ struct {
 	__type(value, __u32);
 } ethertypes SEC(".maps");
 
+/* Slots of devices that others made, by the ifindex of the primary. The loader sets max_entries to max_slots. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} foreign_devices SEC(".maps");
+
+/* Returns the slot of a device that others made; no slot at all, which no map has, where no pod was adopted with it. */
+static __noinline __u32 foreign_slot(__u32 ifindex)
+{
+	__u32 *slot = bpf_map_lookup_elem(&foreign_devices, &ifindex);
+
+	return slot ? *slot : ~0U;
+}
+
 /*
  * Returns the slot of the device that a program runs on. skb->ifindex is the primary's at the primary's hooks and at
  * netkit/peer, the peer's at netkit/primary (a netkit program sees the receiving end): halved, both are the slot.
  */
 static __always_inline __u32 slot_of(const struct __sk_buff *skb)
 {
-	return (skb->ifindex - PODLANE_IFINDEX_BASE) >> 1;
+	__u32 ifindex = skb->ifindex;
+
+	return ifindex < PODLANE_IFINDEX_BASE ? foreign_slot(ifindex) : (ifindex - PODLANE_IFINDEX_BASE) >> 1;
+}
+
+/* Returns the ifindex of the primary of a slot. */
+static __always_inline __u32 primary_of(const struct podlane_slot *slot, __u32 number)
+{
+	return slot->ifindex ? slot->ifindex : PODLANE_IFINDEX_BASE + 2 * number;
 }
 
 static __always_inline struct podlane_endpoint *lookup_endpoint4(__be32 address)

@@ -89,6 +89,8 @@ static __always_inline int takes_ethertype(const struct podlane_slot *slot, __be
 {
 	struct podlane_ethertype key = { slot->owner, bpf_ntohs(type) };
 
+	if (slot->flags & PODLANE_ANY_ETHERTYPE)
+		return 1;
 	if (!(slot->flags & PODLANE_ETHERTYPES))
 		return 0;
 	if (key.type < 1536) /* IEEE 802.3: the length of the frame */

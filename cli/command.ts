@@ -12,7 +12,7 @@ export interface CommandOption {
 
 /** Arguments and options of one call of a `podlane` command. */
 export interface CommandInvocation {
-  /** Positional arguments, one for each parameter of the command. */
+  /** Positional arguments: one for each parameter of the command, then those of its further parameter. */
   args: readonly string[];
   /** Returns the value of an option, or undefined if the option was not given. */
   option(name: string): string | undefined;
@@ -27,17 +27,22 @@ export interface CommandInvocation {
   signal: AbortSignal;
 }
 
-/** Command of `podlane`: `run` prints to standard output, and throws a ProblemError on failure. */
+/**
+ * Command of `podlane`: `run` prints to standard output, and throws a ProblemError on failure. It may return an exit code
+ * other than 0 for a success that scripts tell from others.
+ */
 export interface CliCommand {
   /** Words that select the command, for example `rules check`. */
   name: string;
   /** Names of the command's required positional arguments. */
   parameters: readonly string[];
+  /** Name of further positional arguments, of which any number may be given. */
+  furtherParameter?: string;
   summary: string;
   /** Additional text that only the help of this command shows. */
   details?: string;
   options: Readonly<Record<string, CommandOption>>;
-  run(invocation: CommandInvocation): Promise<void>;
+  run(invocation: CommandInvocation): Promise<number | undefined> | Promise<void>;
 }
 
 /** Prints text with control characters escaped: names in it come from pods and users. */

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { ProblemError, problemDefinitions } from '../contract/problem.ts';
 import { AgentClient } from './agent-client.ts';
 import type { CliCommand, CommandInvocation, CommandOption } from './command.ts';
+import { adoptCommand, releaseCommand } from './commands/adopt.ts';
 import { batchCommand } from './commands/batch.ts';
 import {
   bpfLinkCreateCommand,
@@ -11,9 +12,13 @@ import {
   bpfProgramDetachCommand,
 } from './commands/bpf.ts';
 import { checksCommand } from './commands/checks.ts';
+import { cniInstallCommand, cniStatusCommand, cniUninstallCommand } from './commands/cni.ts';
 import { debugCommand } from './commands/debug.ts';
+import { kubernetesCommand } from './commands/kubernetes.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { networkStateCommand, podCommand, podsCommand } from './commands/pods.ts';
+import { preflightCommand } from './commands/preflight.ts';
 import { programsCommand } from './commands/programs.ts';
 import { redirectCommand } from './commands/redirect.ts';
 import {
@@ -24,6 +29,7 @@ import {
   rulesShowCommand,
   rulesStageCommand,
 } from './commands/rules.ts';
+import { runtimesCommand } from './commands/runtimes.ts';
 import { captureCommand, traceCommand } from './commands/trace.ts';
 import { escapeControlCharactersInLines } from './escape-control-characters.ts';
 import { formatHelp, formatUsage } from './usage.ts';
@@ -32,9 +38,14 @@ export const cliCommands: readonly CliCommand[] = [
   podsCommand,
   podCommand,
   networkStateCommand,
+  runtimesCommand,
   checksCommand,
   redirectCommand,
+  preflightCommand,
+  kubernetesCommand,
   migrateCommand,
+  adoptCommand,
+  releaseCommand,
   batchCommand,
   programsCommand,
   rulesShowCommand,
@@ -45,6 +56,10 @@ export const cliCommands: readonly CliCommand[] = [
   rulesExplainCommand,
   traceCommand,
   captureCommand,
+  cniInstallCommand,
+  cniUninstallCommand,
+  cniStatusCommand,
+  doctorCommand,
   debugCommand,
   bpfLinkCreateCommand,
   bpfLinkUpdateCommand,
@@ -117,17 +132,20 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
     process.stdout.write(formatHelp(command, commonOptions));
     return 0;
   }
-  if (positionals.length !== command.parameters.length)
+  const { parameters, furtherParameter } = command;
+  if (
+    positionals.length < parameters.length ||
+    (positionals.length > parameters.length && furtherParameter === undefined)
+  )
     return refuse(
       command,
-      `takes ${command.parameters.join(' ') || 'nothing'}, not ${positionals.join(' ') || 'nothing'}`,
+      `takes ${parameters.join(' ') || 'nothing'}, not ${positionals.join(' ') || 'nothing'}`,
     );
   const socket = values.socket ?? (process.env.PODLANE_SOCKET || '/run/podlane/agent.sock');
   const agent = new AgentClient(String(socket));
   try {
-    await command.run(invocationOf({ args: positionals, values, agent, signal }));
     // A trace that the user stopped has succeeded.
-    return 0;
+    return (await command.run(invocationOf({ args: positionals, values, agent, signal }))) ?? 0;
   } finally {
     await agent.close();
   }

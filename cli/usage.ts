@@ -1,7 +1,13 @@
 import type { CliCommand, CommandOption } from './command.ts';
 
 /** Formats how a command is called: `podlane rules check FILE`. */
-const formatCall = ({ name, parameters }: CliCommand): string => ['podlane', name, ...parameters].join(' ');
+const formatCall = ({ name, parameters, furtherParameter }: CliCommand): string =>
+  [
+    'podlane',
+    name,
+    ...parameters,
+    ...(furtherParameter === undefined ? [] : [`[${furtherParameter}…]`]),
+  ].join(' ');
 
 const formatCommandList = (commands: readonly CliCommand[]): string =>
   commands

@@ -22,6 +22,9 @@ export const ethertypesByName: Readonly<Record<string, number>> = {
   ptp: 0x88f7,
 };
 
+/** Stands for every ethertype in the packet checks of a pod. */
+export const anyEthertype = 'any';
+
 /** Least ethertype; lower numbers are lengths of IEEE 802.3 frames. */
 const leastEthertype = 0x0600;
 const namesByEthertype = new Map(Object.entries(ethertypesByName).map(([name, type]) => [type, name]));

@@ -38,7 +38,25 @@ export const plannedStepSchema = z.object({
 });
 export type PlannedStep = z.infer<typeof plannedStepSchema>;
 
+/** What checks of a plan are about; `item` repeats an item of the plan. */
+export const migrationCheckTopics = [
+  'kernel',
+  'kind',
+  'operation',
+  'device',
+  'slot',
+  'names',
+  'forwarding',
+  'programs',
+  'interfaces',
+  'network',
+  'rename',
+  'link layer',
+  'item',
+] as const;
+
 export const migrationCheckSchema = z.object({
+  topic: z.enum(migrationCheckTopics),
   name: z.string(),
   state: z.enum(['passed', 'note', 'refused']),
   detail: z.string(),
@@ -74,8 +92,10 @@ export const deviceReferenceSchema = z.object({
 export type DeviceReference = z.infer<typeof deviceReferenceSchema>;
 
 export const migrationDirectionSchema = z
-  .enum(['fallback', 'promotion', 'recreation'])
-  .describe('To veth, to netkit, or to a new device of the same kind');
+  .enum(['fallback', 'promotion', 'recreation', 'release'])
+  .describe(
+    'To veth, to netkit, to a new device of the same kind, or to one as others made it, to which an adopted pod returns',
+  );
 
 /** Result of a dry run of a migration, which changes nothing. */
 export const migrationPlanSchema = z.object({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { formatCidr, parseCidr } from './cidr.ts';
 import { directionSchema } from './direction.ts';
-import { formatEthertype, parseEthertype } from './ethertypes.ts';
+import { anyEthertype, formatEthertype, parseEthertype } from './ethertypes.ts';
 
 /** Maximum number of source prefixes, and of ethertypes, of a pod. */
 export const maxPacketCheckItems = 32;
@@ -34,6 +34,7 @@ const sourcePrefix = z
   .refine(isPrefix, 'not an address or CIDR such as 10.8.0.0/24');
 
 const canonicalEthertype = (text: string): string => {
+  if (text.toLowerCase() === anyEthertype) return anyEthertype;
   const type = parseEthertype(text);
   return type === null ? text : formatEthertype(type);
 };
@@ -43,8 +44,8 @@ const ethertype = z
   .max(32)
   .overwrite(canonicalEthertype)
   .refine(
-    (text) => parseEthertype(text) !== null,
-    'not an ethertype: a name such as lldp, or 0x0600 to 0xffff',
+    (text) => text === anyEthertype || parseEthertype(text) !== null,
+    'not an ethertype: a name such as lldp, 0x0600 to 0xffff, or any',
   )
   .refine(
     (text) => !alwaysChecked.has(text),
@@ -76,7 +77,7 @@ export const packetChecksSchema = z
       .refine(distinct, 'an ethertype is given twice')
       .default([])
       .describe(
-        'frames other than IP and ARP that pass in both directions, by name (vlan, qinq, lldp, ptp, pppoe, …) or number (0x88cc); access rules do not see them',
+        'frames other than IP and ARP that pass in both directions, by name (vlan, qinq, lldp, ptp, pppoe, …) or number (0x88cc), or `any`; access rules do not see them',
       ),
   })
   .superRefine(({ source, sourcePrefixes }, context) => {

@@ -90,6 +90,27 @@ export const pathTranslatorSchema = z.object({
 });
 export type PathTranslator = z.infer<typeof pathTranslatorSchema>;
 
+/** A service of the cluster that connections of the pod lead to at the moment, by the kernel's conntrack. */
+export const pathServiceSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  address: z.string().describe('Address that the pod sends to'),
+  port: z.number().int().nullable(),
+  protocol: z.string(),
+  connections: z.number().int(),
+  backends: z
+    .array(
+      z.object({
+        address: z.string(),
+        port: z.number().int().nullable(),
+        pod: z.string().nullable().describe('`namespace/name`; null if the cluster does not know it'),
+        connections: z.number().int(),
+      }),
+    )
+    .describe('Where the host’s NAT leads them, most connections first, up to 10'),
+});
+export type PathService = z.infer<typeof pathServiceSchema>;
+
 /**
  * Path of an egress packet from the container to the uplink. Without a default route of the host there is no `uplink`
  * hop.
@@ -102,6 +123,9 @@ export const podPathSchema = z.object({
   translators: z
     .array(pathTranslatorSchema)
     .describe('What may translate addresses without the redirect knowing, in the order that packets pass it'),
+  services: z
+    .array(pathServiceSchema)
+    .describe('Services that the pod has connections to, most connections first, up to 20'),
   traffic: pathTrafficSchema.nullable().describe('Between the last two samples; null before the second'),
 });
 export type PodPath = z.infer<typeof podPathSchema>;

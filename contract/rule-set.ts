@@ -85,7 +85,9 @@ export type LabelSelector = z.infer<typeof labelSelectorSchema>;
 const namespace = z.string().min(1).max(63);
 const namespaces = labelSelectorSchema
   .optional()
-  .describe(`selects by labels of the namespace, of which only ${namespaceNameLabel} is known`);
+  .describe(
+    `selects by labels of the namespace; besides ${namespaceNameLabel}, those that Kubernetes or PUT /namespaces/:name told`,
+  );
 
 /** Selector of the pods that a rule applies to. */
 export const ruleSubjectSchema = z.union([
@@ -129,6 +131,22 @@ const byte = z.int().min(0).max(255);
 const portRange = z
   .strictObject({ from: port, to: port.optional().describe('inclusive; default: `from`') })
   .refine(({ from, to }) => to === undefined || to >= from, { path: ['to'], error: 'less than `from`' });
+export type PortRange = z.infer<typeof portRange>;
+
+/** Name of a port, as Kubernetes validates it (IANA_SVC_NAME, RFC 6335). */
+export const portNameSchema = z
+  .string()
+  .regex(
+    /^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/,
+    'is not the name of a port: use up to 15 lowercase letters, digits and single -, with at least one letter and none of the - at an end',
+  );
+const namedPort = z
+  .strictObject({ name: portNameSchema })
+  .describe('the port of this name and the rule’s protocol that the pod has which receives the packet');
+
+const rulePort = z.union([portRange, namedPort]);
+/** Ports of a rule by number, or by the name that the receiving pod gives one. */
+export type RulePort = z.infer<typeof rulePort>;
 
 export const ruleProtocolSchema = z
   .enum(['any', 'tcp', 'udp', 'sctp', 'icmp'])
@@ -147,7 +165,7 @@ export const ruleSchema = z
     peers: z.array(rulePeerSchema).max(maxListed).default([]).describe('any of these; empty: any peer'),
     protocol: ruleProtocolSchema.default('any'),
     ports: z
-      .array(portRange)
+      .array(rulePort)
       .max(maxListed)
       .default([])
       .describe('destination ports, any of these; empty: all'),

@@ -32,12 +32,17 @@ const ruleWarning = z.object({
 });
 export type RuleWarning = z.infer<typeof ruleWarning>;
 
-/** Cost of the last compilation and load of a rule set. */
+/** Last compilation and load of a rule set: cost, and what was taken over. */
 const ruleLoad = z.object({
   compileMs: z.number(),
   loadMs: z.number(),
   written: count.describe('map elements written'),
   removed: count.describe('map elements removed'),
+  adopted: count
+    .nullable()
+    .describe(
+      'connections that existed before and go on where the rules allow them; null: other rules were loaded already',
+    ),
 });
 export type RuleLoadCost = z.infer<typeof ruleLoad>;
 
@@ -58,12 +63,25 @@ const etag = z
     'value of the ETag header; a write with If-Match of an older state is rejected as `rules_changed`',
   );
 
+/** Learning of the connections that exist, before the first rules are enforced. */
+const rulesLearning = z.object({
+  until: z.iso.datetime().describe('when the rules are loaded'),
+  connections: count.describe('connections that were seen'),
+});
+export type RulesLearning = z.infer<typeof rulesLearning>;
+
 /** The active rules as the API returns them, with their state in the kernel. */
 export const activeRulesSchema = z.object({
   version: count.describe('number of the newest version; 0: no rules were ever applied'),
   etag,
   rules: ruleSetSchema.nullable().describe('null: no rules are active and all traffic is allowed'),
-  text: z.string().nullable().describe('YAML as it was written, comments included'),
+  ownRules: count.describe(
+    'number of the rules that are those of the text, which come first; the others are those of NetworkPolicies of the cluster that isolate pods of this node',
+  ),
+  text: z
+    .string()
+    .nullable()
+    .describe('YAML as it was written, comments included; null: nothing was applied here'),
   actor: z.string().nullable(),
   time: z.iso.datetime().nullable(),
   comment: z.string().nullable(),
@@ -72,6 +90,11 @@ export const activeRulesSchema = z.object({
   limits: ruleSizes,
   warnings: z.array(ruleWarning),
   load: ruleLoad.nullable(),
+  learning: rulesLearning
+    .nullable()
+    .describe(
+      'the first rules are about to be enforced; until then everything passes; null: nothing is learned',
+    ),
   problem: problemSchema
     .nullable()
     .describe(
@@ -193,6 +216,9 @@ export type RuleStatistics = z.infer<typeof ruleStatisticsSchema>;
 /** A rule with the pods that it applies to, its peers and its policy table entries. */
 export const ruleViewSchema = z.object({
   set: ruleSetNameSchema,
+  source: z
+    .enum(['text', 'kubernetes'])
+    .describe('kubernetes: of a NetworkPolicy of the cluster, not of the text that was applied here'),
   rule: ruleSchema,
   index: count,
   number: count.describe('number of the rule in kernel entries and verdict events'),

@@ -7,7 +7,7 @@ import { type CounterName, counterDefinitions } from './counter-table.ts';
  * |---|---|---|
  * | 0 | u16 | magic 0x4c50, "PL" |
  * | 2 | u8 | version, 2 |
- * | 3 | u8 | 1: all pods, 2: watched pods only |
+ * | 3 | u8 | 1: all pods, 2: watched pods only, 3: observed pods |
  * | 4 | u32 | rows |
  * | 8 | u64 | sequence |
  * | 16 | u64 | ns since the epoch (CLOCK_REALTIME) |
@@ -21,7 +21,7 @@ import { type CounterName, counterDefinitions } from './counter-table.ts';
 export const sampleFrameMagic = 0x4c50;
 export const sampleFrameVersion = 2;
 export const sampleFrameHeaderSize = 40;
-export const sampleFrameKinds = { all: 1, watched: 2 } as const;
+export const sampleFrameKinds = { all: 1, watched: 2, observed: 3 } as const;
 
 /** Columns of a pod in a sample frame: pod number, slot of its device, and device kind (0 netkit, 1 veth). */
 export const podSampleFrameColumns = ['pod', 'slot', 'kind'] as const;

@@ -4,6 +4,7 @@ import { batchPodSchema, batchSummarySchema } from './batch.ts';
 import { debugDumpSchema } from './debug-dump.ts';
 import { migrationSchema } from './migration.ts';
 import { nodeSampleSchema } from './node.ts';
+import { observedPodSummarySchema } from './observed-pod.ts';
 import { podSummarySchema } from './pod.ts';
 import { problemSchema } from './problem.ts';
 import { tracePacketSchema, traceSummarySchema } from './trace.ts';
@@ -11,14 +12,24 @@ import { verdictFilterSchema, verdictLossesSchema, verdictSchema } from './verdi
 
 /**
  * Messages of a client to `/api/v1/stream`. Each is answered by `ack` or `error` with its `id`. The topic `samples`
- * sends binary frames of all pods once a second, `pod` frames of one pod at `hz`, `verdicts` those that match the
+ * sends binary frames of all pods once a second, `observed-samples` those of observed pods, `pod` frames of one pod at `hz`, `verdicts` those that match the
  * filter, `trace` one trace with its packets as they are observed.
  */
 export const clientMessageSchema = z.discriminatedUnion('topic', [
   z.strictObject({
     id: z.number().int(),
     type: z.enum(['subscribe', 'unsubscribe']),
-    topic: z.enum(['samples', 'node', 'pods', 'migrations', 'batches', 'dumps', 'events']),
+    topic: z.enum([
+      'samples',
+      'node',
+      'pods',
+      'migrations',
+      'batches',
+      'dumps',
+      'events',
+      'observed-pods',
+      'observed-samples',
+    ]),
   }),
   z.strictObject({
     id: z.number().int(),
@@ -58,6 +69,8 @@ export const serverMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('node'), sample: nodeSampleSchema }),
   z.object({ type: z.literal('pod'), pod: podSummarySchema }),
   z.object({ type: z.literal('pod-removed'), id: z.string() }),
+  z.object({ type: z.literal('observed-pod'), pod: observedPodSummarySchema }),
+  z.object({ type: z.literal('observed-pod-removed'), id: z.string() }),
   z.object({ type: z.literal('migration'), migration: migrationSchema }),
   z.object({ type: z.literal('batch'), batch: batchSummarySchema }),
   z.object({ type: z.literal('batch-pod'), batchId: z.string(), pod: batchPodSchema }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseCidr } from './cidr.ts';
 import { dropReasons } from './counter-table.ts';
 import { directionSchema } from './direction.ts';
+import { clusterAddressOwnerSchema } from './kubernetes.ts';
 import { createPageSchema, listQuerySchema } from './pagination.ts';
 import { ruleSetNameSchema } from './rules.ts';
 
@@ -14,6 +15,9 @@ export const packetEndpointSchema = z.object({
   address: z.string(),
   port: z.int().nullable().describe('null for protocols without ports'),
   pod: podReferenceSchema.nullable(),
+  cluster: clusterAddressOwnerSchema
+    .optional()
+    .describe('Service or pod of the cluster that has the address, where it is no pod of the node'),
 });
 export type PacketEndpoint = z.infer<typeof packetEndpointSchema>;
 

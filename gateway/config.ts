@@ -11,6 +11,12 @@ export interface GatewayConfig {
   agentToken: string | undefined;
   /** Additional hosts under which browsers reach the gateway: `host[:port]`, with `https://` before it behind TLS. */
   allowHosts: string[];
+  /** How the gateway reaches Kubernetes to review tokens: a kubeconfig, or `in-cluster`; null: no sign-in by tokens. */
+  kubernetesSignIn: string | null;
+  /** False: no sign-in links are printed. */
+  links: boolean;
+  /** Name of the node that rights are asked about; null: those on all nodes. */
+  nodeName: string | null;
   /** Directory that contains `app/` and `.next/`. */
   dir: string;
   dev: boolean;
@@ -29,6 +35,9 @@ export function readGatewayConfig(args: string[]): GatewayConfig {
       agent: { type: 'string', default: 'unix:/run/podlane/agent.sock' },
       'agent-token-file': { type: 'string' },
       'allow-host': { type: 'string', multiple: true, default: [] },
+      'kubernetes-sign-in': { type: 'string' },
+      'node-name': { type: 'string' },
+      'no-links': { type: 'boolean', default: false },
       dir: { type: 'string', default: `${import.meta.dirname}/..` },
       dev: { type: 'boolean', default: false },
     },
@@ -47,6 +56,9 @@ export function readGatewayConfig(args: string[]): GatewayConfig {
     agent: parseAgentAddress(values.agent),
     agentToken: token,
     allowHosts,
+    kubernetesSignIn: values['kubernetes-sign-in'] ?? null,
+    nodeName: values['node-name'] ?? null,
+    links: !values['no-links'],
     dir: values.dir,
     dev: values.dev,
   };

@@ -18,17 +18,28 @@ export function toProblemError(error: unknown): ProblemError {
   });
 }
 
-/** Sends an error as an HTML page if the browser is navigating, and as problem details (RFC 9457) otherwise. */
+/**
+ * Sends an error as an HTML page if the browser is navigating, and as problem details (RFC 9457) otherwise.
+ * @param takesTokens true if tokens of Kubernetes sign in
+ */
 export function sendErrorResponse(
   request: FastifyRequest,
   reply: FastifyReply,
   error: unknown,
+  takesTokens = false,
 ): FastifyReply {
   const problem = toProblemError(error).toProblem();
   reply.code(problem.status).header('Cache-Control', 'no-store');
   const wantsPage = !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html');
   if (!wantsPage) return reply.type('application/problem+json').send(JSON.stringify(problem));
-  return sendNoticePage(reply, { title: problem.title, detail: problem.detail, hint: problem.hint });
+  // Where a token would help, the page has a form for one.
+  const tokenForm = takesTokens && ['unauthorized', 'forbidden'].includes(problem.code);
+  return sendNoticePage(reply, {
+    title: problem.title,
+    detail: problem.detail,
+    hint: problem.hint,
+    tokenForm,
+  });
 }
 
 /** Sends an HTML page with a short notice. */
@@ -38,7 +49,10 @@ export function sendNoticePage(
 ): FastifyReply {
   const nonce = createCspNonce();
   return reply
-    .header('Content-Security-Policy', `${nonPageContentPolicy}; style-src 'nonce-${nonce}'; img-src data:`)
+    .header(
+      'Content-Security-Policy',
+      `${nonPageContentPolicy}; style-src 'nonce-${nonce}'; img-src data:; form-action 'self'`,
+    )
     .type('text/html; charset=utf-8')
     .send(renderNoticePage(notice, nonce));
 }

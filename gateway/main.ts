@@ -1,5 +1,5 @@
 import { openAgentConnection } from './agent-connection.ts';
-import { readGatewayConfig } from './config.ts';
+import { type GatewayConfig, readGatewayConfig } from './config.ts';
 import { openDashboardApp } from './dashboard.ts';
 import { makeProcessNotDumpable } from './not-dumpable.ts';
 import { type Gateway, openGateway } from './server.ts';
@@ -10,6 +10,13 @@ const printLinks = (gateway: Gateway, more: { ready: true; port: number } | Reco
   process.stdout.write(`${JSON.stringify({ ...more, link: gateway.newLink('admin'), links })}\n`);
 };
 
+/** Opens the sign-in by tokens of Kubernetes, whose client takes 90 MB of memory; null unless it is configured. */
+async function openKubernetesSignIn({ kubernetesSignIn, nodeName }: GatewayConfig) {
+  if (kubernetesSignIn === null) return null;
+  const { KubernetesSignIn, openTokenReviewer } = await import('./kubernetes-sign-in.ts');
+  return new KubernetesSignIn(openTokenReviewer(kubernetesSignIn, nodeName));
+}
+
 async function main(): Promise<void> {
   makeProcessNotDumpable();
   const config = readGatewayConfig(process.argv.slice(2));
@@ -19,9 +26,12 @@ async function main(): Promise<void> {
     agent: openAgentConnection(config.agent, config.agentToken),
     dashboard: await openDashboardApp(config.dir, config.dev),
     dev: config.dev,
+    kubernetes: await openKubernetesSignIn(config),
   });
-  printLinks(gateway, { ready: true, port: gateway.port });
-  process.on('SIGUSR2', () => printLinks(gateway, {}));
+  if (config.links) {
+    printLinks(gateway, { ready: true, port: gateway.port });
+    process.on('SIGUSR2', () => printLinks(gateway, {}));
+  } else process.stdout.write(`${JSON.stringify({ ready: true, port: gateway.port })}\n`);
   const stop = () => {
     void gateway
       .stop()

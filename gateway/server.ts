@@ -15,12 +15,16 @@ import {
   sendNoticePage,
   toProblemError,
 } from './error-response.ts';
+import type { KubernetesSignIn } from './kubernetes-sign-in.ts';
+import { tokenSignInPath } from './notice-page.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import { addSessionRoutes } from './session-routes.ts';
 import type { BrowserSession } from './sessions.ts';
 import { createStreamProxy } from './stream-proxy.ts';
 
 const streamPath = '/api/v1/stream';
+/** Maximum size of that form in bytes. */
+const maxSignInSize = 32 << 10;
 /** Maximum size of a request body in bytes; equal to the agent's limit for access rules. */
 const maxBodySize = 8 << 20;
 /** Milliseconds that running requests have to finish when the gateway stops. */
@@ -39,6 +43,8 @@ export interface GatewayOptions {
   agent: AgentConnection;
   dashboard: DashboardApp;
   dev: boolean;
+  /** Reviews tokens of Kubernetes; null: none sign in. */
+  kubernetes?: Pick<KubernetesSignIn, 'review'> | null;
 }
 
 /**
@@ -51,9 +57,18 @@ export async function openGateway({
   agent,
   dashboard,
   dev,
+  kubernetes = null,
 }: GatewayOptions): Promise<Gateway> {
-  const admission = new RequestAdmission(allowHosts);
-  const streams = createStreamProxy(agent, admission.sessions);
+  const admission = new RequestAdmission(allowHosts, kubernetes);
+  const { sessions } = admission;
+  const streams = createStreamProxy(agent, {
+    isLive: (session) => {
+      // A session that is refused is aborted, which closes its streams.
+      void admission.recheck(session).catch(() => undefined);
+      return sessions.isLive(session);
+    },
+    touch: (session) => sessions.touch(session),
+  });
   const admitted = new WeakMap<FastifyRequest, BrowserSession>();
   const sessionOf = (request: FastifyRequest): BrowserSession => {
     const session = admitted.get(request);
@@ -67,7 +82,9 @@ export async function openGateway({
     // A path with malformed percent-escapes reaches no hook, and meets the same rules here.
     frameworkErrors: (error, request, reply) => {
       setSecurityHeaders(reply.raw);
-      void sendErrorResponse(request, reply, findRefusal(admission, request) ?? error);
+      void findRefusal(admission, request).then((refusal) =>
+        sendErrorResponse(request, reply, refusal ?? error, admission.takesTokens),
+      );
     },
     clientErrorHandler(error, socket) {
       if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
@@ -80,17 +97,23 @@ export async function openGateway({
     admission.checkOrigin(request.raw);
     const token = readSignInToken(request);
     if (token !== undefined) return handleSignIn(admission, token, request, reply);
-    admitted.set(request, admission.admit(request.raw));
+    if (request.method === 'POST' && request.url === tokenSignInPath) return;
+    admitted.set(request, await admission.admit(request.raw));
   });
 
   app.setErrorHandler((error, request, reply) => {
     if (toProblemError(error).code === 'internal') request.log.error(error);
-    return sendErrorResponse(request, reply, error);
+    return sendErrorResponse(request, reply, error, admission.takesTokens);
   });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   addSessionRoutes(app, admission, sessionOf);
+  app.post(tokenSignInPath, { bodyLimit: maxSignInSize }, async (request, reply) => {
+    const token = new URLSearchParams(String(request.body ?? '')).get('token') ?? '';
+    const cookies = await admission.signInWithToken(token.trim(), request.raw);
+    return reply.header('Cache-Control', 'no-store').header('Set-Cookie', cookies).redirect('/', 303);
+  });
   app.all('/api/v1/*', (request, reply) => forwardToAgent(agent, sessionOf(request), request, reply));
   app.all('/api/*', () => {
     throw new ProblemError('not_found', 'The API is under /api/v1');
@@ -112,10 +135,9 @@ export async function openGateway({
     });
   });
 
-  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy());
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     try {
-      const session = admission.admit(request);
+      const session = await admission.admit(request);
       const path = request.url?.split('?')[0];
       if (path === streamPath) streams.upgrade(request, socket, head, session);
       else if (dev && path?.startsWith('/_next/')) dashboard.upgrade(request, socket, head);
@@ -123,6 +145,10 @@ export async function openGateway({
     } catch (error) {
       rejectWebSocketUpgrade(socket, error);
     }
+  };
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    void upgrade(request, socket, head);
   });
 
   await app.listen({ host: '127.0.0.1', port });
@@ -141,9 +167,9 @@ export async function openGateway({
 }
 
 /** Returns why a request is not admitted; null if it is. */
-function findRefusal(admission: RequestAdmission, { raw }: FastifyRequest): unknown {
+async function findRefusal(admission: RequestAdmission, { raw }: FastifyRequest): Promise<unknown> {
   try {
-    admission.admit(raw);
+    await admission.admit(raw);
     return null;
   } catch (error) {
     return error;

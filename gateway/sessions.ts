@@ -19,6 +19,8 @@ export interface BrowserSession {
   role: Role;
   /** Description of the browser as it gives it (User-Agent). */
   browser: string;
+  /** Token of Kubernetes that the session was opened with, which is reviewed again while it is used; null for a link. */
+  token: string | null;
   /** Monotonic times in ms: a wall clock that goes back lengthens no session and revives none. */
   openedAt: number;
   lastUsed: number;
@@ -38,8 +40,12 @@ export class BrowserSessions {
     this.#now = now;
   }
 
-  /** Starts a session. @returns its secret, which is the value of the cookie */
-  open(actor: string, role: Role, browser = ''): string {
+  /**
+   * Starts a session.
+   * @param token of Kubernetes that it is opened with
+   * @returns its secret, which is the value of the cookie
+   */
+  open(actor: string, role: Role, browser = '', token: string | null = null): string {
     this.#makeRoom();
     const secret = randomBytes(32).toString('base64url');
     const now = this.#now();
@@ -48,6 +54,7 @@ export class BrowserSessions {
       actor,
       role,
       browser: browser.slice(0, maxBrowserLength),
+      token,
       openedAt: now,
       lastUsed: now,
       ended: new AbortController(),

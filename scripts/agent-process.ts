@@ -24,12 +24,17 @@ const readyWithinMs = 600_000;
  * @param args further flags of `server/main.ts`
  * @param netns path of the network namespace that is its host; default ours
  * @param bpffs `own`: it gets a BPF file system that no other process sees
+ * @param env further environment variables
  * @throws Error when it ends or stays silent for 30 s instead
  */
 export async function startAgentProcess(
   socket: string,
   args: string[],
-  { netns, bpffs = 'shared' }: { netns?: string; bpffs?: 'shared' | 'own' } = {},
+  {
+    netns,
+    bpffs = 'shared',
+    env = {},
+  }: { netns?: string; bpffs?: 'shared' | 'own'; env?: Record<string, string> } = {},
 ): Promise<ChildProcessHandle> {
   const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`, '--'];
   const mount = 'mount -t bpf bpf /sys/fs/bpf && exec "$@"';
@@ -39,7 +44,7 @@ export async function startAgentProcess(
     // The agent gives requests in progress ten seconds.
     stopWithinMs: 12_000,
     // Compiled sources are kept from start to start: less time, and 25 MB less memory while it runs.
-    env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node') },
+    env: { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node'), ...env },
     command: [
       ...enter,
       ...(bpffs === 'own' ? unshare : []),

@@ -19,6 +19,10 @@ export interface GatewayProcessOptions {
   /** TCP port of the gateway; default 7480, and 0 picks a free one. */
   port?: number;
   allowHosts?: string[];
+  /** Kubeconfig with which tokens of Kubernetes are reviewed; it has to be readable for the gateway's user. */
+  kubernetesSignIn?: string;
+  /** Name of the node in the cluster, with `kubernetesSignIn`. */
+  nodeName?: string | undefined;
   /** Compiles pages on demand. The gateway then keeps the caller's user, since it writes to `.next`. */
   dev?: boolean;
   /** Folder of the built dashboard; default this installation. */
@@ -47,6 +51,7 @@ export interface GatewayProcess {
 /** Starts the gateway without capabilities and waits until it serves requests. @throws Error if it exits first */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
   const { agent, agentToken, port = 7480, allowHosts = [], dev = false, dir = root } = options;
+  const { kubernetesSignIn, nodeName } = options;
   const user = dev ? null : chooseUnprivilegedUser(root);
   const messages = Promise.withResolvers<Said>();
   let answerLinks: (links: SignInLinksByRole) => void = () => {};
@@ -60,6 +65,8 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
       ...['--agent', agent, '--port', String(port), '--dir', dir],
       ...(agentToken === undefined ? [] : ['--agent-token-file', '-']),
       ...allowHosts.flatMap((host) => ['--allow-host', host]),
+      ...(kubernetesSignIn === undefined ? [] : ['--kubernetes-sign-in', kubernetesSignIn]),
+      ...(nodeName === undefined ? [] : ['--node-name', nodeName]),
       ...(dev ? ['--dev'] : []),
     ],
     privileges: user === null ? [] : dropPrivilegesArguments(user),

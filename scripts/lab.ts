@@ -10,8 +10,10 @@ import {
   type SignInLinksByRole,
   startGatewayProcess,
 } from './gateway-process.ts';
+import { startContainerLabNode } from './lab/start-container-node.ts';
 import { startLabNodeInGuest } from './lab/start-lab-guest.ts';
 import { getLabDirectory, type LabTrafficCounts, startLabNode } from './lab/start-lab-node.ts';
+import { installRuntimes, type RuntimeName, runtimeNames } from './runtimes/install-runtimes.ts';
 import { chooseUnprivilegedUser } from './unprivileged-user.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -21,6 +23,8 @@ const usage = `Usage: npm run lab -- [options]
 Starts six pods with traffic, the agent and the dashboard, and prints a link. Where the running kernel has no
 netkit, pods and agent run in a virtual machine whose kernel has it. Ctrl-C takes everything away.
 
+  --runtime NAME   runs the pods as containers of docker, podman or containerd, with a published port; the
+                   daemon is isolated from this machine, and its Debian packages are installed if they are missing
   --native         on this kernel in any case; without netkit: veth devices only
   --port N         of the dashboard; default 7480, 0 takes a free one
   --rate FACTOR    multiplies the traffic; default 1
@@ -38,6 +42,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: '7480' },
     rate: { type: 'string', default: '1' },
     kind: { type: 'string' },
+    runtime: { type: 'string' },
     name: { type: 'string', default: 'lab' },
     trust: { type: 'string' },
     dashboard: { type: 'boolean', default: true },
@@ -57,6 +62,8 @@ interface Running {
   /** Process id of the agent; set only in a lab without a guest. */
   agentPid?: number;
   agentCommand?: string[];
+  /** Of a lab with a container runtime: URL of the published port, and a command that requests it. */
+  published?: { url: string; command?: string };
   stop(): Promise<void>;
 }
 
@@ -92,18 +99,20 @@ async function main(): Promise<void> {
     throw new Error(`--name ${values.name}: lower case letters, digits and -`);
   if (!(Number(values.rate) > 0)) throw new Error(`--rate ${values.rate}: a number above 0`);
   const kind = values.kind === undefined ? undefined : deviceKindSchema.parse(values.kind);
+  const runtime = chooseRuntime();
   if (values.dashboard && !existsSync(join(root, '.next/BUILD_ID')))
     throw new Error('the dashboard is not built: run `npm run build`');
 
+  if (runtime !== undefined) await installRuntimes([runtime]);
   const netkit = (await probeCapabilities()).find(({ name }) => name === 'netkit');
   if (!netkit) throw new Error('the kernel was not probed for netkit');
   const environment = values.native || netkit.available ? 'native' : 'guest';
   if (environment === 'guest')
     progress(`this kernel has no netkit (${netkit.detail}): using a guest that has it`);
-  else if (!netkit.available)
+  else if (!netkit.available && runtime === undefined)
     progress(`this kernel has no netkit (${netkit.detail}): the pods get veth devices`);
 
-  const running = await (environment === 'guest' ? startGuest(kind) : startNative(kind));
+  const running = await startNode(environment, kind, runtime);
   let gateway: GatewayProcess | undefined;
   try {
     if (values.dashboard && !stopping.signal.aborted) {
@@ -121,6 +130,49 @@ async function main(): Promise<void> {
     await Promise.all([gateway?.stop(), running.stop()]);
     rmSync(getLabDirectory(values.name), { recursive: true, force: true });
   }
+}
+
+function startNode(
+  environment: 'native' | 'guest',
+  kind: DeviceKind | undefined,
+  runtime: RuntimeName | undefined,
+): Promise<Running> {
+  if (environment === 'guest') return startGuest(kind, runtime);
+  return runtime === undefined ? startNative(kind) : startContainers(runtime);
+}
+
+/** @throws Error for a runtime that there is none of, or options that cannot go with one */
+function chooseRuntime(): RuntimeName | undefined {
+  const { runtime } = values;
+  if (runtime === undefined) return undefined;
+  const name = runtimeNames.find((each) => each === runtime);
+  if (name === undefined) throw new Error(`--runtime ${runtime}: one of ${runtimeNames.join(', ')}`);
+  if (values.kind !== undefined) throw new Error('--kind: the runtime makes the devices, which are veth');
+  return name;
+}
+
+async function startContainers(runtime: RuntimeName): Promise<Running> {
+  const node = await startContainerLabNode({
+    lab: values.name,
+    runtime,
+    own: true,
+    environment: 'native',
+    ...(values.trust === undefined ? {} : { trust: resolve(values.trust) }),
+    socketGid: chooseUnprivilegedUser(root).gid,
+    rate: Number(values.rate),
+    progress,
+    counted,
+    signal: stopping.signal,
+  });
+  return {
+    agent: `unix:${node.socket}`,
+    agentEnded: node.agent.ended,
+    ended: node.ended.then((how) => `${runtime} ${how}`),
+    agentPid: node.agent.pid,
+    agentCommand: node.agentCommand,
+    published: node.published,
+    stop: node.stop,
+  };
 }
 
 async function startNative(kind: DeviceKind | undefined): Promise<Running> {
@@ -146,10 +198,11 @@ async function startNative(kind: DeviceKind | undefined): Promise<Running> {
   };
 }
 
-async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
+async function startGuest(kind: DeviceKind | undefined, runtime: RuntimeName | undefined): Promise<Running> {
   const guest = await startLabNodeInGuest({
     lab: values.name,
     kind,
+    runtime,
     rate: Number(values.rate),
     progress,
     counted,
@@ -161,17 +214,31 @@ async function startGuest(kind: DeviceKind | undefined): Promise<Running> {
 function tellReady(running: Running, environment: string, links: SignInLinksByRole | undefined): void {
   if (stopping.signal.aborted) return;
   told = true;
-  const { agent, agentPid, agentCommand } = running;
+  const { agent, agentPid, agentCommand, published } = running;
   if (!values.json) {
     process.stdout.write(`\n  ${links?.admin ?? agent}\n\n`);
+    if (published) process.stdout.write(formatPublishedPort(published));
     if (links)
       process.stdout.write('The link works once, within ten minutes. Enter: new links, for every role. ');
     process.stdout.write('Ctrl-C: stop.\n');
     return;
   }
   const tokenFile = running.token === undefined ? undefined : writeToken(running.token);
-  say({ ready: true, link: links?.admin, links, environment, agent, tokenFile, agentPid, agentCommand });
+  say({
+    ready: true,
+    link: links?.admin,
+    links,
+    environment,
+    agent,
+    tokenFile,
+    agentPid,
+    agentCommand,
+    published,
+  });
 }
+
+const formatPublishedPort = ({ url, command }: { url: string; command?: string }): string =>
+  `The port that web publishes: ${url}${command === undefined ? '' : `, from outside:\n  ${command}`}\n`;
 
 function writeToken(token: string): string {
   const file = join(getLabDirectory(values.name), 'token');

@@ -56,13 +56,23 @@ const makeDashboard = () =>
       ),
   });
 
+/** Compiles the CNI plugin. */
+const makePlugin = () =>
+  makeIfInputsChanged({
+    root,
+    name: 'cni-plugin',
+    inputs: ['cni', 'scripts/build-cni.sh', 'package.json'],
+    output: '.cache/cni/podlane',
+    make: () => step('compiling the CNI plugin', () => run('bash', ['scripts/build-cni.sh'], { cwd: root })),
+  });
+
 /** @type {Record<string, {packages: string[], makes: (() => Promise<unknown>)[]}>} */
 const goals = {
-  lab: { packages: ['lab'], makes: [makeClient, makeDashboard] },
-  test: { packages: ['lab', 'test', 'bench'], makes: [makeClient, makeDashboard] },
-  check: { packages: ['lab', 'test'], makes: [makeClient] },
-  bench: { packages: ['lab', 'bench'], makes: [makeClient] },
-  dev: { packages: ['lab'], makes: [makeClient] },
+  lab: { packages: ['lab'], makes: [makeClient, makePlugin, makeDashboard] },
+  test: { packages: ['lab', 'test', 'bench'], makes: [makeClient, makePlugin, makeDashboard] },
+  check: { packages: ['lab', 'test'], makes: [makeClient, makePlugin] },
+  bench: { packages: ['lab', 'bench'], makes: [makeClient, makePlugin] },
+  dev: { packages: ['lab'], makes: [makeClient, makePlugin] },
   // Unit tests without root: packages that are missing show in the tests that need them.
   unit: { packages: [], makes: [makeClient] },
 };

@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '..');
 
 const usage = `npm start -- [--port N] [--allow-host HOST[:PORT]]... [--json] [--dev]
              [--socket PATH] [--database PATH] [--pins PATH] [--trust DIR] [--max-slots N] [--log-level L]
+             [--kubernetes KUBECONFIG [--node-name NAME]] [--kubernetes-sign-in KUBECONFIG]
 
 Starts the agent and the gateway of this node and prints a link to the dashboard.
 The link is an admin's. Enter prints new ones, for operators and viewers too.
@@ -27,10 +28,24 @@ const { values } = parseArgs({
     pins: { type: 'string' },
     trust: { type: 'string' },
     'max-slots': { type: 'string' },
+    kubernetes: { type: 'string' },
+    'node-name': { type: 'string' },
+    'kubernetes-sign-in': { type: 'string' },
     'log-level': { type: 'string', default: 'warn' },
     help: { type: 'boolean', default: false },
   },
 });
+
+/** Flags that are the agent's. */
+const agentFlags = [
+  'database',
+  'pins',
+  'trust',
+  'max-slots',
+  'log-level',
+  'kubernetes',
+  'node-name',
+] as const;
 
 /** Child processes to stop at exit, in reverse order of their start. */
 const running: { stop(): Promise<void> }[] = [];
@@ -61,7 +76,7 @@ async function main(): Promise<void> {
     throw new Error('the dashboard is not built: run `npm run build`');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop(0));
 
-  const agentArgs = (['database', 'pins', 'trust', 'max-slots', 'log-level'] as const).flatMap((name) =>
+  const agentArgs = agentFlags.flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
   const user = values.dev ? { uid: 0, gid: 0 } : chooseUnprivilegedUser(root);
@@ -72,6 +87,9 @@ async function main(): Promise<void> {
     port: Number(values.port),
     allowHosts: values['allow-host'],
     dev: values.dev,
+    ...(values['kubernetes-sign-in'] === undefined
+      ? {}
+      : { kubernetesSignIn: values['kubernetes-sign-in'], nodeName: values['node-name'] }),
   });
   running.push(gateway);
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { testLevels } from './test/levels.ts';
+import { separateTestLevels, testLevels } from './test/levels.ts';
 import { planTestStages } from './test/plan-stages.ts';
 import { createBufferedTerminal, processTerminal, type TerminalOutput } from './test/terminal-output.ts';
 import type { TestCounts } from './test/test-counts.ts';
@@ -19,7 +19,8 @@ if (names.length === 0 && filters.length > 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'podlane-test-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const wanted = names.length > 0 ? names : Object.keys(testLevels);
+const wanted =
+  names.length > 0 ? names : Object.keys(testLevels).filter((name) => !separateTestLevels.includes(name));
 
 interface Row extends TestCounts {
   level: string;

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { openCniListener } from './cni/cni-listener.ts';
 import type { AgentConfig } from './config.ts';
 import type { AgentServices } from './http/agent-services.ts';
 import { buildApiApp } from './http/app.ts';
@@ -10,19 +11,19 @@ import { StreamServer } from './stream/stream-server.ts';
 import { podlaneVersion } from './version.ts';
 
 export interface AgentListeners {
-  /** Addresses that the agent listens on, for log lines: the path of the Unix socket, and host and port for TCP. */
+  /** Addresses of the API, for log lines: the path of the Unix socket, and host and port for TCP. */
   addresses: string[];
   /** Finishes running requests, closes the streams, and removes the socket file. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the agent's Unix socket and, where configured, TCP with a bearer token.
+ * Opens the agent's Unix sockets, for the API and for CNI, and, where configured, TCP with a bearer token.
  * @throws ProblemError `unprocessable` when one of them cannot be opened; then none is open
  */
 export async function openAgentListeners(
   agent: AgentServices,
-  { socket, socketGid, listen }: AgentConfig,
+  { socket, socketGid, cniSocket, listen }: AgentConfig,
 ): Promise<AgentListeners> {
   const stream = new StreamServer(agent);
   const limiter = new ConnectionLimiter();
@@ -31,8 +32,9 @@ export async function openAgentListeners(
   const apps = [local];
   limiter.limit(local.server);
   stream.serve(local.server, admitLocal);
+  const cni = await openCniListener(agent.containers, cniSocket, agent.log);
   const close = async () => {
-    await Promise.all([stream.close(), ...apps.map((app) => app.close())]);
+    await Promise.all([cni.close(), stream.close(), ...apps.map((app) => app.close())]);
   };
   try {
     await listenOnUnixSocket(local, socket, socketGid);

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
+import type { KernelCapabilityName } from '../contract/node.ts';
 import { ProblemError } from '../contract/problem.ts';
 import { AccessRules } from './acl/access-rules.ts';
 import { findExistingConnections } from './acl/load/existing-connections.ts';
@@ -22,6 +23,10 @@ import type { LogLineRing } from './debug/log-ring.ts';
 import { describeNode } from './describe-node.ts';
 import { openCurrentNamespace } from './kernel/netns.ts';
 import { readKernelBootId } from './kernel/procfs.ts';
+import { Cluster, type ClusterOptions } from './kubernetes/cluster.ts';
+import { openKubeConfig } from './kubernetes/open-kube-config.ts';
+import { createPodlaneTargets } from './preflight/podlane-targets.ts';
+import { Preflights } from './preflight/preflights.ts';
 import { BpfScanner } from './programs/bpf-scanner.ts';
 import { BuildFiles } from './programs/build-files.ts';
 import { DatapathBuilds } from './programs/builds.ts';
@@ -29,6 +34,9 @@ import { BpfMaps } from './programs/maps.ts';
 import { BpfPrograms } from './programs/programs.ts';
 import type { ScannedNamespace } from './programs/scan/node-scan.ts';
 import { TrustedSigners } from './programs/trusted-signers.ts';
+import { PodAdoption } from './runtime/adopt/pod-adoption.ts';
+import { ObservedPodQueries } from './runtime/observed-pod-queries.ts';
+import { ObservedPods } from './runtime/observed-pods.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 import { KernelDropObserver } from './trace/kernel-drop-observer.ts';
 import { PodNameResolver } from './trace/pod-name-resolver.ts';
@@ -81,10 +89,15 @@ export async function composeAgent(
       installed: await readBundledObject(),
     });
     const image = builds.chosenImage() ?? undefined;
-    const rules = new AccessRules({ store, log });
+    const rules = new AccessRules({ store, log, learnMs: config.learnMs });
+    const cluster = await openCluster(config, rules, log, async (type, message, severity = 'info') => {
+      const about = { podId: null, migrationId: null } as const;
+      datapath.emit('event', await store.addEvent({ ...about, type, severity, message }));
+    });
     const natScope = new TaskScope((err) => log.error({ err }, 'follow the node’s NAT rules'));
-    const loaded: { rules: RuleLoader | null } = { rules: null };
+    const loaded: { rules: RuleLoader | null; nat: NatFollower | null } = { rules: null, nat: null };
     const datapath = await Datapath.open({
+      ...(cluster && { describePod: cluster.describePod.bind(cluster) }),
       store,
       pins,
       maxSlots,
@@ -92,9 +105,9 @@ export async function composeAgent(
       image,
       without,
       log,
+      containers: { pendingFolder: join(dirname(config.cniSocket), 'cni.pending') },
       rules: {
         activate: (programs, pods) => {
-          const nat = new NatFollower(programs, (on) => loader.setAfterNat(on), log);
           const loader = new RuleLoader(programs.ruleMaps, {
             slots: programs.maxSlots,
             timeouts: config.timeouts,
@@ -121,15 +134,18 @@ export async function composeAgent(
               return connections;
             },
           });
+          const nat = new NatFollower(programs, loader, log);
           loaded.rules = loader;
+          loaded.nat = nat;
           nat.follow(natScope);
           closers.push(async () => {
             await natScope.close();
             nat.close();
           });
-          return rules.open(loader, pods);
+          return rules.open(loader, pods, { inCluster: cluster !== null });
         },
         addPod: (pod) => rules.addPod(pod),
+        changePod: (pod) => rules.changePod(pod),
         removePod: (id) => rules.removePod(id),
       },
     });
@@ -142,6 +158,8 @@ export async function composeAgent(
     if (kernel === null) throw new Error('the datapath was opened without its access rules');
     await rules.watchNode();
     rules.on('event', (event) => datapath.emit('event', event));
+    cluster?.start(datapath);
+    closers.push(() => cluster?.close());
     await builds.runOn(datapath.running, datapath.running.refusal);
     const sampler = new CounterSampler(datapath, datapath.counters, () => datapath.programIds());
     sampler.start();
@@ -158,7 +176,21 @@ export async function composeAgent(
       datapath.countKernelDrops(() => null);
       drops.close();
     });
-    const names = new PodNameResolver(datapath);
+    const observed = await ObservedPods.open({
+      mode: config.observe,
+      pins,
+      hooks: chooseObserveHooks(datapath),
+      runtimes: config.runtimes,
+      own: datapath,
+      drops: kernelDrops,
+      log,
+    });
+    closers.push(() => observed.close());
+    followSamples(observed, sampler, log);
+    const ourPrograms = () => [...datapath.programIds(), ...observed.programIds()];
+    const adoption = new PodAdoption(observed, datapath, config.cniConfig, ourPrograms);
+    const observedPods = new ObservedPodQueries(observed, kernelDrops, ourPrograms);
+    const names = new PodNameResolver(datapath, (address) => cluster?.ownerOf(address) ?? null);
     const verdicts = new VerdictRecorder(kernel, names, rules);
     const dropObserver = new KernelDropObserver({
       capability: dropReasons,
@@ -201,12 +233,43 @@ export async function composeAgent(
       log,
     });
     closers.push(() => dumps.close());
-    const node = () => describeNode(config, datapath, startedAt, bootId);
+    const preflights = new Preflights({
+      node: {
+        name: os.hostname(),
+        kernelRelease: os.release(),
+        cniConfig: config.cniConfig,
+        get capabilities() {
+          return datapath.capabilities;
+        },
+        get slots() {
+          return datapath.slots;
+        },
+        get redirect() {
+          return datapath.redirect;
+        },
+        get usesConntrack() {
+          return datapath.features.conntrack;
+        },
+      },
+      targets: [createPodlaneTargets(datapath)],
+    });
+    closers.push(() => preflights.close());
+    const node = () =>
+      describeNode(config, datapath, {
+        startedAt,
+        bootId,
+        conditions: [...(loaded.nat?.conditions ?? []), ...(cluster?.conditions() ?? [])],
+      });
     const agent = {
       pods: datapath,
+      containers: datapath.containers,
+      cniSocket: config.cniSocket,
       batches: datapath.batches,
+      preflights,
       sampler,
       drops,
+      observed: observedPods,
+      adoption,
       guard: datapath.guard,
       builds,
       userPrograms: datapath.userPrograms,
@@ -219,6 +282,7 @@ export async function composeAgent(
       captures,
       store,
       node,
+      cluster,
       startedAt,
       bootId,
       lab: config.lab,
@@ -234,12 +298,24 @@ export async function composeAgent(
   }
 }
 
+/** Opens the connection to the cluster that the configuration names; null if it names none. @throws ProblemError */
+async function openCluster(
+  { kubernetes }: AgentConfig,
+  rules: AccessRules,
+  log: Logger,
+  publish: ClusterOptions['publish'],
+): Promise<Cluster | null> {
+  if (kubernetes === null) return null;
+  const config = await openKubeConfig(kubernetes.source);
+  return new Cluster({ config, node: kubernetes.node, rules, log, publish });
+}
+
 /**
  * Locks the pins against other agents, opens the store, and makes sure that it knows what the kernel has.
  * @throws ProblemError `unprocessable`, `store_failed`, `unknown_state`; nothing is changed in the kernel then
  */
 async function openAgreedState(
-  { pins, database, unknownState }: AgentConfig,
+  { pins, database, unknownState, kubernetes }: AgentConfig,
   bootId: string,
   log: Logger,
   closers: (() => unknown)[],
@@ -259,6 +335,7 @@ async function openAgreedState(
         log.error({ err, number }, 'the record of a pod in the kernel could not be written');
       }
     },
+    onPodBegun: (number, begun) => opened.records.beginPod(number, begun),
     onNodeSettingsWritten: (settings) => {
       try {
         opened.records.saveNodeSettings(settings);
@@ -274,6 +351,7 @@ async function openAgreedState(
     records: opened.records,
     store,
     choice: unknownState,
+    inCluster: kubernetes !== null,
     log,
   });
   const scope = new TaskScope((err) => log.error({ err, pins }, 'the pins could not be locked and kept'));
@@ -283,6 +361,22 @@ async function openAgreedState(
   });
   closers.push(() => scope.close());
   return { store, records: opened.records };
+}
+
+/** Hooks for programs at host ends of pods of others: tcx, or clsact where the kernel has none. */
+function chooseObserveHooks({ capabilities }: Datapath): 'tcx' | 'tc' | null {
+  const has = (name: KernelCapabilityName): boolean =>
+    capabilities.some((each) => each.name === name && each.available);
+  return has('tcx') ? 'tcx' : has('clsact') ? 'tc' : null;
+}
+
+/** Reads the counters of observed pods whenever those of Podlane's own pods are read. */
+function followSamples(observed: ObservedPods, sampler: CounterSampler, log: Logger): void {
+  sampler.on('sample', ({ sequence, realtimeNs, monotonicNs }) => {
+    observed
+      .sample({ sequence, realtimeNs, monotonicNs })
+      .catch((err: unknown) => log.warn({ err }, 'the counters of observed pods were not read'));
+  });
 }
 
 /** Returns the configuration without the API token, for debug archives. */

@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type KernelCapabilityName, kernelCapabilityNameSchema } from '../contract/node.ts';
+import { type ObserveMode, observeModeSchema } from '../contract/observed-pod.ts';
 import { ProblemError } from '../contract/problem.ts';
 import {
   type ConntrackTimeouts,
   defaultConntrackTimeouts,
   parseConntrackTimeouts,
 } from './acl/load/conntrack-timeouts.ts';
+import { defaultCniConfigFolder } from './kernel/foreign-agents.ts';
+import { defaultRuntimePaths, type RuntimePaths } from './runtime/runtimes/container-runtimes.ts';
 
 interface OptionText {
   /** Placeholder for the option's value in the help text; an option without a placeholder is a switch. */
@@ -17,6 +22,7 @@ interface OptionText {
 
 const options = {
   socket: { value: 'PATH', text: 'Unix socket to listen on', preset: '/run/podlane/agent.sock' },
+  'cni-socket': { value: 'PATH', text: 'Unix socket for the CNI plugin [cni.sock beside --socket]' },
   'socket-gid': { value: 'GID', text: 'group that may use the socket besides root' },
   listen: { value: 'HOST:PORT', text: 'listen on TCP too; requires --token-file' },
   'token-file': { value: 'PATH', text: 'file with the bearer token that TCP clients must send' },
@@ -30,14 +36,54 @@ const options = {
     text: 'folder in a BPF file system to pin programs, maps and links in',
     preset: '/sys/fs/bpf/podlane',
   },
+  'cni-config': {
+    value: 'DIR',
+    text: 'folder of the CNI configurations, by which other network agents are known',
+    preset: defaultCniConfigFolder,
+  },
   trust: { value: 'DIR', text: 'public keys, NAME.pem, whose builds of the datapath may be run' },
   'max-slots': { value: 'N', text: 'maximum number of devices', preset: '2048' },
   connections: { value: 'N', text: 'size of the connection table of the access rules', preset: '65536' },
   timeouts: { value: 'LIST', text: 'connection timeouts in seconds: udp=60/300,tcp=120/7440/60' },
+  learn: {
+    value: 'SECONDS',
+    text: 'time to learn existing connections in before the first access rules are enforced; 0: none',
+    preset: '3',
+  },
   'verdict-rate': {
     value: 'N[/BURST]',
     text: 'verdicts reported per second and device, and at once',
     preset: '50/100',
+  },
+  kubernetes: {
+    value: 'KUBECONFIG|in-cluster',
+    text: 'follow the cluster of this node: names, labels, NetworkPolicies',
+  },
+  'node-name': { value: 'NAME', text: 'name of this node in the cluster [the host’s name]' },
+  observe: {
+    value: 'MODE',
+    text: 'pods of others: counted by programs, by statistics (nothing is attached), or off',
+    preset: 'programs',
+  },
+  'cri-socket': {
+    value: 'PATHS',
+    text: 'sockets of CRI runtimes, with commas between them, or none',
+    preset: defaultRuntimePaths.cri.join(','),
+  },
+  'docker-socket': {
+    value: 'PATHS',
+    text: 'socket of Docker, or none',
+    preset: defaultRuntimePaths.docker.join(','),
+  },
+  'podman-socket': {
+    value: 'PATHS',
+    text: 'socket of Podman, or none',
+    preset: defaultRuntimePaths.podman.join(','),
+  },
+  'cni-cache': {
+    value: 'DIRS',
+    text: 'folders of results that CNI runtimes keep, or none',
+    preset: defaultRuntimePaths.cniCache.join(','),
   },
   environment: { value: 'native|guest', text: 'guest: the virtual machine of the lab', preset: 'native' },
   'log-level': { value: 'LEVEL', text: 'trace, debug, info, warn, error, fatal or silent', preset: 'info' },
@@ -55,18 +101,30 @@ const environments = ['native', 'guest'] as const;
 export interface AgentConfig {
   socket: string;
   socketGid: number | null;
+  /** Unix socket for the CNI plugin; the folder of deletions that are left for the agent is beside it. */
+  cniSocket: string;
   /** TCP address and token of the API; null if the agent does not listen on TCP. */
   listen: { host: string; port: number; token: string } | null;
   database: string;
   pins: string;
+  /** Folder of the CNI configurations. */
+  cniConfig: string;
   /** Directory of the public keys that BPF builds may be signed with; null if only the installed build may run. */
   trust: string | null;
   maxSlots: number;
   /** Maximum number of entries in the connection table of the access rules. */
   connections: number;
   timeouts: ConntrackTimeouts;
+  /** Time in ms to learn existing connections in, before the first access rules are enforced. */
+  learnMs: number;
   /** Maximum rate of reported verdicts per device. */
   verdictRate: { perSecond: number; burst: number };
+  /** How to reach the API server of the cluster, and the name of the node there; null if it follows none. */
+  kubernetes: { source: string; node: string } | null;
+  /** How pods of others are observed. */
+  observe: ObserveMode;
+  /** Sockets and folders of container runtimes to look at. */
+  runtimes: RuntimePaths;
   environment: (typeof environments)[number];
   logLevel: (typeof logLevels)[number];
   /** What to do with kernel state that the database does not know. */
@@ -129,17 +187,32 @@ export function readAgentConfig(
   if (flags.adopt === true && flags.reset === true)
     errors.push({ path: '--reset', message: 'excludes --adopt: choose one of them' });
   const socket = read('socket', parseSocket);
+  const cniSocket = read('cni-socket', parseSocket);
   const database = read('database', nonEmpty);
   const pins = read('pins', nonEmpty);
   // Interface indexes of primaries and peers start at 2^20, two for a slot, and must stay below 2^31.
   const maxSlots = read('max-slots', (value) => integer(value, 1, 1_000_000));
   const connections = read('connections', (value) => integer(value, 1024, 16_777_216));
+  const learnSeconds = read('learn', (value) => integer(value, 0, 60));
   const verdictRate = read('verdict-rate', parseRate);
+  const observe = read('observe', oneOf(observeModeSchema.options));
+  const runtimes = {
+    cri: read('cri-socket', parsePaths) ?? [],
+    docker: read('docker-socket', parsePaths) ?? [],
+    podman: read('podman-socket', parsePaths) ?? [],
+    cniCache: read('cni-cache', parsePaths) ?? [],
+  };
   const environment = read('environment', oneOf(environments));
+  const kubernetes = read('kubernetes', nonEmpty);
+  const node = read('node-name', parseNodeName) ?? hostname().toLowerCase();
+  if (kubernetes === null && text('node-name') !== undefined)
+    errors.push({ path: '--node-name', message: 'requires --kubernetes' });
   const logLevel = read('log-level', oneOf(logLevels));
   const optional = {
     socketGid: read('socket-gid', (value) => integer(value, 0, 2 ** 32 - 2)),
     listen: address === null ? null : { ...address, token: token ?? '' },
+    cniConfig: read('cni-config', nonEmpty) ?? defaultCniConfigFolder,
+    kubernetes: kubernetes === null ? null : { source: kubernetes, node },
     trust: read('trust', nonEmpty),
     timeouts: read('timeouts', parseConntrackTimeouts) ?? defaultConntrackTimeouts,
     without:
@@ -159,7 +232,9 @@ export function readAgentConfig(
     pins === null ||
     maxSlots === null ||
     connections === null ||
+    learnSeconds === null ||
     verdictRate === null ||
+    observe === null ||
     environment === null ||
     logLevel === null
   ) {
@@ -169,11 +244,15 @@ export function readAgentConfig(
   return {
     ...optional,
     socket,
+    cniSocket: cniSocket ?? join(dirname(socket), 'cni.sock'),
     database,
     pins,
     maxSlots,
     connections,
+    learnMs: learnSeconds * 1000,
     verdictRate,
+    observe,
+    runtimes,
     environment,
     logLevel,
   };
@@ -202,6 +281,21 @@ function readFlags(args: string[]): Partial<Record<OptionName | 'help', string |
 function nonEmpty(text: string): string {
   if (text === '' || text.includes('\0')) throw new Error('not a path');
   return text;
+}
+
+function parseNodeName(text: string): string {
+  if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text))
+    throw new Error('expected the name of a node: lowercase letters, digits, - and .');
+  return text;
+}
+
+/** Parses absolute paths with commas between them; `none` for no path. */
+function parsePaths(text: string): string[] {
+  if (text === 'none') return [];
+  return text.split(',').map((path) => {
+    if (!isAbsolute(nonEmpty(path))) throw new Error(`${JSON.stringify(path)} is not an absolute path`);
+    return path;
+  });
 }
 
 function parseSocket(text: string): string {

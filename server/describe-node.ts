@@ -1,4 +1,5 @@
 import os from 'node:os';
+import type { Condition } from '../contract/condition.ts';
 import type { NodeInfo } from '../contract/node.ts';
 import type { AgentConfig } from './config.ts';
 import type { Datapath } from './datapath/datapath.ts';
@@ -9,8 +10,7 @@ import { podlaneVersion } from './version.ts';
 export function describeNode(
   config: AgentConfig,
   datapath: Datapath,
-  startedAt: Date,
-  bootId: string,
+  { startedAt, bootId, conditions }: { startedAt: Date; bootId: string; conditions: Condition[] },
 ): NodeInfo {
   return {
     name: os.hostname(),
@@ -20,7 +20,7 @@ export function describeNode(
     lab: config.lab,
     cpus: os.availableParallelism(),
     capabilities: datapath.capabilities,
-    conditions: datapath.conditions,
+    conditions: [...datapath.conditions, ...conditions],
     slots: datapath.slots,
     versions: {
       podlane: podlaneVersion,

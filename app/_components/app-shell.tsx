@@ -7,6 +7,7 @@ import { startBatchCacheSync } from '../_lib/batch-queries.ts';
 import { startDebugDumpCacheSync } from '../_lib/debug-dump-queries.ts';
 import { startEventCacheSync } from '../_lib/event-queries.ts';
 import { startMigrationCacheSync } from '../_lib/migration-queries.ts';
+import { startObservedPodCacheSync } from '../_lib/observed-pod-queries.ts';
 import { startPodCacheSync } from '../_lib/pod-queries.ts';
 import { startRuleCacheSync } from '../_lib/rule-queries.ts';
 import { startSampleStoreSync } from '../_lib/time-series/sample-store.ts';
@@ -36,6 +37,7 @@ export function AppShell({ children }: { children: ReactNode }) {
     const stops = [
       startSampleStoreSync(),
       startPodCacheSync(client),
+      startObservedPodCacheSync(client),
       startMigrationCacheSync(client),
       startBatchCacheSync(client),
       startDebugDumpCacheSync(client),

@@ -8,6 +8,7 @@ import { sharedText } from '../_text/shared.ts';
 
 const pages = [
   { href: '/pods', label: sharedText.pods },
+  { href: '/preflight', label: sharedText.preflight },
   { href: '/programs', label: sharedText.programs },
   { href: '/rules', label: sharedText.rules },
   { href: '/verdicts', label: sharedText.verdicts },

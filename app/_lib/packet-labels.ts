@@ -1,3 +1,4 @@
+import { formatAddressOwner } from '../../contract/kubernetes.ts';
 import type { PacketEndpoint, PacketHeaders, PodReference } from '../../contract/verdict.ts';
 
 /** Formats a pod's namespace and name: `shop.cart`. */
@@ -12,6 +13,13 @@ export function formatPacketEndpoint({ address, port }: Pick<PacketEndpoint, 'ad
   if (port === null) return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/**
+ * Returns who has the address of a packet's end: `shop.cart` of this node, `service shop/cart` or `pod shop/cart` of the
+ * cluster; null if nobody knows.
+ */
+export const formatEndpointOwner = ({ pod, cluster }: PacketEndpoint): string | null =>
+  pod !== null ? formatPodName(pod) : cluster === undefined ? null : formatAddressOwner(cluster);
 
 /** Formats the ends of a packet: `10.42.0.33:8080 → 10.42.0.2:53`; the ethertype of a frame that is not IP. */
 export const formatPacketFlow = (

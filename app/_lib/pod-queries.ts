@@ -38,7 +38,9 @@ export const usePodNetworkState = (id: string) =>
   });
 
 /** Subscribes to a topic of the live connection while the component is mounted. */
-export function useLiveTopic(topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events'): void {
+export function useLiveTopic(
+  topic: 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' | 'observed-pods',
+): void {
   useEffect(() => getLiveConnection().subscribe({ topic }), [topic]);
 }
 

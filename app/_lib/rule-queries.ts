@@ -20,6 +20,8 @@ import { useLiveTopic } from './pod-queries.ts';
 
 const root = ['rules'] as const;
 const everyMs = 2000;
+/** Time in ms between two readings while connections are learned. */
+const learningMs = 500;
 const yaml = (content: string) => ({ type: 'application/yaml', content });
 const named = (path: string, query: Record<string, string | undefined>): string => {
   const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -32,6 +34,7 @@ export function useActiveRules() {
   return useQuery({
     queryKey: [...root, 'active'],
     queryFn: ({ signal }) => requestApi<ActiveRules>('/rules', { signal }),
+    refetchInterval: ({ state }) => (state.data?.learning ? learningMs : false),
   });
 }
 

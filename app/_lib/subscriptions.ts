@@ -7,7 +7,18 @@ import type { VerdictFilter } from '../../contract/verdict.ts';
  * filter, the one subscribed to last.
  */
 export type SubscriptionTopic =
-  | { topic: 'samples' | 'node' | 'pods' | 'migrations' | 'batches' | 'dumps' | 'events' }
+  | {
+      topic:
+        | 'samples'
+        | 'node'
+        | 'pods'
+        | 'migrations'
+        | 'batches'
+        | 'dumps'
+        | 'events'
+        | 'observed-pods'
+        | 'observed-samples';
+    }
   | { topic: 'pod'; pod: string; hz: number }
   | { topic: 'verdicts'; filter: VerdictFilter }
   | { topic: 'trace'; trace: string };

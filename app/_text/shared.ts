@@ -41,6 +41,7 @@ export const sharedText = {
   clearAll: 'Clear all',
   to: 'to',
   pods: 'Pods',
+  preflight: 'Preflight',
   programs: 'Programs',
   rules: 'Rules',
   verdicts: 'Verdicts',

@@ -56,7 +56,7 @@ export function formatRulePorts({
   const parts =
     protocol === 'icmp'
       ? icmp.map(({ type, code }) => (code === undefined ? `${type}` : `${type}/${code}`))
-      : ports.map(({ from, to }) => formatPortRange(from, to ?? from));
+      : ports.map((port) => ('name' in port ? port.name : formatPortRange(port.from, port.to ?? port.from)));
   return parts.length === 0 ? protocol : `${protocol} ${parts.join(', ')}`;
 }
 

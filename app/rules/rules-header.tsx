@@ -41,7 +41,7 @@ export function RulesPageHeader() {
               {rulesText.import}
             </Link>
           </Button>
-          {active?.rules != null && (
+          {active?.rules != null && active.text !== null && (
             <Button asChild>
               <a href="/api/v1/rules/export" download={`${active.rules.name}.yaml`}>
                 <Download aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
@@ -51,6 +51,14 @@ export function RulesPageHeader() {
           )}
         </div>
       </header>
+      {active?.learning != null && (
+        <p role="status" className="px-(--gutter) pb-2 text-12 text-ink-2 tabular-nums">
+          {rulesText.learning(
+            formatClockTime(Date.parse(active.learning.until)),
+            formatCount(active.learning.connections),
+          )}
+        </p>
+      )}
       {active?.problem != null && (
         <p role="alert" className="flex items-start gap-1.5 px-(--gutter) pb-2 text-12 text-ink-2">
           <WarningIcon className="mt-px size-3.5" />
@@ -91,12 +99,22 @@ function ActiveRulesFacts({ active }: { active: ActiveRules }) {
       </p>
     );
   const { sizes, load } = active;
+  const ofCluster = active.rules.rules.length - active.ownRules;
   return (
     <LabeledFactList>
-      <LabeledFact label={rulesText.activeSince}>
-        {active.time === null ? 'n/a' : formatClockTime(Date.parse(active.time))} by {active.actor}
-      </LabeledFact>
-      <LabeledFact label={rulesText.version}>{active.version}</LabeledFact>
+      {active.text !== null && (
+        <>
+          <LabeledFact label={rulesText.activeSince}>
+            {active.time === null ? 'n/a' : formatClockTime(Date.parse(active.time))} by {active.actor}
+          </LabeledFact>
+          <LabeledFact label={rulesText.version}>{active.version}</LabeledFact>
+        </>
+      )}
+      {ofCluster > 0 && (
+        <LabeledFact label={rulesText.ofCluster} title={rulesText.ofClusterTitle}>
+          {formatCount(ofCluster)}
+        </LabeledFact>
+      )}
       <LabeledFact label={rulesText.generation} title={rulesText.generationTitle}>
         {formatCount(active.generation)}
       </LabeledFact>
@@ -115,6 +133,11 @@ function ActiveRulesFacts({ active }: { active: ActiveRules }) {
           title={rulesText.entryChanges(formatCount(load.written), formatCount(load.removed))}
         >
           {formatDuration(load.compileMs)}, {formatDuration(load.loadMs)}
+        </LabeledFact>
+      )}
+      {load?.adopted != null && (
+        <LabeledFact label={rulesText.adopted} title={rulesText.adoptedTitle}>
+          {rulesText.adoptedConnections(load.adopted)}
         </LabeledFact>
       )}
     </LabeledFactList>

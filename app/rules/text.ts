@@ -84,6 +84,11 @@ export const rulesText = {
     'Opening the example changes nothing: the editor checks it first, and staging shows what it would deny on live traffic.',
   noRuleCounter: 'no packet counter for this rule',
   orderColumnTitle: 'Evaluation order',
+  ofCluster: 'Kubernetes',
+  ofClusterTitle: 'Rules of NetworkPolicies of the cluster that isolate pods of this node',
+  fromClusterPolicy: (policy: string) =>
+    `From the NetworkPolicy ${policy} of the cluster. It applies beside the rules of this node, and is changed with kubectl.`,
+  clusterRulesStay: 'The rules of NetworkPolicies of the cluster stay.',
   action: 'action',
   direction: 'direction',
   pods: 'pods',
@@ -221,6 +226,11 @@ export const rulesText = {
   compileAndLoad: 'compile and load time',
   import: 'Import…',
   export: 'Export',
+  learning: (until: string, connections: string) =>
+    `Learning existing connections until ${until}: ${connections} seen. The rules are enforced then.`,
+  adopted: 'taken over',
+  adoptedTitle: 'Connections that existed before these rules; they go on where the rules allow them',
+  adoptedConnections: (count: number) => (count === 1 ? '1 connection' : `${count} connections`),
   olderRules: 'An older version is active.',
   noRulesActive: (removed: string) => `No rules are active. All traffic is allowed.${removed}`,
   entriesInLists: (entries: string, lists: string) => `${entries} in ${lists} lists`,

@@ -3,7 +3,9 @@
 import { ConditionNotice } from '../_components/condition-notice.tsx';
 import { useNodeInfo } from '../_lib/node-queries.ts';
 import { GuardSettings } from './guard-settings.tsx';
+import { KubernetesSection } from './kubernetes-section.tsx';
 import { RedirectSetting } from './redirect-setting.tsx';
+import { RuntimeList } from './runtime-list.tsx';
 import { settingsText } from './text.ts';
 
 /** Page of the node's settings. */
@@ -16,8 +18,10 @@ export function SettingsPage() {
       {node?.conditions.map(({ reason, message, remedy }) => (
         <ConditionNotice key={reason} message={message} remedy={remedy} />
       ))}
+      <KubernetesSection />
       <RedirectSetting />
       <GuardSettings />
+      <RuntimeList />
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { type Batch, type BatchPlan, type BatchPod, newBatchSchema } from '../..
 import { ProblemError } from '../../contract/problem.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { type CliCommand, type CommandInvocation, printResult } from '../command.ts';
+import { parseSelector } from '../parse-selector.ts';
 import { formatFieldLines, formatTextTable } from '../text-table.ts';
 import { parseDeviceKind } from './migrate.ts';
 
@@ -64,17 +65,6 @@ function readRequest(invocation: CommandInvocation) {
     'bad_request',
     error.issues.map(({ path, message }) => [...path, message].join(': ')).join('; '),
     { hint: 'see podlane batch --help' },
-  );
-}
-
-function parseSelector(text: string | undefined): Record<string, string> | undefined {
-  if (text === undefined) return undefined;
-  return Object.fromEntries(
-    text.split(',').map((label) => {
-      const equals = label.indexOf('=');
-      if (equals < 1) throw new ProblemError('bad_request', `--selector ${text}: ${label} is not name=value`);
-      return [label.slice(0, equals), label.slice(equals + 1)];
-    }),
   );
 }
 

@@ -59,7 +59,7 @@ export function parseDeviceKind(text: string): DeviceKind {
 }
 
 /** Says in terms of this command how to accept what the agent named. */
-function withAcceptHint(error: unknown): unknown {
+export function withAcceptHint(error: unknown): unknown {
   if (!(error instanceof ProblemError) || error.code !== 'loss_not_accepted') return error;
   const { errors = [] } = error;
   const [first] = errors;
@@ -76,7 +76,8 @@ function withAcceptHint(error: unknown): unknown {
 const quote = (id: string): string =>
   /^[\w/.:@%+=,-]+$/.test(id) ? id : `'${id.replaceAll("'", String.raw`'\''`)}'`;
 
-async function waitForEnd(
+/** Waits until a migration has ended. */
+export async function waitForEnd(
   { agent, signal }: { agent: AgentClient; signal: AbortSignal },
   started: Migration,
 ): Promise<Migration> {
@@ -88,7 +89,8 @@ async function waitForEnd(
   return migration;
 }
 
-function throwUnlessDone({ state, error, number }: Migration): void {
+/** @throws ProblemError why a migration that has ended is not done */
+export function throwUnlessDone({ state, error, number }: Migration): void {
   if (state === 'done') return;
   const what = `migration ${number} is ${state}`;
   if (error === null) throw new ProblemError('migration_failed', what);
@@ -97,7 +99,7 @@ function throwUnlessDone({ state, error, number }: Migration): void {
   });
 }
 
-function formatPlan(plan: MigrationPlan): string {
+export function formatPlan(plan: MigrationPlan): string {
   const { direction, from, to, allowed, items, steps } = plan;
   const checks = listChecksWithoutItems(plan).map(({ state, name, detail }) => [state, `${name}: ${detail}`]);
   return [
@@ -114,7 +116,7 @@ function formatPlan(plan: MigrationPlan): string {
   ].join('\n\n');
 }
 
-function formatItems(items: readonly MigrationItem[], allowed: boolean): string {
+export function formatItems(items: readonly MigrationItem[], allowed: boolean): string {
   if (items.length === 0)
     return allowed
       ? 'NOT CARRIED OVER\nnothing: only the kind of the device and the indexes of its interfaces change'
@@ -131,7 +133,7 @@ function formatItems(items: readonly MigrationItem[], allowed: boolean): string 
   ].join('\n');
 }
 
-function formatMigration({ number, state, from, to, durationMs, result, error }: Migration): string {
+export function formatMigration({ number, state, from, to, durationMs, result, error }: Migration): string {
   const kernelDrops = (result?.kernelDrops ?? [])
     .map(({ reason, packets }) => `${reason} ${packets}`)
     .join(', ');

@@ -1,6 +1,9 @@
 import type { PodNetworkState } from '../../contract/network-state.ts';
+import { isObservedPodId, type ObservedPod, type ObservedPodSummary } from '../../contract/observed-pod.ts';
 import type { Pod, PodSummary } from '../../contract/pod.ts';
+import type { AgentClient } from '../agent-client.ts';
 import { type CliCommand, printResult } from '../command.ts';
+import { formatObservedPod, formatObservedPods } from '../format-observed-pods.ts';
 import { formatFieldLines, formatTextTable } from '../text-table.ts';
 
 const nameOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}.${name}`;
@@ -9,17 +12,13 @@ export const podsCommand: CliCommand = {
   name: 'pods',
   parameters: [],
   summary: 'lists the pods of the node',
-  options: {},
-  async run({ agent, json }) {
-    const items: PodSummary[] = [];
-    for (let next: string | null = ''; next !== null; ) {
-      const page: { items: PodSummary[]; next: string | null } = await agent.request(
-        'GET',
-        `/pods?limit=500${next === '' ? '' : `&before=${next}`}`,
-      );
-      items.push(...page.items);
-      next = page.next;
+  options: { observed: { summary: 'those that others made, instead of Podlane’s own' } },
+  async run({ agent, json, flag }) {
+    if (flag('observed')) {
+      printResult({ json }, await listAll<ObservedPodSummary>(agent, '/observed-pods'), formatObservedPods);
+      return;
     }
+    const items = await listAll<PodSummary>(agent, '/pods');
     printResult({ json }, items, (all) =>
       formatTextTable(
         ['POD', 'KIND', 'HOOKS', 'DEVICE', 'ADDRESSES', 'STATE', 'ATTENTION'],
@@ -37,12 +36,32 @@ export const podsCommand: CliCommand = {
   },
 };
 
+/** Requests all pages of a list. */
+async function listAll<T>(agent: AgentClient, path: string): Promise<T[]> {
+  const items: T[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page: { items: T[]; next: string | null } = await agent.request(
+      'GET',
+      `${path}?limit=500${next === '' ? '' : `&before=${next}`}`,
+    );
+    items.push(...page.items);
+    next = page.next;
+  }
+  return items;
+}
+
 export const podCommand: CliCommand = {
   name: 'pod',
   parameters: ['POD'],
   summary: 'shows a pod: its device, programs, routes and neighbors',
+  details: 'POD is an id or namespace.name, or the id of a pod that others made: ns-4026532201.',
   options: {},
   async run({ agent, args: [id = ''], json }) {
+    if (isObservedPodId(id)) {
+      const path = `/observed-pods/${encodeURIComponent(id)}`;
+      printResult({ json }, await agent.request<ObservedPod>('GET', path), formatObservedPod);
+      return;
+    }
     const found = await agent.request<Pod>('GET', `/pods/${encodeURIComponent(id)}`);
     printResult({ json }, found, describe);
   },

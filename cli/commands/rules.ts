@@ -4,7 +4,9 @@ import { ProblemError } from '../../contract/problem.ts';
 import type {
   ActiveRules,
   RuleExplanation,
+  RuleLoadCost,
   RuleSizes,
+  RulesLearning,
   RulesPlan,
   RuleWarning,
   StagedRules,
@@ -28,6 +30,8 @@ export const rulesShowCommand: CliCommand = {
           comment: active.comment,
           generation: active.generation,
           tables: formatRuleSizes(active.sizes),
+          learning: active.learning && formatLearning(active.learning),
+          adopted: active.load?.adopted ?? null,
           problem: active.problem && `${active.problem.code}: ${active.problem.detail}`,
         }),
         ...active.warnings.map(formatRuleWarning),
@@ -107,10 +111,12 @@ export const rulesApplyCommand: CliCommand = {
       body,
       type: 'application/yaml',
     });
-    printResult(invocation, active, ({ version, sizes, warnings }) =>
-      [`version ${version} is active: ${formatRuleSizes(sizes)}`, ...warnings.map(formatRuleWarning)].join(
-        '\n',
-      ),
+    printResult(invocation, active, ({ version, sizes, load, warnings }) =>
+      [
+        `version ${version} is active: ${formatRuleSizes(sizes)}`,
+        ...formatAdopted(load),
+        ...warnings.map(formatRuleWarning),
+      ].join('\n'),
     );
   },
 };
@@ -128,8 +134,12 @@ export const rulesStageCommand: CliCommand = {
       body,
       type: 'application/yaml',
     });
-    printResult(invocation, staged, ({ base, sizes, warnings }) =>
-      [`staged on version ${base}: ${formatRuleSizes(sizes)}`, ...warnings.map(formatRuleWarning)].join('\n'),
+    printResult(invocation, staged, ({ base, sizes, load, warnings }) =>
+      [
+        `staged on version ${base}: ${formatRuleSizes(sizes)}`,
+        ...formatAdopted(load),
+        ...warnings.map(formatRuleWarning),
+      ].join('\n'),
     );
   },
 };
@@ -190,6 +200,12 @@ export function parseProtocolAndPort(text: string): object {
 
 const formatRuleSizes = ({ rules, prefixes, identities, entries }: RuleSizes): string =>
   `${rules} rules, ${prefixes} prefixes, ${identities} identities, ${entries} entries`;
+
+const formatLearning = ({ until, connections }: RulesLearning): string =>
+  `until ${until}, ${connections} connections seen; the rules are enforced then`;
+
+const formatAdopted = (load: RuleLoadCost | null): string[] =>
+  load?.adopted == null ? [] : [`${load.adopted} existing connections were taken over`];
 
 const formatRuleWarning = ({ rule, line, message }: RuleWarning): string =>
   `warning: ${rule}${line === undefined ? '' : ` (line ${line})`}: ${message}`;

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { DeviceKind } from '../../contract/device.ts';
+import type { RuntimeName } from '../runtimes/install-runtimes.ts';
 import { compileCache, fillCompileCache } from '../vm/compile-cache.ts';
 import { bootGuest } from '../vm/guest.ts';
+import { publishedPort } from './start-container-node.ts';
 import type { LabTrafficCounts } from './start-lab-node.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -16,6 +18,8 @@ export interface LabGuestOptions {
   lab: string;
   /** Device kind of all pods; undefined selects netkit if the kernel supports it. */
   kind: DeviceKind | undefined;
+  /** Container runtime that runs the pods; undefined attaches pods of the lab's own. */
+  runtime: RuntimeName | undefined;
   rate: number;
   progress(text: string): void;
   counted(apps: LabTrafficCounts): void;
@@ -38,15 +42,18 @@ export interface LabGuestNode {
   agentEnded: Promise<string>;
   /** Resolves once the guest has exited, with the reason. */
   ended: Promise<string>;
+  /** Of a lab with a container runtime: URL at which the published port answers on this machine. */
+  published?: { url: string };
   /** Stops the guest and thereby everything in it. */
   stop(): Promise<void>;
 }
 
 /** Boots the guest and waits until its pods have traffic. @throws Error if the guest ends first, after cleaning up */
 export async function startLabNodeInGuest(options: LabGuestOptions): Promise<LabGuestNode> {
-  const { lab, kind, rate, progress, counted, signal } = options;
+  const { lab, kind, runtime, rate, progress, counted, signal } = options;
   const token = randomBytes(32).toString('base64url');
   const hostPort = await freePort();
+  const webPort = runtime === undefined ? undefined : await freePort();
   const ready = Promise.withResolvers<void>();
   const agentEnded = Promise.withResolvers<string>();
   const output = new PassThrough();
@@ -64,10 +71,14 @@ export async function startLabNodeInGuest(options: LabGuestOptions): Promise<Lab
     command: [
       `exec node scripts/lab/lab-in-guest.ts --name ${lab} --port ${guestPort} --rate ${rate}`,
       ...(kind ? [`--kind ${kind}`] : []),
+      ...(runtime ? [`--runtime ${runtime}`] : []),
     ].join(' '),
     cwd: root,
     env: { PODLANE_LAB_TOKEN: token, NODE_COMPILE_CACHE: compileCache },
-    forward: [{ hostPort, guestPort }],
+    forward: [
+      { hostPort, guestPort },
+      ...(webPort === undefined ? [] : [{ hostPort: webPort, guestPort: publishedPort }]),
+    ],
     onStdout: (chunk) => output.write(chunk),
     onStderr: (chunk) => process.stderr.write(chunk),
   });
@@ -95,6 +106,7 @@ export async function startLabNodeInGuest(options: LabGuestOptions): Promise<Lab
     token,
     agentEnded: agentEnded.promise,
     ended,
+    ...(webPort === undefined ? {} : { published: { url: `http://127.0.0.1:${webPort}/` } }),
     stop: () => guest.stop(),
   };
 }

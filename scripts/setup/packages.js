@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, step } from './progress.js';
+import { installWithServicesOff } from './services-off.js';
 
 const lockWaitSeconds = 600;
 
@@ -46,7 +47,13 @@ export async function installPackages(list, purposes) {
     throw new Error(`packages are missing. As root, run\n\n  apt-get update && ${command}\n`);
   }
   await step('reading the package lists', () => apt(['update']));
-  await step(`installing ${missing.join(', ')}`, () => apt(command.split(' ').slice(1)));
+  const masked = await step(`installing ${missing.join(', ')}`, () =>
+    installWithServicesOff(missing, () => apt(command.split(' ').slice(1))),
+  );
+  if (masked.length > 0)
+    process.stderr.write(
+      `their services stay off; to use them on this machine: systemctl unmask ${masked.join(' ')}\n`,
+    );
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installRuntimes, runtimeNames } from '../runtimes/install-runtimes.ts';
 import { kernelHasNetkit } from '../vm/netkit-support.ts';
 import { packProgramFiles } from '../vm/program-files.ts';
 import { runOnTerminal } from './run-on-terminal.ts';
@@ -30,8 +31,13 @@ export const testLevels: Record<string, TestLevelRunner> = {
   },
   unit: (folder, filters) => vitest('unit', folder, filters),
   kernel: (folder, filters) => vitest('kernel', folder, filters),
+  async runtime(folder, filters) {
+    await installRuntimes(runtimeNames);
+    return vitest('runtime', folder, filters);
+  },
   e2e: (folder, filters) => playwright('e2e', folder, filters),
   async vm(folder, filters, terminal) {
+    await installRuntimes(['docker']);
     if (kernelHasNetkit()) return vitest('vm', folder, filters);
     const report = '/run/report.json';
     const archive = join(folder, 'programs.tar');
@@ -48,7 +54,12 @@ export const testLevels: Record<string, TestLevelRunner> = {
     return counted(answer.code, answer.report, countVitestTests);
   },
   lab: (folder, filters) => playwright('lab', folder, filters),
+  // Its tests are a chain: what follows a failure says nothing.
+  kubernetes: (folder, filters) => vitest('kubernetes', folder, ['--bail', '1', ...filters]),
 };
+
+/** Levels that `npm test` leaves out: they build what no machine has, for minutes. */
+export const separateTestLevels: readonly string[] = ['kubernetes'];
 
 /** Programs that the tests in the guest start, and threads of these. */
 const guestPrograms = [
@@ -59,6 +70,7 @@ const guestPrograms = [
   'server/programs/scan/scan.worker.ts',
   'test/kernel/bpf/agent-child.ts',
   'test/testbed/faults/agent-child.ts',
+  'test/testbed/masqueraded-traffic-process.ts',
   'test/testbed/migration-script/bpf-worker.ts',
 ];
 

@@ -8,8 +8,9 @@ import { testLevelRunsInGuest } from './levels.ts';
  */
 const stages: readonly (readonly (readonly string[])[])[] = [
   [['check', 'unit']],
-  [['kernel', 'e2e'], ['vm']],
+  [['kernel', 'runtime', 'e2e'], ['vm']],
   [['lab']],
+  [['kubernetes']],
 ];
 
 /**

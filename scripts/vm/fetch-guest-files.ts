@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { run, step } from '../setup/progress.js';
-import { addBackportsSources, formatDeb822AptSources, readAptSources } from './apt-sources.ts';
+import { prepareAptFolder } from './apt-options.ts';
+import { addBackportsSources, readAptSources } from './apt-sources.ts';
 import { extractVmlinux } from './extract-vmlinux.ts';
 
 /** Paths of the fetched guest: `root` holds the unpacked packages with the kernel's modules, `vmlinux` the kernel. */
@@ -50,7 +51,7 @@ const cache = join(clone, '.cache/vm');
  */
 export async function ensureGuestFiles(): Promise<GuestFiles> {
   const recipe = createHash('sha256');
-  for (const file of ['fetch-guest-files.ts', 'apt-sources.ts', 'extract-vmlinux.ts'])
+  for (const file of ['fetch-guest-files.ts', 'apt-options.ts', 'apt-sources.ts', 'extract-vmlinux.ts'])
     recipe.update(readFileSync(join(import.meta.dirname, file)));
   const folder = join(cache, recipe.digest('hex').slice(0, 12));
   if (!existsSync(folder)) await step('fetching the netkit guest', () => fetchGuest(folder));
@@ -68,9 +69,7 @@ async function fetchGuest(folder: string): Promise<void> {
   const made = `${folder}.${process.pid}`;
   try {
     const files = guestFiles(made);
-    for (const part of ['root', 'apt/lists/partial', 'apt/archives/partial', 'apt/sources', 'apt/debs']) {
-      mkdirSync(join(made, part), { recursive: true });
-    }
+    for (const part of ['root', 'apt/debs']) mkdirSync(join(made, part), { recursive: true });
     await unpackPackages(join(made, 'apt'), files.root);
     const [bzImage] = globSync(join(files.root, 'boot/vmlinuz-*'));
     if (!bzImage) throw new Error('the kernel package holds no vmlinuz');
@@ -86,20 +85,7 @@ async function fetchGuest(folder: string): Promise<void> {
 /** Downloads and unpacks `packages` and a kernel with netkit, along with the dependencies that this machine lacks. */
 async function unpackPackages(apt: string, root: string): Promise<void> {
   requireRelease();
-  writeFileSync(
-    join(apt, 'sources/guest.sources'),
-    formatDeb822AptSources(addBackportsSources(readAptSources(), release)),
-  );
-  const options = [
-    'Dir::Etc::sourcelist=/dev/null',
-    `Dir::Etc::sourceparts=${join(apt, 'sources')}`,
-    `Dir::State::lists=${join(apt, 'lists')}`,
-    `Dir::Cache=${apt}`,
-    'APT::Sandbox::User=root',
-    'APT::Install-Recommends=false',
-    'Acquire::Retries=3',
-    'Acquire::Languages=none',
-  ].flatMap((option) => ['-o', option]);
+  const options = prepareAptFolder(apt, 'guest', addBackportsSources(readAptSources(), release));
   await run('apt-get', [...options, '-qq', 'update']);
 
   const kernels = await run('apt-cache', [

@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AgentEvent, AgentEventType } from '../../contract/agent-event.ts';
 import type { PodConnectionTable } from '../../contract/connection-table.ts';
-import { ProblemError } from '../../contract/problem.ts';
+import { type Problem, ProblemError } from '../../contract/problem.ts';
 import type {
   ActiveRules,
   ImportedRules,
@@ -15,6 +16,9 @@ import { Mutex } from '../async/mutex.ts';
 import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { RuleStore } from '../store/store-interfaces.ts';
+import { type ClusterPolicy, needPeers } from './cluster/cluster-policy.ts';
+import { type ClusterChange, ClusterRules, type Labels } from './cluster/cluster-rules.ts';
+import { ConnectionLearning } from './load/connection-learning.ts';
 import type { ConnectionTableUse, KernelRules } from './load/kernel-rules.ts';
 import { readNodeAddresses, watchNodeAddresses } from './load/node-addresses.ts';
 import type { RuleChangeMetadata } from './rule-change-metadata.ts';
@@ -25,7 +29,8 @@ import {
   toPodConnectionTable,
   toRuleVersionResponse,
 } from './rule-responses.ts';
-import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
+import type { SelectablePod } from './spec/pod-matching.ts';
+import { asProblem, LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
 import { RuleCompilerClient } from './worker/compiler-client.ts';
 
@@ -37,6 +42,33 @@ const connectionUseMs = 2000;
 const restartMs = 2000;
 /** Time in ms between two checks that the kernel evaluates what was loaded. */
 const checkMs = 1000;
+/** Time in ms between two looks at whether something is known of the cluster that is not stored. */
+const saveClusterMs = 10_000;
+/** Time in ms that attaching a pod waits for the policies of the cluster, while they are not known for the first time. */
+const clusterWaitMs = 10_000;
+/** Key of the stored setting with the labels of namespaces that users have set. */
+const namespacesSetting = 'namespaces';
+
+/** Stands for the stored version where only the cluster has rules. */
+const clusterOnly: RuleVersionRecord = {
+  number: 0,
+  time: new Date(0),
+  actor: 'kubernetes',
+  comment: '',
+  restored: null,
+  name: null,
+  rules: 0,
+  text: null,
+};
+
+const createClusterUnknownError = (): ProblemError =>
+  new ProblemError(
+    'cluster_unknown',
+    'apply the access rules: the NetworkPolicies of the cluster are not known yet',
+    {
+      hint: 'The agent has not reached the API server since it was told of it: GET /api/v1/kubernetes says why. What the kernel enforces stays.',
+    },
+  );
 
 /** How a rule text is taken. */
 export interface RuleTextOptions {
@@ -49,6 +81,8 @@ export interface RuleTextOptions {
 export interface AccessRulesOptions {
   store: RuleStore;
   log: Logger;
+  /** Time in ms to learn existing connections in, before the first rules are enforced; 0 by default. */
+  learnMs?: number;
 }
 
 /**
@@ -63,7 +97,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   readonly #changes = new Mutex();
   readonly #pods = new Map<string, LocalPodEndpoint>();
   readonly #staged: StagedRules;
-  #opened: { sets: LoadedRuleSets; queries: RuleQueries } | null = null;
+  readonly #learnMs: number;
+  #opened: { sets: LoadedRuleSets; queries: RuleQueries; learning: ConnectionLearning } | null = null;
   #active: RuleVersionRecord | null = null;
   #pendingReload: Promise<void> | null = null;
   #scheduledReload: TaskScopeTimer | null = null;
@@ -72,12 +107,18 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   #stopWatching: (() => Promise<void>) | null = null;
   /** Addresses of the node that the rules' peer `node` stands for. */
   #nodePeer: readonly string[] = [];
+  readonly #cluster: ClusterRules;
+  #lastKnownPeers: readonly SelectablePod[] = [];
+  /** Labels of namespaces that users have set, by the name of the namespace. */
+  #namespaces = new Map<string, Labels>();
 
-  constructor({ store, log }: AccessRulesOptions) {
+  constructor({ store, log, learnMs = 0 }: AccessRulesOptions) {
     super();
     this.#store = store;
     this.#log = log;
+    this.#learnMs = learnMs;
     this.#scope = new TaskScope((err) => this.#log.error({ err }, 'reloading the access rules failed'));
+    this.#cluster = new ClusterRules(store);
     this.#staged = new StagedRules({
       store,
       sets: () => this.#sets,
@@ -90,23 +131,59 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   /**
    * Loads the stored rules before a packet of a pod meets our programs. Rules that cannot be loaded become a `problem`;
    * the kernel then keeps the rules of an earlier agent.
+   * @param inCluster true if the node belongs to a cluster, whose NetworkPolicies apply too
    */
-  async open(kernel: KernelRules, pods: readonly LocalPodEndpoint[]): Promise<void> {
+  async open(
+    kernel: KernelRules,
+    pods: readonly LocalPodEndpoint[],
+    { inCluster = false }: { inCluster?: boolean } = {},
+  ): Promise<void> {
     const sets = new LoadedRuleSets(kernel, this.#compiler);
-    this.#opened = { sets, queries: new RuleQueries(sets, this.#compiler, this.#pods) };
+    this.#opened = {
+      sets,
+      queries: new RuleQueries(sets, this.#compiler, this.#pods),
+      learning: new ConnectionLearning({
+        milliseconds: this.#learnMs,
+        kernel,
+        begun: (until) => this.#publishLearning(until),
+      }),
+    };
     this.#scope.every(connectionUseMs, () => kernel.connectionUse());
     for (const pod of pods) this.#pods.set(pod.id, pod);
     this.#active = await this.#store.lastRuleVersion();
     await this.#staged.open();
+    await this.#openCluster(inCluster);
     // Before rules are loaded: connections to the node would be re-evaluated without it.
     this.#nodePeer = (await readNodeAddresses()).routed;
     await this.#compiler.setNodeAddresses(this.#nodePeer);
-    for (const set of ['active', 'staged'] as const) {
-      if (this.#storedText(set) === null) await sets.remove(set);
-      // The failure is logged, published and kept as the rule set's problem.
-      else await this.#reapply(set).catch(() => undefined);
-    }
+    // A failure is logged, published and kept as the rule set's problem.
+    for (const set of ['active', 'staged'] as const) await this.#reapply(set).catch(() => undefined);
     this.#scope.every(checkMs, () => this.#restoreForeignChanges());
+    this.#scope.every(saveClusterMs, () => this.#saveCluster());
+  }
+
+  async #openCluster(inCluster: boolean): Promise<void> {
+    const labels = await this.#store.setting('node', namespacesSetting);
+    this.#namespaces = new Map(Object.entries((labels ?? {}) as Record<string, Labels>));
+    const { peers, forgotten } = await this.#cluster.open(inCluster);
+    this.#lastKnownPeers = peers;
+    await this.#compiler.setClusterPolicies(this.#cluster.policies);
+    await this.#compiler.changePeers(peers, []);
+    if (forgotten > 0)
+      await this.#publish(
+        'policies.applied',
+        `${forgotten} NetworkPolicies of a cluster no longer apply: the agent was started without --kubernetes`,
+        'warning',
+      );
+  }
+
+  /** Stores what is known of the cluster, for the next start. */
+  async #saveCluster(): Promise<void> {
+    try {
+      await this.#cluster.save(() => this.#compiler.matchedPeers());
+    } catch (err) {
+      this.#log.warn({ err }, 'what is known of the cluster could not be stored');
+    }
   }
 
   /**
@@ -139,6 +216,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     await this.#stopWatching?.();
     await this.#scope.close();
     await this.#changes.idle();
+    await this.#saveCluster();
     await this.#compiler.close();
   }
 
@@ -167,6 +245,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * @throws ProblemError when they cannot be loaded: the pod would be open, or cut off
    */
   async addPod(pod: LocalPodEndpoint): Promise<void> {
+    await this.#waitForCluster();
     this.#pods.set(pod.id, pod);
     try {
       await this.#reload();
@@ -176,6 +255,103 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     }
   }
 
+  /** Waits until the policies of the cluster are known for the first time. @throws ProblemError `cluster_unknown` */
+  async #waitForCluster(): Promise<void> {
+    const end = performance.now() + clusterWaitMs;
+    while (!this.#cluster.known && !this.#scope.closed) {
+      if (performance.now() > end) throw createClusterUnknownError();
+      await sleep(20);
+    }
+  }
+
+  /** Has the rules apply to a pod as it is now: with other labels or ports. */
+  changePod(pod: LocalPodEndpoint): void {
+    const known = this.#pods.get(pod.id);
+    if (known === undefined) return;
+    this.#pods.set(pod.id, pod);
+    this.#scope.start(() => this.#reload().catch(() => undefined));
+  }
+
+  /** Returns the labels of the namespaces that are known: by the cluster, else as users have set them. */
+  namespaces(): { name: string; labels: Labels; source: 'kubernetes' | 'api' }[] {
+    const users = [...this.#namespaces].filter(([name]) => !this.#cluster.namespaces.has(name));
+    return [
+      ...[...this.#cluster.namespaces].map(([name, labels]) => ({
+        name,
+        labels,
+        source: 'kubernetes' as const,
+      })),
+      ...users.map(([name, labels]) => ({ name, labels, source: 'api' as const })),
+    ].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Sets the labels of a namespace, which selectors of namespaces read; empty ones make it unknown.
+   * @throws ProblemError `kubernetes_owned` if the cluster tells them
+   */
+  async setNamespaceLabels(name: string, labels: Labels): Promise<void> {
+    if (this.#cluster.namespaces.has(name))
+      throw new ProblemError(
+        'kubernetes_owned',
+        `set the labels of namespace ${name}: Kubernetes sets them`,
+        {
+          hint: `kubectl label namespace ${name} KEY=VALUE`,
+        },
+      );
+    const changed = new Map(this.#namespaces);
+    if (Object.keys(labels).length === 0) changed.delete(name);
+    else changed.set(name, labels);
+    await this.#store.saveSetting('node', namespacesSetting, Object.fromEntries(changed));
+    this.#namespaces = changed;
+    await this.#reload();
+  }
+
+  /**
+   * Applies what the cluster says. If its new policies cannot be loaded, those of before stay.
+   * @returns why they cannot be loaded; null if they are
+   */
+  changeCluster(change: ClusterChange): Promise<Problem | null> {
+    return this.#changes.run(async () => {
+      const { policies: before, known } = this.#cluster;
+      const { policies, namespaces, peers } = change;
+      this.#cluster.changed = true;
+      if (namespaces !== undefined) this.#cluster.namespaces = namespaces;
+      const affected = peers !== undefined && (await this.#compiler.changePeers(peers.put, peers.removed));
+      if (policies !== undefined) {
+        this.#cluster.policies = policies;
+        this.#cluster.known = true;
+        await this.#compiler.setClusterPolicies(policies);
+      }
+      if (policies === undefined && namespaces === undefined && !affected) return null;
+      try {
+        await this.#reapplyAll();
+        return null;
+      } catch (error) {
+        if (policies === undefined) return null; // the rule set's own problem
+        this.#cluster.policies = before;
+        this.#cluster.known = known;
+        await this.#compiler.setClusterPolicies(before);
+        await this.#reapplyAll().catch(() => undefined);
+        return asProblem(error);
+      }
+    });
+  }
+
+  /** Returns true if what the rules decide depends on pods that may be on other nodes. */
+  get needsPeers(): boolean {
+    return (['active', 'staged'] as const).some((set) => needPeers(this.#sets.loaded(set)?.own.rules ?? []));
+  }
+
+  /** False while the node belongs to a cluster whose policies are not known so far. */
+  get isClusterKnown(): boolean {
+    return this.#cluster.known;
+  }
+
+  /** What is known of the cluster from when the agent ran last: its policies, and pods of other nodes. */
+  get lastKnownCluster(): { policies: readonly ClusterPolicy[]; peers: readonly SelectablePod[] } {
+    return { policies: this.#cluster.policies, peers: this.#lastKnownPeers };
+  }
+
   /** Removes a pod that left the node or could not be attached from the access rules. */
   removePod(id: string): void {
     const pod = this.#pods.get(id);
@@ -183,7 +359,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     this.#pods.delete(id);
     this.#sets.kernel.forgetPod(pod.number);
     if (this.#scheduledReload) return;
-    if (this.#storedText('active') === null && this.#storedText('staged') === null) return;
+    const hasRules = this.#storedText('active') !== null || this.#cluster.policies.length > 0;
+    if (!hasRules && this.#storedText('staged') === null) return;
     this.#scheduledReload = this.#scope.after(settleMs, async () => {
       this.#scheduledReload = null;
       await this.#reload().catch(() => undefined);
@@ -196,7 +373,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   }
 
   active(): ActiveRules {
-    return toActiveRulesResponse(this.#active, this.#sets);
+    const learning = this.#opened?.learning.state ?? null;
+    return toActiveRulesResponse(this.#active, this.#sets, { inCluster: this.#cluster.expected, learning });
   }
 
   /** Returns the staged rules; null if no rules are staged. */
@@ -225,7 +403,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     const found = await this.#compiler.import(
       { text, into: this.#mergeBase(merge), signal },
       this.#allPods(),
-      this.#sets.loaded('active')?.rules ?? null,
+      this.#sets.loaded('active')?.own ?? null,
     );
     return { ...found, active: name === null ? null : { version, name, rules } };
   }
@@ -234,20 +412,44 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * Runs a change with the text that results from a submitted one. That is parsed, and merged by choice, outside changes,
    * for which attaching pods would wait. If others change the active rules meanwhile, it is merged again, so that their
    * change is kept.
+   * @param check called before the change, and before the connections are learned
    */
   async #change<T>(
     text: string,
     { merge, signal }: RuleTextOptions,
+    check: () => void,
     change: (resulting: string) => Promise<T>,
   ): Promise<T> {
     for (;;) {
       const into = this.#mergeBase(merge);
       const resulting = await this.#compiler.parse({ text, into, signal });
-      const done = await this.#changes.run(async () =>
-        this.#mergeBase(merge) === into ? { result: await change(resulting) } : null,
-      );
+      check();
+      const done = await this.#afterLearning(signal, async () => {
+        if (this.#mergeBase(merge) !== into) return null;
+        check();
+        return { result: await change(resulting) };
+      });
       if (done) return done.result;
     }
+  }
+
+  /**
+   * Runs a change; before the first rules, once existing connections are learned, for which attaching pods does not wait.
+   * Nothing is learned where stored rules are not evaluated: they are to be as strict as they were.
+   */
+  async #afterLearning<T>(signal: AbortSignal | undefined, change: () => Promise<T>): Promise<T> {
+    const isFirst = this.#storedText('active') === null && this.#storedText('staged') === null;
+    if (!isFirst || this.#pods.size === 0 || !this.#opened) return this.#changes.run(change);
+    const { learning } = this.#opened;
+    return this.#scope.run((closing) => learning.before([signal, closing], () => this.#changes.run(change)));
+  }
+
+  #publishLearning(until: number): Promise<void> {
+    const time = new Date(until).toISOString();
+    return this.#publish(
+      'rules.learning',
+      `The first access rules are enforced from ${time} on; until then all traffic is allowed, and the connections that exist are learned`,
+    );
   }
 
   /** Returns the text that a submitted one is merged into; null if it is not merged, or no rules are active. */
@@ -264,8 +466,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     change: RuleChangeMetadata,
     { merge }: Pick<RuleTextOptions, 'merge'> = {},
   ): Promise<ActiveRules> {
-    return this.#change(text, { merge, signal: change.signal }, async (resulting) => {
-      change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
+    const check = () => change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
+    return this.#change(text, { merge, signal: change.signal }, check, async (resulting) => {
       await this.#apply(resulting, change, null);
       return this.active();
     });
@@ -289,7 +491,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     change: RuleChangeMetadata,
     { merge }: Pick<RuleTextOptions, 'merge'> = {},
   ): Promise<StagedRulesResponse> {
-    return this.#change(text, { merge, signal: change.signal }, (resulting) =>
+    const check = () => change.precondition?.('stage access rules', this.#staged.etag);
+    return this.#change(text, { merge, signal: change.signal }, check, (resulting) =>
       this.#staged.stage(resulting, change, this.#active?.number ?? 0),
     );
   }
@@ -339,11 +542,14 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * Activates the text of an earlier version as a new version.
    * @throws ProblemError `version_not_found`, `bad_rules`, `rules_too_large`, `rules_changed`
    */
-  rollBack(number: number, change: RuleChangeMetadata): Promise<ActiveRules> {
-    return this.#changes.run(async () => {
+  async rollBack(number: number, change: RuleChangeMetadata): Promise<ActiveRules> {
+    const check = () =>
       change.precondition?.(`roll back to version ${number}`, formatActiveRulesEtag(this.#active));
-      const { text } = await this.#findVersion(number);
-      const commented = { ...change, comment: change.comment ?? `Roll back to version ${number}` };
+    const { text } = await this.#findVersion(number);
+    const commented = { ...change, comment: change.comment ?? `Roll back to version ${number}` };
+    check();
+    return this.#afterLearning(change.signal, async () => {
+      check();
       if (text === null) await this.#remove(commented, number);
       else await this.#apply(text, commented, number);
       return this.active();
@@ -366,27 +572,24 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     { actor, comment = '' }: RuleChangeMetadata,
     restored: number | null,
   ): Promise<void> {
+    if (!this.#cluster.known) throw createClusterUnknownError();
     if (text === this.#active?.text && this.#sets.problem('active') === null) return;
     const added: { version: RuleVersionRecord | null } = { version: null };
     try {
-      const { rules, load, sizes } = await this.#sets.apply(
-        'active',
-        text,
-        this.#allPods(),
-        async ({ rules }) => {
-          const content = { name: rules.name, rules: rules.rules.length, text };
-          const version = { time: new Date(), actor, comment, restored, ...content };
-          const record = await this.#store.addRuleVersion(version);
-          added.version = record;
-          return record;
-        },
-      );
+      const loaded = await this.#sets.apply('active', text, this.#allPods(), async ({ own }) => {
+        const content = { name: own.name, rules: own.rules.length, text };
+        const version = { time: new Date(), actor, comment, restored, ...content };
+        const record = await this.#store.addRuleVersion(version);
+        added.version = record;
+        return record;
+      });
       this.#active = added.version;
       this.#onLoaded('active');
-      const size = `${rules.rules.length} rules, ${sizes.entries} entries, ${load.written} written`;
+      const { rules = 0, name, number = 0 } = this.#active ?? {};
+      const size = `${rules} rules, ${loaded?.sizes.entries ?? 0} entries, ${loaded?.load.written ?? 0} written`;
       await this.#publish(
         'rules.applied',
-        `${actor} applied rules ${rules.name} as version ${this.#active?.number ?? 0} (${size})`,
+        `${actor} applied rules ${name ?? ''} as version ${number} (${size})${loaded == null || loaded.load.adopted === null ? '' : `. ${loaded.load.adopted} existing connections were taken over`}`,
       );
     } catch (error) {
       if (added.version && this.#active !== added.version)
@@ -401,33 +604,52 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     const version = { time: new Date(), actor, comment, restored, ...content };
     const added = await this.#store.addRuleVersion(version);
     try {
-      await this.#sets.remove('active');
+      if (this.#cluster.policies.length === 0) await this.#sets.remove('active');
+      else await this.#sets.apply('active', null, this.#allPods(), async () => added);
     } catch (error) {
       await this.#store.removeRuleVersion(added.number);
       throw error;
     }
     this.#active = added;
     this.#onLoaded('active');
-    await this.#publish('rules.removed', `${actor} removed the access rules: all traffic is allowed`);
+    const left =
+      this.#sets.loaded('active') === null ? 'all traffic is allowed' : 'those of the cluster apply';
+    await this.#publish('rules.removed', `${actor} removed the access rules: ${left}`);
   }
 
   /** Compiles and loads both rule sets for the current pods. Calls made before a reload starts share the reload. */
   #reload(): Promise<void> {
     this.#pendingReload ??= this.#changes.run(async () => {
       this.#pendingReload = null;
-      // A failure of the staged rules is logged and kept as their problem.
-      await this.#reapply('staged').catch(() => undefined);
-      await this.#reapply('active');
+      await this.#reapplyAll();
     });
     return this.#pendingReload;
   }
 
-  /** Reloads a stored rule text. A failure is published once, recorded as the rule set's problem, and thrown. */
+  async #reapplyAll(): Promise<void> {
+    // A failure of the staged rules is logged and kept as their problem.
+    await this.#reapply('staged').catch(() => undefined);
+    await this.#reapply('active');
+  }
+
+  /**
+   * Reloads a stored rule text with the policies of the cluster, or removes the rule set where there is neither. A failure is
+   * published once, recorded as the rule set's problem, and thrown.
+   */
   async #reapply(set: RuleSetName): Promise<void> {
-    const record = set === 'active' ? this.#active : this.#staged.record;
-    if (record === null || record.text === null) return;
+    const text = this.#storedText(set);
+    if (set === 'active' && !this.#cluster.known) {
+      // What the kernel evaluates stays: without the policies of the cluster the rules would let too much pass.
+      this.#sets.setProblem(set, createClusterUnknownError());
+      return;
+    }
+    if (text === null && (set === 'staged' || this.#cluster.policies.length === 0)) {
+      await this.#sets.remove(set);
+      return;
+    }
+    const record = (set === 'active' ? this.#active : this.#staged.record) ?? clusterOnly;
     try {
-      await this.#sets.reapply(set, record.text, this.#allPods(), record);
+      await this.#sets.reapply(set, text, this.#allPods(), record);
       this.#onLoaded(set);
       if (set === 'active') this.#publishedFailure = '';
     } catch (err) {
@@ -448,10 +670,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
       const changed = this.#sets.kernel.foreignChanges();
       if (changed.length === 0) return;
       await this.#sets.kernel.resynchronize();
-      for (const set of ['staged', 'active'] as const) {
-        if (this.#storedText(set) === null) await this.#sets.remove(set);
-        else await this.#reapply(set);
-      }
+      for (const set of ['staged', 'active'] as const) await this.#reapply(set);
       await this.#publish(
         'rules.restored',
         `Another process changed the ${changed.join(' and the ')} access rules in the kernel; those of this agent are loaded again`,
@@ -475,7 +694,11 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   }
 
   #allPods(): LocalPodEndpoint[] {
-    return [...this.#pods.values()];
+    return [...this.#pods.values()].map((pod) => {
+      const namespaceLabels =
+        this.#cluster.namespaces.get(pod.namespace) ?? this.#namespaces.get(pod.namespace);
+      return namespaceLabels === undefined ? pod : { ...pod, namespaceLabels };
+    });
   }
 
   async #findVersion(number: number): Promise<RuleVersionRecord> {

@@ -83,7 +83,14 @@ export class RuleQueries {
   async rule(set: RuleSetName, name: string): Promise<RuleView> {
     const found = await this.#findRule(set, name);
     const packets = this.#hits[set].byRule().get(found.number) ?? 0;
-    return { ...found, set, entries: this.#hits[set].entries(found.entries), packets };
+    const own = this.#sets.loaded(set)?.own.rules.length ?? 0;
+    return {
+      ...found,
+      set,
+      source: found.index < own ? 'text' : 'kubernetes',
+      entries: this.#hits[set].entries(found.entries),
+      packets,
+    };
   }
 
   /**

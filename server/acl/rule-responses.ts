@@ -1,5 +1,5 @@
 import type { PodConnectionTable } from '../../contract/connection-table.ts';
-import type { ActiveRules, RuleVersion } from '../../contract/rules.ts';
+import type { ActiveRules, RulesLearning, RuleVersion } from '../../contract/rules.ts';
 import type { RuleVersionRecord } from '../store/records.ts';
 import type { ConnectionTableUse } from './load/kernel-rules.ts';
 import type { LoadedRuleSets } from './staged/loaded-rule-sets.ts';
@@ -9,12 +9,17 @@ export const formatActiveRulesEtag = (version: RuleVersionRecord | null): string
   `v${version?.number ?? 0}`;
 
 /** Returns the API response for the active rules: the stored version and its state in the kernel. */
-export function toActiveRulesResponse(version: RuleVersionRecord | null, sets: LoadedRuleSets): ActiveRules {
+export function toActiveRulesResponse(
+  version: RuleVersionRecord | null,
+  sets: LoadedRuleSets,
+  { inCluster, learning }: { inCluster: boolean; learning: RulesLearning | null },
+): ActiveRules {
   const loaded = sets.loaded('active');
   return {
     version: version?.number ?? 0,
     etag: formatActiveRulesEtag(version),
     rules: loaded?.rules ?? null,
+    ownRules: loaded?.own.rules.length ?? 0,
     text: version?.text ?? null,
     actor: version?.actor ?? null,
     time: version?.time.toISOString() ?? null,
@@ -24,7 +29,8 @@ export function toActiveRulesResponse(version: RuleVersionRecord | null, sets: L
     limits: ruleSizeLimits,
     warnings: loaded?.warnings ?? [],
     load: loaded?.load ?? null,
-    problem: version?.text == null ? null : sets.problem('active'),
+    learning,
+    problem: version?.text == null && !inCluster ? null : sets.problem('active'),
   };
 }
 

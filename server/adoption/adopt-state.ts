@@ -36,8 +36,12 @@ export async function adoptState(
   const adopted = [...pods.values()].map(({ pod }) => `${pod.namespace}/${pod.name}`);
   if (unknown.rules !== null) {
     const { record } = unknown.rules;
-    await store.adoptRuleVersion(record);
-    adopted.push(`access rules ${record.name ?? ''} (version ${record.number})`);
+    if (record.text === null)
+      adopted.push('no rules (those of a cluster’s NetworkPolicies apply again with --kubernetes)');
+    else {
+      await store.adoptRuleVersion(record);
+      adopted.push(`access rules ${record.name ?? ''} (version ${record.number})`);
+    }
     const { staged } = records.rules();
     const generation = readGeneration(pins, 'staged', [...staged.keys()]);
     const stagedRecord = generation === null ? undefined : staged.get(generation);

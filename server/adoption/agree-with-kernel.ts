@@ -4,6 +4,7 @@ import { adoptState } from './adopt-state.ts';
 import type { AdoptionStore } from './adoption-store.ts';
 import { KernelRecords } from './kernel-records.ts';
 import { resetState } from './reset-state.ts';
+import { undoBegunPods } from './undo-begun-pods.ts';
 import { findUnknownState, listPinnedDevices, type UnknownState } from './unknown-state.ts';
 
 /** What an agent does with kernel state that its store does not know. */
@@ -16,6 +17,8 @@ export interface AgreementOptions {
   records: KernelRecords;
   store: AdoptionStore;
   choice: UnknownStateChoice;
+  /** True if the node belongs to a cluster, which tells its rules again. */
+  inCluster: boolean;
   log: Logger;
 }
 
@@ -25,7 +28,7 @@ export interface AgreementOptions {
  * @throws ProblemError `unknown_state` if it does not and neither adopting nor a reset was asked for
  */
 export async function agreeWithKernel(options: AgreementOptions): Promise<KernelRecords> {
-  const { pins, store, choice, log } = options;
+  const { pins, store, choice, inCluster, log } = options;
   let { records } = options;
   if (choice === 'reset') {
     const message = await resetState(pins, await listPinnedDevices(pins, records), store);
@@ -34,7 +37,8 @@ export async function agreeWithKernel(options: AgreementOptions): Promise<Kernel
     log.warn(message);
     await store.addEvent({ ...aboutNode, type: 'state.reset', severity: 'warning', message });
   } else {
-    const unknown = await findUnknownState(pins, records, store);
+    await undoBegunPods(pins, records, store, log);
+    const unknown = await findUnknownState(pins, records, store, inCluster);
     if (unknown.devices.length > 0 || unknown.rules !== null) {
       if (choice === 'refuse') throw unknownStateError(options, unknown);
       const message = await adoptState(pins, unknown, records, store);

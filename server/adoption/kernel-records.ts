@@ -5,11 +5,13 @@ import { RecordMap } from '../bpf/record-map.ts';
 import type { RuleVersionRecord, ScopedSettings, StagedRulesRecord, StoredPod } from '../store/records.ts';
 
 /** Kinds of records in the map. They are never given another meaning. */
-const kinds = { pod: 1, active: 2, staged: 3, node: 4 } as const;
+const kinds = { pod: 1, active: 2, staged: 3, node: 4, begun: 5 } as const;
 /** Number of the only record of the node. */
 const nodeNumber = 0;
 /** Setting that has a record of its own: the staged rules, which may be large. */
 const recordedApart = 'rules.staged';
+/** Setting that has no record: what is known of the cluster, which the cluster tells again. */
+const notRecorded = 'rules.cluster';
 
 /** The records of rules in the kernel, by the generation that they were loaded as. */
 export interface KernelRuleRecords {
@@ -19,7 +21,8 @@ export interface KernelRuleRecords {
 
 /**
  * Copies of the store's records of pods, rules and settings, pinned beside the programs: an agent that lost its store reads
- * names, labels and texts back from here. The store is written first, so what is here is there too.
+ * names, labels and texts back from here. The store is written first, so what is here is there too, except for pods that were
+ * only begun.
  */
 export class KernelRecords implements RuleRecordKeeper {
   readonly #map: RecordMap;
@@ -40,6 +43,17 @@ export class KernelRecords implements RuleRecordKeeper {
   savePod(number: number, found: StoredPod | null): void {
     if (found === null) this.#map.remove(kinds.pod, number);
     else this.#map.write(kinds.pod, number, encodePod(found));
+    this.#map.remove(kinds.begun, number);
+  }
+
+  /** Writes the record of a pod that the store does not have yet. */
+  beginPod(number: number, found: StoredPod): void {
+    this.#map.write(kinds.begun, number, encodePod(found));
+  }
+
+  /** Lists the pods that were begun and did not get into the store, as far as the agent that began them knew. */
+  begunPods(): StoredPod[] {
+    return this.#map.list(kinds.begun).map(({ text }) => decodePod(text));
   }
 
   /** Makes the records of pods those of the store. */
@@ -59,7 +73,7 @@ export class KernelRecords implements RuleRecordKeeper {
     return found === undefined ? null : (JSON.parse(found.text) as ScopedSettings);
   }
 
-  saveNodeSettings({ [recordedApart]: _, ...settings }: ScopedSettings): void {
+  saveNodeSettings({ [recordedApart]: _, [notRecorded]: __, ...settings }: ScopedSettings): void {
     this.#map.write(kinds.node, nodeNumber, JSON.stringify(settings));
   }
 
@@ -105,8 +119,14 @@ function decodePod(text: string): StoredPod {
       netnsInode: BigInt(pod.netnsInode),
       createdAt: new Date(pod.createdAt),
       carried: pod.carried.map(BigInt),
+      // Versions before adopted no pods.
+      adoption: pod.adoption ?? null,
     },
-    devices: devices.map((device) => ({ ...device, createdAt: new Date(device.createdAt) })),
+    devices: devices.map((device) => ({
+      ...device,
+      createdAt: new Date(device.createdAt),
+      foreignIfindexes: device.foreignIfindexes ?? null,
+    })),
   };
 }
 

@@ -1,3 +1,4 @@
+import { anyEthertype } from '../../contract/ethertypes.ts';
 import { defaultPacketChecks, type PacketChecks } from '../../contract/packet-checks.ts';
 import { BpfArrayMap } from '../bpf/array-map.ts';
 import { decodeSlotEntry, slotEntrySize } from '../bpf/datapath-structs.ts';
@@ -35,7 +36,10 @@ export function readSlotState(pins: string, owner: number, slot: number): SlotSt
   const checks: PacketChecks = {
     source: entry.check ? 'strict' : 'off',
     sourcePrefixes: (prefixes ?? []).filter(isOwn).map(({ cidr }) => cidr),
-    ethertypes: (ethertypes ?? []).filter(isOwn).map(({ ethertype }) => ethertype),
+    ethertypes: [
+      ...(entry.anyEthertype ? [anyEthertype] : []),
+      ...(ethertypes ?? []).filter(isOwn).map(({ ethertype }) => ethertype),
+    ],
   };
   return { checks, redirect: entry.redirect };
 }

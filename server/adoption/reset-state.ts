@@ -4,6 +4,7 @@ import { listPinNames, removePinDirectory } from '../bpf/pin.ts';
 import { deleteLink } from '../netlink/link.ts';
 import { isNetlinkError } from '../netlink/netlink-error.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { removeObservePrograms } from '../runtime/counting/host-end-programs.ts';
 import type { AdoptionStore } from './adoption-store.ts';
 import type { PinnedDevice } from './unknown-state.ts';
 
@@ -25,6 +26,7 @@ export async function resetState(
       if (!isNetlinkError(error, 'ENODEV')) throw error;
     }
   for (const link of listPinnedLinks(pins)) await detachPinnedLink(link);
+  await removeObservePrograms(pins, host);
   // The directory itself is locked by this agent and stays.
   for (const name of listPinNames(pins)) removePinDirectory(join(pins, name));
   const time = new Date();

@@ -13,6 +13,9 @@ import type { AdoptionStore } from './adoption-store.ts';
 import type { KernelRecords } from './kernel-records.ts';
 import { withPinnedMap } from './pinned-map.ts';
 
+/** Name of the stored setting with what was last known of the cluster. */
+const clusterSetting = 'rules.cluster';
+
 /** A device that runs with the programs pinned in this agent's directory. */
 export interface PinnedDevice {
   slot: number;
@@ -58,6 +61,7 @@ export async function findUnknownState(
   pins: string,
   records: KernelRecords,
   store: AdoptionStore,
+  inCluster: boolean,
 ): Promise<UnknownState> {
   const [pods, devices] = await Promise.all([store.pods(), store.devices()]);
   const podOf = new Map(devices.map(({ slot, podId }) => [slot, pods.find(({ id }) => id === podId)]));
@@ -66,18 +70,22 @@ export async function findUnknownState(
     if (known === undefined) return true;
     return (owner !== 0 && owner !== known.number) || (record !== null && record.pod.id !== known.id);
   });
-  return { devices: unknown, rules: await findUnknownRules(pins, records, store) };
+  return { devices: unknown, rules: await findUnknownRules(pins, records, store, inCluster) };
 }
 
 async function findUnknownRules(
   pins: string,
   records: KernelRecords,
   store: AdoptionStore,
+  inCluster: boolean,
 ): Promise<UnknownState['rules']> {
   const generation = readGeneration(pins, 'active', [...records.rules().active.keys()]);
   if (generation === null) return null;
   const record = records.rules().active.get(generation) ?? null;
   if (record === null) return (await store.lastRuleVersion()) === null ? { record } : null;
+  // Rules of a cluster alone: it tells them again, and the store knows of it.
+  if (record.text === null)
+    return inCluster || (await store.setting('node', clusterSetting)) !== null ? null : { record };
   const known = await store.ruleVersion(record.number);
   return known?.text === record.text ? null : { record };
 }

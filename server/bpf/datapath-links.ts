@@ -5,7 +5,7 @@ import type { AttachAnchor } from './attach-anchor.ts';
 import { BpfError } from './bpf-error.ts';
 import { withBpfObjectById } from './bpf-object-info.ts';
 import { datapathLinkHooks, type LoadedDatapathPrograms, programNameByHook } from './datapath-programs.ts';
-import { computeSlotFromIfindex, slotToPrimaryIfindex } from './datapath-structs.ts';
+import { computeSlotFromIfindex, isForeignIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { queryHookPrograms } from './hook-query.ts';
 import { detachBpfLink, updateBpfLink, withPinnedBpfLink } from './link.ts';
@@ -43,9 +43,15 @@ export const listPinnedLinksOfSlot = (pins: string, slot: number): PinnedDatapat
     .filter((hook) => isLinkPinned(pins, slot, hook))
     .map((hook) => ({ slot, hook, path: pathOf(pins, slot, hook) }));
 
-/** True if a link belongs to the slot. The kernel reports the peer's ifindex for a link at netkit/peer. */
-const attachesTo = (info: DeviceLinkInfo, slot: number): boolean =>
-  computeSlotFromIfindex(info.ifindex) === slot;
+/** Slot of a device with the index of its primary, which follows from the slot unless others made the device. */
+export interface SlotPrimary {
+  slot: number;
+  ifindex: number;
+}
+
+/** True if a link is on the device. The kernel reports the peer's ifindex for a link at netkit/peer. */
+export const attachesTo = (info: DeviceLinkInfo, { slot, ifindex }: SlotPrimary): boolean =>
+  isForeignIfindex(ifindex) ? info.ifindex === ifindex : computeSlotFromIfindex(info.ifindex) === slot;
 
 /**
  * Attaches the program at `hook` of the slot's device and pins the link. An attached program of another build is
@@ -55,26 +61,31 @@ export async function attachPinnedLink(
   pins: string,
   programs: LoadedDatapathPrograms,
   hook: LinkHook,
-  slot: number,
+  primary: SlotPrimary,
   anchor?: AttachAnchor,
 ): Promise<void> {
-  const path = pathOf(pins, slot, hook);
+  const path = pathOf(pins, primary.slot, hook);
   const program = programs[programNameByHook[hook]];
   const there = await withPinnedBpfLink(path, async (fd, info) => {
-    if (!attachesTo(info, slot)) return false;
+    if (!attachesTo(info, primary)) return false;
     if (info.programId !== program.id) await updateBpfLink(`replace the program of ${path}`, fd, program.fd);
     return true;
   });
   if (there) return;
   removePin(path);
-  if (await pinAttachedLink(path, program.id, hook, slot)) return;
-  const options = { ifindex: slotToPrimaryIfindex(slot), program: program.fd };
+  if (await pinAttachedLink(path, program.id, hook, primary.ifindex)) return;
+  const options = { ifindex: primary.ifindex, program: program.fd };
   const fd = await attachProgramByLink(hook, anchor === undefined ? options : { ...options, anchor });
   try {
     pinBpfObject(fd, path);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Removes the pins of a slot's links whose device is gone: the kernel frees links without a pin by itself. */
+export function unpinLinksOfSlot(pins: string, slot: number): void {
+  for (const { path } of listPinnedLinksOfSlot(pins, slot)) removePin(path);
 }
 
 /**
@@ -85,9 +96,9 @@ async function pinAttachedLink(
   path: string,
   programId: number,
   hook: LinkHook,
-  slot: number,
+  ifindex: number,
 ): Promise<boolean> {
-  const programs = await queryHookPrograms(slotToPrimaryIfindex(slot), hook).catch((error: unknown) => {
+  const programs = await queryHookPrograms(ifindex, hook).catch((error: unknown) => {
     // Attaching reports a device that is missing, by the operation that was asked for.
     if (error instanceof ProblemError && error.code === 'device_missing') return [];
     throw error;
@@ -110,18 +121,20 @@ export async function detachPinnedLink(link: PinnedDatapathLink): Promise<void> 
 
 /**
  * Replaces programs of another build on all pinned links, without a gap for any packet.
+ * @param ifindexOf returns the index of a slot's primary
  * @param each is called after every replacement with their number so far @returns the number of replacements
  */
 export async function updatePinnedLinks(
   pins: string,
   programs: LoadedDatapathPrograms,
+  ifindexOf: (slot: number) => number,
   each?: (replaced: number) => void,
 ): Promise<number> {
   let updated = 0;
   for (const { slot, hook, path } of listPinnedLinks(pins)) {
     const program = programs[programNameByHook[hook]];
     await withPinnedBpfLink(path, async (fd, info) => {
-      if (!attachesTo(info, slot) || info.programId === program.id) return;
+      if (!attachesTo(info, { slot, ifindex: ifindexOf(slot) }) || info.programId === program.id) return;
       if (!(await replaceUnlessGone(`replace the program of ${path}`, fd, program.fd))) return;
       updated += 1;
       each?.(updated);

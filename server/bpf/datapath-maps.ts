@@ -9,6 +9,8 @@ import {
   endpointKeySizes,
   flowKeySize,
   flowPathSize,
+  foreignDeviceEntrySize,
+  foreignDeviceKeySize,
   maxEndpointsPerSlot,
   slotCountersSize,
   slotEntrySize,
@@ -39,7 +41,15 @@ import {
 /** Maps with counters and drops, whose content is kept when another build is loaded. */
 const persistent = ['counters', 'drops'] as const;
 /** Maps that the agent or traffic refills, so that another build may change their layout. */
-const derived = ['slots', 'endpoints4', 'endpoints6', 'source_prefixes', 'ethertypes', 'flow_paths'] as const;
+const derived = [
+  'slots',
+  'foreign_devices',
+  'endpoints4',
+  'endpoints6',
+  'source_prefixes',
+  'ethertypes',
+  'flow_paths',
+] as const;
 /** Maps of the access rules, kept when the agent restarts or loads a build with the same map layouts. */
 export const ruleMapNames = [
   'settings',
@@ -103,6 +113,7 @@ const shape: Record<DatapathMapName, Shape> = {
   counters: { key: 4, value: slotCountersSize, entries: perSlotAndCpu },
   drops: { key: 4, value: dropCountersSize, entries: perSlotAndCpu },
   slots: { key: 4, value: slotEntrySize, entries: perSlot },
+  foreign_devices: { key: foreignDeviceKeySize, value: foreignDeviceEntrySize, entries: perSlot },
   endpoints4: {
     key: endpointKeySizes[4],
     value: endpointEntrySize,

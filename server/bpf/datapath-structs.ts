@@ -12,6 +12,8 @@ import {
 export const firstPrimaryIfindex = 1_048_576;
 export const slotToPrimaryIfindex = (slot: number): number => firstPrimaryIfindex + 2 * slot;
 export const slotToPeerIfindex = (slot: number): number => slotToPrimaryIfindex(slot) + 1;
+/** Tells whether a primary's ifindex is that of a device which others made. */
+export const isForeignIfindex = (ifindex: number): boolean => ifindex < firstPrimaryIfindex;
 /** Returns the slot of a primary or peer by its ifindex; null for a device that is not Podlane's. */
 export const computeSlotFromIfindex = (ifindex: number): number | null =>
   ifindex < firstPrimaryIfindex ? null : (ifindex - firstPrimaryIfindex) >>> 1;
@@ -25,7 +27,7 @@ export const datapathConfigSize = 40;
 export const datapathConfigBuildOffset = 4;
 export const datapathConfigFeaturesOffset = 36;
 
-/** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, macs 32. */
+/** Size of struct podlane_slot: flags 0, owner 4, addr4 8, addr6 12, ifindex 28, macs 32. */
 export const slotEntrySize = 48;
 const flag = {
   checkSource: 1,
@@ -35,6 +37,9 @@ const flag = {
   redirect: 16,
   sourcePrefixes: 32,
   ethertypes: 64,
+  atFilters: 128,
+  hostRouted: 256,
+  anyEthertype: 512,
 } as const;
 
 /** Configuration of a slot, which the programs of its device read. */
@@ -44,8 +49,11 @@ export interface SlotEntry {
   /** First IPv4 address of the pod, checked before the endpoint map, since most packets have it. */
   address4?: string | undefined;
   address6?: string | undefined;
-  /** Hooks whose programs count and redirect packets: those of the device itself (netkit) or those of the primary. */
-  hooks: 'device' | 'primary';
+  /**
+   * Hooks whose programs count and redirect packets: those of the device itself (netkit), the primary's tcx hooks, or its
+   * clsact filters.
+   */
+  hooks: 'device' | 'primary' | 'filters';
   /**
    * Redirects packets to other pods of the node, past the host's netfilter and past foreign programs that run after
    * ours on the hook, except those of flows that the host translates (NAT).
@@ -59,6 +67,12 @@ export interface SlotEntry {
   sourcePrefixes?: boolean;
   /** True if the pod may send and receive frames other than IP, which `setPacketChecks` writes; default false. */
   ethertypes?: boolean;
+  /** True if the pod may send and receive frames of every ethertype; default false. */
+  anyEthertype?: boolean;
+  /** True if what other pods send to this one goes through the host stack, whatever they are set to; default false. */
+  hostRouted?: boolean;
+  /** Index of the primary of a device that others made; null for Podlane's, whose index follows from the slot. */
+  foreignIfindex?: number | null;
 }
 
 /**
@@ -69,20 +83,25 @@ export function encodeSlotEntry(entry: SlotEntry | null): Buffer {
   const value = Buffer.alloc(slotEntrySize);
   if (entry === null) return value;
   const { owner, address4, address6, hooks, redirect, macs, check = true } = entry;
-  const { sourcePrefixes = false, ethertypes = false } = entry;
+  const { sourcePrefixes = false, ethertypes = false, anyEthertype = false } = entry;
+  const { hostRouted = false, foreignIfindex = null } = entry;
   value.writeUInt32LE(
     (check ? flag.checkSource : 0) |
       (address4 === undefined ? 0 : flag.hasAddress4) |
       (address6 === undefined ? 0 : flag.hasAddress6) |
-      (hooks === 'primary' ? flag.atPrimary : 0) |
+      (hooks === 'device' ? 0 : flag.atPrimary) |
+      (hooks === 'filters' ? flag.atFilters : 0) |
       (redirect ? flag.redirect : 0) |
       (sourcePrefixes ? flag.sourcePrefixes : 0) |
-      (ethertypes ? flag.ethertypes : 0),
+      (ethertypes ? flag.ethertypes : 0) |
+      (anyEthertype ? flag.anyEthertype : 0) |
+      (hostRouted ? flag.hostRouted : 0),
     0,
   );
   value.writeUInt32LE(owner, 4);
   if (address4 !== undefined) value.set(encodeIpv4Address(address4), 8);
   if (address6 !== undefined) value.set(encodeIpv6Address(address6), 12);
+  value.writeUInt32LE(foreignIfindex ?? 0, 28);
   if (macs) value.set([...encodeMacAddress(macs.toPod), ...encodeMacAddress(macs.fromPod)], 32);
   return value;
 }
@@ -105,7 +124,7 @@ export function decodeSlotEntry(value: Buffer): DecodedSlotEntry | null {
     owner: value.readUInt32LE(4),
     address4: flags & flag.hasAddress4 ? decodeIpAddress(value.subarray(8, 12)) : undefined,
     address6: flags & flag.hasAddress6 ? decodeIpAddress(value.subarray(12, 28)) : undefined,
-    hooks: flags & flag.atPrimary ? 'primary' : 'device',
+    hooks: flags & flag.atPrimary ? (flags & flag.atFilters ? 'filters' : 'primary') : 'device',
     redirect: (flags & flag.redirect) !== 0,
     macs: value.subarray(32).some((byte) => byte !== 0)
       ? { toPod: decodeMacAddress(macs.toPod), fromPod: decodeMacAddress(macs.fromPod) }
@@ -113,8 +132,15 @@ export function decodeSlotEntry(value: Buffer): DecodedSlotEntry | null {
     check: (flags & flag.checkSource) !== 0,
     sourcePrefixes: (flags & flag.sourcePrefixes) !== 0,
     ethertypes: (flags & flag.ethertypes) !== 0,
+    anyEthertype: (flags & flag.anyEthertype) !== 0,
+    hostRouted: (flags & flag.hostRouted) !== 0,
+    foreignIfindex: value.readUInt32LE(28) || null,
   };
 }
+
+/** Sizes of the keys and values of `foreign_devices`: an ifindex, and the slot of its device. */
+export const foreignDeviceKeySize = 4;
+export const foreignDeviceEntrySize = 4;
 
 /** Sizes of struct podlane_flow_key and of the path that it leads to. */
 export const flowKeySize = 40;

@@ -14,6 +14,7 @@ import {
   listPinnedLinks,
   listPinnedLinksOfSlot,
   type PinnedDatapathLink,
+  unpinLinksOfSlot,
   updatePinnedLinks,
 } from './datapath-links.ts';
 import {
@@ -56,6 +57,8 @@ import { PacketCheckMaps } from './packet-check-maps.ts';
 import { ensurePinDirectory, pinBpfObject, removePinDirectory } from './pin.ts';
 import { SlotsGeneration } from './slots-generation.ts';
 
+const encodeU32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
+
 /** Directories of the pins. */
 export const pinDirectories = ['maps', 'programs', 'links'] as const;
 /** How the agent started: `loaded` new programs, `kept` its pinned ones, or `replaced` those of another build. */
@@ -78,6 +81,9 @@ export class DatapathPrograms {
   /** Programs that the last `replace` replaced, kept open for callers that still use their descriptors. */
   #before: Programs | null = null;
   readonly #slots: BpfArrayMap;
+  readonly #foreignDevices: BpfHashMap;
+  /** Indexes of the primaries of devices that others made, by slot. */
+  readonly #foreignIfindexes = new Map<number, number>();
   readonly #endpoints4: BpfHashMap;
   readonly #endpoints6: BpfHashMap;
   readonly #packetChecks: PacketCheckMaps;
@@ -105,6 +111,9 @@ export class DatapathPrograms {
     this.#features = found.features;
     this.#programs = programs;
     this.#slots = new BpfArrayMap(maps.slots, 'slots', slotEntrySize);
+    this.#foreignDevices = new BpfHashMap(maps.foreign_devices, 'foreign_devices');
+    for (const [key, value] of this.#foreignDevices.entries())
+      this.#foreignIfindexes.set(value.readUInt32LE(), key.readUInt32LE());
     this.#endpoints4 = new BpfHashMap(maps.endpoints4, 'endpoints4');
     this.#endpoints6 = new BpfHashMap(maps.endpoints6, 'endpoints6');
     this.#packetChecks = new PacketCheckMaps(maps);
@@ -160,9 +169,20 @@ export class DatapathPrograms {
   async attach(hook: LinkHook, slot: number, order?: AttachAnchor): Promise<void> {
     this.#check(slot);
     const programs = this.#programs;
-    await attachPinnedLink(this.pins, programs, hook, slot, order);
+    const primary = { slot, ifindex: this.primaryIfindex(slot) };
+    await attachPinnedLink(this.pins, programs, hook, primary, order);
     // Replaced meanwhile: this link may have come after the others were brought up to date.
-    if (programs !== this.#programs) await attachPinnedLink(this.pins, this.#programs, hook, slot);
+    if (programs !== this.#programs) await attachPinnedLink(this.pins, this.#programs, hook, primary);
+  }
+
+  /** Returns the index of the primary of the slot's device, which `setSlot` told if others made the device. */
+  primaryIfindex(slot: number): number {
+    return this.#foreignIfindexes.get(slot) ?? slotToPrimaryIfindex(slot);
+  }
+
+  /** Removes the pins of the links of a slot whose device is gone. */
+  unpin(slot: number): void {
+    unpinLinksOfSlot(this.pins, slot);
   }
 
   /**
@@ -201,7 +221,7 @@ export class DatapathPrograms {
     this.build = build;
     this.#image = image;
     try {
-      const replaced = await updatePinnedLinks(this.pins, this.#programs, each);
+      const replaced = await updatePinnedLinks(this.pins, this.#programs, this.#ifindexOf, each);
       await filters?.();
       pinDatapathPrograms(this.pins, this.#programs);
       return replaced;
@@ -210,7 +230,7 @@ export class DatapathPrograms {
       this.#programs = before;
       this.build = beforeBuild;
       this.#image = beforeImage;
-      await updatePinnedLinks(this.pins, before);
+      await updatePinnedLinks(this.pins, before, this.#ifindexOf);
       await filters?.();
       pinDatapathPrograms(this.pins, before);
       throw error;
@@ -222,7 +242,7 @@ export class DatapathPrograms {
 
   /** Replaces the programs that an earlier agent attached, if they are of another build. */
   async updateLinks(): Promise<void> {
-    this.updatedLinks = await updatePinnedLinks(this.pins, this.#programs);
+    this.updatedLinks = await updatePinnedLinks(this.pins, this.#programs, this.#ifindexOf);
     this.#generation.advance();
   }
 
@@ -317,15 +337,33 @@ export class DatapathPrograms {
   setSlot(slot: number, entry: SlotEntry): void {
     this.#check(slot);
     this.#slots.set(slot, encodeSlotEntry(entry));
+    this.#setForeignIfindex(slot, entry.foreignIfindex ?? null);
     this.#generation.advance();
   }
 
   /** Clears the configuration of a slot, which turns off its source check and redirection from and to it. */
   clearSlot(slot: number): void {
     this.#check(slot);
+    this.#setForeignIfindex(slot, null);
     this.#slots.set(slot, encodeSlotEntry(null));
     this.#generation.advance();
   }
+
+  /** Sets the index of the primary that programs find the slot by, where others made the device. */
+  #setForeignIfindex(slot: number, ifindex: number | null): void {
+    const before = this.#foreignIfindexes.get(slot) ?? null;
+    if (before !== null && before !== ifindex) {
+      this.#foreignIfindexes.delete(slot);
+      // Another slot may have taken the device over.
+      if (![...this.#foreignIfindexes.values()].includes(before))
+        this.#foreignDevices.delete(encodeU32(before));
+    }
+    if (ifindex === null) return;
+    this.#foreignDevices.set(encodeU32(ifindex), encodeU32(slot));
+    this.#foreignIfindexes.set(slot, ifindex);
+  }
+
+  readonly #ifindexOf = (slot: number): number => this.primaryIfindex(slot);
 
   /**
    * Sets the source prefixes and ethertypes of a pod, which its slots' flags turn on; null removes them.
@@ -381,7 +419,7 @@ export class DatapathPrograms {
    * @throws ProblemError `device_missing`
    */
   query(slot: number, hook: LinkHook): Promise<AttachedProgram[]> {
-    return listAttachedPrograms(slotToPrimaryIfindex(slot), hook, this.ourIds);
+    return listAttachedPrograms(this.primaryIfindex(slot), hook, this.ourIds);
   }
 
   /** Removes Podlane's links, programs, maps and pins from the node. */

@@ -55,6 +55,7 @@ export class KernelDropProgram {
   readonly #object: LoadedBpfObject;
   readonly #link: number;
   readonly #slots: BpfArrayMap;
+  readonly #foreignDevices: BpfHashMap;
   readonly #namespaces: BpfHashMap;
   readonly #counts: BpfHashMap;
   readonly #lost: BpfArrayMap;
@@ -64,6 +65,7 @@ export class KernelDropProgram {
     this.#object = object;
     this.#link = link;
     this.#slots = new BpfArrayMap(maps.get('pod_of_slot')!, 'pod_of_slot', 4);
+    this.#foreignDevices = new BpfHashMap(maps.get('pod_of_foreign_device')!, 'pod_of_foreign_device');
     this.#namespaces = new BpfHashMap(maps.get('pod_of_netns')!, 'pod_of_netns');
     this.#counts = new BpfHashMap(maps.get('kernel_drops')!, 'kernel_drops');
     this.#lost = new BpfArrayMap(maps.get('lost_drops')!, 'lost_drops', 8);
@@ -72,6 +74,12 @@ export class KernelDropProgram {
   /** Attributes the kernel's drops at the slot's primary to a pod; pod 0 ends the attribution. */
   setSlot(slot: number, pod: number): void {
     this.#slots.set(slot, u32(pod));
+  }
+
+  /** Attributes the kernel's drops at a primary that others made to a pod; pod 0 ends the attribution. */
+  setForeignDevice(ifindex: number, pod: number): void {
+    if (pod === 0) this.#foreignDevices.delete(u32(ifindex));
+    else this.#foreignDevices.set(u32(ifindex), u32(pod));
   }
 
   /** Attributes the kernel's drops in a network namespace to a pod; pod 0 ends the attribution. */
@@ -114,6 +122,7 @@ export async function openKernelDropProgram(options: KernelDropProgramOptions): 
     image: await readFile(committedObject),
     maps: {
       pod_of_slot: { maxEntries: maxSlots },
+      pod_of_foreign_device: { maxEntries: maxSlots },
       pod_of_netns: { maxEntries: maxSlots },
       kernel_drops: { maxEntries: maxCounts },
     },

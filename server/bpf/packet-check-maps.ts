@@ -1,5 +1,5 @@
 import { cidrContainsCidr, formatCidr, parseCidr } from '../../contract/cidr.ts';
-import { formatEthertype, parseEthertype } from '../../contract/ethertypes.ts';
+import { anyEthertype, formatEthertype, parseEthertype } from '../../contract/ethertypes.ts';
 import type { PacketChecks } from '../../contract/packet-checks.ts';
 import { requireValue } from '../../contract/require-value.ts';
 import { BpfHashMap } from './hash-map.ts';
@@ -86,10 +86,9 @@ export class PacketCheckMaps {
   /** Sets the entries of a pod; null removes them. A packet meanwhile finds an entry of before or of after. */
   set(owner: number, checks: Pick<PacketChecks, 'sourcePrefixes' | 'ethertypes'> | null): void {
     this.#replace('prefixes', owner, checks ? sourcePrefixEntries(owner, checks.sourcePrefixes) : []);
-    const types = (checks?.ethertypes ?? []).map((type): [Buffer, number] => [
-      encodeEthertype(owner, type),
-      1,
-    ]);
+    const types = (checks?.ethertypes ?? [])
+      .filter((type) => type !== anyEthertype)
+      .map((type): [Buffer, number] => [encodeEthertype(owner, type), 1]);
     this.#replace('ethertypes', owner, types);
   }
 

@@ -36,7 +36,7 @@ export const datapathSettingsOffsets = {
   slotsGeneration: 116,
 } as const;
 /** Bits of the field `flags` in struct podlane_settings. */
-export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4, afterNat: 8 } as const;
+export const datapathSettingsFlags = { active: 1, staged: 2, trace: 4, afterNat: 8, learning: 16 } as const;
 
 /** Protocols with their own conntrack timeouts, in the order of enum podlane_timeout_kind. */
 export const conntrackTimeoutKinds = ['tcp', 'udp', 'icmp', 'other'] as const;
@@ -94,6 +94,8 @@ export const conntrackEntrySize = 44;
 export const pendingConntrackFlag = 4;
 /** Bit of `flags`: the node itself began the connection. */
 export const fromNodeConntrackFlag = 8;
+/** Bit of `flags`: the connection was seen before there were rules, and who began it is not known. */
+export const learnedConntrackFlag = 32;
 /** Size of struct podlane_conntrack_ring_key: owner 0, index 4. */
 export const conntrackRingKeySize = 8;
 /** Size of struct podlane_conntrack_pod: head 0, tail 4, connections 8, evicted 16, evicted_replied 24, untracked 32. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { UserProgramOrder } from '../../contract/build.ts';
 import type { Direction } from '../../contract/direction.ts';
 import type { AttachAnchor } from './attach-anchor.ts';
+import { attachesTo, type SlotPrimary } from './datapath-links.ts';
 import { datapathLinkHooks } from './datapath-programs.ts';
-import { computeSlotFromIfindex, slotToPrimaryIfindex } from './datapath-structs.ts';
 import { attachProgramByLink, type LinkHook } from './hook.ts';
 import { detachBpfLink, withPinnedBpfLink } from './link.ts';
 import {
@@ -111,17 +111,19 @@ export class UserProgramPins {
     }
   }
 
-  /** Attaches a user program to a hook of the slot's device, unless it is already attached there. @throws BpfError */
-  async attach(pinned: UserProgramPin, hook: LinkHook, slot: number, anchor: AttachAnchor): Promise<void> {
-    const path = join(pinned.path, linkName(slot, hook));
-    const attached = await withPinnedBpfLink(
-      path,
-      (_, info) => computeSlotFromIfindex(info.ifindex) === slot,
-    );
+  /** Attaches a user program to a hook of a device, unless it is already attached there. @throws BpfError */
+  async attach(
+    pinned: UserProgramPin,
+    hook: LinkHook,
+    primary: SlotPrimary,
+    anchor: AttachAnchor,
+  ): Promise<void> {
+    const path = join(pinned.path, linkName(primary.slot, hook));
+    const attached = await withPinnedBpfLink(path, (_, info) => attachesTo(info, primary));
     if (attached) return;
     removePin(path);
     await this.withProgram(pinned, async (program) => {
-      const fd = await attachProgramByLink(hook, { ifindex: slotToPrimaryIfindex(slot), program, anchor });
+      const fd = await attachProgramByLink(hook, { ifindex: primary.ifindex, program, anchor });
       try {
         pinBpfObject(fd, path);
       } finally {

@@ -16,6 +16,8 @@ export interface DropTrackedPod {
   number: number;
   netnsInode: bigint;
   slots: readonly number[];
+  /** Indexes of the primaries of its devices that others made. */
+  foreignPrimaries?: readonly number[];
 }
 
 interface Tracked extends DropTrackedPod {
@@ -38,6 +40,8 @@ export class KernelDropCounters {
   readonly #detail: string;
   readonly #hint: string | null;
   readonly #pods = new Map<number, Tracked>();
+  /** Pod number of each network namespace, as written to the BPF map. */
+  readonly #namespaces = new Map<bigint, number>();
   /** Pod number of each slot, as written to the BPF map. */
   readonly #slots = new Map<number, number>();
 
@@ -83,12 +87,13 @@ export class KernelDropCounters {
   }
 
   /** Starts counting the kernel drops of a pod, or updates its slots and network namespace. */
-  track({ number, netnsInode, slots }: DropTrackedPod): void {
+  track({ number, netnsInode, slots, foreignPrimaries = [] }: DropTrackedPod): void {
     if (this.#program === null) return;
     const before = this.#pods.get(number);
     if (before?.netnsInode !== netnsInode) {
-      if (before) this.#program.setNamespace(before.netnsInode, 0);
+      if (before) this.#releaseNamespace(before.netnsInode, number);
       this.#program.setNamespace(netnsInode, number);
+      this.#namespaces.set(netnsInode, number);
     }
     for (const slot of before?.slots ?? []) if (!slots.includes(slot)) this.#release(slot, number);
     for (const slot of slots) {
@@ -96,8 +101,18 @@ export class KernelDropCounters {
       this.#program.setSlot(slot, number);
       this.#slots.set(slot, number);
     }
+    for (const ifindex of before?.foreignPrimaries ?? [])
+      if (!foreignPrimaries.includes(ifindex)) this.#program.setForeignDevice(ifindex, 0);
+    for (const ifindex of foreignPrimaries)
+      if (!before?.foreignPrimaries?.includes(ifindex)) this.#program.setForeignDevice(ifindex, number);
     const since = before?.since ?? new Date().toISOString();
-    this.#pods.set(number, { number, netnsInode, slots: [...slots], since });
+    this.#pods.set(number, {
+      number,
+      netnsInode,
+      slots: [...slots],
+      foreignPrimaries: [...foreignPrimaries],
+      since,
+    });
   }
 
   /** Stops counting the kernel drops of a pod and deletes its counts. */
@@ -105,8 +120,9 @@ export class KernelDropCounters {
     const pod = this.#pods.get(number);
     if (this.#program === null || pod === undefined) return;
     this.#pods.delete(number);
-    this.#program.setNamespace(pod.netnsInode, 0);
+    this.#releaseNamespace(pod.netnsInode, number);
     for (const slot of pod.slots) this.#release(slot, number);
+    for (const ifindex of pod.foreignPrimaries ?? []) this.#program.setForeignDevice(ifindex, 0);
     // Also deletes counts that a concurrent drop wrote for an untracked pod, which would never be freed.
     for (const count of this.#program.counts()) if (!this.#pods.has(count.pod)) this.#program.forget(count);
   }
@@ -146,6 +162,13 @@ export class KernelDropCounters {
 
   close(): void {
     this.#program?.close();
+  }
+
+  /** Clears the pod number of a namespace unless another pod now has it: one that was observed and is adopted. */
+  #releaseNamespace(inode: bigint, number: number): void {
+    if (this.#namespaces.get(inode) !== number) return;
+    this.#program?.setNamespace(inode, 0);
+    this.#namespaces.delete(inode);
   }
 
   /** Clears the pod number of a slot unless another pod now uses the slot. */

@@ -19,7 +19,7 @@ export interface PodSample {
 
 /** The counters of all pods, or of one watched pod, read at one moment. */
 export interface CounterSample {
-  scope: 'all' | 'watched';
+  scope: 'all' | 'watched' | 'observed';
   sequence: bigint;
   /** Time of the sample, as CLOCK_REALTIME in ns. */
   realtimeNs: bigint;

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Condition } from '../../contract/condition.ts';
 import type { Migration } from '../../contract/migration.ts';
+import type { PodPort } from '../../contract/pod-port.ts';
 import type { DeviceRecord, NewEvent, PodRecord } from '../store/records.ts';
 import type { DatapathStore } from '../store/store-interfaces.ts';
 import type { KernelContext, KernelDropReading } from './kernel-context.ts';
+import type { PodDescriber, PodMetadata } from './pod-metadata.ts';
 import type { LivePod, PodRegistry } from './pod-registry.ts';
 import type { SlotAllocator } from './slot-allocator.ts';
 
@@ -16,6 +18,8 @@ export interface PolicyEndpoint {
   name: string;
   labels: Readonly<Record<string, string>>;
   addresses: readonly string[];
+  /** Ports that rules can name. */
+  ports: readonly PodPort[];
 }
 
 /** Interface to the access rules that the datapath needs; implemented by `server/acl`. */
@@ -27,6 +31,8 @@ export interface AccessRules {
    * @throws ProblemError when they cannot be loaded for it
    */
   addPod(pod: PolicyEndpoint): Promise<void>;
+  /** Makes the rules hold for a pod as it is now: with other labels or ports. */
+  changePod(pod: PolicyEndpoint): void;
   /** Removes a pod from the access rules after it left the node or could not be attached. */
   removePod(id: string): void;
 }
@@ -38,6 +44,10 @@ export interface DatapathContext {
   registry: PodRegistry;
   slots: SlotAllocator;
   rules: AccessRules | null;
+  /** Releases what a container has besides its device, before the store forgets its pod. Never throws. */
+  releaseContainer: (pod: LivePod) => Promise<void>;
+  /** Finds how the cluster describes a pod that is being attached. */
+  describePod: PodDescriber;
   /** Conditions of the node by key, which concern all its pods. */
   nodeConditions: Map<string, Condition>;
   /** Reads a pod's kernel drops by reason, by the pod's number; null until they are counted. */
@@ -57,9 +67,9 @@ export interface DatapathContext {
 }
 
 /** Returns the fields of a pod record that access rules select by. */
-export const toPolicyEndpoint = (record: PodRecord): PolicyEndpoint => {
+export const toPolicyEndpoint = (record: PodRecord, { ports }: PodMetadata): PolicyEndpoint => {
   const { id, number, namespace, name, labels, network } = record;
-  return { id, number, namespace, name, labels, addresses: network.addresses };
+  return { id, number, namespace, name, labels, addresses: network.addresses, ports };
 };
 
 export const formatPodName = ({ record }: LivePod): string => `${record.namespace}/${record.name}`;

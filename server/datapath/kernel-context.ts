@@ -1,6 +1,7 @@
 import type { KernelCapability, KernelCapabilityName } from '../../contract/node.ts';
 import type { DatapathPrograms } from '../bpf/datapath.ts';
 import type { UserProgramPins } from '../bpf/user-program-pins.ts';
+import type { InterfaceLookup } from '../kernel/interface-lookup.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { RedirectSettings } from './redirect-settings.ts';
 
@@ -8,6 +9,8 @@ import type { RedirectSettings } from './redirect-settings.ts';
 export interface KernelContext {
   /** Netlink socket in the agent's network namespace, which contains the primaries. */
   host: NetlinkSocket;
+  /** Looks up interfaces of that namespace. */
+  interfaces: InterfaceLookup;
   programs: DatapathPrograms;
   /** Pins of programs that users attached to pods. */
   userPins: UserProgramPins;

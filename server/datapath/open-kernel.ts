@@ -3,6 +3,7 @@ import type { KernelCapability, KernelCapabilityName } from '../../contract/node
 import { ProblemError } from '../../contract/problem.ts';
 import { openDatapath } from '../bpf/open-datapath.ts';
 import { UserProgramPins } from '../bpf/user-program-pins.ts';
+import { InterfaceLookup } from '../kernel/interface-lookup.ts';
 import { probeCapabilities } from '../kernel/probe-capabilities.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { removeAllUserPrograms } from './device/attach-user-programs.ts';
@@ -42,6 +43,7 @@ export async function openKernelContext(
   const capabilities = without(await probeCapabilities(), options.without ?? []);
   const opened = {
     host: NetlinkSocket.open(),
+    interfaces: new InterfaceLookup(),
     capabilities: new Map(capabilities.map((capability) => [capability.name, capability])),
     redirect,
     userPins: new UserProgramPins(pins),

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { ProblemError } from '../../contract/problem.ts';
-import { slotToPeerIfindex } from '../bpf/datapath-structs.ts';
 import { findNamespacePaths, namespaceHasInterface } from '../kernel/namespace-search.ts';
 import { type NetworkNamespace, openNetworkNamespace } from '../kernel/netns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import type { DeviceRecord, PodRecord } from '../store/records.ts';
+import type { PodRecord } from '../store/records.ts';
+import { getPeerIfindex, type IndexedDevice } from './device-indexes.ts';
 
 /**
  * Open network namespace of a pod. Held for one operation only, because an open descriptor keeps a namespace alive.
@@ -19,7 +19,7 @@ export interface PodNamespace extends Disposable {
 /** Pod whose namespace is looked for. Its devices identify the namespace, because inode numbers are reused. */
 export interface NamespaceOwner {
   record: Pick<PodRecord, 'netnsPath' | 'netnsInode' | 'namespace' | 'name'>;
-  devices: readonly Pick<DeviceRecord, 'slot'>[];
+  devices: readonly IndexedDevice[];
 }
 
 /**
@@ -92,7 +92,7 @@ function findElsewhere({ record, devices }: NamespaceOwner): FoundNamespace | nu
   for (const path of findNamespacePaths(record.netnsInode)) {
     const namespace = openIfSame(path, record.netnsInode);
     if (namespace === null) continue;
-    if (devices.some(({ slot }) => namespaceHasInterface(namespace.fd, slotToPeerIfindex(slot))))
+    if (devices.some((device) => namespaceHasInterface(namespace.fd, getPeerIfindex(device))))
       return { namespace, path };
     namespace.close();
   }

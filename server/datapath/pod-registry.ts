@@ -2,14 +2,18 @@ import type { Condition } from '../../contract/condition.ts';
 import type { DeviceReference } from '../../contract/migration.ts';
 import type { PodSummary } from '../../contract/pod.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../bpf/datapath-structs.ts';
-import type { DeviceRecord, PodRecord } from '../store/records.ts';
+import type { ContainerRecord, DeviceRecord, PodRecord } from '../store/records.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice } from './device-indexes.ts';
 import { isPodGone, type PodWithActivity, runningMigrationId } from './pod-activity.ts';
+import { noMetadata, type PodMetadata } from './pod-metadata.ts';
 import { formatTemporaryName } from './slot-allocator.ts';
 
 /** Pod in memory: record, devices (two during a migration), activity and conditions. */
 export interface LivePod extends PodWithActivity {
   record: PodRecord;
+  /** Container that the pod was attached for; null for a pod that was attached through the API. */
+  readonly container: ContainerRecord | null;
+  metadata: PodMetadata;
   /** Devices of the pod; the last one carries the pod's traffic. */
   devices: DeviceRecord[];
   /** Conditions by key; a part of the agent that finds a fault has keys of its own. */
@@ -19,8 +23,15 @@ export interface LivePod extends PodWithActivity {
 }
 
 /** Creates a pod in memory. @param devices devices of the pod; the last one carries the pod's traffic */
-export const createLivePod = (record: PodRecord, devices: readonly DeviceRecord[]): LivePod => ({
+export const createLivePod = (
+  record: PodRecord,
+  devices: readonly DeviceRecord[],
+  metadata: PodMetadata = noMetadata,
+  container: ContainerRecord | null = null,
+): LivePod => ({
   record,
+  metadata,
+  container,
   devices: [...devices],
   activity: { type: 'idle' },
   conditions: new Map(),
@@ -65,7 +76,14 @@ export class PodRegistry {
   }
 
   findByAddress(address: string): LivePod | undefined {
-    return this.all().find((pod) => pod.record.network.addresses.includes(address));
+    for (const pod of this.#pods.values()) if (pod.record.network.addresses.includes(address)) return pod;
+    return undefined;
+  }
+
+  /** True if a pod has an address, given without prefix length. */
+  hasAddress(address: string): boolean {
+    const cidr = `${address}/${address.includes(':') ? 128 : 32}`;
+    return this.findByAddress(cidr) !== undefined;
   }
 
   findBySlot(slot: number): LivePod | undefined {
@@ -76,6 +94,14 @@ export class PodRegistry {
     if (found === undefined) this.#bySlot.delete(slot);
     else this.#bySlot.set(slot, found);
     return found;
+  }
+
+  /** Finds the pod with a device that others made, by the index of its primary. */
+  findByForeignPrimary(ifindex: number): LivePod | undefined {
+    for (const pod of this.#pods.values())
+      if (pod.record.adoption && pod.devices.some((each) => each.foreignIfindexes?.primary === ifindex))
+        return pod;
+    return undefined;
   }
 
   get size(): number {
@@ -95,13 +121,13 @@ export function getCurrentDevice({ record, devices }: LivePod): DeviceRecord {
 }
 
 export const toDeviceRef = (
-  device: Pick<DeviceRecord, 'kind' | 'slot' | 'primaryName'>,
+  device: IndexedDevice & Pick<DeviceRecord, 'kind' | 'primaryName'>,
   peerName?: string,
 ): DeviceReference => ({
   kind: device.kind,
   slot: device.slot,
-  primary: { name: device.primaryName, ifindex: slotToPrimaryIfindex(device.slot) },
-  peer: { name: peerName ?? formatTemporaryName(device.slot), ifindex: slotToPeerIfindex(device.slot) },
+  primary: { name: device.primaryName, ifindex: getPrimaryIfindex(device) },
+  peer: { name: peerName ?? formatTemporaryName(device.slot), ifindex: getPeerIfindex(device) },
 });
 
 export function summarizePod(pod: LivePod): PodSummary {
@@ -116,7 +142,8 @@ export function summarizePod(pod: LivePod): PodSummary {
     kind: device.kind,
     hooks: device.hooks,
     slot: device.slot,
-    primary: { name: device.primaryName, ifindex: slotToPrimaryIfindex(device.slot) },
+    primary: { name: device.primaryName, ifindex: getPrimaryIfindex(device) },
+    adoption: pod.record.adoption && { form: pod.record.adoption.form, runtime: pod.record.adoption.runtime },
     state: isPodGone(pod) ? 'gone' : runningMigrationId(pod) === null ? 'running' : 'migrating',
     createdAt: pod.record.createdAt.toISOString(),
     kindSince: device.createdAt.toISOString(),

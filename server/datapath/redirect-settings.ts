@@ -35,6 +35,11 @@ export class RedirectSettings {
     return this.#choices.get(podId) ?? this.node;
   }
 
+  /** Forgets the setting of a pod that left the node, as the store did with the pod. */
+  forget(podId: string): void {
+    this.#choices.delete(podId);
+  }
+
   /** Saves a setting. @param scope `node` or a pod's id @param choice null removes the pod's setting */
   async save(scope: string, choice: boolean | null): Promise<void> {
     await this.#store.saveSetting(scope, setting, choice);

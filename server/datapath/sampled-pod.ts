@@ -7,6 +7,8 @@ export interface SampledPod {
   number: number;
   /** Slots of the pod's devices; the last one carries the pod's traffic. */
   slots: readonly number[];
+  /** Indexes of the primaries of its devices that others made. */
+  foreignPrimaries?: readonly number[];
   /** Inode number of the pod's network namespace. */
   netnsInode: bigint;
   kind: DeviceKind;
@@ -19,6 +21,7 @@ export const toSampledPod = (pod: LivePod): SampledPod => ({
   id: pod.record.id,
   number: pod.record.number,
   slots: pod.devices.map((device) => device.slot),
+  foreignPrimaries: pod.devices.flatMap(({ foreignIfindexes }) => foreignIfindexes?.primary ?? []),
   netnsInode: pod.record.netnsInode,
   kind: getCurrentDevice(pod).kind,
   carried: pod.record.carried,

@@ -59,6 +59,10 @@ export const openat: KoffiFunc<(folder: number, path: string, flags: number) => 
 export const read: KoffiFunc<(fd: number, into: Buffer, length: number) => number> = libc.func(
   'long read(int fd, void *into, size_t length)',
 );
+/** Reads where a symbolic link points, without a terminating zero. */
+export const readlink: KoffiFunc<(path: string, into: Buffer, length: number) => number> = libc.func(
+  'long readlink(const char *path, void *into, size_t length)',
+);
 export const ioctl: KoffiFunc<(fd: number, request: number, argument: Address) => number> = libc.func(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
@@ -81,6 +85,50 @@ export const setns: KoffiFunc<(fd: number, type: number) => number> = libc.func(
   'int setns(int fd, int type)',
 );
 export const unshare: KoffiFunc<(flags: number) => number> = libc.func('int unshare(int flags)');
+
+// <spawn.h>, <unistd.h>, <sys/wait.h>, <signal.h>: the opaque structs of glibc, posix_spawn_file_actions_t of 80 bytes and
+// posix_spawnattr_t of 336. Functions of spawn.h return an errno.
+/** Starts a program without a copy of this process's page tables; `pid` receives an int. */
+export const posix_spawn: KoffiFunc<
+  (
+    pid: Buffer,
+    path: string,
+    actions: Buffer,
+    attributes: Buffer,
+    args: (string | null)[],
+    environment: (string | null)[],
+  ) => number
+> = libc.func(
+  'int posix_spawn(void *pid, const char *path, void *actions, void *attributes, const char **args, const char **environment)',
+);
+export const posix_spawn_file_actions_init: KoffiFunc<(actions: Buffer) => number> = libc.func(
+  'int posix_spawn_file_actions_init(void *actions)',
+);
+export const posix_spawn_file_actions_adddup2: KoffiFunc<
+  (actions: Buffer, fd: number, target: number) => number
+> = libc.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)');
+export const posix_spawn_file_actions_destroy: KoffiFunc<(actions: Buffer) => number> = libc.func(
+  'int posix_spawn_file_actions_destroy(void *actions)',
+);
+export const posix_spawnattr_init: KoffiFunc<(attributes: Buffer) => number> = libc.func(
+  'int posix_spawnattr_init(void *attributes)',
+);
+export const posix_spawnattr_setflags: KoffiFunc<(attributes: Buffer, flags: number) => number> = libc.func(
+  'int posix_spawnattr_setflags(void *attributes, short flags)',
+);
+/** Sets the signals, a mask of 128 bytes, that have their default action in the program. */
+export const posix_spawnattr_setsigdefault: KoffiFunc<(attributes: Buffer, signals: Buffer) => number> =
+  libc.func('int posix_spawnattr_setsigdefault(void *attributes, void *signals)');
+export const posix_spawnattr_setsigmask: KoffiFunc<(attributes: Buffer, signals: Buffer) => number> =
+  libc.func('int posix_spawnattr_setsigmask(void *attributes, void *signals)');
+/** Makes a pipe; `ends` receives two ints, the end to read first. */
+export const pipe2: KoffiFunc<(ends: Buffer, flags: number) => number> = libc.func(
+  'int pipe2(void *ends, int flags)',
+);
+/** Waits for a child; `status` receives an int. Returns 0 if it runs and `options` has WNOHANG. */
+export const waitpid: KoffiFunc<(pid: number, status: Buffer, options: number) => number> = libc.func(
+  'int waitpid(int pid, void *status, int options)',
+);
 
 // <sys/mman.h>
 export const mmap: KoffiFunc<
@@ -111,6 +159,12 @@ export const umount2: KoffiFunc<(target: string, flags: number) => number> = lib
 export const statfs: KoffiFunc<(path: string, buffer: Buffer) => number> = libc.func(
   'int statfs(const char *path, void *buffer)',
 );
+
+// <sys/epoll.h>
+export const epoll_create1: KoffiFunc<(flags: number) => number> = libc.func('int epoll_create1(int flags)');
+/** Adds, changes or removes what an epoll descriptor waits for; `event` is a struct epoll_event of at most 16 bytes. */
+export const epoll_ctl: KoffiFunc<(epoll: number, operation: number, fd: number, event: Buffer) => number> =
+  libc.func('int epoll_ctl(int epoll, int operation, int fd, void *event)');
 
 // <errno.h>, <string.h>
 export const errno = (): number => koffi.errno();

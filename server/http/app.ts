@@ -14,20 +14,25 @@ import { registerRoleChecks } from './role-check.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { datapathBuildRoutes } from './routes/builds.ts';
 import { captureRoutes } from './routes/capture.ts';
+import { cniRoutes } from './routes/cni.ts';
 import { debugDumpRoutes } from './routes/debug-dumps.ts';
 import { dropRoutes } from './routes/drops.ts';
 import { eventRoutes } from './routes/events.ts';
 import { guardRoutes } from './routes/guard.ts';
 import { healthRoutes } from './routes/health.ts';
+import { kubernetesRoutes } from './routes/kubernetes.ts';
 import { labTrafficRoutes } from './routes/lab-traffic-report.ts';
 import { mapRoutes } from './routes/maps.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { moveHooksRoutes } from './routes/move-hooks.ts';
+import { namespaceRoutes } from './routes/namespaces.ts';
 import { nodeRoutes } from './routes/node.ts';
 import { nodeSettingRoutes } from './routes/node-settings.ts';
+import { observedPodRoutes } from './routes/observed-pods.ts';
 import { packetCheckRoutes } from './routes/packet-checks.ts';
 import { podRoutes } from './routes/pods.ts';
+import { preflightRoutes } from './routes/preflight.ts';
 import { programRoutes } from './routes/programs.ts';
 import { ruleRoutes } from './routes/rules.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -74,15 +79,20 @@ export async function buildApiApp(
   const routes = [
     nodeRoutes,
     nodeSettingRoutes,
+    kubernetesRoutes,
     podRoutes,
+    namespaceRoutes,
+    observedPodRoutes,
     userProgramRoutes,
     moveHooksRoutes,
     dropRoutes,
     packetCheckRoutes,
+    cniRoutes,
     guardRoutes,
     ruleRoutes,
     migrationRoutes,
     batchRoutes,
+    preflightRoutes,
     datapathBuildRoutes,
     programRoutes,
     mapRoutes,

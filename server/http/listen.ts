@@ -7,24 +7,30 @@ import { ProblemError } from '../../contract/problem.ts';
 const listenFailed = (where: string, why: string, hint: string, cause?: unknown) =>
   new ProblemError('unprocessable', `listen on ${where}: ${why}`, { hint, cause });
 
+/** A server that can listen on the path of a Unix socket. */
+export interface UnixSocketServer {
+  listen(options: { path: string }): Promise<unknown>;
+}
+
 /**
- * Listens on a Unix socket that only root and the group may use (mode 0660), and replaces a socket file that no process
- * listens on.
+ * Listens on a Unix socket that only root and the group may use, by default with mode 0660, and replaces a socket file that
+ * no process listens on.
  * @throws ProblemError `unprocessable`: another agent listens there, or the path cannot be a socket
  */
 export async function listenOnUnixSocket(
-  app: FastifyInstance,
+  server: UnixSocketServer,
   file: string,
   gid: number | null,
+  mode = 0o660,
 ): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
   await removeStaleSocket(file);
   // The socket is created with the process's umask, so that nobody can connect between bind and chown.
   const mask = process.umask(0o177);
   try {
-    await app.listen({ path: file });
+    await server.listen({ path: file });
     if (gid !== null) chownSync(file, 0, gid);
-    chmodSync(file, 0o660);
+    chmodSync(file, mode);
   } catch (error) {
     throw listenFailed(
       file,
@@ -67,7 +73,11 @@ function isListening(file: string): Promise<boolean> {
  * Listens on a TCP address.
  * @throws ProblemError `unprocessable` if the address is in use or is not an address of this machine
  */
-export async function listenOnTcp(app: FastifyInstance, host: string, port: number): Promise<void> {
+export async function listenOnTcp(
+  app: Pick<FastifyInstance, 'listen'>,
+  host: string,
+  port: number,
+): Promise<void> {
   try {
     await app.listen({ host, port });
   } catch (error) {

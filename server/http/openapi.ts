@@ -15,8 +15,23 @@ import { attachedProgramSchema, deviceEndSchema, deviceSchema } from '../../cont
 import { guardThresholdsSchema } from '../../contract/guard.ts';
 import { migrationPlanSchema, migrationSchema } from '../../contract/migration.ts';
 import { nodeInfoSchema } from '../../contract/node.ts';
+import { observedPathHopSchema, observedPodPathSchema } from '../../contract/observed-path.ts';
+import {
+  observedInterfaceSchema,
+  observedPodSchema,
+  observedPodSummarySchema,
+  runtimeSchema,
+} from '../../contract/observed-pod.ts';
 import { podSchema, podSummarySchema } from '../../contract/pod.ts';
 import { pathHopSchema, podPathSchema } from '../../contract/pod-path.ts';
+import {
+  nodePreflightSchema,
+  podPreflightSchema,
+  preflightCheckSchema,
+  preflightFindingSchema,
+  preflightPodSchema,
+  preflightSchema,
+} from '../../contract/preflight.ts';
 import { problemSchema } from '../../contract/problem.ts';
 import { ruleSchema, ruleSetSchema } from '../../contract/rule-set.ts';
 import { activeRulesSchema, ruleEntrySchema, stagedRulesSchema } from '../../contract/rules.ts';
@@ -46,6 +61,11 @@ const components = {
   Migration: migrationSchema,
   MigrationPlan: migrationPlanSchema,
   Node: nodeInfoSchema,
+  ObservedInterface: observedInterfaceSchema,
+  ObservedPathHop: observedPathHopSchema,
+  ObservedPod: observedPodSchema,
+  ObservedPodPath: observedPodPathSchema,
+  ObservedPodSummary: observedPodSummarySchema,
   PathHop: pathHopSchema,
   Trace: traceSchema,
   TracePacket: tracePacketSchema,
@@ -54,6 +74,13 @@ const components = {
   Pod: podSchema,
   PodPath: podPathSchema,
   PodSummary: podSummarySchema,
+  NodePreflight: nodePreflightSchema,
+  PodPreflight: podPreflightSchema,
+  Preflight: preflightSchema,
+  PreflightCheck: preflightCheckSchema,
+  PreflightFinding: preflightFindingSchema,
+  PreflightPod: preflightPodSchema,
+  Runtime: runtimeSchema,
   Problem: problemSchema,
 };
 

@@ -1,5 +1,6 @@
 import { checkBpfResult } from '../bpf/bpf-error.ts';
 import { bpf_attr } from '../bpf/bpf-structs.ts';
+import { exitProgram, setRegister } from '../bpf/instructions.ts';
 import { bpfSyscallNumber, callForeignAsync } from '../bpf/syscall.ts';
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { addressOf, errno, syscall } from '../ffi/libc.ts';
@@ -15,29 +16,52 @@ const BPF_ENABLE_STATS = 32;
 /** Values of enum bpf_prog_type, <linux/bpf.h>. */
 export const minimalProgramTypes = { schedulerClassifier: 3, tracing: 26 } as const;
 /** Values of enum bpf_attach_type, <linux/bpf.h>. */
-export const minimalProgramAttachTypes = { rawTracepoint: 23, tcxIngress: 46, netkitPeer: 55 } as const;
+export const minimalProgramAttachTypes = {
+  rawTracepoint: 23,
+  tcxIngress: 46,
+  tcxEgress: 47,
+  netkitPrimary: 54,
+  netkitPeer: 55,
+} as const;
+
+/** Attributes of a program to load. */
+interface ProbeProgramOptions {
+  /** Name in the kernel, of which it keeps 15 characters. */
+  name?: string;
+  /** What a program of type tracing attaches to. */
+  expectedAttachType?: number;
+  attachBtfId?: number;
+}
 
 /**
  * Loads the smallest program, `return result`, off the event loop. On tcx and netkit hooks -1 means "next program".
  * @returns its descriptor @throws BpfError
  */
-export async function loadMinimalProgram(
+export const loadMinimalProgram = (
   operation: string,
   type: number,
-  { result = 0, expectedAttachType = 0, attachBtfId = 0 } = {},
+  { result = 0, ...options }: ProbeProgramOptions & { result?: number } = {},
+): Promise<number> =>
+  loadProbeProgram(operation, type, Buffer.concat([setRegister(0, result), exitProgram()]), options);
+
+/**
+ * Loads a program of a few instructions off the event loop, without licensing restrictions.
+ * @param instructions an array of struct bpf_insn
+ * @returns its descriptor @throws BpfError
+ */
+export async function loadProbeProgram(
+  operation: string,
+  type: number,
+  instructions: Buffer,
+  { name = 'podlane_probe', expectedAttachType = 0, attachBtfId = 0 }: ProbeProgramOptions = {},
 ): Promise<number> {
-  // struct bpf_insn: u8 code, u8 registers, i16 offset, i32 immediate: r0 = result; exit.
-  const instructions = Buffer.alloc(16);
-  instructions.writeUInt8(0xb7, 0);
-  instructions.writeInt32LE(result, 4);
-  instructions.writeUInt8(0x95, 8);
   const license = Buffer.from('GPL\0');
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(type, bpf_attr.prog_type);
-  attr.writeUInt32LE(2, bpf_attr.insn_cnt);
+  attr.writeUInt32LE(instructions.length / 8, bpf_attr.insn_cnt);
   attr.writeBigUInt64LE(addressOf(instructions), bpf_attr.insns);
   attr.writeBigUInt64LE(addressOf(license), bpf_attr.license);
-  attr.write('podlane_probe', bpf_attr.prog_name);
+  attr.write(name.slice(0, 15), bpf_attr.prog_name);
   attr.writeUInt32LE(expectedAttachType, bpf_attr.expected_attach_type);
   attr.writeUInt32LE(attachBtfId, bpf_attr.attach_btf_id);
   const fd = await callForeignAsync(syscall, bpfSyscallNumber, BPF_PROG_LOAD, attr, attr.length);

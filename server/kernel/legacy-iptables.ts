@@ -10,6 +10,8 @@ const getEntries = 65;
 /** Size of struct ipt_getinfo, and offset in it of the size of the table's entries. */
 const infoBytes = 84;
 const infoSize = 80;
+/** Offsets in struct ipt_getinfo: mask of the hooks, and for each its first entry and that of its policy. */
+const infoHooks = { valid: 32, first: 36, policy: 56 } as const;
 /** Offset of the entries in struct ipt_get_entries, behind the name and the size at 32. */
 const entriesStart = 40;
 const tableNameBytes = 32;
@@ -61,6 +63,33 @@ export const listLegacyTables = (namespaceFd: number, device: string, other: str
     ),
   );
 
+/** The bytes of a table of iptables-legacy. */
+export interface LegacyTableBytes {
+  command: keyof typeof families;
+  /** Entries, struct ipt_entry or ip6t_entry one after the other. */
+  entries: Buffer;
+  /** Offsets of the first entries of the built-in chains by their number (NF_INET_*), and of the entry of their policies. */
+  hooks: { number: number; first: number; policy: number }[];
+}
+
+/** Reads a table of iptables-legacy of this namespace, for IPv4 and IPv6; null where it cannot be read, none without it. */
+export const readLegacyTables = (table: string): (LegacyTableBytes | null)[] =>
+  (['iptables', 'ip6tables'] as const).flatMap((command) => {
+    if (!readNames(families[command].names).includes(table)) return [];
+    const read = readTable(families[command], table);
+    if (read === null) return [null];
+    const { info, entries } = read;
+    const valid = info.readUInt32LE(infoHooks.valid);
+    const hooks = [0, 1, 2, 3, 4]
+      .filter((number) => (valid & (1 << number)) !== 0)
+      .map((number) => ({
+        number,
+        first: info.readUInt32LE(infoHooks.first + 4 * number),
+        policy: info.readUInt32LE(infoHooks.policy + 4 * number),
+      }));
+    return [{ command, entries, hooks }];
+  });
+
 /** Reads /proc/net/FILE; no names where the kernel has not loaded that firewall. */
 function readNames(file: string): string[] {
   try {
@@ -71,8 +100,8 @@ function readNames(file: string): string[] {
 }
 
 function countDiffering(family: Family, table: string, device: string, other: string): number | null {
-  const entries = readEntries(family, table);
-  if (entries === null) return null;
+  const entries = readTable(family, table)?.entries;
+  if (entries === undefined) return null;
   let count = 0;
   for (let at = 0; at + family.next + 2 <= entries.length; ) {
     const entry = entries.subarray(at);
@@ -95,8 +124,8 @@ function matchesDevice(family: Family, entry: Buffer, direction: 'input' | 'outp
   return equal !== ((entry.readUInt8(family.inversion) & inverted[direction]) !== 0);
 }
 
-/** Reads a table's entries; null if the kernel refuses, or the table changed in between. */
-function readEntries({ domain, level }: Family, table: string): Buffer | null {
+/** Reads a table; null if the kernel refuses, or the table changed in between. */
+function readTable({ domain, level }: Family, table: string): { info: Buffer; entries: Buffer } | null {
   const fd = socket(domain, SOCK_RAW_CLOEXEC, IPPROTO_RAW);
   if (fd < 0) return null;
   try {
@@ -109,7 +138,7 @@ function readEntries({ domain, level }: Family, table: string): Buffer | null {
     entries.write(table, 0, tableNameBytes - 1, 'utf8');
     entries.writeUInt32LE(size, tableNameBytes);
     if (getsockopt(fd, level, getEntries, entries, lengthOf(entries)) < 0) return null;
-    return entries.subarray(entriesStart);
+    return { info, entries: entries.subarray(entriesStart) };
   } finally {
     close(fd);
   }

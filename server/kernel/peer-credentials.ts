@@ -1,15 +1,19 @@
 import type { Socket } from 'node:net';
-import { getsockopt } from '../ffi/libc.ts';
+import { errno, errnoName, getsockopt } from '../ffi/libc.ts';
 
 // <asm-generic/socket.h>
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERGROUPS = 59;
-/** Maximum number of supplementary groups that are read; NGROUPS_MAX of <linux/limits.h>. */
-const maxGroups = 65_536;
+/** Number of supplementary groups that are read at first; a buffer that is too small is answered by the right size. */
+const usualGroups = 64;
+
+/** User id that a socket has which nobody has connected. */
+const noUid = 0xffff_ffff;
 
 /** The process at the other end of a Unix socket, as it was when it connected (SO_PEERCRED, unix(7)). */
 export interface PeerCredentials {
+  /** 0 for a process that the PID namespace of this one does not have. */
   pid: number;
   uid: number;
   gid: number;
@@ -23,8 +27,8 @@ export function readPeerCredentials(socket: Socket): PeerCredentials | null {
   if (fd === undefined || fd < 0) return null;
   // struct ucred: pid 0, uid 4, gid 8.
   const ucred = readOption(fd, SO_PEERCRED, 12);
-  if (ucred === null || ucred.length < 12 || ucred.readInt32LE(0) === 0) return null;
-  const groups = readOption(fd, SO_PEERGROUPS, 4 * maxGroups) ?? Buffer.alloc(0);
+  if (ucred === null || ucred.length < 12 || ucred.readUInt32LE(4) === noUid) return null;
+  const groups = readOption(fd, SO_PEERGROUPS, 4 * usualGroups) ?? Buffer.alloc(0);
   return {
     pid: ucred.readInt32LE(0),
     uid: ucred.readUInt32LE(4),
@@ -37,7 +41,8 @@ function readOption(fd: number, option: number, size: number): Buffer | null {
   const value = Buffer.alloc(size);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(size);
-  return getsockopt(fd, SOL_SOCKET, option, value, length) === 0
-    ? value.subarray(0, length.readUInt32LE())
-    : null;
+  if (getsockopt(fd, SOL_SOCKET, option, value, length) === 0)
+    return value.subarray(0, length.readUInt32LE());
+  const needed = length.readUInt32LE();
+  return errnoName(errno()) === 'ERANGE' && needed > size ? readOption(fd, option, needed) : null;
 }

@@ -31,7 +31,7 @@ const keepAlive = new Agent({ keepAlive: true, maxSockets: 4 });
  */
 export async function requestAgent(
   endpoint: AgentEndpoint,
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   { body, timeoutMs = 180_000 }: { body?: unknown; timeoutMs?: number } = {},
 ): Promise<unknown> {

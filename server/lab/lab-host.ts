@@ -28,8 +28,17 @@ export async function createLabHost(lab: string, { own }: { own: boolean }): Pro
   await setLoopbackUp(outsidePath);
   setForwarding(host.fd);
 
+  await connectOutside(host.fd, outsidePath);
+}
+
+/**
+ * Connects a node to the namespace outside: an uplink `uplink0` with the default route, whose far end routes the lab's pods
+ * to the node.
+ * @param host descriptor of the node's network namespace
+ */
+export async function connectOutside(host: number, outsidePath: string): Promise<void> {
   using far = openNetworkNamespace(outsidePath);
-  using near = NetlinkSocket.inNamespace(host.fd);
+  using near = NetlinkSocket.inNamespace(host);
   await addVeth(near, { primary: { name: 'uplink0', mtu }, peer: { name: 'eth0', mtu, netnsFd: far.fd } });
   using beyond = NetlinkSocket.inNamespace(far.fd);
   const ends = [

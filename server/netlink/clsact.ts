@@ -1,23 +1,26 @@
 import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import { isNetlinkError } from './netlink-error.ts';
 import { tcmsg } from './netlink-structs.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 import { clsactQdiscHandle, encodeTcmsg, tcaAttributes } from './tc-message.ts';
 
 /** Parent handle of the clsact qdisc: TC_H_CLSACT, <linux/pkt_sched.h>. */
 const clsactParent = 0xffff_fff1;
 
+/** Builds a netlink request that adds a clsact qdisc to an interface. */
+export const buildAddClsactRequest = (ifindex: number): NetlinkRequest => ({
+  operation: `add clsact qdisc to ifindex ${ifindex}`,
+  type: rtmTypes.newQdisc,
+  flags: nlmsgFlags.create | nlmsgFlags.exclusive,
+  encode: (message) => {
+    encodeTcmsg(message, { ifindex, handle: clsactQdiscHandle, parent: clsactParent });
+    message.attributeString(tcaAttributes.kind, 'clsact');
+  },
+});
+
 /** Adds a clsact qdisc to an interface. @throws NetlinkError EEXIST if it has one, ENOENT if sch_ingress is missing */
 export const addClsactQdisc = (socket: NetlinkSocket, ifindex: number): Promise<void> =>
-  socket.request({
-    operation: `add clsact qdisc to ifindex ${ifindex}`,
-    type: rtmTypes.newQdisc,
-    flags: nlmsgFlags.create | nlmsgFlags.exclusive,
-    encode: (message) => {
-      encodeTcmsg(message, { ifindex, handle: clsactQdiscHandle, parent: clsactParent });
-      message.attributeString(tcaAttributes.kind, 'clsact');
-    },
-  });
+  socket.request(buildAddClsactRequest(ifindex));
 
 /** Deletes the clsact qdisc of an interface with all its filters, including foreign ones. */
 export const deleteClsactQdisc = (socket: NetlinkSocket, ifindex: number): Promise<void> =>

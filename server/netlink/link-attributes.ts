@@ -27,6 +27,10 @@ export const ifla = {
   gsoMaxSegments: 40,
   gsoMaxSize: 41,
   xdp: 43,
+  /** IFLA_NEW_NETNSID: id of the namespace that the link moved to. */
+  newNamespaceId: 45,
+  /** IFLA_TARGET_NETNSID: id of the namespace that a request is about. */
+  targetNamespaceId: 46,
   propertyList: 52,
   altname: 53,
   groMaxSize: 58,

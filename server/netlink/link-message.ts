@@ -15,6 +15,23 @@ const operationalStates = [
   'up',
 ] as const;
 
+/** Attributes IFLA_MACVLAN_MODE and IFLA_IPVLAN_MODE, and the names of their values as iproute2 has them. */
+const modeAttribute = 1;
+const macvlanModes: Readonly<Record<number, string>> = {
+  1: 'private',
+  2: 'vepa',
+  4: 'bridge',
+  8: 'passthru',
+  16: 'source',
+};
+const ipvlanModes: Readonly<Record<number, string>> = { 0: 'l2', 1: 'l3', 2: 'l3s' };
+const modesByKind: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  macvlan: macvlanModes,
+  macvtap: macvlanModes,
+  ipvlan: ipvlanModes,
+  ipvtap: ipvlanModes,
+};
+
 export interface LinkCounters {
   packets: number;
   bytes: number;
@@ -53,6 +70,10 @@ export interface NetworkLink {
   /** Interface index of the other end, in the namespace with id `peerNamespaceId` (null for the same namespace). */
   peerIfindex: number | null;
   peerNamespaceId: number | null;
+  /** Id of the namespace that the link has moved to, in the event of its removal from this one. */
+  movedToNamespaceId?: number;
+  /** Mode of a macvlan or ipvlan, such as `bridge` or `l3`; `peerIfindex` is its parent then. */
+  mode?: string;
   /** Packet counters of the link; null unless requested. */
   stats: { receive: LinkCounters; transmit: LinkCounters } | null;
 }
@@ -120,6 +141,9 @@ function parseAttribute(link: NetworkLink, attribute: NetlinkAttributeReader): v
     case ifla.linkNamespaceId:
       link.peerNamespaceId = attribute.i32();
       break;
+    case ifla.newNamespaceId:
+      link.movedToNamespaceId = attribute.i32();
+      break;
     case ifla.propertyList: {
       const properties = attribute.nested();
       while (properties.next())
@@ -132,8 +156,21 @@ function parseAttribute(link: NetworkLink, attribute: NetlinkAttributeReader): v
         if (info.type === iflaInfo.kind) link.kind = info.string();
         else if (info.type === iflaInfo.data && link.kind === 'netkit')
           link.netkit = parseNetkitLinkData(info.nested());
+        else if (info.type === iflaInfo.data) parseMode(link, info.nested());
       }
     }
+  }
+}
+
+/** Parses the mode of a macvlan, macvtap, ipvlan or ipvtap. */
+function parseMode(link: NetworkLink, data: NetlinkAttributeReader): void {
+  const modes = link.kind === null ? undefined : modesByKind[link.kind];
+  if (modes === undefined) return;
+  while (data.next()) {
+    if (data.type !== modeAttribute) continue;
+    // macvlan has a u32, ipvlan a u16.
+    const mode = modes[data.end - data.start >= 4 ? data.u32() : data.bytes().readUInt16LE(0)];
+    if (mode !== undefined) link.mode = mode;
   }
 }
 

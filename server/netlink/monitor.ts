@@ -4,6 +4,7 @@ import { onDescriptorReadable } from './descriptor-readable.ts';
 import { type NetworkLink, parseLinkMessage } from './link-message.ts';
 import { MalformedNetlinkMessage, NetlinkMessageReader } from './message.ts';
 import { rtmTypes } from './message-constants.ts';
+import { parseNamespaceId } from './namespace-id.ts';
 import { type KernelNeighbor, parseNeighborMessage } from './neighbor.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { listenToAllNamespaces, NsidReceiver } from './nsid-receiver.ts';
@@ -13,7 +14,7 @@ import { openNetlinkDescriptor } from './transport.ts';
 
 /**
  * Multicast groups of netlink as a mask, the bit of group n being n - 1 (RTNLGRP_*, <linux/rtnetlink.h>), for the events of
- * IPv4 and IPv6. `settings` are RTNLGRP_IPV4_NETCONF (24) and RTNLGRP_IPV6_NETCONF (25).
+ * IPv4 and IPv6. `settings` are RTNLGRP_IPV4_NETCONF (24) and RTNLGRP_IPV6_NETCONF (25), `namespaces` RTNLGRP_NSID (28).
  */
 const groups = {
   links: 0x1,
@@ -21,6 +22,7 @@ const groups = {
   routes: 0x40 | 0x400,
   neighbors: 0x4,
   settings: 0x80_0000 | 0x100_0000,
+  namespaces: 0x800_0000,
 } as const;
 const SOCK_NONBLOCK = 0x800;
 const SOL_SOCKET = 1;
@@ -49,6 +51,8 @@ export type NetworkEvent =
   | (Change & { type: 'neighbor'; neighbor: KernelNeighbor })
   /** Forwarding, rp_filter or another sysctl was changed for an interface; its index is -1 for `all` and -2 for `default`. */
   | { type: 'settings'; nsid: number | null; ifindex: number | null }
+  /** A namespace got an id in the one where the change happened; `deleted` if the namespace itself is gone. */
+  | (Change & { type: 'namespace'; id: number })
   | { type: 'resync'; reason: string };
 
 export interface NetworkWatcher extends Disposable {
@@ -157,6 +161,11 @@ export function parseNetworkEvent(
     case rtmTypes.delNeighbor: {
       const neighbor = parseNeighborMessage(message);
       return neighbor && { type: 'neighbor', deleted: type === rtmTypes.delNeighbor, nsid, neighbor };
+    }
+    case rtmTypes.newNamespaceId:
+    case rtmTypes.delNamespaceId: {
+      const id = parseNamespaceId(message);
+      return id === null ? null : { type: 'namespace', deleted: type === rtmTypes.delNamespaceId, nsid, id };
     }
     case rtmTypes.newNetconf:
       return { type: 'settings', nsid, ifindex: parseNetconfIfindex(message) };

@@ -24,6 +24,8 @@ export const getNamespaceId = (socket: NetlinkSocket, netnsFd: number): Promise<
 
 /** Returns the id of a network namespace, after assigning one if it has none. @throws NetlinkError */
 export async function assignNamespaceId(socket: NetlinkSocket, netnsFd: number): Promise<number> {
+  const known = await getNamespaceId(socket, netnsFd);
+  if (known !== null) return known;
   try {
     await socket.request({
       operation: 'assign an id to a network namespace',

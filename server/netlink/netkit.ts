@@ -10,7 +10,7 @@ import {
 } from './new-device-pair.ts';
 import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 
-/** `IFLA_NETKIT_*` attributes from <linux/if_link.h>, Linux 6.15. */
+/** `IFLA_NETKIT_*` attributes from <linux/if_link.h>, Linux 7.0. */
 const attribute = {
   peerInfo: 1,
   primary: 2,
@@ -21,15 +21,19 @@ const attribute = {
   peerScrub: 7,
   headroom: 8,
   tailroom: 9,
+  pairing: 10,
 } as const;
 const modes = ['l2', 'l3'] as const;
 /** Verdicts on packets at a netkit hook without programs: NETKIT_PASS and NETKIT_DROP. */
 const policies = { forward: 0, blackhole: 2 } as const;
 const scrubs = ['none', 'default'] as const;
+/** NETKIT_DEVICE_PAIR and NETKIT_DEVICE_SINGLE: a single device has no other end. */
+const pairings = ['pair', 'single'] as const;
 
 export type NetkitMode = (typeof modes)[number];
 export type NetkitPolicy = keyof typeof policies;
 export type NetkitScrub = (typeof scrubs)[number];
+export type NetkitPairing = (typeof pairings)[number];
 
 /**
  * Policies of the two ends of a netkit pair. A missing one takes the kernel's default at creation, else stays the
@@ -66,6 +70,8 @@ export interface NetkitLinkData {
   peerScrub: NetkitScrub | null;
   headroom: number | null;
   tailroom: number | null;
+  /** Whether the device has another end; missing on kernels that have pairs only. */
+  pairing?: NetkitPairing;
 }
 
 export function encodeNewNetkit(message: NetlinkMessageWriter, netkit: NewNetkit): void {
@@ -110,6 +116,10 @@ export function parseNetkitLinkData(data: NetlinkAttributeReader): NetkitLinkDat
     else if (data.type === attribute.peerScrub) netkit.peerScrub = scrubs[data.u32()] ?? null;
     else if (data.type === attribute.headroom) netkit.headroom = data.u16();
     else if (data.type === attribute.tailroom) netkit.tailroom = data.u16();
+    else if (data.type === attribute.pairing) {
+      const pairing = pairings[data.u32()];
+      if (pairing !== undefined) netkit.pairing = pairing;
+    }
   }
   return netkit;
 }

@@ -12,13 +12,19 @@ import {
 import { runInNetworkNamespace } from './setns.ts';
 import { NetlinkSocket } from './socket.ts';
 
-/** Constants of <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h> and <linux/in.h>. */
+/** Constants of <linux/sock_diag.h>, <linux/inet_diag.h>, <linux/packet_diag.h>, <linux/xdp_diag.h> and <linux/in.h>. */
 const SOCK_DIAG_BY_FAMILY = 20;
 const INET_DIAG_REQ_BYTECODE = 1;
 const INET_DIAG_BC_DEV_COND = 9;
-const AF_PACKET = 17;
-const PACKET_SHOW_INFO = 1;
-const PACKET_DIAG_INFO = 0;
+/**
+ * Families whose sockets are bound by bind(2): packet_diag and xdp_diag have requests and answers of the same layout, and
+ * the attribute that holds the ifindex.
+ */
+const boundFamilies = {
+  packet: { family: 17, showInfo: 1, infoAttribute: 0 },
+  xdp: { family: 44, showInfo: 1, infoAttribute: 1 },
+} as const;
+type BoundFamily = keyof typeof boundFamilies;
 
 const protocols = { tcp: 6, udp: 17, udplite: 136, raw: 255 } as const;
 /** Bit mask of all TCP states except TIME_WAIT, whose sockets no longer belong to a process. */
@@ -31,15 +37,15 @@ const tables: Partial<Record<SocketProtocol, readonly string[]>> = {
   packet: ['packet'],
 };
 
-export type SocketProtocol = keyof typeof protocols | 'packet';
+export type SocketProtocol = keyof typeof protocols | BoundFamily;
 
-/** A socket bound to an interface with SO_BINDTODEVICE, or a packet socket bound with bind(2). */
+/** A socket bound to an interface with SO_BINDTODEVICE, or a packet or XDP socket bound with bind(2). */
 export interface BoundSocket {
   protocol: SocketProtocol;
-  /** Address family of the socket; null for packet sockets. */
+  /** Address family of the socket; null for packet and XDP sockets. */
   family: IpFamily | null;
   /**
-   * Local address and port, such as `[fd00::33]:80`; null for packet sockets. A raw socket's port is its IP protocol.
+   * Local address and port, such as `[fd00::33]:80`; null for packet and XDP sockets. A raw socket's port is its IP protocol.
    */
   local: string | null;
   /** Remote address and port; null if the socket is not connected. */
@@ -64,12 +70,16 @@ export async function listBoundSockets(namespaceFd: number, ifindex: number): Pr
   using socket = NetlinkSocket.inNamespace(namespaceFd, 'sock-diag');
   const sockets: BoundSocket[] = [];
   const unreadable: SocketProtocol[] = [];
-  for (const protocol of [...inetProtocols, 'packet'] as const) {
+  for (const protocol of [...inetProtocols, 'packet', 'xdp'] as const) {
     try {
       sockets.push(...(await boundTo(socket, protocol, ifindex)));
     } catch (error) {
       if (!isNetlinkError(error, 'ENOENT', 'EOPNOTSUPP', 'EINVAL')) throw error;
-      if (tables[protocol]?.some((table) => hasEntries(namespaceFd, table))) unreadable.push(protocol);
+      const exist =
+        protocol === 'xdp'
+          ? hasXdpSockets(namespaceFd)
+          : tables[protocol]?.some((table) => hasEntries(namespaceFd, table));
+      if (exist) unreadable.push(protocol);
     }
   }
   return { sockets, unreadable };
@@ -83,15 +93,15 @@ async function boundTo(
   ifindex: number,
 ): Promise<BoundSocket[]> {
   const found = [];
-  for (const kind of protocol === 'packet' ? [null] : families)
+  for (const kind of isBoundFamily(protocol) ? [null] : families)
     found.push(
       await socket.dump(
         {
           operation: `dump ${protocol} sockets`,
           type: SOCK_DIAG_BY_FAMILY,
           encode: (message) =>
-            protocol === 'packet' || kind === null
-              ? encodePacketDiag(message)
+            isBoundFamily(protocol) || kind === null
+              ? encodeBoundDiag(message, protocol as BoundFamily)
               : encodeInetDiag(message, kind, protocols[protocol], ifindex),
         },
         (message) => parseSocketMessage(message, protocol),
@@ -127,9 +137,14 @@ function encodeInetDiag(
   message.attributeBytes(INET_DIAG_REQ_BYTECODE, code);
 }
 
-/** Writes struct packet_diag_req: u8 family, u8 protocol, u16 padding, u32 inode, u32 show, u32 cookie[2]. */
-const encodePacketDiag = (message: NetlinkMessageWriter): void => {
-  message.u8(AF_PACKET).u8(0).u16(0).u32(0).u32(PACKET_SHOW_INFO).u32(0).u32(0);
+const isBoundFamily = (protocol: SocketProtocol): protocol is BoundFamily => protocol in boundFamilies;
+
+/**
+ * Writes struct packet_diag_req or xdp_diag_req: u8 family, u8 protocol, u16 padding, u32 inode, u32 show, u32 cookie[2].
+ */
+const encodeBoundDiag = (message: NetlinkMessageWriter, protocol: BoundFamily): void => {
+  const { family, showInfo } = boundFamilies[protocol];
+  message.u8(family).u8(0).u16(0).u32(0).u32(showInfo).u32(0).u32(0);
 };
 
 /** Parses a sock_diag reply; null for a socket that is not bound to an interface. @throws MalformedNetlinkMessage */
@@ -137,7 +152,7 @@ export function parseSocketMessage(
   message: NetlinkMessageReader,
   protocol: SocketProtocol,
 ): BoundSocket | null {
-  return protocol === 'packet' ? parsePacket(message) : parseInet(message, protocol);
+  return isBoundFamily(protocol) ? parseBound(message, protocol) : parseInet(message, protocol);
 }
 
 /** Parses struct inet_diag_msg. Ports are big endian, and IPv4 addresses use the first 4 of 16 bytes. */
@@ -164,15 +179,19 @@ function parseInet(message: NetlinkMessageReader, protocol: keyof typeof protoco
   };
 }
 
-/** Parses struct packet_diag_msg and, in attribute PACKET_DIAG_INFO, struct packet_diag_info with the ifindex. */
-function parsePacket(message: NetlinkMessageReader): BoundSocket | null {
+/**
+ * Parses struct packet_diag_msg or xdp_diag_msg and, in the attribute PACKET_DIAG_INFO or XDP_DIAG_INFO, the ifindex that
+ * both structs of information begin with.
+ */
+function parseBound(message: NetlinkMessageReader, protocol: BoundFamily): BoundSocket | null {
   const attributes = message.attributes(packet_diag_msg.bytes);
   let ifindex = 0;
   while (attributes.next())
-    if (attributes.type === PACKET_DIAG_INFO) ifindex = attributes.u32(packet_diag_info.pdi_index);
+    if (attributes.type === boundFamilies[protocol].infoAttribute)
+      ifindex = attributes.u32(packet_diag_info.pdi_index);
   if (ifindex === 0) return null;
   const inode = message.buffer.readUInt32LE(message.start + packet_diag_msg.pdiag_ino);
-  return { protocol: 'packet', family: null, local: null, remote: null, ifindex, inode };
+  return { protocol, family: null, local: null, remote: null, ifindex, inode };
 }
 
 /** True if /proc/net/TABLE has any entry below its header line. */
@@ -180,6 +199,19 @@ const hasEntries = (namespaceFd: number, table: string): boolean =>
   runInNetworkNamespace(namespaceFd, () => {
     try {
       return readFileSync(`/proc/thread-self/net/${table}`, 'latin1').trimEnd().includes('\n');
+    } catch {
+      return false;
+    }
+  });
+
+/** True if the namespace has XDP sockets, by their number in /proc/net/protocols: the third column. */
+const hasXdpSockets = (namespaceFd: number): boolean =>
+  runInNetworkNamespace(namespaceFd, () => {
+    try {
+      const sockets = /^XDP\s+\d+\s+(\d+)/m.exec(
+        readFileSync('/proc/thread-self/net/protocols', 'latin1'),
+      )?.[1];
+      return Number(sockets ?? 0) > 0;
     } catch {
       return false;
     }

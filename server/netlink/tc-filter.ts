@@ -1,7 +1,7 @@
 import type { NetlinkAttributeReader, NetlinkMessageReader } from './message.ts';
 import { nlmsgFlags, rtmTypes } from './message-constants.ts';
 import { tcmsg } from './netlink-structs.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from './socket.ts';
 import { clsactQdiscHandle, encodeTcmsg, tcaAttributes } from './tc-message.ts';
 
 /** Attributes TCA_BPF_* of a tc filter, <linux/pkt_cls.h>. */
@@ -66,7 +66,7 @@ export const addTcBpfFilter = (
   ifindex: number,
   hook: TcHook,
   filter: NewTcBpfFilter,
-): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'attach');
+): Promise<void> => socket.request(buildBpfFilterRequest(ifindex, hook, filter, 'attach'));
 
 /**
  * Replaces the program at a position atomically, so that no packet passes without one, or attaches it there. It also
@@ -78,29 +78,28 @@ export const replaceTcBpfFilter = (
   ifindex: number,
   hook: TcHook,
   filter: NewTcBpfFilter & TcFilterPosition,
-): Promise<void> => writeBpfFilter(socket, ifindex, hook, filter, 'replace');
+): Promise<void> => socket.request(buildBpfFilterRequest(ifindex, hook, filter, 'replace'));
 
-const writeBpfFilter = (
-  socket: NetlinkSocket,
+/** Builds a netlink request that adds a tc filter which runs a BPF program, or replaces the one at its position. */
+export const buildBpfFilterRequest = (
   ifindex: number,
   hook: TcHook,
   { program, name, priority = 1, handle = 0 }: NewTcBpfFilter,
   verb: 'attach' | 'replace',
-): Promise<void> =>
-  socket.request({
-    operation: `${verb} ${name} ${verb === 'attach' ? 'to' : 'at'} ${hook} of ifindex ${ifindex}`,
-    type: rtmTypes.newFilter,
-    flags: nlmsgFlags.create | (verb === 'attach' ? nlmsgFlags.exclusive : nlmsgFlags.replace),
-    encode: (message) => {
-      encodeTcmsg(message, { ifindex, handle, parent: parentOf(hook), info: infoOf(priority) });
-      message.attributeString(tcaAttributes.kind, 'bpf');
-      const options = message.openNest(tcaAttributes.options);
-      message.attributeU32(tcaBpf.fd, program);
-      message.attributeString(tcaBpf.name, name);
-      message.attributeU32(tcaBpf.flags, TCA_BPF_FLAG_ACT_DIRECT);
-      message.closeNest(options);
-    },
-  });
+): NetlinkRequest => ({
+  operation: `${verb} ${name} ${verb === 'attach' ? 'to' : 'at'} ${hook} of ifindex ${ifindex}`,
+  type: rtmTypes.newFilter,
+  flags: nlmsgFlags.create | (verb === 'attach' ? nlmsgFlags.exclusive : nlmsgFlags.replace),
+  encode: (message) => {
+    encodeTcmsg(message, { ifindex, handle, parent: parentOf(hook), info: infoOf(priority) });
+    message.attributeString(tcaAttributes.kind, 'bpf');
+    const options = message.openNest(tcaAttributes.options);
+    message.attributeU32(tcaBpf.fd, program);
+    message.attributeString(tcaBpf.name, name);
+    message.attributeU32(tcaBpf.flags, TCA_BPF_FLAG_ACT_DIRECT);
+    message.closeNest(options);
+  },
+});
 
 /** Deletes one tc filter by its priority and handle. @throws NetlinkError ENOENT if there is no such filter */
 export const deleteTcBpfFilter = (

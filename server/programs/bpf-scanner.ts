@@ -17,16 +17,40 @@ const usableMs = 5_000;
 /** Time in ms without requests after which the scan worker stops. */
 const idleMs = 60_000;
 /**
- * Number of namespaces from which on a scan is taken before it is asked for, once BPF objects have not changed for
- * `settleMs`, so that the first request does not wait for a thread to start and a scan of all of them.
+ * Number of namespaces from which on a node is large: a scan is taken before it is asked for, so that the first request
+ * does not wait for a thread to start and a scan of all namespaces; lists may be of an older scan, which tells what is new
+ * since; and a scan may use what earlier ones have read within `keptMs`.
  */
 const manyNamespaces = 100;
+const keptMs = 30_000;
+/** Pause in ms between two looks at whether a large node needs a scan: once its BPF objects have settled, or after `latestMs`. */
 const settleMs = 15_000;
+const latestMs = 60_000;
 
 export interface TimedNodeScan extends NodeScan {
   /** Ids of the BPF objects that this process held open when the scan started. */
   own: ReturnType<typeof listHeldBpfObjectIds>;
   atMs: number;
+  /** Ids of objects that were added since the scan, which knows neither attachments nor holders of them. */
+  added: BpfObjectIds;
+}
+
+type BpfObjectIds = Record<'program' | 'link' | 'map', ReadonlySet<number>>;
+
+/** How a scan is wanted. */
+interface ScanOptions {
+  /** Time in ms after which an older scan is returned, if there is one; `unread` tells so. Default: it waits. */
+  waitMs?: number;
+  /** True if nothing may be older than the request; else a scan of a large node may use what was read before. */
+  exact?: boolean;
+}
+
+/** A scan that was taken or is running, with the objects that it is of. */
+interface ScanOf<Scan> {
+  scan: Scan;
+  objects: BpfObjectIds;
+  key: string;
+  exact: boolean;
 }
 
 /**
@@ -38,35 +62,37 @@ export class BpfScanner {
   #worker: Worker | null = null;
   #idle: NodeJS.Timeout | null = null;
   readonly #requests = new Mutex();
-  #last: { scan: TimedNodeScan; objects: string } | null = null;
-  #running: { scan: Promise<TimedNodeScan>; objects: string } | null = null;
+  #last: ScanOf<TimedNodeScan> | null = null;
+  #running: ScanOf<Promise<TimedNodeScan>> | null = null;
   /** The scan that begins when the running one has ended. */
-  #following: Promise<TimedNodeScan> | null = null;
+  #following: { scan: Promise<TimedNodeScan>; exact: boolean } | null = null;
   /** BPF objects at the last look, to tell whether they have settled. */
   #seen: string | null = null;
   readonly #settling: NodeJS.Timeout;
 
   constructor(namespaces: () => ScannedNamespace[]) {
     this.#namespaces = namespaces;
-    this.#settling = setSafeInterval(() => this.#scanOnceSettled(), settleMs).unref();
+    this.#settling = setSafeInterval(() => this.#scanAhead(), settleMs).unref();
   }
 
-  /**
-   * Returns a scan of the node, up to 5 s old if no BPF objects were added or removed since.
-   * @param waitMs time in ms after which an older scan of the same objects is returned, if there is one; `unread` tells so
-   * @throws ProblemError `internal`
-   */
-  async scan(waitMs = Number.POSITIVE_INFINITY): Promise<TimedNodeScan> {
-    const objects = this.#objects();
-    const last = this.#last?.objects === objects ? this.#last.scan : null;
-    const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.atMs;
-    if (last !== null && ageMs < freshMs) return last;
-    const next = this.#next(objects);
-    if (last === null) return next;
+  /** Returns a scan of the node, up to 5 s old if no BPF objects were added or removed since. @throws ProblemError `internal` */
+  async scan({
+    waitMs = Number.POSITIVE_INFINITY,
+    exact: wanted = false,
+  }: ScanOptions = {}): Promise<TimedNodeScan> {
+    const isLarge = this.#namespaces().length >= manyNamespaces;
+    const exact = wanted || !isLarge;
+    const { objects, key } = listBpfObjects();
+    const last = this.#last !== null && (this.#last.exact || !exact) ? this.#last : null;
+    const ageMs = last === null ? Number.POSITIVE_INFINITY : performance.now() - last.scan.atMs;
+    const isSame = last?.key === key;
+    if (last !== null && isSame && ageMs < freshMs) return last.scan;
+    const next = this.#next(key, exact);
+    if (last === null || !(isSame || isLarge)) return next;
     void next.catch(() => undefined); // The next caller gets it.
-    if (ageMs < usableMs) return last;
+    if (isSame && ageMs < usableMs) return last.scan;
     if (waitMs === Number.POSITIVE_INFINITY) return next;
-    return (await withinMs(waitMs, next)) ?? tellAge(last, ageMs);
+    return (await withinMs(waitMs, next)) ?? bringUpToDate(last, objects, ageMs);
   }
 
   /** Disassembles a BPF program. @throws ProblemError `program_not_found`, `kernel_refused` */
@@ -96,23 +122,20 @@ export class BpfScanner {
     });
   }
 
-  #scanOnceSettled(): void {
-    const namespaces = this.#namespaces();
-    if (namespaces.length < manyNamespaces) return;
-    const objects = this.#objects();
-    const settled = objects === this.#seen;
-    this.#seen = objects;
-    if (!settled || objects === this.#last?.objects || this.#running !== null) return;
+  /** Takes a scan of a large node before it is asked for. */
+  #scanAhead(): void {
+    if (this.#namespaces().length < manyNamespaces) return;
+    const { key } = listBpfObjects();
+    const settled = key === this.#seen;
+    this.#seen = key;
+    const ageMs = this.#last === null ? Number.POSITIVE_INFINITY : performance.now() - this.#last.scan.atMs;
+    if (this.#running !== null || key === this.#last?.key || !(settled || ageMs >= latestMs)) return;
     const wasRunning = this.#worker !== null;
     // A failure is reported to whoever asks. The worker takes memory of its own, so it does not stay for a scan nobody asked for.
-    void this.#next(objects).then(
+    void this.#start(false, true).then(
       () => (wasRunning ? undefined : this.#stopWorker()),
       () => undefined,
     );
-  }
-
-  #objects(): string {
-    return [listBpfObjectIds('program'), listBpfObjectIds('link'), listBpfObjectIds('map')].join(' ');
   }
 
   /**
@@ -120,40 +143,52 @@ export class BpfScanner {
    * of a moment share that one: where others add objects all the time, a scan for each caller would have later ones wait for
    * those of all earlier ones.
    */
-  #next(objects: string): Promise<TimedNodeScan> {
+  #next(key: string, exact: boolean): Promise<TimedNodeScan> {
     const running = this.#running;
-    if (running === null) return this.#start(objects);
-    if (running.objects === objects) return running.scan;
-    this.#following ??= running.scan
+    if (running === null) return this.#start(exact);
+    if (running.key === key && (running.exact || !exact)) return running.scan;
+    if (this.#following !== null) {
+      this.#following.exact ||= exact;
+      return this.#following.scan;
+    }
+    const scan = running.scan
       .catch(() => undefined)
       .then(() => {
+        const wanted = this.#following?.exact ?? exact;
         this.#following = null;
-        return this.#start(this.#objects());
+        return this.#start(wanted);
       });
-    return this.#following;
+    this.#following = { scan, exact };
+    return scan;
   }
 
-  #start(objects: string): Promise<TimedNodeScan> {
+  #start(exact: boolean, paced = false): Promise<TimedNodeScan> {
+    const { objects, key } = listBpfObjects();
     const running = {
       objects,
-      scan: this.#scanNow(objects).finally(() => {
-        if (this.#running === running) this.#running = null;
-      }),
+      key,
+      exact,
+      scan: this.#scanNow(exact, paced)
+        .then((scan) => {
+          this.#last = { scan, objects, key, exact };
+          return scan;
+        })
+        .finally(() => {
+          if (this.#running === running) this.#running = null;
+        }),
     };
     this.#running = running;
     return running.scan;
   }
 
-  async #scanNow(objects: string): Promise<TimedNodeScan> {
+  async #scanNow(exact: boolean, paced: boolean): Promise<TimedNodeScan> {
     const atMs = performance.now();
     // Taken while the worker is idle, so that its descriptors do not count as the agent's.
     const own = await this.#requests.run(listHeldBpfObjectIds);
-    const answer = await this.#send({ namespaces: this.#namespaces() });
+    const answer = await this.#send({ namespaces: this.#namespaces(), keptMs: exact ? 0 : keptMs, paced });
     if (!('scan' in answer))
       throw new ProblemError('internal', 'the scan worker sent an unexpected response');
-    const scan = { ...answer.scan, own, atMs };
-    this.#last = { scan, objects };
-    return scan;
+    return { ...answer.scan, own, atMs, added: nothingAdded };
   }
 
   #send(request: ScanWorkerRequest): Promise<Exclude<ScanWorkerResponse, { failed: string }>> {
@@ -200,10 +235,49 @@ async function withinMs<T>(ms: number, promise: Promise<T>): Promise<T | null> {
   }
 }
 
-const tellAge = (scan: TimedNodeScan, ageMs: number): TimedNodeScan => ({
-  ...scan,
-  unread: [
-    ...scan.unread,
-    `changes of attachments, pins and holders in the last ${Math.round(ageMs / 1000)} s, of objects that were there before; they are being read`,
-  ],
+/** Lists the ids of the BPF objects, with a text that tells whether they are the same. */
+function listBpfObjects(): { objects: BpfObjectIds; key: string } {
+  const ids = (['program', 'link', 'map'] as const).map((kind) => [kind, listBpfObjectIds(kind)] as const);
+  return {
+    objects: Object.fromEntries(ids.map(([kind, list]) => [kind, new Set(list)])) as unknown as BpfObjectIds,
+    key: ids.map(([, list]) => list.join(',')).join(' '),
+  };
+}
+
+const nothingAdded: BpfObjectIds = { program: new Set(), link: new Set(), map: new Set() };
+
+const idsMissingFrom = (known: BpfObjectIds, now: BpfObjectIds): BpfObjectIds => ({
+  program: idsWithout(now.program, known.program),
+  link: idsWithout(now.link, known.link),
+  map: idsWithout(now.map, known.map),
 });
+
+const idsWithout = (ids: ReadonlySet<number>, known: ReadonlySet<number>): ReadonlySet<number> =>
+  new Set([...ids].filter((id) => !known.has(id)));
+
+/** Removes from a scan what no longer exists, and says what it does not know. */
+function bringUpToDate(
+  { scan, objects }: ScanOf<TimedNodeScan>,
+  now: BpfObjectIds,
+  ageMs: number,
+): TimedNodeScan {
+  const added = idsMissingFrom(objects, now);
+  const counts = Object.entries(added).flatMap(([kind, { size }]) =>
+    size === 0 ? [] : [`${size} new ${kind}${size === 1 ? '' : 's'}`],
+  );
+  const seconds = Math.round(ageMs / 1000);
+  return {
+    ...scan,
+    added,
+    attachments: scan.attachments.filter(
+      ({ programId, linkId }) => now.program.has(programId) && (linkId === null || now.link.has(linkId)),
+    ),
+    links: scan.links.filter(({ link }) => now.link.has(link.id)),
+    pins: scan.pins.filter(({ kind, id }) => now[kind].has(id)),
+    holders: scan.holders.filter(({ kind, id }) => now[kind].has(id)),
+    unread: [
+      ...scan.unread,
+      `changes of attachments, pins and holders in the last ${seconds} s${counts.length > 0 ? `, with ${counts.join(', ')}` : ''}; they are being read`,
+    ],
+  };
+}

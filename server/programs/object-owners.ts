@@ -27,6 +27,7 @@ const folders: Record<string, string> = {
   maps: 'datapath',
   links: 'datapath',
   users: userProgramOwner,
+  observe: 'observed pods',
 };
 
 /** Finds the owners of BPF programs, maps and links from the file descriptors and pins of one scan. */
@@ -87,7 +88,10 @@ export class BpfObjectOwners {
   #held(kind: Kind, id: number, otherwise: () => BpfOwner): BpfObjectOwnership {
     const pins = this.#pins.get(`${kind} ${id}`) ?? [];
     const holders = this.#holders.get(`${kind} ${id}`) ?? [];
-    return { owner: this.#owner(kind, id, pins, holders) ?? otherwise(), holders, pins };
+    const unread: BpfOwner | null = this.#scan.added[kind].has(id)
+      ? { kind: 'unknown', why: 'it was added a moment ago, and its pins and holders are being read' }
+      : null;
+    return { owner: this.#owner(kind, id, pins, holders) ?? unread ?? otherwise(), holders, pins };
   }
 
   #owner(

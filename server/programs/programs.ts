@@ -89,7 +89,7 @@ export class BpfPrograms {
    */
   async list(): Promise<ProgramList> {
     this.keepStatisticsOn();
-    const scan = await this.#scanner.scan(listWaitMs);
+    const scan = await this.#scanner.scan({ waitMs: listWaitMs });
     const owners = new BpfObjectOwners(this.#ours, scan);
     const items = listBpfObjectIds('program').flatMap(
       (id) => this.#describe(id, scan, owners, maxListedProgramAttachments) ?? [],
@@ -106,7 +106,7 @@ export class BpfPrograms {
   /** Returns a BPF program with all its attachments. @throws ProblemError `program_not_found`, `kernel_refused` */
   async get(id: number): Promise<BpfProgram> {
     this.keepStatisticsOn();
-    const scan = await this.#scanner.scan();
+    const scan = await this.#scanner.scan({ exact: true });
     const program = this.#describe(id, scan, new BpfObjectOwners(this.#ours, scan), Number.POSITIVE_INFINITY);
     if (program === null)
       throw new ProblemError('program_not_found', `there is no program ${id}`, {
@@ -179,7 +179,8 @@ export class BpfPrograms {
       btfId: info.btfId || null,
       attachments: attachments.slice(0, most),
       attachmentCount: attachments.length,
-      notAttached: attachments.length === 0 ? explainNotAttached(type) : null,
+      notAttached:
+        attachments.length > 0 ? null : scan.added.program.has(id) ? justAdded : explainNotAttached(type),
       ...this.#fixedOf(info),
       ...owners.program(id),
     };
@@ -192,6 +193,9 @@ export class BpfPrograms {
     return { memoryBytes: fixed.memoryBytes, fullName: fixed.fullName };
   }
 }
+
+/** Reason why attachments are missing. */
+const justAdded = 'unknown: it was added a moment ago, and where it is attached is being read';
 
 const isOurs = ({ owner }: BpfProgram): boolean => owner.kind === 'podlane';
 

@@ -1,8 +1,10 @@
 import type { AgentEvent, AgentEventType } from '../../contract/agent-event.ts';
 import type { PrismaClient } from './client/client.ts';
 import type { EventModel } from './client/models.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 import { toOlderRowsFilter, toPodFilter, toResultPage } from './paginate.ts';
 import type { NewEvent, PageRequest, ResultPage } from './records.ts';
+import { formatTime, insertRow, readInsertedId } from './sql-statements.ts';
 
 const toEvent = (row: EventModel): AgentEvent => ({
   ...row,
@@ -11,9 +13,13 @@ const toEvent = (row: EventModel): AgentEvent => ({
   severity: row.severity as AgentEvent['severity'],
 });
 
-export async function addEvent(prisma: PrismaClient, event: NewEvent): Promise<AgentEvent> {
+/** Adds an event. By SQL: the next write, perhaps a container's, waits for it. */
+export async function addEvent(connection: DatabaseConnection, event: NewEvent): Promise<AgentEvent> {
   const { type, severity, podId, migrationId, message } = event;
-  return toEvent(await prisma.event.create({ data: { type, severity, podId, migrationId, message } }));
+  const time = new Date();
+  const row = { type, severity, podId, migrationId, message };
+  await insertRow(connection, 'Event', { ...row, time: formatTime(time) });
+  return { id: await readInsertedId(connection), time: time.toISOString(), ...row };
 }
 
 export async function listEvents(prisma: PrismaClient, page: PageRequest): Promise<ResultPage<AgentEvent>> {

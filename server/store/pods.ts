@@ -1,23 +1,36 @@
+import type { Adoption } from '../../contract/adoption.ts';
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import { defaultPacketChecks } from '../../contract/packet-checks.ts';
 import type { PodNetwork } from '../../contract/pod-network.ts';
 import { ProblemError } from '../../contract/problem.ts';
-import { Prisma, type PrismaClient } from './client/client.ts';
+import type { PrismaClient } from './client/client.ts';
 import type { DeviceModel, PodModel } from './client/models.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 import type {
   CarriedCounters,
   DeviceRecord,
   NewDeviceRecord,
   NewPodRecord,
   PodRecord,
+  ScopedSettings,
   StoredPod,
 } from './records.ts';
 import { readScope } from './scoped-settings.ts';
+import {
+  type DatabaseTransaction,
+  formatTime,
+  insertRow,
+  readInsertedId,
+  runTransaction,
+  statement,
+} from './sql-statements.ts';
+import { describeSqliteError } from './sqlite-error.ts';
 
 const toPod = (row: PodModel): PodRecord => ({
   ...row,
   labels: JSON.parse(row.labels) as Record<string, string>,
   network: readNetwork(row.network),
+  adoption: row.adoption === null ? null : (JSON.parse(row.adoption) as Adoption),
   carried: decodeCounters(row.carried),
 });
 
@@ -27,10 +40,12 @@ const readNetwork = (text: string): PodNetwork => ({
   ...(JSON.parse(text) as Omit<PodNetwork, 'checks'>),
 });
 
-const toDevice = ({ removedAt: _, ...row }: DeviceModel): DeviceRecord => ({
+const toDevice = ({ removedAt: _, primaryIfindex, peerIfindex, ...row }: DeviceModel): DeviceRecord => ({
   ...row,
   kind: row.kind as DeviceKind,
   hooks: row.hooks as HookFamily,
+  foreignIfindexes:
+    primaryIfindex === null || peerIfindex === null ? null : { primary: primaryIfindex, peer: peerIfindex },
 });
 
 // Field by field: a caller's object may have more properties than its type, and Prisma rejects unknown ones.
@@ -45,12 +60,23 @@ const podRow = (pod: NewPodRecord) => {
     netnsPath,
     netnsInode,
     network: JSON.stringify(pod.network),
+    adoption: pod.adoption ? JSON.stringify(pod.adoption) : null,
     carried: '[]',
   };
 };
 
-const deviceRow = ({ kind, hooks, slot, primaryName, primaryMac, peerMac }: NewDeviceRecord) => {
-  return { kind, hooks, slot, primaryName, primaryMac, peerMac };
+const deviceRow = (device: NewDeviceRecord) => {
+  const { kind, hooks, slot, primaryName, primaryMac, peerMac, foreignIfindexes } = device;
+  return {
+    kind,
+    hooks,
+    slot,
+    primaryName,
+    primaryMac,
+    peerMac,
+    primaryIfindex: foreignIfindexes?.primary ?? null,
+    peerIfindex: foreignIfindexes?.peer ?? null,
+  };
 };
 
 /**
@@ -75,20 +101,45 @@ export async function readDeviceRecords(prisma: PrismaClient): Promise<DeviceRec
   return rows.map(toDevice);
 }
 
-/** Adds a pod with its first device. @throws ProblemError `pod_exists` */
+/** Builds the record of a new pod. @param number number that no pod has had */
+export const buildPodRecord = (pod: NewPodRecord, number: number): PodRecord => {
+  const { id, namespace, name, labels, netnsPath, netnsInode, network, adoption = null } = pod;
+  const fields = { id, namespace, name, labels: { ...labels }, netnsPath, netnsInode, network, adoption };
+  return { number, ...fields, carried: [], createdAt: new Date(), removedAt: null };
+};
+
+/** Returns the number of the next pod, which none has had. */
+export async function readNextPodNumber(connection: DatabaseConnection): Promise<number> {
+  const { rows } = await connection.queryRaw(
+    statement(`SELECT "seq" FROM "sqlite_sequence" WHERE "name" = 'Pod'`, []),
+  );
+  return Number(rows[0]?.[0] ?? 0) + 1;
+}
+
+/**
+ * Adds a pod with its first device and its settings. By SQL, as `markPodRemoved` and `deletePodRecord`: a container's start
+ * and end wait for them, and Prisma takes ten times as long. @throws ProblemError `pod_exists`
+ */
 export async function addPodRecord(
-  prisma: PrismaClient,
-  pod: NewPodRecord,
+  connection: DatabaseConnection,
+  pod: PodRecord,
   device: NewDeviceRecord,
-): Promise<{ pod: PodRecord; device: DeviceRecord }> {
+  settings: ScopedSettings,
+): Promise<DeviceRecord> {
+  const { createdAt } = pod;
+  const time = formatTime(createdAt);
+  const row = deviceRow(device);
   try {
-    const { devices: added, ...row } = await prisma.pod.create({
-      data: { ...podRow(pod), devices: { create: deviceRow(device) } },
-      include: { devices: true },
+    return await runTransaction(connection, async (transaction) => {
+      await insertRow(transaction, 'Pod', { number: pod.number, ...podRow(pod), createdAt: time });
+      await insertRow(transaction, 'Device', { ...row, podId: device.podId, createdAt: time });
+      const id = await readInsertedId(transaction);
+      for (const [name, value] of Object.entries(settings))
+        await insertRow(transaction, 'Setting', { scope: pod.id, name, value: JSON.stringify(value) });
+      const { primaryIfindex: _, peerIfindex: __, ...fields } = row;
+      const { podId, foreignIfindexes = null } = device;
+      return { id, podId, ...fields, foreignIfindexes, createdAt };
     });
-    const [first] = added;
-    if (first === undefined) throw new Error(`add pod ${pod.id}: the insert returned no device`);
-    return { pod: toPod(row), device: toDevice(first) };
   } catch (error) {
     throw asPodExists(error, pod);
   }
@@ -149,9 +200,18 @@ export async function adoptPodRecord(
 }
 
 function asPodExists(error: unknown, pod: Pick<NewPodRecord, 'namespace' | 'name'>): unknown {
-  if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return error;
-  if (!/"namespace"/.test(JSON.stringify(error.meta))) return error;
+  const { code, message } = describeSqliteError(error);
+  const exists = code === 'SQLITE_CONSTRAINT_UNIQUE' && message.includes('Pod.namespace');
+  if (!exists) return error;
   return new ProblemError('pod_exists', `attach ${pod.namespace}/${pod.name}: a pod of this name exists`);
+}
+
+export async function savePodLabels(
+  prisma: PrismaClient,
+  id: string,
+  labels: Record<string, string>,
+): Promise<void> {
+  await prisma.pod.updateMany({ where: { id }, data: { labels: JSON.stringify(labels) } });
 }
 
 export async function savePodNetwork(prisma: PrismaClient, id: string, network: PodNetwork): Promise<void> {
@@ -170,17 +230,35 @@ export async function saveDeviceMacs(
   await prisma.device.updateMany({ where: { id }, data: { primaryMac, peerMac } });
 }
 
-export async function markPodRemoved(prisma: PrismaClient, id: string): Promise<void> {
-  const removedAt = new Date();
-  await prisma.$transaction([
-    prisma.device.updateMany({ where: { podId: id, removedAt: null }, data: { removedAt } }),
-    prisma.pod.updateMany({ where: { id, removedAt: null }, data: { removedAt } }),
-    prisma.setting.deleteMany({ where: { scope: id } }),
-  ]);
-}
+/** Marks a pod and its devices as removed. @returns its number; null if there is no such pod */
+export const markPodRemoved = (connection: DatabaseConnection, id: string): Promise<number | null> =>
+  runTransaction(connection, async (transaction) => {
+    const number = await findPodNumber(transaction, id);
+    const time = formatTime(new Date());
+    await transaction.executeRaw(
+      statement('UPDATE "Device" SET "removedAt" = ? WHERE "podId" = ? AND "removedAt" IS NULL', [time, id]),
+    );
+    await transaction.executeRaw(
+      statement('UPDATE "Pod" SET "removedAt" = ? WHERE "id" = ? AND "removedAt" IS NULL', [time, id]),
+    );
+    await transaction.executeRaw(statement('DELETE FROM "Setting" WHERE "scope" = ?', [id]));
+    return number;
+  });
 
-export async function deletePodRecord(prisma: PrismaClient, id: string): Promise<void> {
-  await prisma.pod.deleteMany({ where: { id } });
+/** Deletes a pod and what belongs to it. @returns its number; null if there is no such pod */
+export const deletePodRecord = (connection: DatabaseConnection, id: string): Promise<number | null> =>
+  runTransaction(connection, async (transaction) => {
+    const number = await findPodNumber(transaction, id);
+    await transaction.executeRaw(statement('DELETE FROM "Pod" WHERE "id" = ?', [id]));
+    await transaction.executeRaw(statement('DELETE FROM "Setting" WHERE "scope" = ?', [id]));
+    return number;
+  });
+
+async function findPodNumber(transaction: DatabaseTransaction, id: string): Promise<number | null> {
+  const { rows } = await transaction.queryRaw(
+    statement('SELECT "number" FROM "Pod" WHERE "id" = ? AND "removedAt" IS NULL', [id]),
+  );
+  return rows[0] === undefined ? null : Number(rows[0][0]);
 }
 
 export async function addDeviceRecord(prisma: PrismaClient, device: NewDeviceRecord): Promise<DeviceRecord> {

@@ -1,4 +1,7 @@
+import type { Adoption } from '../../contract/adoption.ts';
 import type { AgentEvent } from '../../contract/agent-event.ts';
+import type { CniDns } from '../../contract/cni-result.ts';
+import type { PodContainer } from '../../contract/container.ts';
 import type { DeviceKind, HookFamily } from '../../contract/device.ts';
 import type { PodNetwork } from '../../contract/pod-network.ts';
 
@@ -18,6 +21,8 @@ export interface PodRecord {
   netnsPath: string;
   netnsInode: bigint;
   network: PodNetwork;
+  /** What the pod was before it was adopted; null for a pod that Podlane attached. */
+  adoption: Adoption | null;
   createdAt: Date;
   removedAt: Date | null;
   carried: CarriedCounters;
@@ -35,7 +40,22 @@ export interface DeviceRecord {
   /** MAC address of the primary; null for a device without link-layer addresses, such as netkit in L3 mode. */
   primaryMac: string | null;
   peerMac: string | null;
+  /** Interface indexes of a device that others made; null for one of Podlane's, whose indexes follow from the slot. */
+  foreignIfindexes: { primary: number; peer: number } | null;
   createdAt: Date;
+}
+
+/** Name of the setting of a pod that holds the record of its container. */
+export const containerSetting = 'container';
+
+/** Record of the container that a pod was attached for, as the runtime identified it. */
+export interface ContainerRecord extends PodContainer {
+  /** Number of the call that attached it, by which a repeated call is recognized; null if the caller gave none. */
+  request: string | null;
+  /** Call by which the IPAM plugin gets its addresses back; null if Podlane gave them out. */
+  release: { environment: Record<string, string>; config: string } | null;
+  /** DNS settings of the result. */
+  dns: CniDns;
 }
 
 /** The settings of a scope, by name. */
@@ -48,8 +68,12 @@ export interface StoredPod {
   settings: ScopedSettings;
 }
 
-export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt'>;
-export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt'>;
+/** A pod to add; without `adoption`, one that Podlane attaches. */
+export type NewPodRecord = Omit<PodRecord, 'number' | 'removedAt' | 'carried' | 'createdAt' | 'adoption'> &
+  Partial<Pick<PodRecord, 'adoption'>>;
+/** A device to add; without `foreignIfindexes`, one of Podlane's. */
+export type NewDeviceRecord = Omit<DeviceRecord, 'id' | 'createdAt' | 'foreignIfindexes'> &
+  Partial<Pick<DeviceRecord, 'foreignIfindexes'>>;
 export type NewEvent = Omit<AgentEvent, 'id' | 'time'>;
 
 /** Version of the access rules. The newest version is active; `text` is null if the version removed all rules. */

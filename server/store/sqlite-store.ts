@@ -7,6 +7,7 @@ import { ProblemError } from '../../contract/problem.ts';
 import { Mutex } from '../async/mutex.ts';
 import * as batches from './batches.ts';
 import { PrismaClient } from './client/client.ts';
+import type { DatabaseConnection } from './database-connection.ts';
 import * as events from './events.ts';
 import * as journal from './migration-journal.ts';
 import { openDatabase } from './open-database.ts';
@@ -42,6 +43,8 @@ export interface SqliteStoreOptions {
   onPruneError?: (error: unknown) => void;
   /** Called after every write that concerns a pod, with its record and devices; with null once it is removed. */
   onPodWritten?: (number: number, written: StoredPod | null) => void;
+  /** Called before a pod is written that may get its device first, with its record and device. */
+  onPodBegun?: (number: number, begun: StoredPod) => void;
   /** Called after every write of a setting of the node, with all of them. */
   onNodeSettingsWritten?: (settings: ScopedSettings) => void;
 }
@@ -54,9 +57,12 @@ export interface SqliteStoreOptions {
  */
 export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   readonly #prisma: PrismaClient;
+  /** Prisma's connection, for the statements that containers wait for. */
+  readonly #connection: DatabaseConnection;
   readonly #file: string;
   readonly #onPruneError: (error: unknown) => void;
   readonly #onPodWritten: NonNullable<SqliteStoreOptions['onPodWritten']>;
+  readonly #onPodBegun: NonNullable<SqliteStoreOptions['onPodBegun']>;
   readonly #onNodeSettingsWritten: NonNullable<SqliteStoreOptions['onNodeSettingsWritten']>;
   /**
    * Serializes writes: the adapter has a single connection, so a write between another's BEGIN and COMMIT would be
@@ -66,6 +72,8 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   /** Prunings that were started in the background and have not ended. */
   readonly #pruning = new Set<Promise<void>>();
   #added = 0;
+  /** Number of the next pod. */
+  #nextPod = 1;
 
   /**
    * Opens the store.
@@ -79,8 +87,9 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
       adapterName: connection.adapterName,
       connect: async () => connection,
     } as const;
-    const store = new SqliteStore(new PrismaClient({ adapter, errorFormat: 'minimal' }), options);
+    const store = new SqliteStore(new PrismaClient({ adapter, errorFormat: 'minimal' }), connection, options);
     try {
+      store.#nextPod = await pods.readNextPodNumber(connection);
       await store.#recordNode(options.node);
       await store.prune();
     } catch (error) {
@@ -90,9 +99,11 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return store;
   }
 
-  private constructor(prisma: PrismaClient, options: SqliteStoreOptions) {
+  private constructor(prisma: PrismaClient, connection: DatabaseConnection, options: SqliteStoreOptions) {
     this.#prisma = prisma;
+    this.#connection = connection;
     this.#onPodWritten = options.onPodWritten ?? (() => {});
+    this.#onPodBegun = options.onPodBegun ?? (() => {});
     this.#onNodeSettingsWritten = options.onNodeSettingsWritten ?? (() => {});
     this.#file = options.file;
     this.#onPruneError = options.onPruneError ?? (() => {});
@@ -113,28 +124,70 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
     return this.#read('read the devices', () => pods.readDeviceRecords(this.#prisma));
   }
 
-  addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }> {
+  addPod(
+    pod: NewPodRecord,
+    device: NewDeviceRecord,
+    settings: ScopedSettings = {},
+  ): Promise<{ pod: PodRecord; device: DeviceRecord }> {
+    return this.#addPod(pods.buildPodRecord(pod, this.#nextPod++), device, settings);
+  }
+
+  beginPod(
+    pod: NewPodRecord,
+    device: NewDeviceRecord,
+    settings: ScopedSettings,
+  ): { pod: PodRecord; write: () => Promise<DeviceRecord> } {
+    const record = pods.buildPodRecord(pod, this.#nextPod++);
+    const devices = [{ foreignIfindexes: null, ...device, id: 0, createdAt: record.createdAt }];
+    this.#onPodBegun(record.number, { pod: record, devices, settings });
+    return {
+      pod: record,
+      write: async () => {
+        try {
+          return (await this.#addPod(record, device, settings)).device;
+        } catch (error) {
+          this.#onPodWritten(record.number, null);
+          throw error;
+        }
+      },
+    };
+  }
+
+  #addPod(
+    pod: PodRecord,
+    device: NewDeviceRecord,
+    settings: ScopedSettings,
+  ): Promise<{ pod: PodRecord; device: DeviceRecord }> {
     return this.#write(`add pod ${pod.namespace}/${pod.name}`, async () => {
-      const added = await pods.addPodRecord(this.#prisma, pod, device);
-      this.#onPodWritten(added.pod.number, { pod: added.pod, devices: [added.device], settings: {} });
-      return added;
+      const added = await pods.addPodRecord(this.#connection, pod, device, settings);
+      this.#onPodWritten(pod.number, { pod, devices: [added], settings });
+      return { pod, device: added };
     });
   }
 
   adoptPod(found: StoredPod): Promise<void> {
     const { namespace, name } = found.pod;
+    this.#nextPod = Math.max(this.#nextPod, found.pod.number + 1);
     return this.#write(`adopt pod ${namespace}/${name}`, () => pods.adoptPodRecord(this.#prisma, found));
   }
 
   removePod(id: string): Promise<void> {
-    return this.#write(`remove pod ${id}`, () =>
-      this.#withPod(id, () => pods.markPodRemoved(this.#prisma, id)),
-    );
+    return this.#write(`remove pod ${id}`, async () => {
+      const number = await pods.markPodRemoved(this.#connection, id);
+      if (number !== null) this.#onPodWritten(number, null);
+    });
   }
 
   forgetPod(id: string): Promise<void> {
-    return this.#write(`forget pod ${id}`, () =>
-      this.#withPod(id, () => pods.deletePodRecord(this.#prisma, id)),
+    return this.#write(`forget pod ${id}`, async () => {
+      const number = await pods.deletePodRecord(this.#connection, id);
+      if (number !== null) this.#onPodWritten(number, null);
+    });
+  }
+
+  savePodLabels(id: string, labels: Record<string, string>): Promise<void> {
+    return this.#write(`save the labels of pod ${id}`, () =>
+      this.#withPod(id, () => pods.savePodLabels(this.#prisma, id, labels)),
     );
   }
 
@@ -295,7 +348,9 @@ export class SqliteStore implements DatapathStore, RuleStore, HistoryStore {
   }
 
   async addEvent(event: NewEvent): Promise<AgentEvent> {
-    const added = await this.#write(`add event ${event.type}`, () => events.addEvent(this.#prisma, event));
+    const added = await this.#write(`add event ${event.type}`, () =>
+      events.addEvent(this.#connection, event),
+    );
     this.#countAdded();
     return added;
   }

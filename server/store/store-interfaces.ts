@@ -43,12 +43,30 @@ export interface PodStore {
   pods(): Promise<PodRecord[]>;
   /** Lists the devices that are not removed; a pod has two during a migration. */
   devices(): Promise<DeviceRecord[]>;
-  /** Adds a pod with its first device in one transaction; called before anything is created in the kernel. */
-  addPod(pod: NewPodRecord, device: NewDeviceRecord): Promise<{ pod: PodRecord; device: DeviceRecord }>;
+  /**
+   * Adds a pod with its first device and its settings in one transaction; called before anything is created in the kernel.
+   */
+  addPod(
+    pod: NewPodRecord,
+    device: NewDeviceRecord,
+    settings?: ScopedSettings,
+  ): Promise<{ pod: PodRecord; device: DeviceRecord }>;
+  /**
+   * Begins to add a pod as `addPod` does: its record is in the kernel when this returns. An agent that finds that record there
+   * and no pod in the store removes what belongs to it.
+   * @returns the pod, and a function that writes it to the store
+   */
+  beginPod(
+    pod: NewPodRecord,
+    device: NewDeviceRecord,
+    settings: ScopedSettings,
+  ): { pod: PodRecord; write: () => Promise<DeviceRecord> };
   /** Marks a pod and all its devices as removed. */
   removePod(id: string): Promise<void>;
   /** Deletes a pod whose device could not be created, so that the history does not contain the pod. */
   forgetPod(id: string): Promise<void>;
+  /** Replaces the labels of a pod. */
+  savePodLabels(id: string, labels: Record<string, string>): Promise<void>;
   /** Replaces the network configuration of a pod. */
   savePodNetwork(id: string, network: PodNetwork): Promise<void>;
   addDevice(device: NewDeviceRecord): Promise<DeviceRecord>;

@@ -16,11 +16,13 @@ export class StreamTopicPublisher {
     batches: new Set(),
     dumps: new Set(),
     events: new Set(),
+    'observed-pods': new Set(),
+    'observed-samples': new Set(),
   };
 
   constructor(agent: AgentServices) {
     this.#agent = agent;
-    const { pods, batches, dumps, sampler } = agent;
+    const { pods, batches, dumps, sampler, observed } = agent;
     sampler.on('sample', (sample) => {
       if (this.#clients.samples.size > 0) this.#publishSample('samples', encodeSampleFrame(sample));
     });
@@ -36,6 +38,12 @@ export class StreamTopicPublisher {
     batches.on('pod', (batchId, pod) => this.#publish('batches', { type: 'batch-pod', batchId, pod }));
     dumps.on('dump', (dump) => this.#publish('dumps', { type: 'dump', dump }));
     dumps.on('dump-removed', (id) => this.#publish('dumps', { type: 'dump-removed', id }));
+    observed.on('pod', (pod) => this.#publish('observed-pods', { type: 'observed-pod', pod }));
+    observed.on('pod-removed', (id) => this.#publish('observed-pods', { type: 'observed-pod-removed', id }));
+    observed.on('sample', (sample) => {
+      if (this.#clients['observed-samples'].size > 0)
+        this.#publishSample('observed-samples', encodeSampleFrame(sample));
+    });
     pods.on('event', (event) => this.#publish('events', { type: 'event', event }));
   }
 
@@ -44,6 +52,8 @@ export class StreamTopicPublisher {
     if (this.#clients[topic].has(client)) return;
     this.#clients[topic].add(client);
     const { latest, node } = this.#agent.sampler;
+    const observed = this.#agent.observed.latest;
+    if (topic === 'observed-samples' && observed !== null) client.sendSample(encodeSampleFrame(observed));
     if (topic === 'samples' && latest !== null) client.sendSample(encodeSampleFrame(latest));
     if (topic === 'node' && node !== null) client.sendSample(nodeText(node));
   }

@@ -170,7 +170,7 @@ export function toPacketHeadersResponse(
     icmp: Pick<NonNullable<DecodedPacketHeaders['icmp']>, 'type' | 'code'> | null;
   },
   length: number,
-  names: Pick<PodNameResolver, 'ofAddress'>,
+  names: Pick<PodNameResolver, 'endpoint'>,
 ): PacketHeaders {
   const { family, protocol, source, destination, sourcePort, destinationPort, tcp, icmp } = headers;
   return {
@@ -179,8 +179,8 @@ export function toPacketHeadersResponse(
     protocol,
     protocolName: formatProtocolName(protocol),
     length,
-    source: { address: source, port: sourcePort, pod: names.ofAddress(source) },
-    destination: { address: destination, port: destinationPort, pod: names.ofAddress(destination) },
+    source: names.endpoint(source, sourcePort),
+    destination: names.endpoint(destination, destinationPort),
     icmp: icmp && { type: icmp.type, code: icmp.code },
     tcpFlags: tcp && formatTcpFlags(tcp.flags),
   };

@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { formatIpAddress, parseAddress } from '../../contract/cidr.ts';
+import type { ClusterAddressOwner } from '../../contract/kubernetes.ts';
 import type { PodSummary } from '../../contract/pod.ts';
-import type { PodReference } from '../../contract/verdict.ts';
+import type { PacketEndpoint, PodReference } from '../../contract/verdict.ts';
 import type { Datapath } from '../datapath/datapath.ts';
 import type { DatapathEvents } from '../datapath/datapath-events.ts';
 
@@ -16,12 +17,15 @@ export class PodNameResolver {
   /** Index of the pods; null after a pod was added, changed or removed. */
   #index: Index | null = null;
   readonly #byNumber = new Map<number, PodReference>();
+  readonly #ownerOf: (address: string) => ClusterAddressOwner | null;
   readonly #changed = (): void => {
     this.#index = null;
   };
 
-  constructor(pods: PodChangeSource) {
+  /** Creates a resolver. @param ownerOf finds the object of the cluster that has an address */
+  constructor(pods: PodChangeSource, ownerOf: (address: string) => ClusterAddressOwner | null = () => null) {
     this.#pods = pods;
+    this.#ownerOf = ownerOf;
     pods.on('pod', this.#changed).on('migration', this.#changed).on('pod-removed', this.#changed);
   }
 
@@ -39,6 +43,16 @@ export class PodNameResolver {
   ofAddress(address: string): PodReference | null {
     const pod = this.#current().byAddress.get(address);
     return pod ? toPodReference(pod) : null;
+  }
+
+  /**
+   * Names the end of a packet: by the pod of the node that has the address, else by the object of the cluster that does.
+   * @param address address text as formatted by `formatIpAddress`
+   */
+  endpoint(address: string, port: number | null): PacketEndpoint {
+    const pod = this.ofAddress(address);
+    const owner = pod === null ? this.#ownerOf(address) : null;
+    return { address, port, pod, ...(owner === null ? {} : { cluster: owner }) };
   }
 
   /** Finds a pod by network namespace. @param inode inode number of the network namespace */

@@ -150,11 +150,10 @@ export class VerdictRecorder {
       realPeer:
         event.realPeer === null
           ? null
-          : {
-              address: event.realPeer.address,
-              port: event.realPeer.port === 0 ? null : event.realPeer.port,
-              pod: this.#names.ofAddress(event.realPeer.address),
-            },
+          : this.#names.endpoint(
+              event.realPeer.address,
+              event.realPeer.port === 0 ? null : event.realPeer.port,
+            ),
       generation,
       rule: rule === 0 ? null : this.#rules.ruleName(set, generation, rule),
     };

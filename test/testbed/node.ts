@@ -22,7 +22,7 @@ export interface TestNode extends AsyncDisposable {
   /** Unix socket of the agent. */
   readonly socket: string;
   /** Asks the agent. @throws ProblemError */
-  ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  ask<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** A new namespace with loopback up, attached as shop/NAME. */
   addPod(name: string, address: string | string[], more?: DeviceKind | Partial<NewPodInput>): Promise<Pod>;
   /** A namespace that goes with the node. @returns its path */
@@ -43,11 +43,12 @@ export interface TestNode extends AsyncDisposable {
 
 /**
  * @param flags of the agent beside its own paths
- * @param options `bpffs: 'own'` gives the agent a BPF file system of its own, which a test may unmount
+ * @param options `bpffs: 'own'` gives the agent a BPF file system of its own, which a test may unmount; `env`: further
+ *   environment variables of the agent
  */
 export async function startTestNode(
   flags: string[] = [],
-  options: { bpffs?: 'own' } = {},
+  options: { bpffs?: 'own'; env?: Record<string, string> } = {},
 ): Promise<TestNode> {
   const id = `podlane-t-${randomBytes(3).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), `${id}-`));
@@ -75,13 +76,19 @@ export async function startTestNode(
       '--log-level',
       'warn',
       '--lab',
+      // Tests of learning choose a time.
+      '--learn',
+      '0',
       ...flags,
       ...more,
     ];
     agent = await startAgentProcess(socketPath, args, { netns: host, ...options });
   };
-  const ask = <T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> =>
-    requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
+  const ask = <T>(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<T> => requestAgent({ socketPath }, method, `/api/v1${path}`, { body }) as Promise<T>;
   const dispose = async (): Promise<void> => {
     await agent?.stop();
     for (const name of namespaces.reverse()) deleteNamedNamespace(name);

@@ -1,7 +1,7 @@
 import type { Role } from '../../contract/roles.ts';
 import { openAgentConnection } from '../../gateway/agent-connection.ts';
 import type { DashboardApp } from '../../gateway/dashboard.ts';
-import { openGateway } from '../../gateway/server.ts';
+import { type GatewayOptions, openGateway } from '../../gateway/server.ts';
 import { httpCall } from '../http-call.ts';
 
 /** Takes the place of Next: answers every page with its path. */
@@ -15,9 +15,13 @@ const dashboard: DashboardApp = {
 };
 
 /** Opens a gateway on a free port for the agent at `agentPath`. */
-export async function openTestGateway(agentPath: string, allowHosts: string[] = []) {
+export async function openTestGateway(
+  agentPath: string,
+  allowHosts: string[] = [],
+  kubernetes: GatewayOptions['kubernetes'] = null,
+) {
   const agent = openAgentConnection({ kind: 'unix', path: agentPath }, undefined);
-  const gateway = await openGateway({ port: 0, allowHosts, agent, dashboard, dev: false });
+  const gateway = await openGateway({ port: 0, allowHosts, agent, dashboard, dev: false, kubernetes });
   const { port } = gateway;
   const call = (path: string, headers: Record<string, string> = {}, method = 'GET', body?: string | Buffer) =>
     httpCall(port, path, headers, method, body);

@@ -211,6 +211,8 @@ export function createPodTimeSeries({ capacity, longCapacity = capacity, periodM
       track.rings = rings;
       track.capacity = longCapacity;
     },
+    /** Forgets a pod that is gone for good, whose number is not used again. */
+    forget: (number: number): void => void tracks.delete(number),
     /** Returns the latest rates of a pod; null before its first sample. Each frame creates a new object. */
     rates: (number: number): PodRates | null => ratesOf(tracks.get(number)),
     /** Returns the latest value of one rate of a pod; NaN if there is none. */

@@ -12,6 +12,14 @@ export const podTimeSeries = createPodTimeSeries({
   longCapacity: longSeconds,
   periodMs: 1000,
 });
+/** Rates of observed pods at 1 Hz over the last 7 minutes, while a page shows them. */
+export const observedTimeSeries = createPodTimeSeries({ capacity: 420, periodMs: 1000 });
+/** Numbers of observed pods start here, those of Podlane's own pods are below. */
+const firstObservedNumber = 2 ** 31;
+const isObservedNumber = (number: number): boolean => number >= firstObservedNumber;
+/** Returns the store that has the rates of a pod, Podlane's own or observed. */
+export const timeSeriesOf = (number: number): typeof podTimeSeries =>
+  isObservedNumber(number) ? observedTimeSeries : podTimeSeries;
 /** Samples of the node at 1 Hz over the last 31 minutes. */
 export const nodeTimeSeries = createNodeTimeSeries(longSeconds);
 
@@ -31,6 +39,7 @@ export const sampleStaleAfterMs = 3000;
 let clock: LastSampleFrameTiming | null = null;
 let skipped = 0;
 const sampleListeners = new Set<() => void>();
+const observedListeners = new Set<() => void>();
 const nodeListeners = new Set<() => void>();
 
 function listen(listeners: Set<() => void>, listener: () => void): () => void {
@@ -42,6 +51,11 @@ function listen(listeners: Set<() => void>, listener: () => void): () => void {
 
 /** Calls `listener` after each sample frame with all pods. @returns a function that stops the calls */
 export const onSampleFrame = (listener: () => void): (() => void) => listen(sampleListeners, listener);
+/** Calls `listener` after each sample frame with a pod of this number. @returns a function that stops the calls */
+export const onSampleFrameOf =
+  (number: number) =>
+  (listener: () => void): (() => void) =>
+    listen(isObservedNumber(number) ? observedListeners : sampleListeners, listener);
 /** Calls `listener` after each node sample. @returns a function that stops the calls */
 export const onNodeSample = (listener: () => void): (() => void) => listen(nodeListeners, listener);
 
@@ -54,6 +68,8 @@ export const getLastSampleFrameAge = (): number | null =>
 
 function receiveFrame(buffer: ArrayBuffer): void {
   const frame = decodeSampleFrame(buffer);
+  if (frame.kind === sampleFrameKinds.observed && observedTimeSeries.push(frame))
+    for (const listener of observedListeners) listener();
   if (frame.kind !== sampleFrameKinds.all || !podTimeSeries.push(frame)) return;
   clock = {
     sequence: Number(frame.sequence),

@@ -1,6 +1,6 @@
 'use client';
 
-import { useSyncExternalStore } from 'react';
+import { useMemo, useSyncExternalStore } from 'react';
 import type { CounterRateName } from '../../../contract/counter-table.ts';
 import type { NodeSample } from '../../../contract/node.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
@@ -13,8 +13,10 @@ import {
   nodeTimeSeries,
   onNodeSample,
   onSampleFrame,
+  onSampleFrameOf,
   podTimeSeries,
   sampleStaleAfterMs,
+  timeSeriesOf,
 } from './sample-store.ts';
 
 /** Returns a value that is read from the time series after every sample frame; renders again only if it differs. */
@@ -34,7 +36,17 @@ export const usePodRates = (number: number): PodRates | null =>
 
 /** Returns one rate of a pod; NaN if there is none. */
 export const usePodRate = (number: number, name: CounterRateName): number =>
-  useTimeSeriesValue(() => podTimeSeries.rate(number, name), Number.NaN);
+  usePodValue(number, () => timeSeriesOf(number).rate(number, name), Number.NaN);
+
+/** Returns the number of sample frames received with a pod of this number. */
+export const useSampleFrameCountOf = (number: number): number =>
+  usePodValue(number, () => timeSeriesOf(number).version, 0);
+
+/** Returns a value of a pod, Podlane's own or observed; renders again only if a sample changes it. */
+function usePodValue<T>(number: number, read: () => T, serverValue: T): T {
+  const subscribe = useMemo(() => onSampleFrameOf(number), [number]);
+  return useSyncExternalStore(subscribe, read, () => serverValue);
+}
 
 /** Returns one total of a pod, counted since the pod was attached; NaN if the pod does not have the counter. */
 export const usePodCounterTotal = (number: number, column: SampleFrameColumn): number =>
@@ -62,7 +74,7 @@ export function usePodsAreStale(pods: readonly { number: number }[]): (number: n
     const now = getLastSampleFrameTiming()?.time ?? 0;
     return pods
       .filter(({ number }) => {
-        const time = podTimeSeries.timeOf(number);
+        const time = timeSeriesOf(number).timeOf(number);
         return time > 0 && now - time > sampleStaleAfterMs;
       })
       .map(({ number }) => number)

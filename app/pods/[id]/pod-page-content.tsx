@@ -16,6 +16,7 @@ import { NetworkSection } from './_network/network-section.tsx';
 import { PacketPathDiagram } from './_path/path-diagram.tsx';
 import type { PathDiagramData } from './_path/path-diagram-types.ts';
 import { PodRedirectSetting } from './_path/redirect-setting.tsx';
+import { ServiceList } from './_path/service-list.tsx';
 import { pathText } from './_path/text.ts';
 import { TranslatorList } from './_path/translator-list.tsx';
 import { usePathDiagramData } from './_path/use-path-diagram-data.ts';
@@ -40,6 +41,7 @@ export function PodPageContent({ pod }: { pod: Pod }) {
       <PodPageHeader pod={pod} openPlan={sheet.openPlan} openMigration={sheet.openMigration} />
       <section aria-label={pathText.section} className="border-line-1 border-b px-(--gutter) pt-4 pb-3">
         <Path pod={pod} view={view} />
+        {view !== null && <ServiceList services={view.services} />}
         {view !== null && <TranslatorList translators={view.translators} />}
         {pod.state !== 'gone' && <PodRedirectSetting podId={pod.id} />}
       </section>

@@ -1,6 +1,6 @@
 'use client';
 
-import { Activity, ArrowRightLeft } from 'lucide-react';
+import { Activity, ArrowRightLeft, ListChecks } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useId } from 'react';
 import type { Condition } from '../../../contract/condition.ts';
@@ -14,9 +14,11 @@ import { WarningIcon } from '../../_components/warning-icon.tsx';
 import { formatClockTime, formatCount, formatElapsedTime, widenNarrowSpaces } from '../../_lib/format.ts';
 import { useNodeInfo } from '../../_lib/node-queries.ts';
 import { splitGeneratedSuffix } from '../../_lib/pod-queries.ts';
+import { preflightHref } from '../../_lib/preflight-link.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { usePodCounterTotal } from '../../_lib/time-series/use-time-series.ts';
 import { useCurrentTime } from '../../_lib/use-current-time.ts';
+import { sharedText } from '../../_text/shared.ts';
 import { findMigrationDisabledReason, formatMigrateButtonLabel } from './_migration/text.ts';
 import { PodAddressList } from './_network/pod-address-list.tsx';
 import { isAttachFallback } from './attach-fallback.ts';
@@ -140,6 +142,14 @@ function Action({ pod, openPlan, openMigration }: { pod: Pod } & Actions) {
         >
           <ArrowRightLeft aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
           {formatMigrateButtonLabel(to)}
+        </Button>
+      )}
+      {pod.kind !== 'netkit' && (
+        <Button asChild>
+          <Link href={`${preflightHref([`${pod.namespace}.${pod.name}`])}&pod=${pod.namespace}.${pod.name}`}>
+            <ListChecks aria-hidden="true" className="size-3.5" strokeWidth={1.6} />
+            {sharedText.preflight}
+          </Link>
         </Button>
       )}
       <Button asChild>

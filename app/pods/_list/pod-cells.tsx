@@ -2,27 +2,27 @@
 
 import Link from 'next/link';
 import type { CounterRateName } from '../../../contract/counter-table.ts';
-import type { PodSummary } from '../../../contract/pod.ts';
 import type { SampleFrameColumn } from '../../../contract/sample-frame.ts';
 import { DropRateNumber, SiNumber } from '../../_components/number-display.tsx';
 import { Sparkline } from '../../_components/sparkline.tsx';
 import { splitGeneratedSuffix } from '../../_lib/pod-queries.ts';
-import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
+import { podTimeSeries, timeSeriesOf } from '../../_lib/time-series/sample-store.ts';
 import {
   usePodCounterTotal,
   usePodRate,
-  useSampleFrameCount,
+  useSampleFrameCountOf,
 } from '../../_lib/time-series/use-time-series.ts';
+import { isObserved, type ListedPod } from './listed-pod.ts';
 import { PodConditionCell } from './pod-condition-cell.tsx';
 import { podListText } from './text.ts';
 
 /** Shows a pod's name with a link to its page and, in narrow windows, its conditions. */
-export function PodNameCell({ pod }: { pod: PodSummary }) {
+export function PodNameCell({ pod }: { pod: ListedPod }) {
   const [own, generated] = splitGeneratedSuffix(pod.name);
   return (
     <span className="flex items-center gap-2">
       <Link
-        href={`/pods/${pod.namespace}.${pod.name}`}
+        href={isObserved(pod) ? `/pods/observed/${pod.id}` : `/pods/${pod.namespace}.${pod.name}`}
         prefetch={false}
         data-row-link
         className="min-w-0 truncate after:absolute after:inset-0 focus-visible:outline-none"
@@ -31,7 +31,11 @@ export function PodNameCell({ pod }: { pod: PodSummary }) {
         <span className="text-muted">{generated}</span>
       </Link>
       <span className="2xl:hidden">
-        <PodConditionCell pod={pod} short />
+        {isObserved(pod) ? (
+          <span className="text-12 text-muted">{podListText.observedMark}</span>
+        ) : (
+          <PodConditionCell pod={pod} short />
+        )}
       </span>
     </span>
   );
@@ -81,11 +85,13 @@ export function PodRequestCountCell({
 
 /** Draws a pod's ingress packet rate of the last 60 seconds, in the color of its device kind. */
 export function PodRateSparkline({ number }: { number: number }) {
-  useSampleFrameCount();
+  useSampleFrameCountOf(number);
+  const series = timeSeriesOf(number);
   return (
     <Sparkline
-      values={podTimeSeries.values(number, 'ingressPackets', 60)}
-      kinds={podTimeSeries.values(number, 'kind', 60)}
+      values={series.values(number, 'ingressPackets', 60)}
+      // A pod of others has the neutral color.
+      {...(series === podTimeSeries ? { kinds: series.values(number, 'kind', 60) } : {})}
       width={104}
       height={20}
     />

@@ -1,11 +1,12 @@
 'use client';
 
 import type { CounterRateName } from '../../../contract/counter-table.ts';
-import type { PodSummary } from '../../../contract/pod.ts';
-import { DeviceKindLabel } from '../../_components/device-kind.tsx';
+import { DeviceKindLabel, type ShownDeviceKind } from '../../_components/device-kind.tsx';
 import type { TableColumn } from '../../_components/table/table-column.ts';
-import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
+import { timeSeriesOf } from '../../_lib/time-series/sample-store.ts';
 import { PodAddressCell } from './address-cell.tsx';
+import { isObserved, type ListedPod } from './listed-pod.ts';
+import { ObservedPodCell } from './observed-pod-cell.tsx';
 import {
   PodDropRateCell,
   PodNameCell,
@@ -20,27 +21,30 @@ import { formatSelectPodLabel, podListText } from './text.ts';
 import type { PodSelection } from './use-pod-selection.ts';
 
 export type PodColumnKey = PodSortKey | 'select' | 'sparkline' | 'attention';
-type PodColumn = TableColumn<PodSummary, PodColumnKey>;
+type PodColumn = TableColumn<ListedPod, PodColumnKey>;
 
 const fromMedium = 'max-md:hidden';
 const fromLarge = 'max-lg:hidden';
 const fromExtraLarge = 'max-xl:hidden';
 const fromWide = 'max-2xl:hidden';
 
+/** Returns the kind that marks a pod in the list: that of its device, or that others made it. */
+const shownKind = (pod: ListedPod): ShownDeviceKind => (isObserved(pod) ? 'observed' : pod.kind);
+
 /** Columns of the pod list. A cell with a live value subscribes to it, so that the table need not render again. */
 export const podColumns: readonly PodColumn[] = [
   {
     key: 'kind',
     label: podListText.kind,
-    width: 'w-[92px] max-md:w-[34px]',
-    sort: ({ kind }) => kind,
-    cell: ({ kind }) => (
+    width: 'w-[104px] max-md:w-[34px]',
+    sort: (pod) => shownKind(pod),
+    cell: (pod) => (
       <>
         <span className="align-[-1px] max-md:hidden">
-          <DeviceKindLabel kind={kind} />
+          <DeviceKindLabel kind={shownKind(pod)} />
         </span>
         <span className="md:hidden">
-          <DeviceKindLabel kind={kind} hideWord />
+          <DeviceKindLabel kind={shownKind(pod)} hideWord />
         </span>
       </>
     ),
@@ -107,7 +111,7 @@ export const podRequestColumns: readonly PodColumn[] = [
     width: 'w-[78px]',
     from: fromExtraLarge,
     align: 'slot',
-    sort: ({ number }) => podTimeSeries.total(number, 'requestsOk'),
+    sort: ({ number }) => timeSeriesOf(number).total(number, 'requestsOk'),
     cell: ({ number }) => <PodRequestCountCell number={number} column="requestsOk" />,
   },
   {
@@ -117,7 +121,7 @@ export const podRequestColumns: readonly PodColumn[] = [
     width: 'w-[64px]',
     from: fromExtraLarge,
     align: 'right',
-    sort: ({ number }) => podTimeSeries.total(number, 'requestsFailed'),
+    sort: ({ number }) => timeSeriesOf(number).total(number, 'requestsFailed'),
     cell: ({ number }) => <PodRequestCountCell number={number} column="requestsFailed" />,
   },
 ];
@@ -135,7 +139,8 @@ export const trailingPodColumns: readonly PodColumn[] = [
     key: 'attention',
     label: podListText.attention,
     from: fromWide,
-    cell: (pod) => <PodConditionCell pod={pod} />,
+    cell: (pod) =>
+      isObserved(pod) ? <ObservedPodCell pod={pod.observed} /> : <PodConditionCell pod={pod} />,
   },
 ];
 
@@ -156,13 +161,15 @@ export const createPodSelectColumn = (
         onChange={() => selection.toggleAll(shownIds)}
       />
     ),
-    cell: ({ id, name }) => (
-      <RowSelectCheckbox
-        label={formatSelectPodLabel(name)}
-        checked={selection.has(id)}
-        onChange={(extend) => selection.toggle(id, extend)}
-      />
-    ),
+    cell: (pod) =>
+      // A pod of others cannot be migrated.
+      isObserved(pod) ? null : (
+        <RowSelectCheckbox
+          label={formatSelectPodLabel(pod.name)}
+          checked={selection.has(pod.id)}
+          onChange={(extend) => selection.toggle(pod.id, extend)}
+        />
+      ),
   };
 };
 
@@ -189,9 +196,10 @@ function rateColumn(
  */
 const sortSeconds = 15;
 
-function meanRate(pod: PodSummary, ...names: CounterRateName[]): number {
+function meanRate(pod: ListedPod, ...names: CounterRateName[]): number {
   let sum = 0;
   for (const name of names)
-    for (const value of podTimeSeries.values(pod.number, name, sortSeconds)) if (value > 0) sum += value;
+    for (const value of timeSeriesOf(pod.number).values(pod.number, name, sortSeconds))
+      if (value > 0) sum += value;
   return sum;
 }

@@ -9,7 +9,7 @@ import {
   FilterTextField,
   toggleListItem,
 } from '../../_components/filter-field.tsx';
-import type { PodFacetCounts, PodListFilter } from './pod-list-filter.ts';
+import { type PodFacetCounts, type PodListFilter, podListViews } from './pod-list-filter.ts';
 import { podListText } from './text.ts';
 
 interface FilterBarProps {
@@ -17,12 +17,14 @@ interface FilterBarProps {
   change: (change: Partial<PodListFilter>) => void;
   /** Number of pods per filter button; null while the pods are loading. */
   facets: PodFacetCounts | null;
+  /** Which pods are listed, and how many there are of each; null on a node without pods of others. */
+  shows: { current: 'own' | 'observed' | 'all'; counts: Record<'own' | 'observed' | 'all', number> } | null;
 }
 
 const maxNamespaces = 6;
 
 /** Renders the text and toggle filters of the pod list. Filters of one group are combined by OR, groups by AND. */
-export function PodFilterBar({ view, change, facets }: FilterBarProps) {
+export function PodFilterBar({ view, change, facets, shows }: FilterBarProps) {
   const all = facets?.namespaces ?? [];
   const chosen = all.filter(([name]) => view.namespaces.includes(name));
   const rest = all.filter(([name]) => !view.namespaces.includes(name));
@@ -35,6 +37,23 @@ export function PodFilterBar({ view, change, facets }: FilterBarProps) {
         label={podListText.filter}
         placeholder={podListText.filterPlaceholder}
       />
+      {shows !== null && (
+        // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a row of the bar
+        <div role="group" aria-label={podListText.showGroup} className="flex items-center gap-1 max-md:-mx-2">
+          {podListViews.map((show) => (
+            <FacetButton
+              key={show}
+              count={shows.counts[show]}
+              on={shows.current === show}
+              toggle={() => change({ show })}
+            >
+              {show === 'observed' && <DeviceKindIcon kind="observed" />}
+              {podListText.shows[show]}
+            </FacetButton>
+          ))}
+          <FacetDivider />
+        </div>
+      )}
       <div className="flex flex-wrap items-center gap-1 max-md:-mx-2">
         {(['netkit', 'veth'] as const).map((kind) => (
           <FacetButton

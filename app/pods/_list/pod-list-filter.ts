@@ -1,7 +1,7 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
-import type { PodSummary } from '../../../contract/pod.ts';
 import { splitGeneratedSuffix, stripPrefixLength } from '../../_lib/pod-queries.ts';
+import { isObserved, type ListedPod } from './listed-pod.ts';
 
 export const podSortKeys = [
   'kind',
@@ -26,6 +26,8 @@ export const sortsPodColumnDescendingFirst = (key: PodSortKey): boolean =>
 
 /** Filter and sort order of the pod list, stored in the page's URL. */
 export interface PodListFilter {
+  /** Which pods are listed; null lists Podlane's own, or those of others on a node that has no others. */
+  show: 'own' | 'observed' | 'all' | null;
   text: string;
   kinds: readonly DeviceKind[];
   namespaces: readonly string[];
@@ -35,6 +37,7 @@ export interface PodListFilter {
 }
 
 export const defaultPodListFilter: PodListFilter = {
+  show: null,
   text: '',
   kinds: [],
   namespaces: [],
@@ -43,12 +46,16 @@ export const defaultPodListFilter: PodListFilter = {
   descending: true,
 };
 
+/** Which pods the list can show. */
+export const podListViews = ['own', 'observed', 'all'] as const;
+
 /** Parses the pod list's filter and sort order from a URL query; ignores invalid parameters. */
 export function parsePodListFilter(query: URLSearchParams): PodListFilter {
   const values = (key: string) => (query.get(key) ?? '').split(',').filter((value) => value !== '');
   const sort = podSortKeys.find((key) => key === query.get('sort')) ?? defaultPodListFilter.sort;
   const order = query.get('order');
   return {
+    show: podListViews.find((show) => show === query.get('show')) ?? null,
     text: query.get('q') ?? '',
     kinds: values('kind').filter((value): value is DeviceKind => value === 'netkit' || value === 'veth'),
     namespaces: values('ns'),
@@ -61,6 +68,7 @@ export function parsePodListFilter(query: URLSearchParams): PodListFilter {
 /** Converts the pod list's filter and sort order to a URL query without defaults: `q=cart&kind=veth&sort=pod`. */
 export function buildPodListQuery(view: PodListFilter): string {
   const query = new URLSearchParams();
+  if (view.show !== null) query.set('show', view.show);
   if (view.text !== '') query.set('q', view.text);
   if (view.kinds.length > 0) query.set('kind', view.kinds.join(','));
   if (view.namespaces.length > 0) query.set('ns', view.namespaces.join(','));
@@ -78,24 +86,37 @@ export const isPodListFiltered = (view: PodListFilter): boolean =>
  * Returns the pods that match the filter. Every word of its text must occur in a pod's name, namespace, address,
  * device name or label (`app=cart` or `cart`), or equal the ifindex or slot.
  */
-export function filterPods(pods: readonly PodSummary[], view: PodListFilter): PodSummary[] {
+export function filterPods<Pod extends ListedPod>(pods: readonly Pod[], view: PodListFilter): Pod[] {
   const terms = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   return pods.filter(
     (pod) =>
-      (view.kinds.length === 0 || view.kinds.includes(pod.kind)) &&
+      (view.kinds.length === 0 || view.kinds.some((kind) => kind === pod.kind)) &&
       (view.namespaces.length === 0 || view.namespaces.includes(pod.namespace)) &&
       (!view.attention || podNeedsAttention(pod)) &&
       terms.every((term) => matches(pod, term)),
   );
 }
 
-function matches(pod: PodSummary, word: string): boolean {
-  if (word === String(pod.slot) || word === String(pod.primary.ifindex)) return true;
-  const texts = [pod.name, pod.namespace, pod.primary.name, ...pod.addresses];
+function matches(pod: ListedPod, word: string): boolean {
+  if (listNumbers(pod).some((number) => word === String(number))) return true;
+  const texts = [pod.name, pod.namespace, ...listDeviceTexts(pod), ...pod.addresses];
   if (texts.some((text) => text.toLowerCase().includes(word))) return true;
   if (pod.addresses.some((address) => stripPrefixLength(address) === canonical(word))) return true;
   return Object.entries(pod.labels).some(([key, value]) => `${key}=${value}`.toLowerCase().includes(word));
 }
+
+/** Returns the numbers by which a pod is found: its slot, the index of its primary or host end, the inode. */
+const listNumbers = (pod: ListedPod): (number | undefined)[] =>
+  isObserved(pod) ? [pod.observed.inode, pod.observed.hostEnd?.ifindex] : [pod.slot, pod.primary.ifindex];
+
+/** Returns further texts by which a pod is found: its device, and what a runtime says of it. */
+const listDeviceTexts = (pod: ListedPod): string[] => {
+  if (!isObserved(pod)) return [pod.primary.name];
+  const { id, hostEnd, runtime, image } = pod.observed;
+  return [id, hostEnd?.name, hostEnd?.bridge, runtime?.name, image].filter(
+    (text) => typeof text === 'string',
+  );
+};
 
 /** Returns the canonical form of an IPv6 address, as pods' addresses are stored: `fd00::1` for `FD00:0::1`. */
 function canonical(word: string): string {
@@ -103,7 +124,7 @@ function canonical(word: string): string {
   return new URL(`http://[${word}]/`).hostname.slice(1, -1);
 }
 
-export const podNeedsAttention = (pod: PodSummary): boolean =>
+export const podNeedsAttention = (pod: ListedPod): boolean =>
   pod.attention.length > 0 || pod.state === 'gone';
 
 export interface PodFacetCounts {
@@ -116,12 +137,12 @@ export interface PodFacetCounts {
  * Counts the node's pods for each filter button, regardless of the current filter; namespaces with more pods come
  * first.
  */
-export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
+export function countPodFacets(pods: readonly ListedPod[]): PodFacetCounts {
   const kinds = { netkit: 0, veth: 0 };
   const namespaces = new Map<string, number>();
   for (const pod of pods) {
-    kinds[pod.kind]++;
-    namespaces.set(pod.namespace, (namespaces.get(pod.namespace) ?? 0) + 1);
+    if (pod.kind === 'netkit' || pod.kind === 'veth') kinds[pod.kind]++;
+    if (pod.namespace !== '') namespaces.set(pod.namespace, (namespaces.get(pod.namespace) ?? 0) + 1);
   }
   return {
     kinds,
@@ -131,7 +152,7 @@ export function countPodFacets(pods: readonly PodSummary[]): PodFacetCounts {
 }
 
 /** Returns the namespace, or pod name without generated suffix, that is most similar to a text; null if none is. */
-export function findClosestPodOrNamespaceName(pods: readonly PodSummary[], text: string): string | null {
+export function findClosestPodOrNamespaceName(pods: readonly ListedPod[], text: string): string | null {
   const typed = text.trim().toLowerCase();
   const names = new Set(pods.flatMap((pod) => [splitGeneratedSuffix(pod.name)[0], pod.namespace]));
   let best: string | null = null;
@@ -163,7 +184,7 @@ function editDistance(a: string, b: string): number {
 }
 
 /** Returns a sort key for a pod's first address: IPv4 before IPv6, each in numeric order. */
-export function computeAddressSortKey(pod: PodSummary): string {
+export function computeAddressSortKey(pod: Pick<ListedPod, 'addresses'>): string {
   const address = stripPrefixLength(pod.addresses[0]);
   if (!isIpv6Text(address))
     return `4${address

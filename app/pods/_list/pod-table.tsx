@@ -1,7 +1,7 @@
 'use client';
 
 import { useMemo } from 'react';
-import type { PodSummary } from '../../../contract/pod.ts';
+import { isObservedPodId } from '../../../contract/observed-pod.ts';
 import { DataTable } from '../../_components/table/data-table.tsx';
 import { podTimeSeries } from '../../_lib/time-series/sample-store.ts';
 import {
@@ -9,6 +9,7 @@ import {
   useSamplesAreStale,
   useTimeSeriesValue,
 } from '../../_lib/time-series/use-time-series.ts';
+import { isObserved, type ListedPod } from './listed-pod.ts';
 import { createPodSelectColumn, podColumns, podRequestColumns, trailingPodColumns } from './pod-columns.tsx';
 import { isPodSortKey, type PodListFilter } from './pod-list-filter.ts';
 import { podListText } from './text.ts';
@@ -17,14 +18,14 @@ import { useResortTrigger } from './use-resort-trigger.ts';
 
 interface PodTableProps {
   /** Pods that match the filter; null while they are loading. */
-  pods: readonly PodSummary[] | null;
+  pods: readonly ListedPod[] | null;
   view: PodListFilter;
   change: (change: Partial<PodListFilter>) => void;
   clear: () => void;
   selection: PodSelection;
 }
 
-const noPods: readonly PodSummary[] = [];
+const noPods: readonly ListedPod[] = [];
 
 /** Table of pods with their live rates, sorted again every five seconds. */
 export function PodTable({ pods, view, change, clear, selection }: PodTableProps) {
@@ -42,7 +43,7 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
     () => [
       createPodSelectColumn(
         { has, toggle, toggleAll },
-        (pods ?? noPods).map(({ id }) => id),
+        (pods ?? noPods).filter((pod) => !isObserved(pod)).map(({ id }) => id),
       ),
       ...podColumns,
       ...(showRequests ? podRequestColumns : []),
@@ -69,9 +70,11 @@ export function PodTable({ pods, view, change, clear, selection }: PodTableProps
         selection.clear();
         return true;
       }}
-      onKey={(event, id) => handleSelectionKey(event, id, selection)}
+      onKey={(event, id) =>
+        handleSelectionKey(event, id !== null && isObservedPodId(id) ? null : id, selection)
+      }
       onOrderChange={selection.setOrder}
-      isSelected={({ id }) => has(id)}
+      isSelected={(pod) => !isObserved(pod) && has(pod.id)}
       tone={({ number }) => (isStale(number) ? 'stale' : '')}
       stale={stale}
       top="top-(--chrome) md:top-[calc(var(--chrome)+var(--bar))]"

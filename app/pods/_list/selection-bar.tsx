@@ -1,9 +1,11 @@
 'use client';
 
+import Link from 'next/link';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { PodSummary } from '../../../contract/pod.ts';
 import { Button } from '../../_components/button.tsx';
 import { DeviceKindIcon } from '../../_components/device-kind.tsx';
+import { maxLinkedPods, preflightHref } from '../../_lib/preflight-link.ts';
 import { useMissingRoleReason } from '../../_lib/session-queries.ts';
 import { formatSelectedPods, formatSelectMoreLabel, podListText } from './text.ts';
 
@@ -48,6 +50,13 @@ export function PodSelectionBar({ pods, unselected, selectShown, clear, move }: 
       <span className="flex-1 max-md:hidden" />
       {missingRole !== null && <span className="text-12 text-ink-2">{missingRole}</span>}
       <span className="flex gap-2">
+        {pods.length <= maxLinkedPods && (
+          <Button asChild>
+            <Link href={preflightHref(pods.map(({ namespace, name }) => `${namespace}.${name}`).sort())}>
+              {podListText.preflight}
+            </Link>
+          </Button>
+        )}
         <Button disabled={missingRole !== null} onClick={() => move('veth')}>
           {podListText.fallBack}
         </Button>

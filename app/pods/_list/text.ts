@@ -1,3 +1,4 @@
+import type { ObservedPodSummary } from '../../../contract/observed-pod.ts';
 import { formatCount } from '../../_lib/format.ts';
 
 /** Interface texts of the pod list. */
@@ -24,6 +25,10 @@ export const podListText = {
   filter: 'Filter pods',
   filterPlaceholder: 'Name, address, ifindex, slot',
   needsAttention: 'Attention',
+  shows: { own: 'Podlane’s own', observed: 'observed', all: 'all' },
+  showGroup: 'Whose pods',
+  observedMark: 'observed',
+  hostNetwork: 'host network',
   noMatch: 'No pod matches',
   clearFilter: 'Clear filter',
   didYouMean: 'Did you mean',
@@ -43,10 +48,14 @@ export const podListText = {
   clear: 'Clear',
   fallBack: 'Fall back to veth…',
   promote: 'Promote to netkit…',
+  preflight: 'Preflight',
 
   keys: 'move, Enter opens, x selects, a selects all, / filters',
 
   noPods: 'No pods on this node',
+  noObserved: 'No pods of others on this node',
+  noObservedDetail:
+    'A network namespace that a container runtime, or anybody, connects with the node by a veth, netkit, macvlan or ipvlan device is listed within a second. With --observe off the agent looks for none.',
   noPodsDetail: 'Podlane lists a pod as soon as it has a device. To try it without a cluster, run the lab:',
   addPodDetail: 'To add a network namespace of your own as a pod:',
   command: 'the command',
@@ -67,6 +76,21 @@ export const formatSampleNumber = (sequence: number): string => `· sample ${for
 export const formatReadDuration = (duration: string): string => `· read in ${duration}`;
 export const formatSkippedSamples = (samples: number): string => `· ${formatCount(samples)} skipped`;
 export const formatMigratingState = (kind: string, step: string): string => `to ${kind}, ${step}`;
+
+/** Formats the runtime that made an observed pod; empty if none is known. */
+export const formatRuntimeState = (runtime: ObservedPodSummary['runtime']): string =>
+  runtime === null ? '' : runtime.connected ? runtime.name : `${runtime.name} does not answer`;
+
+/** Formats the device of an observed pod: `veth on docker0`. */
+export function formatObservedDevice({
+  hostNetwork,
+  kind,
+  hostEnd,
+}: Pick<ObservedPodSummary, 'hostNetwork' | 'kind' | 'hostEnd'>): string {
+  if (hostNetwork) return podListText.hostNetwork;
+  const place = hostEnd === null ? '' : ` on ${hostEnd.bridge ?? hostEnd.name}`;
+  return `${kind ?? ''}${place}`;
+}
 
 /** Command that adds a network namespace as a pod. */
 export const addPodCommand = `curl --unix-socket /run/podlane/agent.sock http://localhost/api/v1/pods \\

@@ -15,6 +15,8 @@ export interface RuleListRow {
   order: number;
   counts: RulePacketCounts | undefined;
   warning: string | undefined;
+  /** True for a rule of a NetworkPolicy of the cluster. */
+  ofCluster: boolean;
   /** URL that the row links to. */
   href: string;
 }
@@ -34,7 +36,7 @@ export const ruleColumns: readonly TableColumn<RuleListRow>[] = [
     key: 'name',
     label: rulesText.ruleColumn,
     head: true,
-    cell: ({ rule, warning, href }) => (
+    cell: ({ rule, warning, ofCluster, href }) => (
       <span className="flex items-center gap-2">
         <Link
           href={href}
@@ -45,6 +47,11 @@ export const ruleColumns: readonly TableColumn<RuleListRow>[] = [
         >
           {rule.name}
         </Link>
+        {ofCluster && (
+          <span title={rulesText.ofClusterTitle} className="flex-none text-12 text-muted">
+            {rulesText.ofCluster}
+          </span>
+        )}
         {warning !== undefined && (
           <span title={warning} className="relative z-[1] flex">
             <WarningIcon />

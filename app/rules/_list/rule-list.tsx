@@ -52,9 +52,10 @@ export function RuleListPage() {
     const shared = buildRuleListQuery(view);
     return sortByEvaluationOrder(active.rules?.rules ?? [])
       .map(
-        ({ rule }, index): RuleListRow => ({
+        ({ rule, index: place }, index): RuleListRow => ({
           rule,
           order: index + 1,
+          ofCluster: place >= active.ownRules,
           counts: counts.get(rule.name),
           warning: warnings.get(rule.name),
           href: `/rules?${shared === '' ? '' : `${shared}&`}rule=${encodeURIComponent(rule.name)}`,

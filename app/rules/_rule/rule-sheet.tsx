@@ -73,6 +73,9 @@ function RuleDetails({ view }: { view: RuleView }) {
             <SiNumber value={packets ?? Number.NaN} slot={false} unknown={rulesText.noCounter} />
           </LabeledFact>
         </LabeledFactList>
+        {view.source === 'kubernetes' && (
+          <p className="text-12 text-ink-2">{rulesText.fromClusterPolicy(policyOf(rule.name))}</p>
+        )}
         {warning !== null && (
           <p className="flex items-start gap-1.5 text-12 text-ink-2">
             <WarningIcon className="mt-px size-3.5" /> {warning}
@@ -120,13 +123,18 @@ function RuleDetails({ view }: { view: RuleView }) {
 const podsWord = (pods: number): string =>
   pods === 1 ? rulesText.onePod : rulesText.podCount(formatCount(pods));
 
-function RuleSheetFooter({ view: { rule } }: { view: RuleView }) {
+/** Returns the policy that a rule of the cluster is made from: its names begin with `namespace/name`. */
+const policyOf = (rule: string): string => rule.split(' ')[0] ?? rule;
+
+function RuleSheetFooter({ view: { rule, source } }: { view: RuleView }) {
   const name = encodeURIComponent(rule.name);
   return (
     <>
-      <Button asChild look="primary">
-        <Link href={`/rules/editor?rule=${name}`}>{sharedText.edit}</Link>
-      </Button>
+      {source === 'text' && (
+        <Button asChild look="primary">
+          <Link href={`/rules/editor?rule=${name}`}>{sharedText.edit}</Link>
+        </Button>
+      )}
       <Button asChild>
         <Link href={`/verdicts?rule=${name}`}>{rulesText.verdictsForRule}</Link>
       </Button>

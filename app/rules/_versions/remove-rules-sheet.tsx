@@ -17,7 +17,7 @@ export function RemoveRulesSheet() {
   const missingRole = useMissingRoleReason('operator');
   const [open, setOpen] = useState(false);
   const remove = useRemoveRules();
-  if (active?.rules == null) return null;
+  if (active?.rules == null || active.text === null) return null;
   const close = () => {
     setOpen(false);
     remove.reset();
@@ -54,7 +54,8 @@ export function RemoveRulesSheet() {
         }
       >
         <div className="grid gap-2 p-6 max-md:p-4">
-          <p>{rulesText.removeAllEffect(formatCount(active.rules.rules.length), active.rules.name)}</p>
+          <p>{rulesText.removeAllEffect(formatCount(active.ownRules), active.rules.name)}</p>
+          {active.ownRules < active.rules.rules.length && <p>{rulesText.clusterRulesStay}</p>}
           <p className="text-ink-2">{rulesText.removeAllUndo}</p>
         </div>
       </SideSheet>

@@ -12,6 +12,7 @@ import { formatCount } from '../../_lib/format.ts';
 import {
   buildPolicyLookupHref,
   formatClockTimeWithMilliseconds,
+  formatEndpointOwner,
   formatPacketEndpoint,
   formatPacketProtocol,
 } from '../../_lib/packet-labels.ts';
@@ -136,7 +137,9 @@ function columnsOf(
         ) : (
           <span
             className="code"
-            title={`${formatPacketEndpoint(line.packet.source)} → ${formatPacketEndpoint(line.packet.destination)}`}
+            title={[line.packet.source, line.packet.destination]
+              .map((end) => `${formatEndpointOwner(end) ?? ''} ${formatPacketEndpoint(end)}`.trim())
+              .join(' → ')}
           >
             {formatPacketEndpoint(line.packet.source)} → {formatPacketEndpoint(line.packet.destination)}
           </span>

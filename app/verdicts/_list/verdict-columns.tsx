@@ -6,10 +6,10 @@ import { VerdictLabel } from '../../_components/verdict-label.tsx';
 import { formatCount } from '../../_lib/format.ts';
 import {
   formatClockTimeWithMilliseconds,
+  formatEndpointOwner,
   formatPacketEndpoint,
   formatPacketFlow,
   formatPacketProtocol,
-  formatPodName,
 } from '../../_lib/packet-labels.ts';
 import { verdictsText } from '../text.ts';
 
@@ -63,7 +63,7 @@ export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly
     from: 'lg:hidden',
     cell: (verdict) => (
       <span className="code text-11" title={formatPacketFlow(verdict)}>
-        {formatPacketFlow(verdict, (end) => end.pod?.name ?? formatPacketEndpoint(end))}
+        {formatPacketFlow(verdict, (end) => end.pod?.name ?? end.cluster?.name ?? formatPacketEndpoint(end))}
       </span>
     ),
   },
@@ -92,16 +92,16 @@ export const createVerdictColumns = (open: (verdict: Verdict) => void): readonly
   },
 ];
 
-/** Shows a packet's source or destination: address, port and, if it is a pod, the pod's name. */
+/** Shows a packet's source or destination: address, port and, if it is a pod or a service, its name. */
 function EndpointCell({ end }: { end: PacketEndpoint }) {
   const words = formatPacketEndpoint(end);
+  const owner = formatEndpointOwner(end);
   return (
-    <span
-      className="flex items-baseline gap-2"
-      title={end.pod === null ? words : `${formatPodName(end.pod)} ${words}`}
-    >
-      {end.pod !== null && <b className="min-w-0 flex-none truncate font-[550]">{end.pod.name}</b>}
-      <span className={`code min-w-0 truncate ${end.pod === null ? '' : 'text-muted'}`}>{words}</span>
+    <span className="flex items-baseline gap-2" title={owner === null ? words : `${owner} ${words}`}>
+      {owner !== null && (
+        <b className="min-w-0 flex-none truncate font-[550]">{end.pod?.name ?? end.cluster?.name}</b>
+      )}
+      <span className={`code min-w-0 truncate ${owner === null ? '' : 'text-muted'}`}>{words}</span>
     </span>
   );
 }

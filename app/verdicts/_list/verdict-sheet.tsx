@@ -12,6 +12,7 @@ import {
   buildNewTraceHref,
   buildPolicyLookupHref,
   formatClockTimeWithMilliseconds,
+  formatEndpointOwner,
   formatPacketEndpoint,
   formatPacketProtocol,
   formatPodName,
@@ -128,6 +129,7 @@ function EndpointLine({ end }: { end: PacketEndpoint }) {
           {formatPodName(end.pod)}
         </Link>
       )}
+      {end.cluster !== undefined && <span>{formatEndpointOwner(end)}</span>}
       <span className="code">{formatPacketEndpoint(end)}</span>
       <CopyButton text={end.address} what={verdictsText.copyAddress} className="-my-1" />
     </>

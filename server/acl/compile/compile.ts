@@ -15,8 +15,10 @@ import { groupPodsByRules, sortRulesByEvaluation } from './evaluation-order.ts';
 import { assignTableIds, getAssignedTableId } from './id-allocator.ts';
 import { groupAddressesByPeerSets } from './identities.ts';
 import { createLargestRuleFinder } from './largest-rule.ts';
-import { assignPeerSetIds, resolvePeerIpBlocks } from './peer-sets.ts';
+import { PeerIndex } from './peer-index.ts';
+import { assignPeerSetIds, resolvePeerIpBlocks, variantName } from './peer-sets.ts';
 import { assignPolicyIds, buildPolicies } from './policies.ts';
+import { checkVariantLimit, listRuleVariants } from './rule-variants.ts';
 import { findUnreachableRules } from './unreachable-rules.ts';
 
 export interface RuleCompileOptions {
@@ -29,6 +31,8 @@ export interface RuleCompileOptions {
   implied?: ReadonlySet<number>;
   /** Addresses of the node, the peer that `node` selects. */
   nodeAddresses?: readonly string[];
+  /** Pods of other nodes, which peer selectors match too. */
+  peers?: PeerIndex;
 }
 
 /**
@@ -51,22 +55,30 @@ export function compileRules(
   } = options;
   const names = ruleSet.rules.map(({ name }) => name);
   const ruleNumbers = assignTableIds(names, previous.ids.rules);
-  const peers = assignPeerSetIds(ruleSet, previous.ids.peers);
-  const ordered = sortRulesByEvaluation(ruleSet, ({ name }) => peers.byRule.get(name) ?? 0);
-  const numberOf = ordered.map(({ rule }) => getAssignedTableId(ruleNumbers, rule.name));
+  const context = { pods, podsOf: (options.peers ?? new PeerIndex()).begin(pods) };
+  const variants = ruleSet.rules.flatMap((rule, index) => listRuleVariants(rule, index, context));
   const findLargest = createLargestRuleFinder(ruleSet, lineOf);
+  checkVariantLimit(variants, findLargest);
+  const peers = assignPeerSetIds(variants, previous.ids.peers);
+  const ordered = sortRulesByEvaluation(
+    variants,
+    (variant) => peers.byVariant.get(variantName(variant)) ?? 0,
+  );
+  const numberOf = ordered.map(({ rule }) => getAssignedTableId(ruleNumbers, rule.name));
+  const byRule = Map.groupBy(ordered, ({ rule }) => rule.name);
+  const setsOf = (name: string): number[] => (byRule.get(name) ?? []).map(({ peers }) => peers);
 
-  const ipBlocks = resolvePeerIpBlocks(peers, pods, nodeAddresses);
+  const ipBlocks = resolvePeerIpBlocks(peers, variants, context, nodeAddresses);
   const { classes, prefixes } = groupAddressesByPeerSets(ipBlocks);
   checkPolicyTableLimit(limits, 'prefixes', prefixes.length, () =>
     findLargest(({ name }) => {
-      const own = ipBlocks.get(peers.byRule.get(name) ?? 0) ?? [];
+      const own = setsOf(name).flatMap((set) => ipBlocks.get(set) ?? []);
       return own.reduce((sum, { except }) => sum + 1 + except.length, 0);
     }),
   );
   const classesOf = classesByPeerSet(classes);
   const findMostIdentities = () =>
-    findLargest(({ name }) => classesOf.get(peers.byRule.get(name) ?? 0)?.length ?? 0);
+    findLargest(({ name }) => setsOf(name).reduce((sum, set) => sum + (classesOf.get(set)?.length ?? 0), 0));
   checkPolicyTableLimit(limits, 'identities', classes.length - 1, findMostIdentities);
   const classKeys = classes.map((sets) => sets.join());
   const identities = assignTableIds(classKeys.slice(1), previous.ids.identities);
@@ -105,9 +117,13 @@ export function compileRules(
       entryLists: builder.entryLists,
     },
     rules: new Map(
-      ordered.map(({ rule, index, peers }) => [
+      ruleSet.rules.map((rule, index) => [
         getAssignedTableId(ruleNumbers, rule.name),
-        { rule, index, peers },
+        {
+          rule,
+          index,
+          variants: (byRule.get(rule.name) ?? []).map(({ peers, ports, pods }) => ({ peers, ports, pods })),
+        },
       ]),
     ),
     policies: built.policies,

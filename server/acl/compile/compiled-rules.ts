@@ -1,5 +1,5 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
+import type { PortRange, Rule, RuleSet } from '../../../contract/rule-set.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { emptyPeerSets, type PeerSets } from './peer-sets.ts';
@@ -21,8 +21,16 @@ export interface NumberedRule {
   rule: Rule;
   /** Index of the rule in the rule set, from 0. */
   index: number;
-  /** Number of the rule's peer set; 0 for any peer. */
+  /** What it says by number: one variant if it names no port, none if no pod has the port that it names. */
+  variants: readonly NumberedVariant[];
+}
+
+export interface NumberedVariant {
+  /** Number of the variant's peer set; 0 for any peer. */
   peers: number;
+  ports: readonly PortRange[];
+  /** Ids of the pods that it applies to; null: all subjects of the rule. */
+  pods: ReadonlySet<string> | null;
 }
 
 /** The list of rules that a group of pods has in one direction. */

@@ -1,31 +1,29 @@
 import type { Direction } from '../../../contract/direction.ts';
-import type { Rule, RuleSet } from '../../../contract/rule-set.ts';
 import { matchesRuleSubject, type SelectablePod } from '../spec/pod-matching.ts';
 import type { RuleOrder } from './port-ranges.ts';
 import { type RulePortClaims, toPortClaims } from './protocol-ports.ts';
+import type { RuleVariant } from './rule-variants.ts';
 
-/** A rule with its position in the evaluation order. */
-export interface OrderedRule {
-  rule: Rule;
-  /** Index of the rule in the rule set, from 0. */
-  index: number;
+/** A variant of a rule with its position in the evaluation order. */
+export interface OrderedRule extends RuleVariant {
   order: RuleOrder;
   claims: RulePortClaims;
-  /** Number of the rule's peer set; 0 for any peer. */
+  /** Number of the variant's peer set; 0 for any peer. */
   peers: number;
 }
 
-/** Sorts rules by priority; rules of equal priority stay in the order of the rule set. */
-export function sortRulesByEvaluation({ rules }: RuleSet, peersOf: (rule: Rule) => number): OrderedRule[] {
-  return rules
-    .map((rule, index) => ({ rule, index }))
-    .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index)
-    .map(({ rule, index }, order) => ({
-      rule,
-      index,
+/** Sorts variants by the priority of their rules; rules of equal priority stay in the order of the rule set. */
+export function sortRulesByEvaluation(
+  variants: readonly RuleVariant[],
+  peersOf: (variant: RuleVariant) => number,
+): OrderedRule[] {
+  return variants
+    .toSorted((a, b) => a.rule.priority - b.rule.priority || a.index - b.index)
+    .map((variant, order) => ({
+      ...variant,
       order,
-      claims: toPortClaims(rule, order),
-      peers: peersOf(rule),
+      claims: toPortClaims(variant.rule, variant.ports, order),
+      peers: peersOf(variant),
     }));
 }
 
@@ -53,7 +51,10 @@ export function groupPodsByRules(
   for (const direction of ['ingress', 'egress'] as const)
     for (const pod of pods) {
       const rules = subjects
-        .filter(({ entry, pods }) => entry.rule.direction === direction && pods.has(pod))
+        .filter(
+          ({ entry, pods }) =>
+            entry.rule.direction === direction && pods.has(pod) && (entry.pods?.has(pod.id) ?? true),
+        )
         .map(({ entry }) => entry);
       if (rules.length === 0) continue;
       const key = `${direction} ${rules.map(({ order }) => order).join()}`;

@@ -6,11 +6,15 @@ import type { RuleEntryListBuilder } from './entry-lists.ts';
 import type { PodRuleGroup } from './evaluation-order.ts';
 import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 
-/** Returns a key of direction and sorted rule numbers, regardless of the order of the rules. */
+/**
+ * Returns a key of direction and sorted rule numbers, regardless of the order of the rules. Variants of one rule are told
+ * apart by their numbers of ports.
+ */
 const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[]): string =>
   `${direction} ${rules
-    .map(({ order }) => numberOf[order] ?? 0)
-    .sort((a, b) => a - b)
+    .map(({ order, key }) => ({ number: numberOf[order] ?? 0, key }))
+    .sort((a, b) => a.number - b.number || (a.key < b.key ? -1 : 1))
+    .map(({ number, key }) => (key === '' ? `${number}` : `${number}:${key.replaceAll(',', '+')}`))
     .join()}`;
 
 /**
@@ -86,7 +90,7 @@ export function buildPolicies(
     }
     policies.set(policy, {
       direction,
-      rules: rules.map(({ order }) => numberOf[order] ?? 0),
+      rules: [...new Set(rules.map(({ order }) => numberOf[order] ?? 0))],
       pods: group.pods.map(({ id }) => id),
     });
   }

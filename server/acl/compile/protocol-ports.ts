@@ -1,4 +1,4 @@
-import type { Rule } from '../../../contract/rule-set.ts';
+import type { PortRange, Rule } from '../../../contract/rule-set.ts';
 import { buildDefaultEntriesTree, type DefaultEntriesTree } from './port-prefixes.ts';
 import {
   buildPortRuns,
@@ -34,8 +34,15 @@ export type RulePortClaims = Pick<Rule, 'protocol'> & { claims: readonly PortCla
 
 const allPorts = { from: 0, to: 65_535 };
 
-/** Returns the port ranges that a rule matches; for ICMP, ranges of `type << 8 | code`. */
-export function toPortClaims({ protocol, ports, icmp, action }: Rule, order: RuleOrder): RulePortClaims {
+/**
+ * Returns the port ranges that a rule matches; for ICMP, ranges of `type << 8 | code`.
+ * @param ports of the rule, by number; empty: all
+ */
+export function toPortClaims(
+  { protocol, icmp, action }: Rule,
+  ports: readonly PortRange[],
+  order: RuleOrder,
+): RulePortClaims {
   const log = action === 'log';
   const ranges =
     protocol === 'icmp'

@@ -1,4 +1,4 @@
-import type { Rule } from '../../../contract/rule-set.ts';
+import type { PortRange } from '../../../contract/rule-set.ts';
 import type { RuleWarning } from '../../../contract/rules.ts';
 import type { CompiledPolicy, CompiledRules, NumberedRule } from './compiled-rules.ts';
 
@@ -31,10 +31,14 @@ export function findUnreachableRules(
 
   const explain = (number: number, late: NumberedRule): string => {
     const own = policiesOf.get(number);
+    if (late.variants.length === 0) return 'matches no packet: no pod has a port of the name';
     if (!own) return 'matches no packet: no pod is its subject';
-    if (late.peers !== 0 && !overlapsOf.has(late.peers))
+    if (late.variants.every(({ peers }) => peers !== 0 && !overlapsOf.has(peers)))
       return 'matches no packet: its peers have no addresses';
-    const overlapping = new Set([0, ...(overlapsOf.get(late.peers) ?? []).flat()]);
+    const overlapping = new Set([
+      0,
+      ...late.variants.flatMap(({ peers }) => (overlapsOf.get(peers) ?? []).flat()),
+    ]);
     const names = findPreceding(rules, number, late, own, overlapping);
     return `is never evaluated: ${names.join(', ')} ${names.length === 1 ? 'precedes' : 'precede'} it wherever it matches`;
   };
@@ -73,21 +77,30 @@ function findPreceding(
     for (const early of policy.rules) {
       if (early === number || names.size === 3) break;
       const other = rules.get(early);
-      if (other && peers.has(other.peers) && shadows(other, late)) names.add(JSON.stringify(other.rule.name));
+      if (other?.variants.some((variant) => peers.has(variant.peers)) && shadows(other, late))
+        names.add(JSON.stringify(other.rule.name));
     }
   return [...names];
 }
 
-const shadows = ({ rule: early }: NumberedRule, { rule: late }: NumberedRule): boolean =>
-  (early.action !== 'log' || late.action === 'log') && overlap(early, late);
+const shadows = (early: NumberedRule, late: NumberedRule): boolean =>
+  (early.rule.action !== 'log' || late.rule.action === 'log') && overlap(early, late);
 
-function overlap(a: Rule, b: Rule): boolean {
+/** Returns true if two lists have members that intersect; an empty list stands for all. */
+const anyPair = <T>(x: readonly T[], y: readonly T[], intersect: (x: T, y: T) => boolean): boolean =>
+  x.length === 0 || y.length === 0 || x.some((one) => y.some((other) => intersect(one, other)));
+
+const portsOverlap = (a: readonly PortRange[], b: readonly PortRange[]): boolean =>
+  anyPair(a, b, (p, q) => p.from <= (q.to ?? q.from) && q.from <= (p.to ?? p.from));
+
+function overlap(
+  { rule: a, variants: ofA }: NumberedRule,
+  { rule: b, variants: ofB }: NumberedRule,
+): boolean {
   if (a.protocol === 'any' || b.protocol === 'any') return true;
   if (a.protocol !== b.protocol) return false;
-  const anyPair = <T>(x: T[], y: T[], intersect: (x: T, y: T) => boolean): boolean =>
-    x.length === 0 || y.length === 0 || x.some((one) => y.some((other) => intersect(one, other)));
   return (
-    anyPair(a.ports, b.ports, (p, q) => p.from <= (q.to ?? q.from) && q.from <= (p.to ?? p.from)) &&
+    ofA.some(({ ports }) => ofB.some((other) => portsOverlap(ports, other.ports))) &&
     anyPair(
       a.icmp,
       b.icmp,

@@ -83,12 +83,15 @@ export class RuleEntryIndex {
   /** Returns a rule with its pods, peers and entries; null if no rule has this name. */
   rule(
     name: string,
-  ): (Omit<RuleView, 'set' | 'line' | 'entries' | 'packets'> & { entries: IndexedRuleEntry[] }) | null {
+  ):
+    | (Omit<RuleView, 'set' | 'source' | 'line' | 'entries' | 'packets'> & { entries: IndexedRuleEntry[] })
+    | null {
     const numbered = this.#numbered(name);
     if (!numbered) return null;
-    const [number, { rule, index, peers }] = numbered;
+    const [number, { rule, index, variants }] = numbered;
     const { items, total } = this.page({ rule: name }, 0, maxOfRule);
-    const prefixes = peers === 0 ? [] : this.#prefixesOfSet(peers);
+    const sets = new Set(variants.map(({ peers }) => peers));
+    const prefixes = sets.has(0) ? [] : this.#prefixesOfSets(sets);
     return {
       rule,
       index,
@@ -210,10 +213,10 @@ export class RuleEntryIndex {
     return this.#prefixes;
   }
 
-  /** Returns the ipcache prefixes for the addresses in a peer set. */
-  #prefixesOfSet(set: number): string[] {
+  /** Returns the ipcache prefixes for the addresses in some peer sets. */
+  #prefixesOfSets(wanted: ReadonlySet<number>): string[] {
     return [...this.#compiled.identities]
-      .filter(([, sets]) => sets.includes(set))
+      .filter(([, sets]) => sets.some((set) => wanted.has(set)))
       .flatMap(([identity]) => this.#byIdentity().get(identity) ?? []);
   }
 

@@ -1,7 +1,7 @@
 import { formatCidr, formatIpAddress, type IpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { Direction } from '../../../contract/direction.ts';
-import type { Rule } from '../../../contract/rule-set.ts';
-import type { CompiledRules } from '../compile/compiled-rules.ts';
+import type { PortRange, Rule } from '../../../contract/rule-set.ts';
+import type { CompiledRules, NumberedRule } from '../compile/compiled-rules.ts';
 import { toPortClaims } from '../compile/protocol-ports.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import { type PolicyPacket, type PolicyVerdict, toRuleProtocol } from '../spec/policy-packet.ts';
@@ -93,17 +93,30 @@ export class RuleExplainer {
       log: nameOf(decidingEntry?.log ?? 0),
       shadowed: later
         .flatMap((number) => rules.get(number) ?? [])
-        .filter(({ peers, rule }) => (peers === 0 || sets.includes(peers)) && matchesPort(rule, packet))
+        .filter((numbered) => matchesPacket(numbered, packet, sets))
         .map(({ rule }) => rule.name),
       lookups: lookupSteps(packet, found),
     };
   }
 }
 
-function matchesPort(rule: Rule, packet: PolicyPacket): boolean {
+/** Returns true if a rule of the packet's pod matches it. @param sets peer sets that the packet's peer is in */
+const matchesPacket = (
+  { rule, variants }: NumberedRule,
+  packet: PolicyPacket,
+  sets: readonly number[],
+): boolean =>
+  variants.some(
+    ({ peers, ports, pods }) =>
+      (pods?.has(packet.pod) ?? true) &&
+      (peers === 0 || sets.includes(peers)) &&
+      matchesPort(rule, ports, packet),
+  );
+
+function matchesPort(rule: Rule, ports: readonly PortRange[], packet: PolicyPacket): boolean {
   if (rule.protocol === 'any') return true;
   if (rule.protocol !== toRuleProtocol(packet)) return false;
-  return toPortClaims(rule, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
+  return toPortClaims(rule, ports, 0).claims.some(({ from, to }) => packet.port >= from && packet.port <= to);
 }
 
 function lookupSteps(packet: PolicyPacket, found: PolicyLookupResult): LookupStep[] {

@@ -3,6 +3,7 @@ import {
   conntrackStates,
   decodeMappedIpAddress,
   endedConntrackState,
+  learnedConntrackFlag,
   pendingConntrackFlag,
 } from '../../bpf/rule-layout.ts';
 import type { TrackedConnection } from './kernel-rules.ts';
@@ -23,6 +24,17 @@ export function listBpfTrackedConnections(map: BpfHashMap, owner?: number): Trac
     .filter(({ expiresIn }) => expiresIn > 0);
 }
 
+/**
+ * Counts the connections with an answer that no rules have evaluated: those that existed before.
+ * @param now CLOCK_MONOTONIC in seconds
+ */
+export function countAdoptedConnections(map: BpfHashMap, now: number): number {
+  return map
+    .entries()
+    .filter(([, value]) => value.readUInt32LE(0) === 0 && conntrackStates[value.readUInt8(16)] === 'replied')
+    .filter(([, value]) => ((value.readUInt32LE(8) - now) | 0) > 0).length;
+}
+
 /** Values of `initiator` in struct podlane_conntrack_entry. */
 const initiators = ['pod', 'peer', 'unknown'] as const;
 
@@ -33,6 +45,8 @@ function describeRealPeer(key: Buffer, value: Buffer): { address: string; port: 
   return { address: decodeMappedIpAddress(value.subarray(24, 40)), port };
 }
 
+const isLearned = (value: Buffer): boolean => ((value[19] ?? 0) & learnedConntrackFlag) !== 0;
+
 /** Decodes struct podlane_conntrack_key and struct podlane_conntrack_entry. @param now CLOCK_MONOTONIC in seconds */
 export function decodeBpfConntrackEntry(key: Buffer, value: Buffer, now: number): TrackedConnection {
   return {
@@ -41,7 +55,7 @@ export function decodeBpfConntrackEntry(key: Buffer, value: Buffer, now: number)
     peer: decodeMappedIpAddress(key.subarray(4, 20)),
     podPort: key.readUInt16LE(20),
     peerPort: key.readUInt16LE(22),
-    initiator: initiators[value.readUInt8(17)] ?? 'unknown',
+    initiator: isLearned(value) ? 'unknown' : (initiators[value.readUInt8(17)] ?? 'unknown'),
     realPeer: describeRealPeer(key, value),
     state: conntrackStates[value.readUInt8(16)] ?? 'unreplied',
     rule: value.readUInt16LE(12),

@@ -30,6 +30,8 @@ export interface RuleLoadResult {
   removed: number;
   /** Time from the call until the kernel used the new tables, in ms. */
   milliseconds: number;
+  /** Number of connections that existed and were taken over; null if rules were loaded already. */
+  adopted: number | null;
 }
 
 /** Number of packets that a policy table entry decided; packets of tracked connections are not counted. */
@@ -109,6 +111,13 @@ export interface KernelRules {
     request: RuleLoadRequest | null,
     numberOf: (podId: string) => number | undefined,
   ): Promise<RuleLoadResult>;
+  /**
+   * Has the programs record the connections of pods while everything passes, for the first rules that are loaded, which
+   * end this.
+   * @returns false while rules are evaluated, which records connections itself
+   */
+  startLearning(): boolean;
+  stopLearning(): void;
   /**
    * Names the rule sets whose generation or flag in the kernel is not what the last load left: another process changed
    * them.

@@ -14,6 +14,7 @@ import {
   traceFilterSize,
   type VerdictEvent,
 } from '../../bpf/packet-events.ts';
+import { waitForRcuGracePeriod } from '../../bpf/rcu.ts';
 import {
   decodeMappedIpAddress,
   encodeMappedIpAddress,
@@ -23,7 +24,7 @@ import {
 } from '../../bpf/rule-layout.ts';
 import { libbpf_num_possible_cpus } from '../../ffi/libbpf.ts';
 import { RuleEntryAllocator } from '../tables/entry-allocator.ts';
-import { listBpfTrackedConnections } from './bpf-conntrack.ts';
+import { countAdoptedConnections, listBpfTrackedConnections } from './bpf-conntrack.ts';
 import { type ConntrackTimeouts, defaultConntrackTimeouts } from './conntrack-timeouts.ts';
 import { writeConnections } from './conntrack-writer.ts';
 import { DatapathSettingsMap } from './datapath-settings-map.ts';
@@ -74,8 +75,6 @@ export class RuleLoader implements KernelRules {
   readonly #timeouts: ConntrackTimeouts;
   readonly #beforeLoad: () => Promise<void>;
   readonly #existingConnections: () => Promise<readonly ExistingConnection[]>;
-  /** Number of connections that were taken over when the first rules were loaded; null before that. */
-  adopted: number | null = null;
   readonly #connectionCapacity: number;
   readonly #connectionQuota: number;
   readonly #nodeAddresses: BpfHashMap;
@@ -111,6 +110,7 @@ export class RuleLoader implements KernelRules {
       maps.lost_verdicts,
       libbpf_num_possible_cpus() * slots * lostVerdictsSize,
     );
+    this.stopLearning();
     this.#settings.setVerdictRate(0, 1);
     this.#verdicts = new RingBufferSubscription(maps.verdicts, 'verdicts', decodeVerdictEvent, (active) =>
       this.#settings.setVerdictRate(active ? verdicts.perSecond : 0, verdicts.burst),
@@ -172,14 +172,14 @@ export class RuleLoader implements KernelRules {
       void this.#loads.run(async () => {
         try {
           await this.#beforeLoad();
-          if (request !== null) await this.#adoptConnections();
+          const adopted = request === null ? null : await this.#adoptConnections();
           const loader = this.#sets[set];
           // Written before the switch, so that rules that are evaluated have their record.
           if (request?.record) this.#records?.saveRules(set, loader.nextGeneration, request.record);
           const { result, cleanUp } =
             request === null ? loader.remove() : await loader.load(request, numberOf);
           this.#left[set] = this.generation(set);
-          resolve(result);
+          resolve({ ...result, adopted });
           await cleanUp();
           this.#records?.keepRules(set, this.#left[set]);
         } catch (error) {
@@ -189,18 +189,42 @@ export class RuleLoader implements KernelRules {
     });
   }
 
-  /** Takes over what exists before the first rules: from now on, the programs track connections themselves. */
-  async #adoptConnections(): Promise<void> {
-    if (this.#settings.hasFlag('active') || this.#settings.hasFlag('staged')) return;
+  startLearning(): boolean {
+    if (this.#evaluates()) return false;
+    this.#settings.setFlag('learning', true);
+    return true;
+  }
+
+  stopLearning(): void {
+    this.#settings.setFlag('learning', false);
+  }
+
+  #evaluates(): boolean {
+    return this.#settings.hasFlag('active') || this.#settings.hasFlag('staged');
+  }
+
+  /**
+   * Takes over what exists before the first rules: from now on, the programs track connections themselves.
+   * @returns the number of connections; null if these are not the first rules
+   */
+  async #adoptConnections(): Promise<number | null> {
+    if (this.#evaluates()) return null;
     const found = await this.#existingConnections();
+    this.stopLearning();
+    // Programs that still run may add connections.
+    await waitForRcuGracePeriod();
     const now = Number(process.hrtime.bigint() / 1_000_000_000n);
     const kinds: Record<number, keyof ConntrackTimeouts> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp' };
-    this.adopted = writeConnections(
+    writeConnections(
       { conntrack: this.#conntrack, rings: this.#conntrackRings, pods: this.#conntrackPods },
       found,
-      this.#connectionQuota,
-      (protocol) => now + this.#timeouts[kinds[protocol] ?? 'other'].replied,
+      {
+        quota: this.#connectionQuota,
+        now,
+        expires: (protocol) => now + this.#timeouts[kinds[protocol] ?? 'other'].replied,
+      },
     );
+    return countAdoptedConnections(this.#conntrack, now);
   }
 
   hits(set: RuleSetName): RuleEntryHits[] {
@@ -235,7 +259,11 @@ export class RuleLoader implements KernelRules {
     this.#conntrackPods.delete(number);
   }
 
-  /** Tells the programs whether what pods begin is evaluated behind the host's NAT. */
+  /** Whether what pods begin is evaluated behind the host's NAT. */
+  get afterNat(): boolean {
+    return this.#settings.hasFlag('afterNat');
+  }
+
   setAfterNat(on: boolean): void {
     this.#settings.setFlag('afterNat', on);
   }

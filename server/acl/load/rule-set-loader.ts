@@ -22,7 +22,7 @@ type Extents = ReadonlyMap<number, number>;
 
 /** Result of switching a rule set to new tables, with a function that removes the old ones. */
 export interface RuleSetSwitch {
-  result: RuleLoadResult;
+  result: Omit<RuleLoadResult, 'adopted'>;
   /** Removes the entries and map elements of the old tables; must complete before the next load. */
   cleanUp: () => Promise<void>;
 }

@@ -16,13 +16,13 @@ export interface LocatedParseError {
   line: number;
 }
 
-/** Maximum number of unknown fields of one mapping that are listed; a text may have a million. */
-const maxUnknownFields = 100;
+/** Maximum number of errors of a text that are listed; it may have a million. */
+export const maxListedErrors = 100;
 
 type Issue = z.core.$ZodIssue;
 
 /**
- * Adds lines to the issues of a failed parse. For a union, the issues are those of the alternative that fits best.
+ * Adds lines to the first issues of a failed parse. For a union, the issues are those of the alternative that fits best.
  * @param root path of the parsed value in the document
  */
 export function locateZodErrors(
@@ -31,7 +31,9 @@ export function locateZodErrors(
   root: ValuePath = [],
 ): LocatedParseError[] {
   return error.issues
+    .slice(0, maxListedErrors)
     .flatMap((issue) => flatten(issue))
+    .slice(0, maxListedErrors)
     .map(({ path, message }) => {
       const whole = [...root, ...path];
       return { path: formatPath(whole), message, line: document.lineOf(whole) };
@@ -42,7 +44,7 @@ function flatten(issue: Issue, above: ValuePath = []): { path: ValuePath; messag
   const path = [...above, ...issue.path];
   if (issue.code === 'unrecognized_keys')
     return issue.keys
-      .slice(0, maxUnknownFields)
+      .slice(0, maxListedErrors)
       .map((key) => ({ path: [...path, key], message: 'unknown field' }));
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ path, message: issue.message }];
   const [best = []] = [...issue.errors].sort((a, b) => countMismatches(a) - countMismatches(b));

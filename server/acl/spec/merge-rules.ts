@@ -1,9 +1,10 @@
-import { type Alias, type Document, isMap, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
+import { type Alias, Document, isMap, isSeq, parseDocument, visit, YAMLSeq } from 'yaml';
 import { ProblemError } from '../../../contract/problem.ts';
-import type { RuleSet } from '../../../contract/rule-set.ts';
-import { isKubernetesObject, readNetworkPolicies } from './network-policy-list.ts';
-import { readPlainYaml } from './plain-yaml.ts';
-import { parseRules } from './rule-yaml.ts';
+import type { RuleSetInput } from '../../../contract/rule-set.ts';
+import { isKubernetesObject, listPolicyNames } from './network-policy-list.ts';
+import { readWrittenYaml, type WrittenYaml } from './plain-yaml.ts';
+import { describeWrittenRuleSet, spliceRuleSets } from './splice-rule-sets.ts';
+import { checkTextLimits, maxPartsOfMergedYaml, maxTextBytes } from './text-limits.ts';
 
 /** `parseRules` has found that keys are unique; the yaml package would compare each with each other one. */
 const parsing = { merge: true, uniqueKeys: false };
@@ -11,68 +12,119 @@ const parsing = { merge: true, uniqueKeys: false };
 /** A YAML document of a rule text, as it is written. */
 interface TextDocument {
   text: string;
-  /** Names of its NetworkPolicies as `namespace/name`; null for a rule set. */
-  policies: string[] | null;
-  /** False for a document of comments. */
-  hasContent: boolean;
+  /** Its values; null for a document of comments. */
+  value: unknown;
+  /** True for objects of Kubernetes, false for a rule set. */
+  isPolicies: boolean;
+  /** The same text with line feeds alone and where it is written; null if it is not plain YAML. */
+  plain: (WrittenYaml & { text: string }) | null;
 }
 
 /**
  * Merges a rule text into another one, both of which `parseRules` accepts. What has the name of a rule or NetworkPolicy
- * of `into` replaces it, all else is added. Texts of policies stay as they are written. The name of the rule set is
- * kept, and of two default actions the stricter one holds.
- * @throws ProblemError `unprocessable` if a text has YAML directives, or aliases to what is replaced
+ * of `into` replaces it, all else is added. Policies and plain YAML stay as they are written, other rule sets keep their
+ * comments and order. The name of the rule set is kept, and of two default actions the stricter one holds.
+ * @throws ProblemError `unprocessable` if a text has YAML directives, or aliases to what is replaced, or is too large
  */
 export function mergeRuleTexts(into: string, added: string): string {
-  const before = splitDocuments(into);
-  const after = splitDocuments(added);
-  const replaced = new Set(after.flatMap(({ policies }) => policies ?? []));
-  const own = before.find(({ hasContent, policies }) => hasContent && policies === null);
-  const addedSet = after.find(({ hasContent, policies }) => hasContent && policies === null);
-  const merged = own && addedSet ? mergeRuleSets(own.text, addedSet.text) : null;
+  const [before, after] = readBoth(into, added);
+  const replaced = new Set(after.flatMap(listPolicies));
+  const own = before.find(isRuleSet);
+  const addedSet = after.find(isRuleSet);
+  const merged = own && addedSet ? mergeRuleSets(own, addedSet) : null;
   const kept = before.flatMap((document) => {
     if (document === own && merged !== null) return [merged];
-    return document.policies?.every((key) => replaced.has(key)) ? [] : [document.text];
+    const isReplaced = document.isPolicies && listPolicies(document).every((name) => replaced.has(name));
+    return isReplaced ? [] : [document.text];
   });
   const appended = after.filter((document) => merged === null || document !== addedSet);
-  return [...kept, ...appended.map(({ text }) => text)]
+  const text = [...kept, ...appended.map(({ text }) => text)]
     .filter((text) => text.trim() !== '')
     .map((text) => `${text.trimEnd()}\n`)
     .join('---\n');
+  if (Buffer.byteLength(text) > maxTextBytes)
+    refuse(`they have more than ${maxTextBytes >> 20} MiB together`);
+  return text;
+}
+
+const isRuleSet = ({ value, isPolicies }: TextDocument): boolean => value !== null && !isPolicies;
+const listPolicies = ({ value, isPolicies }: TextDocument): string[] =>
+  isPolicies ? listPolicyNames(value) : [];
+
+/** Reads the documents of both texts. @throws ProblemError `unprocessable` before what would take long */
+function readBoth(into: string, added: string): readonly [TextDocument[], TextDocument[]] {
+  const texts = [splitText(into), splitText(added)] as const;
+  const plain = new Map(texts.flat().map((text) => [text, readPlain(text)]));
+  const isPlain = [...plain.values()].every((each) => each !== null);
+  if (!isPlain && checkTextLimits(into) + checkTextLimits(added) > maxPartsOfMergedYaml)
+    refuse(
+      `one has an anchor, alias, merge key, tag, block scalar, scalar of several lines or special number, and both together have more than ${maxPartsOfMergedYaml} lines, keys and list items`,
+    );
+  const describe = (text: string): TextDocument => {
+    const read = plain.get(text) ?? null;
+    const value: unknown = read ? read.value : (parseDocument(text, parsing).toJS() ?? null);
+    return { text, value, isPolicies: isKubernetesObject(value), plain: read };
+  };
+  return [texts[0].map(describe), texts[1].map(describe)];
+}
+
+function readPlain(written: string): TextDocument['plain'] {
+  const text = written.replaceAll('\r\n', '\n');
+  const read = readWrittenYaml(text);
+  return read && { ...read, text };
 }
 
 /** Splits a text at its document markers, which YAML allows nowhere else at the beginning of a line. */
-function splitDocuments(text: string): TextDocument[] {
-  const parts: string[] = [''];
-  for (const line of text.replace(/^\uFEFF/, '').split(/(?<=\n)/)) {
-    if (/^%/.test(line) && parts.at(-1)?.trim() === '') refuse('it has YAML directives');
-    if (/^(---|\.\.\.)(\s|$)/.test(line)) parts.push(line.slice(3).trimStart());
-    else parts[parts.length - 1] += line;
+function splitText(whole: string): string[] {
+  const text = whole.replace(/^\uFEFF/, '');
+  const parts: string[] = [];
+  let at = 0;
+  for (const { index } of text.matchAll(/(?<=^|\n)(?:---|\.\.\.)(?=\s|$)/g)) {
+    parts.push(text.slice(at, index));
+    at = index + 3;
   }
-  return parts.map((part) => {
-    const { documents } = readPlainYaml(part);
-    const value: unknown = documents === null ? parseDocument(part, parsing).toJS() : documents[0]?.value;
-    const policies = isKubernetesObject(value)
-      ? readNetworkPolicies([{ value, lineOf: () => 1 }]).policies.map(({ key }) => key)
-      : null;
-    return { text: part, policies, hasContent: value !== null && value !== undefined };
+  parts.push(text.slice(at));
+  return parts.map((part, index) => {
+    if (/^(?:[ \t]*(?:#[^\n]*)?\r?\n)*%/.test(part)) refuse('it has YAML directives');
+    // What follows a marker in its line.
+    return index === 0 ? part : part.replace(/^[ \t]*(?:\r?\n)?/, '');
   });
 }
 
-/** Merges a rule set into another one in its own text, so that its comments and order stay. */
-function mergeRuleSets(into: string, added: string): string {
-  const document = parseDocument(into, parsing);
-  if (!isSeq(document.get('rules'))) document.set('rules', new YAMLSeq());
-  const { items } = document.get('rules') as YAMLSeq;
+/** Merges a rule set into another one in its own text. */
+function mergeRuleSets(into: TextDocument, added: TextDocument): string {
+  if (into.plain === null) return mergeAnyYaml(into, added);
+  const plain = added.plain ?? readPlain(formatAsPlain(added));
+  if (plain === null) return mergeAnyYaml(into, added);
+  return spliceRuleSets(
+    describeWrittenRuleSet(into.plain.text, into.plain),
+    describeWrittenRuleSet(plain.text, plain),
+  );
+}
+
+/** Writes a rule set anew, with its comments unless aliases lead out of its rules. */
+function formatAsPlain({ text, value }: TextDocument): string {
+  const rules = new YAMLSeq();
+  rules.items = readRules(text);
+  const document = new Document({ ...(value as RuleSetInput), rules });
+  return document.toString({ lineWidth: 0 });
+}
+
+/** Merges a rule set into one that only the yaml package reads, so that its comments and order stay. */
+function mergeAnyYaml(into: TextDocument, added: TextDocument): string {
+  const document = parseDocument(into.text, parsing);
+  const rules = document.get('rules');
+  if (!isSeq(rules)) return refuse('its list of rules is an alias, or is merged');
+  const { items } = rules;
   const places = new Map(items.map((item, index) => [nameOf(document, item), index]));
-  for (const item of readRules(added)) {
+  for (const item of readRules(added.text)) {
     const place = places.get(nameOf(document, item));
     if (place === undefined) items.push(item);
     else items[place] = item;
   }
-  const [old, young] = [into, added].map((text) => parseRules(text).ruleSet) as [RuleSet, RuleSet];
+  const [old = {}, young = {}] = [into, added].map(({ value }) => (value as RuleSetInput).defaults);
   for (const direction of ['ingress', 'egress'] as const)
-    if (young.defaults[direction] === 'deny' && old.defaults[direction] !== 'deny')
+    if (young[direction] === 'deny' && old[direction] !== 'deny')
       document.setIn(['defaults', direction], 'deny');
   try {
     return document.toString({ lineWidth: 0 });

@@ -114,3 +114,12 @@ function withKind(item: unknown): unknown {
     apiVersion: apiVersion || 'networking.k8s.io/v1',
   };
 }
+
+/** Lists the names of the NetworkPolicies of a valid document as `namespace/name`. */
+export function listPolicyNames(value: unknown): string[] {
+  const items = fieldOf(value, 'items');
+  if (Object.hasOwn(listVersions, String(fieldOf(value, 'kind'))))
+    return Array.isArray(items) ? items.flatMap(listPolicyNames) : [];
+  const metadata = fieldOf(value, 'metadata');
+  return [`${String(fieldOf(metadata, 'namespace') || 'default')}/${String(fieldOf(metadata, 'name'))}`];
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cidrContainsCidr, formatCidr } from '../../../contract/cidr.ts';
-import { type LabelSelector, namespaceNameLabel } from '../../../contract/rule-set.ts';
+import type { LabelSelector } from '../../../contract/rule-set.ts';
 import { parseKubernetesCidr } from './kubernetes-cidr.ts';
 import {
   absentLabelKeyProblem,
@@ -64,21 +64,6 @@ const selector = z
     }),
   );
 
-const namespaceSelector = selector.superRefine(({ matchLabels, matchExpressions }, check) => {
-  const checkKey = (key: string, path: ValuePath): void => {
-    if (key !== namespaceNameLabel)
-      addProblem(
-        check,
-        path,
-        `namespace label ${key} is not known to Podlane; only ${namespaceNameLabel} is`,
-      );
-  };
-  for (const key of Object.keys(matchLabels)) checkKey(key, ['matchLabels', key]);
-  matchExpressions.forEach(({ key }, index) => {
-    checkKey(key, ['matchExpressions', index, 'key']);
-  });
-});
-
 /** Parses a CIDR, and returns null after adding the problem. */
 function readCidr(check: Check, text: string, path: ValuePath) {
   try {
@@ -113,7 +98,7 @@ const peer = z
   .strictObject({
     ipBlock: ipBlock.nullish(),
     podSelector: selector.nullish(),
-    namespaceSelector: namespaceSelector.nullish(),
+    namespaceSelector: selector.nullish(),
   })
   .superRefine(({ ipBlock, podSelector, namespaceSelector }, check) => {
     if (ipBlock && (podSelector || namespaceSelector))
@@ -134,13 +119,10 @@ const port = z
     endPort: portNumber.nullish(),
   })
   .superRefine(({ port, endPort }, check) => {
-    if (typeof port === 'string')
-      addProblem(
-        check,
-        ['port'],
-        portNameProblem(port) ?? `named port ${JSON.stringify(port)} is not supported; use its number`,
-      );
-    else if (endPort && !port) addProblem(check, ['endPort'], 'requires `port`');
+    if (typeof port === 'string') {
+      addProblem(check, ['port'], portNameProblem(port));
+      if (endPort) addProblem(check, ['endPort'], 'is only for a `port` that is a number');
+    } else if (endPort && !port) addProblem(check, ['endPort'], 'requires `port`');
     else if (endPort && port && endPort < port) addProblem(check, ['endPort'], 'less than `port`');
   });
 export type NetworkPolicyPort = z.infer<typeof port>;

@@ -24,7 +24,7 @@ const everything: LabelSelector = { matchLabels: {}, matchExpressions: [] };
 /**
  * Converts NetworkPolicies to rules: one for each of their rules and protocols, and after them one that denies the
  * rest. The pod's own node stays reachable (kubernetes.io/docs/concepts/services-networking/network-policies). Of
- * policies with one name the last one holds, as with `kubectl apply`. Selectors only match pods of this node.
+ * policies with one name the last one holds, as with `kubectl apply`.
  */
 export function convertNetworkPolicies(policies: readonly LocatedNetworkPolicy[]): ConvertedRule[] {
   const last = new Map<string, { located: LocatedNetworkPolicy; before: LocatedNetworkPolicy | null }>();
@@ -113,7 +113,9 @@ function splitByProtocol(ports: readonly NetworkPolicyPort[] | null | undefined)
   const protocols = [...new Set(ports.map(({ protocol }) => protocol))];
   return protocols.map((protocol) => {
     const own = ports.filter((each) => each.protocol === protocol);
-    const ranges = own.map(({ port, endPort }) => ({ from: Number(port), to: endPort ?? undefined }));
+    const ranges = own.map(({ port, endPort }) =>
+      typeof port === 'string' ? { name: port } : { from: Number(port), to: endPort ?? undefined },
+    );
     return {
       protocol: protocol.toLowerCase() as 'tcp' | 'udp' | 'sctp',
       // A port entry without a number means all ports.

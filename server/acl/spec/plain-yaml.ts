@@ -1,6 +1,8 @@
 import type { LocatedDocument, ValuePath } from './located-document.ts';
 import { isAmbiguousWord, readPlainScalar, unreadable } from './plain-scalar.ts';
 import { type Container, PlainYamlPlaces } from './plain-yaml-places.ts';
+import { maxKeys, refuseKeys } from './text-limits.ts';
+import { addWrittenMember, type WrittenCollection, WrittenCollections } from './written-collections.ts';
 
 /** Maximum depth of values that are read here. Rules have less than 10. */
 const maxDepth = 60;
@@ -18,6 +20,7 @@ const plainKey = /[A-Za-z_][\w./-]*/y;
  * Reads the YAML that rules are usually written in, a hundred times as fast as the yaml package: mappings and lists in
  * block or flow style (hence JSON), scalars in one line, comments and documents. Whatever else a text has, errors
  * included, is left to that package, so that there is one definition of what is accepted and of each error.
+ * @throws ProblemError `bad_rules` for a mapping that has too many keys
  */
 export function readPlainYaml(text: string): PlainYaml {
   const reader = new PlainYamlReader(text.replaceAll('\r\n', '\n'), start, notedDepth);
@@ -27,6 +30,30 @@ export function readPlainYaml(text: string): PlainYaml {
     if (error === unreadable) return { documents: null, line: reader.line };
     throw error;
   }
+}
+
+/**
+ * Reads one document as `readPlainYaml` does, with where the members of its collections are written.
+ * @param text lines end in line feeds alone
+ * @returns null if the yaml package has to read it
+ */
+export function readWrittenYaml(text: string): WrittenYaml | null {
+  const collections = new WrittenCollections();
+  const reader = new PlainYamlReader(text, start, notedDepth, collections);
+  try {
+    const [document] = reader.readDocuments();
+    return { value: document?.value ?? null, collections };
+  } catch (error) {
+    if (error === unreadable) return null;
+    throw error;
+  }
+}
+
+/** A document with where it is written. */
+export interface WrittenYaml {
+  /** Null for a document without content. */
+  value: unknown;
+  collections: WrittenCollections;
 }
 
 /** The documents of a text that have content; null, and the line of the reason, if the yaml package has to read it. */
@@ -52,10 +79,19 @@ class PlainYamlReader {
   /** True if the document has a scalar without quotes that is another value in YAML 1.1. */
   #ambiguous = false;
   #places = new PlainYamlPlaces();
+  readonly #collections: WrittenCollections | null;
+  /** Offset of the end of the line in which the last value ended. */
+  #valueEnd = 0;
 
-  constructor(text: string, { at, line, lineStart }: Position, notedDepth: number) {
+  constructor(
+    text: string,
+    { at, line, lineStart }: Position,
+    notedDepth: number,
+    collections: WrittenCollections | null = null,
+  ) {
     this.#text = text;
     this.#notedDepth = notedDepth;
+    this.#collections = collections;
     this.#at = at;
     this.#line = line;
     this.#lineStart = lineStart;
@@ -142,6 +178,7 @@ class PlainYamlReader {
     const code = this.#text.charCodeAt(this.#at);
     if (code === 35) this.#skipComment();
     else if (code !== 10 && this.#at < this.#text.length) throw unreadable;
+    this.#valueEnd = this.#at;
   }
 
   /** Reads a value in block style that begins at the current token. @param indent column of what contains it */
@@ -161,31 +198,57 @@ class PlainYamlReader {
 
   #readList(indent: number): unknown[] {
     const list = this.#enter<unknown[]>([]);
+    const written = this.#write(list, 'block');
     do {
+      const dash = this.#at;
       this.#at += 1;
       if (this.#column() <= indent) throw unreadable;
       if (this.#depth <= this.#notedDepth) this.#places.addItem(list, this.#line);
+      const valueStart = this.#at;
       list.push(this.#readNode(indent));
+      addWrittenMember(written, dash, valueStart, this.#valueEnd);
     } while (this.#continues(indent) && this.#isDash());
     return this.#leave(list);
   }
 
   #readMapping(indent: number, firstKey: string): Container {
     const mapping = this.#enter<Record<string, unknown>>({});
+    let start = this.#lineStart + indent;
+    const written = this.#write(mapping, 'block', start);
+    let keys = 0;
     for (let key: string | null = firstKey; ; key = this.#readKey()) {
       if (key === null) throw unreadable;
+      keys += 1;
+      if (keys > maxKeys) refuseKeys(this.#line);
       this.#addKey(mapping, key);
-      mapping[key] = this.#readMember(indent);
+      this.#valueEnd = this.#at;
+      const line = this.#line;
+      const column = this.#column();
+      const valueStart = this.#at;
+      mapping[key] = this.#readMember(indent, column, this.#line === line);
+      addWrittenMember(written, start, valueStart, this.#valueEnd, key);
       if (!this.#continues(indent) || this.#isDash()) break;
+      start = this.#at;
     }
     return this.#leave(mapping);
   }
 
-  /** Reads what belongs to a key, of which nothing is null. */
-  #readMember(indent: number): unknown {
-    const line = this.#line;
-    const column = this.#column();
-    if (this.#line === line && column >= 0) return this.#readInline(indent);
+  /** Notes that a collection begins, if it is wanted where it is written. */
+  #write(
+    container: Container,
+    style: WrittenCollection['style'],
+    start = this.#at,
+  ): WrittenCollection | null {
+    return this.#collections?.add(container, this.#depth, { style, start }) ?? null;
+  }
+
+  /**
+   * Reads what belongs to a key, of which nothing is null.
+   * @param column of the next token
+   * @param inLine true if that is in the line of the key
+   */
+  #readMember(indent: number, column: number, inLine: boolean): unknown {
+    if (inLine && column >= 0) return this.#readInline(indent);
     if (column > indent) return this.#readNode(indent);
     return column === indent && this.#isDash() ? this.#readList(indent) : null;
   }
@@ -257,16 +320,25 @@ class PlainYamlReader {
 
   #readFlowList(indent: number): unknown[] {
     const list = this.#enter<unknown[]>([]);
+    const written = this.#write(list, 'flow');
     for (let first = true; !this.#endsFlow(indent, 93, first); first = false) {
       if (this.#depth <= this.#notedDepth) this.#places.addItem(list, this.#line);
+      const start = this.#at;
       list.push(this.#readFlow(indent, true));
+      addWrittenMember(written, start, start, this.#at);
     }
+    if (written) written.end = this.#at;
     return this.#leave(list);
   }
 
   #readFlowMapping(indent: number): Container {
     const mapping = this.#enter<Record<string, unknown>>({});
+    const written = this.#write(mapping, 'flow');
+    let keys = 0;
     for (let first = true; !this.#endsFlow(indent, 125, first); first = false) {
+      keys += 1;
+      if (keys > maxKeys) refuseKeys(this.#line);
+      const start = this.#at;
       const quoted = isQuote(this.#text.charCodeAt(this.#at));
       const key = this.#readKeyText();
       if (key === null || this.#text.charCodeAt(this.#at) !== 58) throw unreadable;
@@ -274,8 +346,11 @@ class PlainYamlReader {
       this.#at += 1;
       if (!quoted && !isBlank(this.#text.charCodeAt(this.#at))) throw unreadable;
       this.#skipInFlow(indent);
+      const valueStart = this.#at;
       mapping[key] = this.#readFlow(indent, true);
+      addWrittenMember(written, start, valueStart, this.#at, key);
     }
+    if (written) written.end = this.#at;
     return this.#leave(mapping);
   }
 

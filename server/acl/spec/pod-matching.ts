@@ -1,3 +1,4 @@
+import type { PodPort } from '../../../contract/pod-port.ts';
 import {
   type LabelSelector,
   namespaceNameLabel,
@@ -12,6 +13,10 @@ export interface SelectablePod {
   name: string;
   labels: Readonly<Record<string, string>>;
   addresses: readonly string[];
+  /** Ports that rules can name; none if missing. */
+  ports?: readonly PodPort[];
+  /** Labels of the pod's namespace, besides that of its name; none if missing. */
+  namespaceLabels?: Readonly<Record<string, string>>;
 }
 
 type LabelExpression = LabelSelector['matchExpressions'][number];
@@ -24,9 +29,11 @@ const readPodLabel =
     Object.hasOwn(labels, key) ? labels[key] : undefined;
 
 const readNamespaceLabel =
-  ({ namespace }: SelectablePod): LabelReader =>
-  (key) =>
-    key === namespaceNameLabel ? namespace : undefined;
+  ({ namespace, namespaceLabels = {} }: SelectablePod): LabelReader =>
+  (key) => {
+    if (key === namespaceNameLabel) return namespace;
+    return Object.hasOwn(namespaceLabels, key) ? namespaceLabels[key] : undefined;
+  };
 
 /** Returns true if labels match a selector as in Kubernetes, where `NotIn` also matches a missing label. */
 function matchesSelector({ matchLabels, matchExpressions }: LabelSelector, label: LabelReader): boolean {

@@ -15,6 +15,7 @@ import {
   type LocatedDocument,
   type LocatedParseError,
   locateZodErrors,
+  maxListedErrors,
   type ValuePath,
 } from './located-document.ts';
 import { type ConvertedRule, convertNetworkPolicies } from './network-policy.ts';
@@ -176,10 +177,11 @@ function rejectText(errors: LocatedParseError[]): never {
   const listed = errors
     .slice(0, 3)
     .map(({ line, path, message }) => `line ${line}: ${path && `${path}: `}${message}`);
-  const more = errors.length > listed.length ? ` (and ${errors.length - listed.length} more)` : '';
-  throw new ProblemError('bad_rules', `parse access rules: ${listed.join('; ')}${more}`, {
+  const rest = errors.length - listed.length;
+  const more = errors.length < maxListedErrors ? ` (and ${rest} more)` : ' (and more)';
+  throw new ProblemError('bad_rules', `parse access rules: ${listed.join('; ')}${rest > 0 ? more : ''}`, {
     hint: 'Nothing was changed. Correct the lines and send the text again.',
-    errors: errors.slice(0, 100),
+    errors: errors.slice(0, maxListedErrors),
   });
 }
 

@@ -1,5 +1,7 @@
 import { ProblemError } from '../../../contract/problem.ts';
 
+/** Maximum size of a rules text in bytes, enough for 10,000 rules of a few lines each. */
+export const maxTextBytes = 8 << 20;
 /** Maximum number of lines, keys and list items of a rules text together. 8 MiB of rules have about a million. */
 export const maxParts = 2_000_000;
 /**
@@ -7,6 +9,10 @@ export const maxParts = 2_000_000;
  * stored already may have as many as others.
  */
 export const maxPartsOfAnyYaml = 100_000;
+/** The same for two texts that are merged, of which one is not plain: it is read, written and read again. */
+export const maxPartsOfMergedYaml = 40_000;
+/** Maximum number of keys of one mapping. A large one costs much more than many small ones. */
+export const maxKeys = 10_000;
 /** Maximum number of anchors and aliases together: the YAML parser looks through all of them for each alias. */
 const maxReferences = 10_000;
 /** Maximum depth of brackets and of list items in one line. Rules have less than 10. */
@@ -99,6 +105,11 @@ export function refuseAnyYaml(line: number): never {
     line,
     `there is an error here, or an anchor, alias, merge key, tag, block scalar, scalar of several lines or special number, which texts with more than ${maxPartsOfAnyYaml} lines, keys and list items cannot have`,
   );
+}
+
+/** Refuses a mapping that has more keys than it may. */
+export function refuseKeys(line: number): never {
+  return refuseText(line, `a mapping has more than ${maxKeys} keys`);
 }
 
 function refuseText(line: number, message: string): never {

@@ -21,7 +21,9 @@ type RuleRecord = RuleVersionRecord | StagedRulesRecord;
 /** A rule set that is loaded into the kernel. */
 export interface LoadedRuleSet {
   rules: RuleSet;
-  text: string;
+  /** The rules of the text alone, with which `rules` begins; further ones are those of the cluster. */
+  own: RuleSet;
+  text: string | null;
   generation: number;
   sizes: RuleSizes;
   warnings: RuleWarning[];
@@ -55,28 +57,36 @@ export class LoadedRuleSets {
   }
 
   /**
-   * Compiles and loads a text.
+   * Compiles and loads a text with the policies of the cluster.
+   * @param text null where only the cluster has rules; if it has none for the pods, the rule set is removed
    * @param recordOf is called when only the kernel can still refuse the text; returns the record to keep beside it
    * @throws ProblemError `bad_rules`, `rules_too_large`, `kernel_refused`; the kernel is unchanged then
    */
   async apply(
     set: RuleSetName,
-    text: string,
+    text: string | null,
     pods: readonly LocalPodEndpoint[],
     recordOf: (prepared: PreparedRules) => Promise<RuleRecord>,
-  ): Promise<LoadedRuleSet> {
+  ): Promise<LoadedRuleSet | null> {
     const prepared = await this.#compiler.prepare(set, text, pods, this.kernel.nextEntryList(set));
     const record = await recordOf(prepared);
+    const { tables, rules, own, sizes, warnings, compileMs, names } = prepared;
+    if (text === null && rules.rules.length === 0) {
+      await this.remove(set);
+      return null;
+    }
     const numbers = new Map(pods.map(({ id, number }) => [id, number]));
-    const { tables, rules, sizes, warnings, compileMs, names } = prepared;
     const result = await this.kernel.load(set, { tables, defaults: rules.defaults, record }, (id) =>
       numbers.get(id),
     );
     await this.#compiler.commit(set);
     const { generation, milliseconds: loadMs, written, removed } = result;
     this.#keepNames(set, generation, names);
-    const load = { compileMs, loadMs, written, removed };
-    const loaded = { rules, text, generation, sizes, warnings, load };
+    const before = this.#loaded[set];
+    // Stays what it was when the same rules are loaded for other pods.
+    const adopted = result.adopted ?? (before?.text === text ? before.load.adopted : null);
+    const load = { compileMs, loadMs, written, removed, adopted };
+    const loaded = { rules, own, text, generation, sizes, warnings, load };
     this.#loaded[set] = loaded;
     this.#problems[set] = null;
     return loaded;
@@ -85,16 +95,21 @@ export class LoadedRuleSets {
   /** Loads a rule set text that is already stored. A failure is recorded as the rule set's problem and thrown. */
   async reapply(
     set: RuleSetName,
-    text: string,
+    text: string | null,
     pods: readonly LocalPodEndpoint[],
     record: RuleRecord,
   ): Promise<void> {
     try {
       await this.apply(set, text, pods, async () => record);
     } catch (error) {
-      this.#problems[set] = asProblem(error);
+      this.setProblem(set, error);
       throw error;
     }
+  }
+
+  /** Records why a stored rule set is not loaded into the kernel. */
+  setProblem(set: RuleSetName, error: unknown): void {
+    this.#problems[set] = asProblem(error);
   }
 
   /** Removes a rule set from the kernel; without an active rule set, all traffic is allowed. */
@@ -117,7 +132,8 @@ export class LoadedRuleSets {
   }
 }
 
-const asProblem = (error: unknown): Problem =>
+/** Returns an error of loading rules as problem details. */
+export const asProblem = (error: unknown): Problem =>
   (error instanceof ProblemError
     ? error
     : new ProblemError('internal', `load access rules: ${(error as Error).message}`, {

@@ -51,11 +51,10 @@ export class StagedRules {
   /**
    * Stages a text, which is stored as it is.
    * @param base number of the active version
-   * @throws ProblemError `bad_rules`, `rules_too_large`, `rules_changed`; nothing is changed then
+   * @throws ProblemError `bad_rules`, `rules_too_large`; nothing is changed then
    */
   async stage(text: string, change: RuleChangeMetadata, base: number): Promise<StagedRulesResponse> {
     const { store, sets, pods, publish, changed } = this.#context;
-    change.precondition?.('stage access rules', this.etag);
     const before = this.#record;
     const record = {
       text,
@@ -65,15 +64,16 @@ export class StagedRules {
     };
     let saved = false;
     try {
-      const { rules, sizes } = await sets().apply('staged', record.text, pods(), async () => {
+      const loaded = await sets().apply('staged', record.text, pods(), async () => {
         await store.saveSetting('node', settingName, record);
         saved = true;
         return record;
       });
       this.#record = record;
       changed();
-      const size = `${rules.rules.length} rules, ${sizes.entries} entries`;
-      await publish('rules.staged', `${change.actor} staged rules ${rules.name} (${size})`);
+      const { name, rules } = loaded?.own ?? unknownRules;
+      const size = `${rules.length} rules, ${loaded?.sizes.entries ?? 0} entries`;
+      await publish('rules.staged', `${change.actor} staged rules ${name} (${size})`);
     } catch (error) {
       if (saved && this.#record !== record) await store.saveSetting('node', settingName, before);
       throw error;
@@ -123,7 +123,7 @@ function stagedResponse(record: StagedRulesRecord, sets: LoadedRuleSets): Staged
     generation: sets.kernel.generation('staged') ?? 0,
     sizes: loaded?.sizes ?? emptyRuleSizes,
     warnings: loaded?.warnings ?? [],
-    changes: diffRuleSets(sets.loaded('active')?.rules ?? null, rules),
+    changes: diffRuleSets(sets.loaded('active')?.own ?? null, loaded?.own ?? unknownRules),
     load: loaded?.load ?? null,
     problem: sets.problem('staged'),
   };

@@ -3,6 +3,7 @@ import { type Problem, ProblemError } from '../../../contract/problem.ts';
 import type { RuleSet } from '../../../contract/rule-set.ts';
 import type { RulesPlan } from '../../../contract/rules.ts';
 import { setSafeTimeout } from '../../async/safe-timers.ts';
+import type { ClusterPolicy } from '../cluster/cluster-policy.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { SubmittedText } from './parsed-text.ts';
 import { asProblemError } from './problem-of-thread.ts';
@@ -33,6 +34,13 @@ export interface AsyncRuleCompiler extends Omit<AsyncMethods, 'import' | 'plan' 
    * @throws ProblemError `bad_rules`, `unprocessable`
    */
   parse(text: CallersText): Promise<string>;
+}
+
+/** What a compiler thread starts with. */
+export interface CompilerThreadData {
+  nodeAddresses: readonly string[];
+  policies: readonly ClusterPolicy[];
+  peers: readonly SelectablePod[];
 }
 
 /** Request sent to the compiler thread. */
@@ -76,6 +84,8 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
   #idle: NodeJS.Timeout | null = null;
   #lastId = 0;
   #nodeAddresses: readonly string[] = [];
+  #policies: readonly ClusterPolicy[] = [];
+  readonly #peers = new Map<string, SelectablePod>();
 
   /**
    * Creates a client; the compiler thread starts with the first call.
@@ -91,6 +101,7 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
   entries = this.#method('entries');
   statistics = this.#method('statistics');
   rule = this.#method('rule');
+  matchedPeers = this.#method('matchedPeers');
 
   /** Sets the addresses of the node, for this compiler thread and those that replace it. */
   async setNodeAddresses(addresses: readonly string[]): Promise<void> {
@@ -98,12 +109,30 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     if (this.#worker) await this.#call('setNodeAddresses', [addresses]);
   }
 
+  /** Sets the NetworkPolicies of the cluster, for this compiler thread and those that replace it. */
+  async setClusterPolicies(policies: readonly ClusterPolicy[]): Promise<void> {
+    this.#policies = policies;
+    if (this.#worker) await this.#call('setClusterPolicies', [policies]);
+  }
+
+  /**
+   * Changes the pods of other nodes, for this compiler thread and those that replace it.
+   * @returns whether what the rules select has changed
+   */
+  async changePeers(put: readonly SelectablePod[], removed: readonly string[]): Promise<boolean> {
+    for (const id of removed) this.#peers.delete(id);
+    for (const pod of put) this.#peers.set(pod.id, pod);
+    return this.#worker === null ? false : this.#call('changePeers', [put, removed]);
+  }
+
   import(
     { signal, ...submitted }: CallersText,
     pods: readonly SelectablePod[],
     active: RuleSet | null,
   ): Promise<ImportedText> {
-    return this.#parser.import(submitted, { pods, nodeAddresses: this.#nodeAddresses, active }, signal);
+    const cluster = { policies: this.#policies, peers: [...this.#peers.values()] };
+    const context = { pods, nodeAddresses: this.#nodeAddresses, cluster, active };
+    return this.#parser.import(submitted, context, signal);
   }
 
   async plan(text: CallersText, pods: readonly SelectablePod[], rule?: string): Promise<RulesPlan> {
@@ -156,7 +185,11 @@ export class RuleCompilerClient implements AsyncRuleCompiler {
     const worker = new Worker(new URL('./compiler-thread.ts', import.meta.url), {
       name: 'rules',
       resourceLimits,
-      workerData: this.#nodeAddresses,
+      workerData: {
+        nodeAddresses: this.#nodeAddresses,
+        policies: this.#policies,
+        peers: [...this.#peers.values()],
+      } satisfies CompilerThreadData,
     });
     const lost = (error: Error) => {
       if (this.#worker !== worker) return;

@@ -14,6 +14,15 @@ export function parseText(text: string, mostOfAnyYaml?: number): ParsedText {
   return { ...parsed, lines: parsed.ruleSet.rules.map((_, index) => lineOf(index)) };
 }
 
+/** What is parsed where there is no text: rules come from the cluster alone. */
+export const noText: ParsedText = {
+  source: 'network-policy',
+  ruleSet: { name: 'network-policies', defaults: { ingress: 'allow', egress: 'allow' }, rules: [] },
+  implied: new Set(),
+  notes: [],
+  lines: [],
+};
+
 /** A rule text as a caller has submitted it. */
 export interface SubmittedText {
   text: string;

@@ -1,4 +1,5 @@
-import type { RuleSet } from '../../../contract/rule-set.ts';
+import { ProblemError } from '../../../contract/problem.ts';
+import { maxRules, type Rule, type RuleSet } from '../../../contract/rule-set.ts';
 import type {
   ImportedRules,
   RuleSetName,
@@ -6,12 +7,14 @@ import type {
   RulesPlan,
   RuleWarning,
 } from '../../../contract/rules.ts';
+import { type ClusterPolicy, isPolicyOfPods } from '../cluster/cluster-policy.ts';
 import { compileRules } from '../compile/compile.ts';
 import {
   type CompiledRules,
   createEmptyPreviousRuleCompilation,
   type PreviousRuleCompilation,
 } from '../compile/compiled-rules.ts';
+import { PeerIndex } from '../compile/peer-index.ts';
 import { type RuleEntryFilter, RuleEntryIndex } from '../explain/entry-index.ts';
 import type { ExplainedFlow } from '../explain/explained-flow.ts';
 import { RuleExplainer } from '../explain/rule-explainer.ts';
@@ -20,7 +23,7 @@ import { diffRuleSets } from '../spec/rule-set-diff.ts';
 import { ruleSizeLimits } from '../tables/policy-table-limits.ts';
 import { emptyPolicyTables, type PolicyTables } from '../tables/policy-tables.ts';
 import { countMapElements, diffPolicyTables } from '../tables/tables-diff.ts';
-import { type ParsedText, parseText } from './parsed-text.ts';
+import { noText, type ParsedText, parseText } from './parsed-text.ts';
 
 /** Number of parsed rule texts that are cached: both rule sets, and one being edited. */
 const cachedTexts = 4;
@@ -38,6 +41,8 @@ export type ImportedText = Omit<ImportedRules, 'active'>;
 
 /** A compiled rule text: the tables to load and their description for the API. */
 export interface PreparedRules extends Pick<RulesPlan, 'rules' | 'sizes' | 'warnings' | 'compileMs'> {
+  /** The rules of the text alone, with which those of `rules` begin. */
+  own: RuleSet;
   tables: PolicyTables;
   /** Rule names by rule number. */
   names: Map<number, string>;
@@ -52,11 +57,28 @@ export class RuleCompiler {
   readonly #parsed = new Map<string, ParsedText>();
   readonly #current: Record<RuleSetName, CurrentRules | null> = { active: null, staged: null };
   #nodeAddresses: readonly string[] = [];
+  #clusterPolicies: readonly ClusterPolicy[] = [];
+  readonly #peers = new PeerIndex();
   readonly #prepared: Record<RuleSetName, CurrentRules | null> = { active: null, staged: null };
 
   /** Sets the addresses of the node that the next compilations use for the peer `node`. */
   setNodeAddresses(addresses: readonly string[]): void {
     this.#nodeAddresses = addresses;
+  }
+
+  /** Sets the NetworkPolicies of the cluster, whose rules the next compilations add to those of a text. */
+  setClusterPolicies(policies: readonly ClusterPolicy[]): void {
+    this.#clusterPolicies = policies;
+  }
+
+  /** Changes the pods of other nodes. @returns whether what the rules select has changed */
+  changePeers(put: readonly SelectablePod[], removed: readonly string[]): boolean {
+    return this.#peers.change(put, removed);
+  }
+
+  /** Lists the pods of other nodes that rules select. */
+  matchedPeers(): SelectablePod[] {
+    return this.#peers.matched();
   }
 
   /**
@@ -101,17 +123,18 @@ export class RuleCompiler {
 
   /**
    * Compiles a text that is to become the rule set; an earlier prepared one is dropped.
+   * @param text null where only the cluster has rules
    * @param nextEntryList above all lists that the kernel may have of the rule set
    * @throws ProblemError `bad_rules`, `rules_too_large`
    */
   prepare(
     set: RuleSetName,
-    text: string,
+    text: string | null,
     pods: readonly SelectablePod[],
     nextEntryList: number,
   ): PreparedRules {
     this.#prepared[set] = null;
-    const parsed = this.#parse(text);
+    const parsed = text === null ? noText : this.#parse(text);
     const start = performance.now();
     const previous = this.#current[set]?.compiled ?? createEmptyPreviousRuleCompilation(nextEntryList);
     const compiled = this.#compile(parsed, pods, previous);
@@ -119,7 +142,8 @@ export class RuleCompiler {
     this.#prepared[set] = { compiled, parsed, pods, index: null, explainer: null };
     const names = new Map([...compiled.rules].map(([number, { rule }]) => [number, rule.name]));
     return {
-      rules: parsed.ruleSet,
+      rules: compiled.ruleSet,
+      own: parsed.ruleSet,
       ...describe(compiled, parsed),
       compileMs,
       tables: compiled.tables,
@@ -188,7 +212,38 @@ export class RuleCompiler {
     previous: PreviousRuleCompilation,
   ): CompiledRules {
     const lineOf = (index: number) => lines[index];
-    return compileRules(ruleSet, pods, { previous, lineOf, implied, nodeAddresses: this.#nodeAddresses });
+    const own = ruleSet.rules.length;
+    const compiled = compileRules(this.#addClusterRules(ruleSet, pods), pods, {
+      previous,
+      lineOf,
+      implied,
+      nodeAddresses: this.#nodeAddresses,
+      peers: this.#peers,
+    });
+    // Nobody on the node can mend what a policy of the cluster says without effect here.
+    return { ...compiled, warnings: compiled.warnings.filter(({ index }) => index < own) };
+  }
+
+  /** Adds the rules of the cluster's policies that isolate pods of the node. @throws ProblemError `rules_too_large` */
+  #addClusterRules(ruleSet: RuleSet, pods: readonly SelectablePod[]): RuleSet {
+    if (this.#clusterPolicies.length === 0) return ruleSet;
+    const byNamespace = Map.groupBy(pods, ({ namespace }) => namespace);
+    const policies = this.#clusterPolicies.filter((policy) =>
+      isPolicyOfPods(policy, byNamespace.get(policy.namespace) ?? []),
+    );
+    if (policies.length === 0) return ruleSet;
+    const taken = new Set(ruleSet.rules.map(({ name }) => name));
+    const added = policies.flatMap(({ rules }) =>
+      rules.map((rule): Rule => (taken.has(rule.name) ? { ...rule, name: `${rule.name} (cluster)` } : rule)),
+    );
+    const count = ruleSet.rules.length + added.length;
+    if (count > maxRules)
+      throw new ProblemError(
+        'rules_too_large',
+        `the NetworkPolicies of the cluster have ${added.length} rules for pods of this node, with those of the active text ${count}; the limit is ${maxRules}`,
+        { hint: 'Select pods of fewer nodes by each policy, or remove policies that say the same.' },
+      );
+    return { ...ruleSet, rules: [...ruleSet.rules, ...added] };
   }
 
   #parse(text: string): ParsedText {
@@ -234,5 +289,6 @@ function viewRule(
   const found = new RuleEntryIndex(compiled, pods).rule(name);
   if (!found) return null;
   const entries = found.entries.map((entry) => ({ ...entry, packets: null }));
-  return { set: 'active', ...found, line: parsed.lines[found.index] ?? null, entries, packets: null };
+  const source = found.index < parsed.ruleSet.rules.length ? 'text' : 'kubernetes';
+  return { set: 'active', source, ...found, line: parsed.lines[found.index] ?? null, entries, packets: null };
 }

@@ -1,5 +1,6 @@
 import type { Problem } from '../../../contract/problem.ts';
 import type { RuleSet } from '../../../contract/rule-set.ts';
+import type { ClusterPolicy } from '../cluster/cluster-policy.ts';
 import type { SelectablePod } from '../spec/pod-matching.ts';
 import type { SubmittedText } from './parsed-text.ts';
 
@@ -8,6 +9,8 @@ export interface ImportContext {
   pods: readonly SelectablePod[];
   /** Addresses of the node, for the peer `node`. */
   nodeAddresses: readonly string[];
+  /** NetworkPolicies of the cluster, and pods of other nodes. */
+  cluster: { policies: readonly ClusterPolicy[]; peers: readonly SelectablePod[] };
   /** The active rules, or null if there are none. */
   active: RuleSet | null;
 }

@@ -21,10 +21,15 @@ if (parentPort) {
   port.on('message', (request: TextParserRequest) => port.postMessage(respond(request)));
 }
 
-function importText(submitted: SubmittedText, { pods, nodeAddresses, active }: ImportContext): ImportedText {
+function importText(
+  submitted: SubmittedText,
+  { pods, nodeAddresses, cluster, active }: ImportContext,
+): ImportedText {
   const { text, parsed } = parseSubmittedText(submitted);
   const compiler = new RuleCompiler();
   compiler.setNodeAddresses(nodeAddresses);
+  compiler.setClusterPolicies(cluster.policies);
+  compiler.changePeers(cluster.peers, []);
   compiler.remember(text, parsed);
   return compiler.import(text, pods, active);
 }

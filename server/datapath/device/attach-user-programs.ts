@@ -2,7 +2,6 @@ import type { HookFamily } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import type { AttachAnchor } from '../../bpf/attach-anchor.ts';
 import { BpfError } from '../../bpf/bpf-error.ts';
-import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { LinkHook } from '../../bpf/hook.ts';
 import { queryHookPrograms } from '../../bpf/hook-query.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
@@ -15,11 +14,12 @@ import {
   type TcHook,
 } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
+import { getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { podlaneFilterPriority } from './podlane-tc-filter.ts';
 import { podlaneProgramHooks } from './program-hooks.ts';
 
-type Hooked = Pick<DeviceRecord, 'slot' | 'hooks'>;
+type Hooked = IndexedDevice & Pick<DeviceRecord, 'hooks'>;
 
 /** Handle that identifies the tc filters of user programs on clsact hooks. */
 export const userProgramFilterHandle = 0x7075;
@@ -46,17 +46,18 @@ export async function attachUserPrograms(
 export async function attachUserProgram(
   kernel: KernelContext,
   pinned: UserProgramPin,
-  { slot, hooks }: Hooked,
+  device: Hooked,
 ): Promise<void> {
-  const hook = podlaneProgramHooks[hooks][pinned.direction];
+  const hook = podlaneProgramHooks[device.hooks][pinned.direction];
+  const ifindex = getPrimaryIfindex(device);
   try {
-    if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, slot, hook);
+    if (hook === 'tc/ingress' || hook === 'tc/egress') await attachFilter(kernel, pinned, ifindex, hook);
     else
       await kernel.userPins.attach(
         pinned,
         hook,
-        slot,
-        await findUserProgramAnchor(kernel, pinned, slot, hook),
+        { slot: device.slot, ifindex },
+        await findUserProgramAnchor(kernel, pinned, ifindex, hook),
       );
   } catch (error) {
     if (!isDeviceGone(error)) throw error;
@@ -74,11 +75,11 @@ const isDeviceGone = (error: unknown): error is Error =>
 async function findUserProgramAnchor(
   kernel: KernelContext,
   { place }: UserProgramPin,
-  slot: number,
+  ifindex: number,
   hook: LinkHook,
 ): Promise<AttachAnchor> {
   if (place === 'after') return 'tail';
-  const found = await queryHookPrograms(slotToPrimaryIfindex(slot), hook);
+  const found = await queryHookPrograms(ifindex, hook);
   const ours = found.find(({ programId }) => kernel.programs.isOurs(programId));
   return ours ? { before: { programId: ours.programId } } : 'head';
 }
@@ -88,11 +89,11 @@ async function findUserProgramAnchor(
  */
 export async function anchorAmongUserPrograms(
   kernel: KernelContext,
-  slot: number,
+  ifindex: number,
   hook: LinkHook,
 ): Promise<AttachAnchor> {
   if (kernel.userPins.owners().size === 0) return 'tail';
-  const found = await queryHookPrograms(slotToPrimaryIfindex(slot), hook);
+  const found = await queryHookPrograms(ifindex, hook);
   const after = found.find(({ programId }) => kernel.userPins.find(programId)?.place === 'after');
   return after ? { before: { programId: after.programId } } : 'tail';
 }
@@ -100,10 +101,9 @@ export async function anchorAmongUserPrograms(
 async function attachFilter(
   kernel: KernelContext,
   pinned: UserProgramPin,
-  slot: number,
+  ifindex: number,
   hook: TcHook,
 ): Promise<void> {
-  const ifindex = slotToPrimaryIfindex(slot);
   await addClsactQdisc(kernel.host, ifindex).catch((error: unknown) => {
     if (!isNetlinkError(error, 'EEXIST')) throw error;
   });
@@ -123,6 +123,7 @@ export async function detachUserPrograms(
   slot: number,
   family: HookFamily,
 ): Promise<void> {
+  const ifindex = kernel.programs.primaryIfindex(slot);
   if (family !== 'tc')
     return kernel.userPins.detach(slot, [
       podlaneProgramHooks[family].egress,
@@ -130,9 +131,9 @@ export async function detachUserPrograms(
     ]);
   if (kernel.userPins.owners().size === 0) return;
   for (const hook of [podlaneProgramHooks.tc.egress, podlaneProgramHooks.tc.ingress])
-    for (const { priority, handle } of await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook))
+    for (const { priority, handle } of await listTcFilters(kernel.host, ifindex, hook))
       if (handle === userProgramFilterHandle)
-        await deleteTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, { priority, handle });
+        await deleteTcBpfFilter(kernel.host, ifindex, hook, { priority, handle });
 }
 
 /** Detaches a user program from all devices of a pod and removes its pins. */
@@ -141,13 +142,14 @@ export async function removeUserProgram(
   pinned: UserProgramPin,
   devices: readonly Hooked[],
 ): Promise<void> {
-  for (const { slot, hooks } of devices) {
-    if (hooks !== 'tc') continue;
+  for (const device of devices) {
+    if (device.hooks !== 'tc') continue;
+    const ifindex = getPrimaryIfindex(device);
     const hook = podlaneProgramHooks.tc[pinned.direction];
     const place = { priority: userProgramFilterPriority(pinned), handle: userProgramFilterHandle };
-    const found = await listTcFilters(kernel.host, slotToPrimaryIfindex(slot), hook);
+    const found = await listTcFilters(kernel.host, ifindex, hook);
     if (found.some(({ priority, handle }) => priority === place.priority && handle === place.handle))
-      await deleteTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, place);
+      await deleteTcBpfFilter(kernel.host, ifindex, hook, place);
   }
   await kernel.userPins.remove(pinned);
 }

@@ -3,7 +3,6 @@ import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { attachWithoutLink } from '../../bpf/attach-without-link.ts';
-import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { openProgramById } from '../../bpf/program-info.ts';
 import type { UserProgramPin } from '../../bpf/user-program-pins.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type TcFilterPosition,
 } from '../../netlink/tc-filter.ts';
 import type { DeviceRecord } from '../../store/records.ts';
+import { getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { attachUserProgram } from './attach-user-programs.ts';
 import { readAttachedPrograms } from './podlane-programs.ts';
@@ -38,10 +38,10 @@ export interface CarriedProgram {
 /** Reads the foreign and user programs on a device's hooks, in execution order. */
 export async function readCarriedPrograms(
   kernel: KernelContext,
-  device: Pick<DeviceRecord, 'slot' | 'hooks'>,
+  device: IndexedDevice & Pick<DeviceRecord, 'hooks'>,
 ): Promise<CarriedProgram[]> {
   const programs = await readAttachedPrograms(kernel, device);
-  const filters = device.hooks === 'tc' ? await readHookFilters(kernel, device.slot) : null;
+  const filters = device.hooks === 'tc' ? await readHookFilters(kernel, getPrimaryIfindex(device)) : null;
   return (['egress', 'ingress'] as const).flatMap((direction) => {
     const onHook = programs.filter(
       (program) => program.hook === podlaneProgramHooks[device.hooks][direction],
@@ -64,8 +64,10 @@ export async function readCarriedPrograms(
 }
 
 /** Reads the BPF filters of a device's clsact hooks. */
-async function readHookFilters(kernel: KernelContext, slot: number): Promise<Record<Direction, TcFilter[]>> {
-  const ifindex = slotToPrimaryIfindex(slot);
+async function readHookFilters(
+  kernel: KernelContext,
+  ifindex: number,
+): Promise<Record<Direction, TcFilter[]>> {
   return {
     egress: await listTcBpfFilters(kernel.host, ifindex, 'tc/ingress'),
     ingress: await listTcBpfFilters(kernel.host, ifindex, 'tc/egress'),
@@ -83,7 +85,7 @@ const naming = ({ id, name, hook }: AttachedProgram) => ({ id, name, hook });
 export async function attachCarriedPrograms(
   kernel: KernelContext,
   programs: readonly CarriedProgram[],
-  to: Pick<DeviceRecord, 'slot' | 'hooks' | 'primaryName'>,
+  to: IndexedDevice & Pick<DeviceRecord, 'hooks' | 'primaryName'>,
 ): Promise<void> {
   if (programs.length === 0) return;
   const attached = new Set(
@@ -97,7 +99,7 @@ export async function attachCarriedPrograms(
       await carryFilter(kernel, program, to, hook, index);
     else
       await attachWithoutLink(
-        slotToPrimaryIfindex(to.slot),
+        getPrimaryIfindex(to),
         hook,
         { id: program.id },
         program.beforeOurs ? { before: { programId: kernel.programs.programId(hook) } } : 'tail',
@@ -118,7 +120,7 @@ export const placeCarriedFilter = (
 async function carryFilter(
   kernel: KernelContext,
   foreign: CarriedProgram,
-  { slot, primaryName }: Pick<DeviceRecord, 'slot' | 'primaryName'>,
+  to: IndexedDevice & Pick<DeviceRecord, 'primaryName'>,
   hook: 'tc/ingress' | 'tc/egress',
   index: number,
 ): Promise<void> {
@@ -127,12 +129,12 @@ async function carryFilter(
   if (program === null)
     throw new ProblemError(
       'kernel_refused',
-      `attach program ${name} (id ${id}) to ${hook} of ${primaryName}: it was unloaded`,
+      `attach program ${name} (id ${id}) to ${hook} of ${to.primaryName}: it was unloaded`,
       { hint: 'Its owner is gone; migrate again.' },
     );
   try {
     const { priority, handle } = placeCarriedFilter(foreign, index);
-    await replaceTcBpfFilter(kernel.host, slotToPrimaryIfindex(slot), hook, {
+    await replaceTcBpfFilter(kernel.host, getPrimaryIfindex(to), hook, {
       priority,
       handle,
       program,

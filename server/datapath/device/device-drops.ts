@@ -1,8 +1,8 @@
 import type { MigrationResult } from '../../../contract/migration.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import { readQdiscDrops } from '../../netlink/qdisc-drops.ts';
 import type { NetlinkSocket } from '../../netlink/socket.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { KernelContext, KernelDropReading } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
@@ -33,21 +33,21 @@ export class DeviceDropMeter {
     this.#readKernel = readKernel;
   }
 
-  /** Reads the counters for the first time. @param slot slot of the old device */
-  async start(slot: number): Promise<void> {
-    this.#before = await this.#read(slot);
+  /** Reads the counters for the first time. @param old the old device */
+  async start(old: IndexedDevice): Promise<void> {
+    this.#before = await this.#read(old);
     this.#kernelBefore = this.#readKernel();
   }
 
   /** Reads the old device for the last time, before it is deleted. */
-  async beforeRemoval(slot: number): Promise<void> {
-    this.#old = await this.#read(slot);
+  async beforeRemoval(old: IndexedDevice): Promise<void> {
+    this.#old = await this.#read(old);
   }
 
-  /** Returns what was dropped since the start. @param slot slot of the new device, whose whole life counts */
-  async finish(slot: number): Promise<Pick<MigrationResult, 'deviceDrops' | 'kernelDrops'>> {
+  /** Returns what was dropped since the start. @param fresh the new device, whose whole life counts */
+  async finish(fresh: IndexedDevice): Promise<Pick<MigrationResult, 'deviceDrops' | 'kernelDrops'>> {
     const ofOld = this.#before === null ? 0 : Math.max(0, this.#old - this.#before);
-    return { deviceDrops: ofOld + (await this.#read(slot)), kernelDrops: this.#kernelDrops() };
+    return { deviceDrops: ofOld + (await this.#read(fresh)), kernelDrops: this.#kernelDrops() };
   }
 
   #kernelDrops(): MigrationResult['kernelDrops'] {
@@ -60,10 +60,10 @@ export class DeviceDropMeter {
   }
 
   /** Sums the drops of both ends of a device in both directions, and of their queues, since it was created. */
-  async #read(slot: number): Promise<number> {
+  async #read(device: IndexedDevice): Promise<number> {
     return (
-      (await readEndDrops(this.#host, slotToPrimaryIfindex(slot))) +
-      (await readEndDrops(this.#namespace.socket, slotToPeerIfindex(slot)))
+      (await readEndDrops(this.#host, getPrimaryIfindex(device))) +
+      (await readEndDrops(this.#namespace.socket, getPeerIfindex(device)))
     );
   }
 }

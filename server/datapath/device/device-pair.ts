@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { replaceAddress } from '../../netlink/address.ts';
 import { deleteLink, getLink, setLink } from '../../netlink/link.ts';
 import { replaceNeighbor } from '../../netlink/neighbor.ts';
-import { addNetkit } from '../../netlink/netkit.ts';
+import { buildAddNetkitRequest } from '../../netlink/netkit.ts';
 import { isNetlinkError } from '../../netlink/netlink-error.ts';
-import { NetlinkSocket } from '../../netlink/socket.ts';
-import { addVeth } from '../../netlink/veth.ts';
+import { type NetlinkRequest, NetlinkSocket } from '../../netlink/socket.ts';
+import { buildAddVethRequest } from '../../netlink/veth.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice, isForeignDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { hasIpv6Address, listPodGateways, podGatewayAddresses, stripPrefixLength } from './pod-gateways.ts';
@@ -29,6 +30,9 @@ export interface NewDevicePairOptions {
 
 /** Maximum time, in milliseconds, until the kernel reports carrier on both ends of a new device. */
 const carrierLimitMs = 5000;
+/** Number of looks for carrier, and for the end of a device, without a pause: on an idle node one of them finds it. */
+const carrierLooks = 8;
+const deletionLooks = 30;
 
 /**
  * Creates the pair with both ends up and, where it has MACs, with permanent neighbor entries: with ARP a migration
@@ -42,9 +46,11 @@ export async function createDevicePair(
   device: DeviceRecord,
   { names, addresses, ends }: NewDevicePairOptions,
 ): Promise<void> {
-  const { slot, kind } = device;
+  const { kind } = device;
+  const primaryIfindex = getPrimaryIfindex(device);
+  const peerIfindex = getPeerIfindex(device);
   const primaryName = names.primary;
-  const existing = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
+  const existing = await getLink(kernel.host, { ifindex: primaryIfindex });
   if (existing && existing.kind !== kind)
     throw new ProblemError(
       'kernel_refused',
@@ -53,19 +59,20 @@ export async function createDevicePair(
         hint: `Delete it if it is yours: ip link delete ${existing.name}`,
       },
     );
-  if (!existing) await addPair(kernel, namespace, pod, device, names, ends);
-  setSysctls(primaryName, hasIpv6Address(pod.network));
-  for (const [path, value] of listHostEndSysctls(primaryName, isKernelIpv6Enabled()))
-    writeSysctl(path, value);
-  setSysctls(names.peer, hasIpv6Address(pod.network), namespace.fd);
-  // The kernel takes no alias at creation.
-  await setLink(kernel.host, slotToPrimaryIfindex(slot), { up: true, alias: formatDeviceAlias(pod) });
-  await setLink(namespace.socket, slotToPeerIfindex(slot), { up: true });
-  if (hasIpv6Address(pod.network))
-    await replaceAddress(kernel.host, slotToPrimaryIfindex(slot), `${podGatewayAddresses.ipv6}/128`);
+  if (!existing) await kernel.host.request(buildPairRequest(namespace, pod, device, names, ends));
+  const six = hasIpv6Address(pod.network);
+  for (const [path, value] of listPrimarySysctls(primaryName, six)) writeSysctl(path, value);
+  for (const [path, value] of listPeerSysctls(names.peer, six, namespace.fd))
+    writeSysctl(path, value, namespace.fd);
+  // The kernel takes no alias at creation. An adopted pod has the alias, gateway and neighbors that its runtime gave it.
+  const alias = pod.adoption === null ? { alias: formatDeviceAlias(pod) } : {};
+  await setLink(kernel.host, primaryIfindex, { up: true, ...alias });
+  await setLink(namespace.socket, peerIfindex, { up: true });
+  if (six && pod.adoption === null)
+    await replaceAddress(kernel.host, primaryIfindex, `${podGatewayAddresses.ipv6}/128`);
   await setPodNeighbors(kernel, namespace, pod, device, addresses);
-  await waitForCarrier(kernel.host, slotToPrimaryIfindex(slot));
-  await waitForCarrier(namespace.socket, slotToPeerIfindex(slot));
+  await waitForCarrier(kernel.host, primaryIfindex);
+  await waitForCarrier(namespace.socket, peerIfindex);
 }
 
 /**
@@ -75,7 +82,7 @@ export async function createDevicePair(
  */
 async function waitForCarrier(socket: NetlinkSocket, ifindex: number): Promise<void> {
   const deadline = performance.now() + carrierLimitMs;
-  for (;;) {
+  for (let looks = 1; ; looks++) {
     const link = await getLink(socket, { ifindex });
     if (link?.operationalState === 'up' && link.queueingDiscipline !== 'noop') return;
     if (!link || performance.now() > deadline)
@@ -84,7 +91,7 @@ async function waitForCarrier(socket: NetlinkSocket, ifindex: number): Promise<v
         `bring up ifindex ${ifindex}: ${link ? `${link.name} is ${link.operationalState}, queue ${link.queueingDiscipline}, after ${carrierLimitMs} ms` : 'it is gone'}`,
         { hint: 'See `ip link`; another program may have taken the device down.' },
       );
-    await sleep(1);
+    await (looks < carrierLooks ? nextTurn() : sleep(1));
   }
 }
 
@@ -133,21 +140,32 @@ export const listHostEndSysctls = (name: string, ipv6: boolean): [path: string, 
 
 export const isKernelIpv6Enabled = (): boolean => existsSync('/proc/sys/net/ipv6');
 
-function setSysctls(name: string, podHasIpv6: boolean, namespaceFd?: number): void {
-  const all = readSysctl(reversePathSysctl('all'), namespaceFd);
-  const ipv6 = { kernel: isKernelIpv6Enabled(), pod: podHasIpv6 };
-  for (const [path, value] of listDeviceSysctls(name, all, ipv6)) writeSysctl(path, value, namespaceFd);
-}
+/** Lists the sysctls of a device's primary. */
+export const listPrimarySysctls = (name: string, podHasIpv6: boolean): [path: string, value: string][] => [
+  ...listPeerSysctls(name, podHasIpv6),
+  ...listHostEndSysctls(name, isKernelIpv6Enabled()),
+];
 
-function addPair(
-  kernel: KernelContext,
-  namespace: PodNamespace,
+/** Lists the sysctls of the peer, in the pod's namespace: those that both ends of a device have. */
+export const listPeerSysctls = (
+  name: string,
+  podHasIpv6: boolean,
+  namespaceFd?: number,
+): [path: string, value: string][] =>
+  listDeviceSysctls(name, readSysctl(reversePathSysctl('all'), namespaceFd), {
+    kernel: isKernelIpv6Enabled(),
+    pod: podHasIpv6,
+  });
+
+/** Builds the request that creates a device pair with its peer in the pod's namespace. */
+export function buildPairRequest(
+  namespace: Pick<PodNamespace, 'fd'>,
   pod: PodRecord,
   device: DeviceRecord,
   names: NewDevicePairOptions['names'],
-  ends: NewDevicePairOptions['ends'],
-): Promise<void> {
-  const { slot, primaryMac, peerMac } = device;
+  ends?: NewDevicePairOptions['ends'],
+): NetlinkRequest {
+  const { primaryMac, peerMac } = device;
   const { network } = pod;
   const { netkit } = network;
   const { primary: primaryEnd, peer: peerEnd } = ends ?? {
@@ -157,19 +175,19 @@ function addPair(
   const macs = primaryMac && peerMac ? ([{ mac: primaryMac }, { mac: peerMac }] as const) : [{}, {}];
   const primary = {
     name: names.primary,
-    ifindex: slotToPrimaryIfindex(slot),
+    ifindex: getPrimaryIfindex(device),
     ...primaryEnd,
     ...macs[0],
   };
   const peer = {
     name: names.peer,
-    ifindex: slotToPeerIfindex(slot),
+    ifindex: getPeerIfindex(device),
     ...peerEnd,
     netnsFd: namespace.fd,
     ...macs[1],
   };
-  if (device.kind === 'veth') return addVeth(kernel.host, { primary, peer });
-  return addNetkit(kernel.host, {
+  if (device.kind === 'veth') return buildAddVethRequest({ primary, peer });
+  return buildAddNetkitRequest({
     mode: netkit.mode,
     policy: chooseNetkitPolicy(network, device),
     // Kernels without the attribute behave as with `default`.
@@ -192,23 +210,27 @@ export const chooseNetkitPolicy = (
 ): PodRecord['network']['netkit']['policy'] =>
   hooks === 'netkit' ? netkit.policy : { primary: 'forward', peer: 'forward' };
 
-/** Sets permanent neighbor entries: for the pod's addresses on the host, and for the gateways in the pod. */
+/**
+ * Sets permanent neighbor entries: for the pod's addresses on the host, and for the gateways in the pod. None for an
+ * adopted pod, whose neighbors are learned.
+ */
 export async function setPodNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
-  { network }: PodRecord,
-  { slot, primaryMac, peerMac }: DeviceRecord,
+  { network, adoption }: PodRecord,
+  device: DeviceRecord,
   addresses: readonly string[],
 ): Promise<void> {
-  if (!primaryMac || !peerMac) return;
+  const { primaryMac, peerMac } = device;
+  if (!primaryMac || !peerMac || adoption !== null) return;
   for (const address of addresses)
     await replaceNeighbor(kernel.host, {
-      ifindex: slotToPrimaryIfindex(slot),
+      ifindex: getPrimaryIfindex(device),
       address: stripPrefixLength(address),
       mac: peerMac,
     });
   for (const address of listPodGateways(network))
-    await replaceNeighbor(namespace.socket, { ifindex: slotToPeerIfindex(slot), address, mac: primaryMac });
+    await replaceNeighbor(namespace.socket, { ifindex: getPeerIfindex(device), address, mac: primaryMac });
 }
 
 /**
@@ -223,14 +245,14 @@ export const orderAddressesForAssignment = (addresses: readonly string[]): strin
 /** Adds addresses to the peer so that the first of each family becomes its preferred source address. */
 export async function addPeerAddresses(
   namespace: PodNamespace,
-  { slot }: Pick<DeviceRecord, 'slot'>,
+  device: IndexedDevice,
   addresses: readonly string[],
 ): Promise<void> {
   for (const address of orderAddressesForAssignment(addresses))
-    await replaceAddress(namespace.socket, slotToPeerIfindex(slot), address);
+    await replaceAddress(namespace.socket, getPeerIfindex(device), address);
 }
 
-async function isForeignDevice(
+async function isOfAnotherPod(
   { host }: KernelContext,
   slot: number,
   owner: Pick<PodRecord, 'namespace' | 'name'>,
@@ -249,13 +271,51 @@ export async function deleteDevicePair(
   slot: number,
   owner?: Pick<PodRecord, 'namespace' | 'name'>,
 ): Promise<void> {
-  if (owner !== undefined && (await isForeignDevice(kernel, slot, owner))) return;
+  if (owner !== undefined && (await isOfAnotherPod(kernel, slot, owner))) return;
+  await deletePrimary(slotToPrimaryIfindex(slot));
+  await releaseSlotPrograms(kernel, slot);
+}
+
+/** Deletes a device, whoever made it, then its pins. Idempotent. */
+export async function deleteDevice(kernel: KernelContext, device: IndexedDevice): Promise<void> {
+  await deletePrimary(getPrimaryIfindex(device));
+  await releaseSlotPrograms(kernel, device.slot);
+}
+
+/** Deletes a device of a pod that leaves. One that others made is theirs: its programs alone are detached. Idempotent. */
+export const deleteUnlessForeign = (kernel: KernelContext, device: IndexedDevice): Promise<void> =>
+  isForeignDevice(device) ? releaseSlotPrograms(kernel, device.slot) : deleteDevice(kernel, device);
+
+async function deletePrimary(ifindex: number): Promise<void> {
   // Uses a socket of its own: the kernel answers long after it released RTNL, and requests of one socket are serialized.
   using host = NetlinkSocket.open();
   try {
-    await deleteLink(host, slotToPrimaryIfindex(slot));
+    await deleteLink(host, ifindex);
   } catch (error) {
     if (!isNetlinkError(error, 'ENODEV')) throw error;
   }
-  await releaseSlotPrograms(kernel, slot);
+}
+
+/**
+ * Begins to delete the pair and waits until neither end is listed any more. What the kernel still does then, it does for
+ * itself: it waits for RCU grace periods, 20 to 60 ms. Idempotent.
+ * @returns a promise of the end of that, after which the slot can be used again
+ */
+export async function startDeletingPair(
+  kernel: KernelContext,
+  slot: number,
+): Promise<{ ended: Promise<void> }> {
+  let answered = false;
+  const ended = deleteDevicePair(kernel, slot).finally(() => {
+    answered = true;
+  });
+  const ifindex = slotToPrimaryIfindex(slot);
+  for (let looks = 1; !answered && kernel.interfaces.hasIndex(ifindex); looks++)
+    await (looks < deletionLooks ? nextTurn() : sleep(1));
+  if (answered) await ended;
+  // Its failure is that of whoever waits for it.
+  ended.catch(() => undefined);
+  kernel.programs.unpin(slot);
+  kernel.programs.clearSlot(slot);
+  return { ended };
 }

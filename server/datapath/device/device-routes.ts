@@ -1,9 +1,9 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { PodNetwork } from '../../../contract/pod-network.ts';
 import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
-import { listRoutes, replaceRoute, toNewRoute } from '../../netlink/route.ts';
+import { buildRouteRequest, listRoutes, replaceRoute, toNewRoute } from '../../netlink/route.ts';
 import { type KernelRoute, routeProtocols } from '../../netlink/route-message.ts';
-import type { NetlinkSocket } from '../../netlink/socket.ts';
+import type { NetlinkRequest, NetlinkSocket } from '../../netlink/socket.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { findGatewayForDestination, listPodGateways } from './pod-gateways.ts';
@@ -44,28 +44,42 @@ export async function addPodRoutes(
   slot: number,
   network: PodNetwork,
 ): Promise<void> {
+  for (const request of buildPodRouteRequests(slot, network)) await pod.socket.request(request);
+  for (const request of buildHostRouteRequests(slot, network.addresses)) await kernel.host.request(request);
+}
+
+/** Builds the requests for the routes in the pod: default routes, and those that the pod asked for. */
+export function buildPodRouteRequests(slot: number, network: PodNetwork): NetlinkRequest[] {
   const ifindex = slotToPeerIfindex(slot);
-  for (const gateway of listPodGateways(network))
-    await replaceRoute(pod.socket, {
-      destination: 'default',
-      family: isIpv6Text(gateway) ? 'ipv6' : 'ipv4',
-      gateway,
-      onlink: !isIpv6Text(gateway),
-      ifindex,
-    });
-  for (const { destination, metric, mtu } of network.routes)
-    await replaceRoute(pod.socket, {
-      destination,
-      gateway: findGatewayForDestination(destination),
-      onlink: !isIpv6Text(destination),
-      ifindex,
-      ...(metric === undefined ? {} : { metric }),
-      ...(mtu === undefined ? {} : { metrics: { values: { mtu } } }),
-    });
-  for (const address of network.addresses)
-    await replaceRoute(kernel.host, {
+  return [
+    ...listPodGateways(network).map((gateway) =>
+      buildRouteRequest('replace', {
+        destination: 'default',
+        family: isIpv6Text(gateway) ? 'ipv6' : 'ipv4',
+        gateway,
+        onlink: !isIpv6Text(gateway),
+        ifindex,
+      }),
+    ),
+    ...network.routes.map(({ destination, metric, mtu }) =>
+      buildRouteRequest('replace', {
+        destination,
+        gateway: findGatewayForDestination(destination),
+        onlink: !isIpv6Text(destination),
+        ifindex,
+        ...(metric === undefined ? {} : { metric }),
+        ...(mtu === undefined ? {} : { metrics: { values: { mtu } } }),
+      }),
+    ),
+  ];
+}
+
+/** Builds the requests for the host's routes to the pod. */
+export const buildHostRouteRequests = (slot: number, addresses: readonly string[]): NetlinkRequest[] =>
+  addresses.map((address) =>
+    buildRouteRequest('replace', {
       destination: address,
       ifindex: slotToPrimaryIfindex(slot),
-      ...(isIpv6Text(address) ? {} : { scope: 'link' }),
-    });
-}
+      ...(isIpv6Text(address) ? {} : { scope: 'link' as const }),
+    }),
+  );

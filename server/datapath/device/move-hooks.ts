@@ -2,7 +2,7 @@ import type { HookFamily } from '../../../contract/device.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { setNetkitPolicies } from '../../netlink/netkit.ts';
-import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import type { DeviceRecord } from '../../store/records.ts';
 import type { DatapathContext } from '../datapath-context.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
@@ -28,7 +28,7 @@ export async function moveProgramsToHooks(
   to: 'device' | 'primary',
   what: string,
 ): Promise<void> {
-  const { kernel, store } = context;
+  const { kernel } = context;
   const device = getCurrentDevice(pod);
   const family: HookFamily = to === 'device' ? 'netkit' : kernel.primaryHooks;
   if (device.kind !== 'netkit')
@@ -39,6 +39,20 @@ export async function moveProgramsToHooks(
     throw new ProblemError('already_there', `${what}: they are on ${family} already`, {
       hint: 'Nothing to do.',
     });
+  await moveProgramsToFamily(context, pod, family, what);
+}
+
+/**
+ * Moves Podlane's programs of a device from its hook family to another, under traffic, as `moveProgramsToHooks` does.
+ * @throws ProblemError `kernel_refused`
+ */
+export async function moveProgramsToFamily(
+  { kernel, store }: DatapathContext,
+  pod: LivePod,
+  family: HookFamily,
+  what: string,
+): Promise<void> {
+  const device = getCurrentDevice(pod);
   const from = device.hooks;
   try {
     await attachHookFamily(kernel, device.slot, family);
@@ -50,7 +64,7 @@ export async function moveProgramsToHooks(
   }
   // The store now names the new hooks: an agent that is killed here finishes the move when it starts.
   device.hooks = family;
-  await finishHookMove(kernel, pod.record, device);
+  await finishHookMove(kernel, pod, device);
   const missing = await findHooksWithoutPodlaneProgram(kernel, device);
   if (missing.length > 0)
     throw new ProblemError(
@@ -63,21 +77,27 @@ export async function moveProgramsToHooks(
 }
 
 /**
- * Completes an interrupted move between hooks: detaches the programs from every hook family except the device's own.
+ * Completes an interrupted move between hooks: detaches the programs from every hook family except the device's own. Where
+ * the kernel has tcx, only containers have had programs in clsact filters.
  */
 export async function finishHookMove(
   kernel: KernelContext,
-  pod: PodRecord,
+  { record, container }: Pick<LivePod, 'record' | 'container'>,
   device: DeviceRecord,
 ): Promise<void> {
-  if (device.kind !== 'netkit') return;
-  writeSlotEntry(kernel, pod, device);
-  await setNetkitPolicies(
-    kernel.host,
-    slotToPrimaryIfindex(device.slot),
-    chooseNetkitPolicy(pod.network, device),
-  );
-  for (const family of ['netkit', 'tcx', 'tc'] as const)
-    if (family !== device.hooks && (family !== 'tc' || kernel.primaryHooks === 'tc'))
-      await detachHookFamily(kernel, device.slot, family);
+  if (device.kind !== 'netkit' && container === null) return;
+  writeSlotEntry(kernel, record, device);
+  if (device.kind === 'netkit')
+    await setNetkitPolicies(
+      kernel.host,
+      slotToPrimaryIfindex(device.slot),
+      chooseNetkitPolicy(record.network, device),
+    );
+  const families = [
+    ...(device.kind === 'netkit' ? (['netkit'] as const) : []),
+    'tcx' as const,
+    ...(kernel.primaryHooks === 'tc' || container !== null ? (['tc'] as const) : []),
+  ];
+  for (const family of families)
+    if (family !== device.hooks) await detachHookFamily(kernel, device.slot, family);
 }

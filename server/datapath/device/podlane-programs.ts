@@ -1,13 +1,20 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { AttachedProgram, Hook, HookFamily } from '../../../contract/device.ts';
-import { type SlotEntry, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { anyEthertype } from '../../../contract/ethertypes.ts';
+import type { SlotEntry } from '../../bpf/datapath-structs.ts';
 import { type ProgramOnHook, queryHookPrograms } from '../../bpf/hook-query.ts';
-import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { anchorAmongUserPrograms, detachUserPrograms } from './attach-user-programs.ts';
 import { stripPrefixLength } from './pod-gateways.ts';
 import { attachPodlaneTcFilter, detachPodlaneTcFilter, readTcFilterPrograms } from './podlane-tc-filter.ts';
 import { podlaneProgramHooks } from './program-hooks.ts';
+
+/** Hooks that count by hook family, as the map `slots` names them. */
+export const countingHooks = { netkit: 'device', tcx: 'primary', tc: 'filters' } as const satisfies Record<
+  HookFamily,
+  SlotEntry['hooks']
+>;
 
 /**
  * Builds the entry of a device in the BPF map `slots`: the source addresses that the pod may use, and the device's
@@ -15,10 +22,12 @@ import { podlaneProgramHooks } from './program-hooks.ts';
  */
 export function buildSlotEntry(
   kernel: Pick<KernelContext, 'redirect'>,
-  pod: Pick<PodRecord, 'id' | 'number' | 'network'>,
-  { primaryMac, peerMac, hooks }: Pick<DeviceRecord, 'primaryMac' | 'peerMac' | 'hooks'>,
+  pod: Pick<PodRecord, 'id' | 'number' | 'network' | 'adoption'>,
+  device: Pick<NewDeviceRecord, 'primaryMac' | 'peerMac' | 'hooks' | 'foreignIfindexes'>,
 ): SlotEntry {
+  const { primaryMac, peerMac, hooks } = device;
   const { checks } = pod.network;
+  const redirect = kernel.redirect.appliesTo(pod.id);
   const [address4, address6] = [false, true].map((six) =>
     pod.network.addresses.find((each) => isIpv6Text(each) === six),
   );
@@ -26,12 +35,16 @@ export function buildSlotEntry(
     owner: pod.number,
     ...(address4 ? { address4: stripPrefixLength(address4) } : {}),
     ...(address6 ? { address6: stripPrefixLength(address6) } : {}),
-    hooks: hooks === 'netkit' ? 'device' : 'primary',
-    redirect: kernel.redirect.appliesTo(pod.id),
+    hooks: countingHooks[hooks],
+    redirect,
     macs: primaryMac && peerMac ? { toPod: peerMac, fromPod: primaryMac } : null,
     check: checks.source === 'strict',
     sourcePrefixes: checks.sourcePrefixes.length > 0,
     ethertypes: checks.ethertypes.length > 0,
+    anyEthertype: checks.ethertypes.includes(anyEthertype),
+    // Firewalls of others separate the pods that others made; a redirected packet would pass them by.
+    hostRouted: pod.adoption !== null && !redirect,
+    foreignIfindex: device.foreignIfindexes?.primary ?? null,
   };
 }
 
@@ -82,12 +95,20 @@ export async function attachHookFamily(
 ): Promise<void> {
   if (family === 'tc') {
     for (const direction of ['ingress', 'egress'] as const)
-      await attachPodlaneTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
+      await attachPodlaneTcFilter(
+        kernel,
+        kernel.programs.primaryIfindex(slot),
+        podlaneProgramHooks.tc[direction],
+      );
     return;
   }
   for (const direction of ['ingress', 'egress'] as const) {
     const hook = podlaneProgramHooks[family][direction];
-    await kernel.programs.attach(hook, slot, await anchorAmongUserPrograms(kernel, slot, hook));
+    await kernel.programs.attach(
+      hook,
+      slot,
+      await anchorAmongUserPrograms(kernel, kernel.programs.primaryIfindex(slot), hook),
+    );
   }
 }
 
@@ -100,7 +121,11 @@ export async function detachHookFamily(
   await detachUserPrograms(kernel, slot, family);
   if (family === 'tc') {
     for (const direction of ['egress', 'ingress'] as const)
-      await detachPodlaneTcFilter(kernel, slotToPrimaryIfindex(slot), podlaneProgramHooks.tc[direction]);
+      await detachPodlaneTcFilter(
+        kernel,
+        kernel.programs.primaryIfindex(slot),
+        podlaneProgramHooks.tc[direction],
+      );
     return;
   }
   await kernel.programs.detach(slot, [
@@ -127,7 +152,7 @@ export async function readAttachedPrograms(
   const both = await Promise.all(
     [podlaneProgramHooks[hooks].egress, podlaneProgramHooks[hooks].ingress].map((hook) =>
       hook === 'tc/ingress' || hook === 'tc/egress'
-        ? readTcFilterPrograms(kernel, slotToPrimaryIfindex(slot), hook)
+        ? readTcFilterPrograms(kernel, kernel.programs.primaryIfindex(slot), hook)
         : kernel.programs.query(slot, hook),
     ),
   );
@@ -143,7 +168,7 @@ export async function listProgramsOnHook(
   slot: number,
   hook: Hook,
 ): Promise<ProgramOnHook[]> {
-  const ifindex = slotToPrimaryIfindex(slot);
+  const ifindex = kernel.programs.primaryIfindex(slot);
   if (hook !== 'tc/ingress' && hook !== 'tc/egress') return queryHookPrograms(ifindex, hook);
   const programs = await readTcFilterPrograms(kernel, ifindex, hook);
   return programs.map(({ id, linkId }) => ({ programId: id, linkId }));

@@ -2,11 +2,12 @@ import type { AttachedProgram } from '../../../contract/device.ts';
 import { describeAttachedProgram } from '../../bpf/hook-query.ts';
 import { addClsactQdisc } from '../../netlink/clsact.ts';
 import { isNetlinkError } from '../../netlink/netlink-error.ts';
+import type { NetlinkRequest } from '../../netlink/socket.ts';
 import {
+  buildBpfFilterRequest,
   deleteTcBpfFilter,
   listTcBpfFilters,
   listTcFilters,
-  replaceTcBpfFilter,
   type TcHook,
 } from '../../netlink/tc-filter.ts';
 import type { KernelContext } from '../kernel-context.ts';
@@ -20,6 +21,13 @@ export const podlaneFilterPriority = 100;
 export const podlaneFilterHandle = 0x706c;
 
 const place = { priority: podlaneFilterPriority, handle: podlaneFilterHandle };
+
+/** Builds the request that attaches Podlane's program to a clsact hook, or replaces an older filter of Podlane. */
+export const buildPodlaneFilterRequest = (ifindex: number, hook: TcHook, program: number): NetlinkRequest =>
+  buildBpfFilterRequest(ifindex, hook, { ...place, program, name: filterName(hook) }, 'replace');
+
+const filterName = (hook: TcHook): string =>
+  hook === 'tc/ingress' ? `${podlaneProgramNames.egress}_tc` : `${podlaneProgramNames.ingress}_tc`;
 
 /**
  * Attaches Podlane's program to a clsact hook, on kernels without tcx. Replaces an older filter of Podlane
@@ -38,11 +46,7 @@ export async function attachPodlaneTcFilter(
   let program: number;
   do {
     program = kernel.programs.programFd(hook);
-    await replaceTcBpfFilter(kernel.host, ifindex, hook, {
-      ...place,
-      program,
-      name: hook === 'tc/ingress' ? `${podlaneProgramNames.egress}_tc` : `${podlaneProgramNames.ingress}_tc`,
-    });
+    await kernel.host.request(buildPodlaneFilterRequest(ifindex, hook, program));
     // Another build may have been activated meanwhile.
   } while (program !== kernel.programs.programFd(hook));
 }

@@ -76,7 +76,7 @@ export class GuardActions {
         kernel.programs.restorePins();
         setRedirectEndpoints(kernel, pod.record, device);
         await attachPodlanePrograms(kernel, pod.record, device);
-        await finishHookMove(kernel, pod.record, device);
+        await finishHookMove(kernel, pod, device);
       });
     } finally {
       this.#dependencies.enqueue(pod);

@@ -1,10 +1,10 @@
 import type { MigrationItem } from '../../../contract/migration.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { listMulticastGroups } from '../../kernel/multicast-groups.ts';
 import { openCurrentNamespace } from '../../kernel/netns.ts';
 import { findSocketOwners, type SocketOwner } from '../../kernel/socket-owners.ts';
 import { type BoundSocket, type BoundSockets, listBoundSockets } from '../../netlink/socket-diag.ts';
 import type { PodRecord } from '../../store/records.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 import { createMigrationItem } from './plan-items.ts';
 
@@ -20,13 +20,13 @@ const maxNamed = 8;
 export async function listBoundSocketItems(
   pod: PodRecord,
   namespace: PodNamespace,
-  slot: number,
+  device: IndexedDevice,
 ): Promise<MigrationItem[]> {
   using host = openCurrentNamespace();
   return [
-    ...(await socketItems('pod', namespace.fd, pod.netnsInode, slotToPeerIfindex(slot))),
-    ...(await socketItems('host', host.fd, host.inode, slotToPrimaryIfindex(slot))),
-    ...listMulticastGroups(namespace.fd, slotToPeerIfindex(slot)).map(({ group, users }) =>
+    ...(await socketItems('pod', namespace.fd, pod.netnsInode, getPeerIfindex(device))),
+    ...(await socketItems('host', host.fd, host.inode, getPrimaryIfindex(device))),
+    ...listMulticastGroups(namespace.fd, getPeerIfindex(device)).map(({ group, users }) =>
       createMigrationItem(
         'pod',
         'multicast group',

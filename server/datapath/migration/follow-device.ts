@@ -1,5 +1,6 @@
 import { buildAddressFlagRequests } from '../network-state/address-requests.ts';
 import { carrySettingsAfterTraffic, sendIgnoringRefusals } from '../network-state/carry-end.ts';
+import { buildConnectedRouteDeletions } from '../network-state/connected-routes.ts';
 import { followChanges } from '../network-state/follow-changes.ts';
 import { deviceEndNames, getDeviceEnd } from './device-ends.ts';
 import { withRecordedReversePathFilter } from './loosen-reverse-path-filters.ts';
@@ -35,6 +36,10 @@ export async function followDevice(
 export async function restoreAddressFlags(context: MigrationStepContext): Promise<void> {
   for (const name of deviceEndNames) {
     const { socket, ifindex } = getDeviceEnd(context, 'new', name);
-    await sendIgnoringRefusals(socket, buildAddressFlagRequests(context.expected[name].addresses, ifindex));
+    const expected = context.expected[name];
+    await sendIgnoringRefusals(socket, [
+      ...buildAddressFlagRequests(expected.addresses, ifindex),
+      ...buildConnectedRouteDeletions(expected, ifindex),
+    ]);
   }
 }

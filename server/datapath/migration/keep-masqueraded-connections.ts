@@ -1,8 +1,10 @@
 import type { MigrationItem } from '../../../contract/migration.ts';
 import { openCurrentNamespace } from '../../kernel/netns.ts';
 import type { ConntrackTuple } from '../../netlink/conntrack-tuple.ts';
+import { ifla } from '../../netlink/link-attributes.ts';
+import { getRawU32 } from '../../netlink/raw-object.ts';
 import { describeAddress } from '../network-state/describe-object.ts';
-import type { DeviceEndName, DeviceState } from '../network-state/end-state.ts';
+import type { DeviceEndName, DeviceState, EndState } from '../network-state/end-state.ts';
 import { withConnectionGuard } from './connection-guard.ts';
 import type { ConnectionTuple } from './connection-guard-table.ts';
 import { listMasqueradedConnections, type MasqueradedConnections } from './list-masqueraded-connections.ts';
@@ -29,6 +31,8 @@ export async function moveKeepingMasqueradedConnections(
   end: DeviceEndName,
   move: () => Promise<void>,
 ): Promise<void> {
+  // The host sends to a port of a bridge by the bridge, whose index stays.
+  if (isPort(expected[end])) return move();
   using host = openCurrentNamespace();
   await recreateMasqueradedConnections(
     end === 'pod' ? namespace.fd : host.fd,
@@ -37,6 +41,8 @@ export async function moveKeepingMasqueradedConnections(
     { limit: maxConnections, withGuard: guardConnections, move },
   );
 }
+
+const isPort = ({ link }: EndState): boolean => (getRawU32(link, ifla.master) ?? 0) !== 0;
 
 /** Holds packets back with `withConnectionGuard`, whose tuples are without zones and ids of ICMP. */
 export const guardConnections: RunWithConnectionGuard = async (namespaceFd, listTuples, work) => {

@@ -15,6 +15,7 @@ export function listLinkLayerNotes(pod: PodRecord, state: DeviceState, to: Devic
   const neighbors = [...new Set(listOwnNeighbors(pod, state.pod))].join(', ');
   return [
     {
+      topic: 'link layer',
       state: 'note',
       code: null,
       name: has ? 'New device has link-layer addresses' : 'New device has no link-layer addresses',

@@ -3,9 +3,11 @@ import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { TaskScope } from '../../async/task-scope.ts';
 import type { DeviceRecord, NewEvent } from '../../store/records.ts';
+import { finishRelease } from '../adopted/release-pod.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
 import { DeviceDropMeter } from '../device/device-drops.ts';
-import { findBlockingActivity, withPod } from '../pod-activity.ts';
+import { isForeignDevice } from '../device-indexes.ts';
+import { findBlockingActivity, isPodGone, withPod } from '../pod-activity.ts';
 import { openPodNamespace, type PodNamespace } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { addPendingDevice, retireDevice, setCurrentDevice } from '../pods/current-device.ts';
@@ -14,7 +16,12 @@ import { JournalWriter } from './journal-writer.ts';
 import type { OldDeviceNetwork } from './old-device-network.ts';
 import { requireAcceptance } from './plan-items.ts';
 import { throwIfCheckRefused } from './preflight.ts';
-import { createMigrationJournal, prepareMigration, recordState } from './prepare-migration.ts';
+import {
+  createMigrationJournal,
+  type MigrationTarget,
+  prepareMigration,
+  recordState,
+} from './prepare-migration.ts';
 import { decodeRecordedState, encodeRecordedState, type RecordedState } from './recorded-state.ts';
 import { type MigrationRecoveryContext, recoverMigration } from './recover-migration.ts';
 import type { DeviceMove } from './step-definition.ts';
@@ -73,14 +80,26 @@ export class MigrationController {
     );
   }
 
-  async plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
+  plan(pod: LivePod, to: DeviceKind, recreate: boolean): Promise<MigrationPlan> {
+    return this.#plan(pod, { kind: to, release: false }, recreate);
+  }
+
+  /** Plans the return of an adopted pod to a device as others made it. */
+  planRelease(pod: LivePod): Promise<MigrationPlan> {
+    return this.#plan(pod, releaseTarget, true);
+  }
+
+  async #plan(
+    pod: LivePod,
+    target: Omit<MigrationTarget, 'slot'>,
+    recreate: boolean,
+  ): Promise<MigrationPlan> {
     using namespace = openPodNamespace(pod);
     const { plan } = await prepareMigration(
       this.#context.kernel,
       pod,
       namespace,
-      to,
-      this.#context.slots.next(),
+      { ...target, slot: this.#context.slots.next() },
       {
         obstacle: findBlockingActivity(pod),
         recreate,
@@ -93,22 +112,37 @@ export class MigrationController {
    * Starts a migration; resolves once its journal is stored and it runs.
    * @throws ProblemError `migration_running`, `pod_busy`, `pod_gone`; the code of a check that refused; `store_failed`
    */
-  async start(
-    pod: LivePod,
-    to: DeviceKind,
-    actor: string,
-    { recreate, accept }: MigrationOptions,
-  ): Promise<Migration> {
+  start(pod: LivePod, to: DeviceKind, actor: string, options: MigrationOptions): Promise<Migration> {
     const what = `migrate ${formatPodName(pod)} to ${to}`;
+    return this.#start(pod, { kind: to, release: false }, actor, options, what);
+  }
+
+  /**
+   * Starts the return of an adopted pod to a device as others made it; the pod is released when it is done.
+   * @param accept as of `MigrationOptions` @throws ProblemError as `start`
+   */
+  startRelease(pod: LivePod, actor: string, accept: readonly string[]): Promise<Migration> {
+    const what = `release ${formatPodName(pod)}`;
+    return this.#start(pod, releaseTarget, actor, { recreate: true, accept }, what);
+  }
+
+  async #start(
+    pod: LivePod,
+    target: Omit<MigrationTarget, 'slot'>,
+    actor: string,
+    options: MigrationOptions,
+    what: string,
+  ): Promise<Migration> {
     const started = Promise.withResolvers<Migration>();
     const running = this.#scope.run(async () => {
       const ended = await withPod(pod, { type: 'planning' }, what, async (enter) => {
-        const opened = await this.#open(pod, to, actor, { recreate, accept }, what);
+        const opened = await this.#open(pod, target, actor, options, what);
         enter({ type: 'migrating', migrationId: opened.migration.id });
         started.resolve(structuredClone(opened.migration));
         this.#context.publish.pod(pod);
         const requests = pod.requests;
         await this.#run(pod, opened);
+        if (isReleased(opened.migration)) await finishRelease(this.#context, pod, enter, actor);
         return { migration: opened.migration, requests };
       });
       return this.#conclude(pod, ended);
@@ -123,7 +157,7 @@ export class MigrationController {
   /** Prepares a migration and opens its journal. On failure, nothing remains in the kernel or the store. */
   async #open(
     pod: LivePod,
-    to: DeviceKind,
+    to: Omit<MigrationTarget, 'slot'>,
     actor: string,
     { recreate, accept }: MigrationOptions,
     what: string,
@@ -134,7 +168,8 @@ export class MigrationController {
     try {
       slot = await this.#context.slots.allocate();
       namespace = openPodNamespace(pod);
-      const prepared = await prepareMigration(this.#context.kernel, pod, namespace, to, slot, {
+      const target = { ...to, slot };
+      const prepared = await prepareMigration(this.#context.kernel, pod, namespace, target, {
         obstacle: null,
         recreate,
       });
@@ -192,7 +227,7 @@ export class MigrationController {
     { migration, requests }: { migration: Migration; requests: LivePod['requests'] },
   ): Promise<Migration> {
     if (requests && migration.result) this.#uncounted.push({ migration, pod, before: requests });
-    this.#context.publish.pod(pod);
+    if (!isPodGone(pod)) this.#context.publish.pod(pod);
     await this.#context.publish.event(endEvent(migration));
     this.#ended(pod);
     return migration;
@@ -227,9 +262,11 @@ export class MigrationController {
     };
     const what = `recover migration ${migration.number}`;
     const ended = pod
-      ? await withPod(pod, { type: 'migrating', migrationId: migration.id }, what, () =>
-          recoverMigration(migration, pod, recovery),
-        )
+      ? await withPod(pod, { type: 'migrating', migrationId: migration.id }, what, async (enter) => {
+          const recovered = await recoverMigration(migration, pod, recovery);
+          if (isReleased(recovered)) await finishRelease(this.#context, pod, enter, recovered.actor);
+          return recovered;
+        })
       : await recoverMigration(migration, pod, recovery);
     await this.#context.publish.event({
       type: 'migration.recovered',
@@ -238,6 +275,16 @@ export class MigrationController {
       migrationId: ended.id,
       message: `migration ${ended.number} of ${ended.podNamespace}/${ended.podName}, interrupted by a restart, is ${ended.state}`,
     });
+  }
+
+  /** Ends the adoption of a pod whose release a killed agent had done but for that. */
+  async finishReleaseOf(pod: LivePod): Promise<void> {
+    if (pod.record.adoption === null || isPodGone(pod) || !isForeignDevice(getCurrentDevice(pod))) return;
+    const last = await this.#context.store.lastMigration(pod.record.id);
+    if (last === null || !isReleased(last)) return;
+    await withPod(pod, { type: 'detaching' }, `release ${formatPodName(pod)}`, (enter) =>
+      finishRelease(this.#context, pod, enter, last.actor),
+    );
   }
 
   /** Resolves with a migration after it has ended. */
@@ -300,19 +347,19 @@ export class MigrationController {
       oldNetwork,
       recorded,
       disposables: new DisposableStack(),
-      onStart: () => drops.start(from.slot),
+      onStart: () => drops.start(from),
       onNewDeviceReady: () => this.#context.publish.deviceReady(pod, to),
       onTrafficMoved: (device) => {
         setCurrentDevice(pod, device);
         this.#context.publish.deviceReady(pod, device);
         this.#context.publish.pod(pod);
       },
-      beforeRemoval: () => drops.beforeRemoval(from.slot),
+      beforeRemoval: () => drops.beforeRemoval(from),
       onDeviceRemoved: (device) => this.#close(pod, device),
       onVerified: async (counted) => {
         migration.result = {
           ...counted,
-          ...(await drops.finish(to.slot)),
+          ...(await drops.finish(to)),
           requestsOk: null,
           requestsFailed: null,
         };
@@ -320,6 +367,12 @@ export class MigrationController {
     };
   }
 }
+
+/** Device that a release leads to. Its slot is that of the programs, until the pod is released. */
+const releaseTarget: Omit<MigrationTarget, 'slot'> = { kind: 'veth', release: true };
+
+/** Tells whether a pod is back on a device as others made it, so that its adoption ends. */
+const isReleased = ({ direction, state }: Migration): boolean => direction === 'release' && state === 'done';
 
 /** Ends a migration as `failed` for a reason other than a failed step. */
 async function endAsFailed(migration: Migration, error: unknown, journal: MigrationJournal): Promise<void> {

@@ -1,6 +1,11 @@
 import { ProblemError } from '../../../contract/problem.ts';
 import type { RawObject } from '../../netlink/raw-object.ts';
-import { bridgeEntryKey, isOwnEntry, moveBridgeEntries } from '../network-state/bridge-entries.ts';
+import {
+  bridgeEntryKey,
+  isOwnEntry,
+  moveBridgeEntries,
+  releaseLearnedEntries,
+} from '../network-state/bridge-entries.ts';
 import type { DeviceEndName, DeviceEndRef } from '../network-state/end-state.ts';
 import { moveMirredActions, restoreMirredActions } from '../network-state/mirred-actions.ts';
 import { buildNeighborRequests } from '../network-state/neighbor-requests.ts';
@@ -35,7 +40,9 @@ export async function restoreForwarding(context: MigrationStepContext, end: Devi
   const recorded = context.recorded.state[end];
   await moveMirredActions(old.socket, fresh.ifindex, old.ifindex);
   await restoreMirredActions(old.socket, recorded.redirects, old.ifindex);
-  if ((await moveEntries(fresh, old.ifindex)) !== null) return;
+  const moved = await moveEntries(fresh, old.ifindex);
+  await releaseLearnedEntries(old.socket, old.ifindex);
+  if (moved !== null) return;
   const entries = recorded.bridgeEntries.filter((entry) => !isOwnEntry(entry));
   if (entries.length > 0) await old.socket.batch(buildNeighborRequests(entries, old.ifindex));
 }

@@ -1,9 +1,9 @@
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import type { KernelRoute } from '../../netlink/route-message.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type CarriedProgram, readCarriedPrograms } from '../device/carried-programs.ts';
 import { listMovableRoutes } from '../device/device-routes.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
 
@@ -25,19 +25,19 @@ export interface OldDeviceNetwork {
 export async function readOldDeviceNetwork(
   kernel: KernelContext,
   pod: PodNamespace,
-  device: Pick<DeviceRecord, 'slot' | 'hooks'>,
+  device: IndexedDevice & Pick<DeviceRecord, 'hooks'>,
 ): Promise<OldDeviceNetwork> {
-  const { slot } = device;
+  const peer = getPeerIfindex(device);
   return {
-    addresses: await listPeerAddresses(pod, slot),
-    podRoutes: await listMovableRoutes(pod.socket, slotToPeerIfindex(slot)),
-    hostRoutes: await listMovableRoutes(kernel.host, slotToPrimaryIfindex(slot)),
+    addresses: await listPeerAddresses(pod, peer),
+    podRoutes: await listMovableRoutes(pod.socket, peer),
+    hostRoutes: await listMovableRoutes(kernel.host, getPrimaryIfindex(device)),
     carriedPrograms: await readCarriedPrograms(kernel, device),
   };
 }
 
 /** Lists the addresses of the peer in the kernel's order: the preferred address of each family comes first. */
-async function listPeerAddresses(pod: PodNamespace, slot: number): Promise<string[]> {
-  const onPeer = await listAddresses(pod.socket, { ifindex: slotToPeerIfindex(slot) });
+async function listPeerAddresses(pod: PodNamespace, ifindex: number): Promise<string[]> {
+  const onPeer = await listAddresses(pod.socket, { ifindex });
   return onPeer.filter((each) => each.scope === 'global').map((each) => each.address);
 }

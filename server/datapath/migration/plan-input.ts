@@ -20,6 +20,8 @@ export interface MigrationPlanInput {
   network: PodNetwork;
   /** Names that the new device takes over: of the pod's interface, and of the primary on the host. */
   names: { pod: string; host: string };
+  /** True for an adopted pod: its alias, gateways and neighbors are those that its runtime gave it. */
+  adopted: boolean;
   /** Alias of the primary, `namespace/pod` if nobody gave it another. */
   alias: string;
   /** Addresses of the old peer in CIDR notation. */

@@ -144,6 +144,7 @@ function shortenId(id: string): string {
 /** Turns items into checks, so that they are seen wherever the checks of a plan are. */
 export const toChecks = (items: readonly MigrationItem[]): MigrationCheck[] =>
   items.map(({ end, kind, outcome, ...text }) => ({
+    topic: 'item',
     name:
       outcome === 'refused'
         ? `The ${kind} of the ${endNames[end]} cannot be carried over`

@@ -1,12 +1,13 @@
 import { isIpv6Text } from '../../../contract/cidr.ts';
 import type { DeviceKind } from '../../../contract/device.ts';
 import type { MigrationCheck } from '../../../contract/migration.ts';
+import { preflightReasons } from '../../../contract/preflight-reasons.ts';
 import { type ProblemCode, ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
 import { reversePathSysctl } from '../device/reverse-path-filter.ts';
+import { getPeerIfindex, getPrimaryIfindex, type IndexedDevice, isForeignDevice } from '../device-indexes.ts';
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import type { BlockingActivity } from '../pod-activity.ts';
 import type { PodNamespace } from '../pod-namespaces.ts';
@@ -14,14 +15,23 @@ import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
 import { formatTemporaryName } from '../slot-allocator.ts';
 import type { OldDeviceNetwork } from './old-device-network.ts';
 
-const passed = (name: string, detail: string): MigrationCheck => ({
+type Topic = MigrationCheck['topic'];
+const passed = (topic: Topic, name: string, detail: string): MigrationCheck => ({
+  topic,
   name,
   state: 'passed',
   detail,
   code: null,
 });
-const note = (name: string, detail: string): MigrationCheck => ({ name, state: 'note', detail, code: null });
-const refused = (name: string, code: ProblemCode, detail: string): MigrationCheck => ({
+const note = (topic: Topic, name: string, detail: string): MigrationCheck => ({
+  topic,
+  name,
+  state: 'note',
+  detail,
+  code: null,
+});
+const refused = (topic: Topic, name: string, code: ProblemCode, detail: string): MigrationCheck => ({
+  topic,
   name,
   state: 'refused',
   detail,
@@ -30,7 +40,8 @@ const refused = (name: string, code: ProblemCode, detail: string): MigrationChec
 
 export interface PreflightInput {
   to: DeviceKind;
-  slot: number;
+  /** The new device. */
+  device: IndexedDevice;
   oldNetwork: OldDeviceNetwork;
   /** Activity of the pod that blocks the migration, or null. */
   obstacle: BlockingActivity | null;
@@ -43,36 +54,48 @@ export async function runPreflightChecks(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  { to, slot, oldNetwork, obstacle, recreate }: PreflightInput,
+  { to, device, oldNetwork, obstacle, recreate }: PreflightInput,
 ): Promise<MigrationCheck[]> {
   const current = getCurrentDevice(pod);
   const inside = await listLinks(namespace.socket);
   return [
     ...kernelChecks(kernel, to),
     current.kind === to && !recreate
-      ? refused(`Pod is not on ${to} yet`, 'already_on_kind', `${current.primaryName} is a ${to} device`)
+      ? refused(
+          'kind',
+          `Pod is not on ${to} yet`,
+          'already_on_kind',
+          `${current.primaryName} is a ${to} device`,
+        )
       : passed(
+          'kind',
           recreate ? 'Device may be recreated' : `Pod is not on ${to} yet`,
           `${current.primaryName} is a ${current.kind} device`,
         ),
     obstacle
-      ? refused('No other operation on this pod', obstacle.code, obstacle.detail)
-      : passed('No other operation on this pod', 'none is running'),
-    await deviceCheck(kernel, current.slot),
-    await freeSlotCheck(kernel, slot, inside),
-    await freeNamesCheck(kernel, namespace, [current.slot, slot]),
-    forwardingCheck(pod),
+      ? refused('operation', 'No other operation on this pod', obstacle.code, obstacle.detail)
+      : passed('operation', 'No other operation on this pod', 'none is running'),
+    await deviceCheck(kernel, getPrimaryIfindex(current)),
+    await freeIndexesCheck(kernel, device, inside),
+    await freeNamesCheck(kernel, namespace, [current, device]),
+    ...(pod.record.adoption?.form === 'bridged' ? [] : [forwardingCheck(pod)]),
     ...carriedProgramChecks(oldNetwork),
-    interfaceCheck(inside, slotToPeerIfindex(current.slot)),
+    interfaceCheck(inside, getPeerIfindex(current)),
     passed(
+      'network',
       'MTU, addresses and routes can be carried over',
       `MTU ${pod.record.network.mtu}, ${oldNetwork.addresses.length} ${oldNetwork.addresses.length === 1 ? 'address' : 'addresses'}, ${oldNetwork.podRoutes.length} + ${oldNetwork.hostRoutes.length} routes`,
     ),
     hasKernelCapability(kernel, 'live-rename')
-      ? passed(`New interface can be renamed to ${pod.record.network.interface}`, 'live rename probed')
+      ? passed(
+          'rename',
+          `New interface can be renamed to ${pod.record.network.interface}`,
+          'live rename probed',
+        )
       : note(
+          'rename',
           `New interface gets ${pod.record.network.interface} as an alternative name only`,
-          `it is called ${formatTemporaryName(slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
+          `it is called ${formatTemporaryName(device.slot)}, since this kernel cannot rename an interface that is up: ${kernel.capabilities.get('live-rename')?.detail ?? 'not probed'}`,
         ),
   ];
 }
@@ -90,19 +113,17 @@ export function throwIfCheckRefused(checks: readonly MigrationCheck[], what: str
     `${what}: ${refusals.map((check) => check.detail).join('; ')}`,
     {
       errors: refusals.map((check) => ({ path: check.code ?? '', message: check.detail })),
-      hint: hints[first.code as ProblemCode] ?? 'Request the plan with dryRun to see every check.',
+      hint: findHint(first.code) ?? 'Request the plan with dryRun to see every check.',
     },
   );
 }
 
-const hints: Partial<Record<ProblemCode, string>> = {
-  no_netkit: 'The pod stays on veth. Boot a kernel with CONFIG_NETKIT (Linux 6.7, or a backport).',
-  migration_running: 'Wait for it to end: GET /api/v1/migrations/:id.',
-  second_interface: 'Podlane migrates pods that have one interface beside the loopback.',
-  host_not_ready:
-    'sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0',
-  pod_gone: 'The pod has ended; remove it with DELETE /api/v1/pods/:id.',
-};
+/** Returns what to do about a refusal: the command or the remedy that a preflight names for it. */
+function findHint(code: string | null): string | undefined {
+  const reasons: Readonly<Record<string, { remedy: string | null; command?: string }>> = preflightReasons;
+  const reason = code === null ? undefined : reasons[code];
+  return reason?.command ?? reason?.remedy ?? undefined;
+}
 
 function kernelChecks(kernel: KernelContext, to: DeviceKind): MigrationCheck[] {
   const [name, code] =
@@ -112,32 +133,36 @@ function kernelChecks(kernel: KernelContext, to: DeviceKind): MigrationCheck[] {
   const capability = kernel.capabilities.get(name);
   const title = to === 'netkit' ? 'netkit works on this kernel' : `veth and ${name} work on this kernel`;
   const detail = capability?.detail ?? 'not probed';
-  return [capability?.available ? passed(title, detail) : refused(title, code, detail)];
+  return [capability?.available ? passed('kernel', title, detail) : refused('kernel', title, code, detail)];
 }
 
-async function deviceCheck(kernel: KernelContext, slot: number): Promise<MigrationCheck> {
-  const link = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
+async function deviceCheck(kernel: KernelContext, ifindex: number): Promise<MigrationCheck> {
+  const link = await getLink(kernel.host, { ifindex });
   return link
-    ? passed('Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
-    : refused(
-        'Pod has its device',
-        'device_missing',
-        `ifindex ${slotToPrimaryIfindex(slot)} is gone from the host`,
-      );
+    ? passed('device', 'Pod has its device', `${link.name} (ifindex ${link.ifindex})`)
+    : refused('device', 'Pod has its device', 'device_missing', `ifindex ${ifindex} is gone from the host`);
 }
 
-async function freeSlotCheck(
+async function freeIndexesCheck(
   kernel: KernelContext,
-  slot: number,
+  device: IndexedDevice,
   inside: NetworkLink[],
 ): Promise<MigrationCheck> {
-  const title = `Slot ${slot} and both ifindexes are free`;
-  const taken = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
-  if (taken) return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
-  const peer = inside.find((link) => link.ifindex === slotToPeerIfindex(slot));
+  const title = `Slot ${device.slot} and both ifindexes are free`;
+  const [primaryIfindex, peerIfindex] = [getPrimaryIfindex(device), getPeerIfindex(device)];
+  const taken = await getLink(kernel.host, { ifindex: primaryIfindex });
+  if (taken)
+    return refused('slot', title, 'interface_in_use', `ifindex ${taken.ifindex} is taken by ${taken.name}`);
+  const peer = inside.find((link) => link.ifindex === peerIfindex);
   if (peer)
-    return refused(title, 'interface_in_use', `ifindex ${peer.ifindex} is taken by ${peer.name} in the pod`);
-  return passed(title, `${slotToPrimaryIfindex(slot)}/${String(slotToPeerIfindex(slot)).slice(-2)}`);
+    return refused(
+      'slot',
+      title,
+      'interface_in_use',
+      `ifindex ${peer.ifindex} is taken by ${peer.name} in the pod`,
+    );
+  const short = isForeignDevice(device) ? peerIfindex : String(peerIfindex).slice(-2);
+  return passed('slot', title, `${primaryIfindex}/${short}`);
 }
 
 /**
@@ -147,21 +172,37 @@ async function freeSlotCheck(
 async function freeNamesCheck(
   kernel: KernelContext,
   namespace: PodNamespace,
-  slots: readonly number[],
+  devices: readonly IndexedDevice[],
 ): Promise<MigrationCheck> {
-  const names = slots.map(formatTemporaryName);
+  const names = devices.map(({ slot }) => formatTemporaryName(slot));
   const title = `The temporary names ${names.join(' and ')} are free`;
-  for (const slot of slots)
+  for (const device of devices)
     for (const [where, socket, own] of [
-      ['on the host', kernel.host, slotToPrimaryIfindex(slot)],
-      ['in the pod', namespace.socket, slotToPeerIfindex(slot)],
+      ['on the host', kernel.host, getPrimaryIfindex(device)],
+      ['in the pod', namespace.socket, getPeerIfindex(device)],
     ] as const) {
-      const name = formatTemporaryName(slot);
+      const name = formatTemporaryName(device.slot);
       const taken = await getLink(socket, { name });
       if (taken && taken.ifindex !== own)
-        return refused(title, 'interface_in_use', `ifindex ${taken.ifindex} ${where} is called ${name}`);
+        return refused(
+          'names',
+          title,
+          'interface_in_use',
+          `ifindex ${taken.ifindex} ${where} is called ${name}`,
+        );
     }
-  return passed(title, 'no interface has them');
+  return passed('names', title, 'no interface has them');
+}
+
+/** Reads whether the host forwards as migrations need it. @param ipv6 whether IPv6 has to be forwarded as well */
+export function readForwarding(ipv6: boolean): { ready: boolean; detail: string } {
+  const forward = readSysctl('net/ipv4/ip_forward');
+  const forward6 = ipv6 ? readSysctl('net/ipv6/conf/all/forwarding') : null;
+  const filter = readSysctl(reversePathSysctl('all'));
+  return {
+    ready: forward === '1' && forward6 !== '0' && filter !== '1',
+    detail: `ip_forward ${forward}${forward6 === null ? '' : `, IPv6 forwarding ${forward6}`}, rp_filter of all interfaces ${filter}`,
+  };
 }
 
 /**
@@ -170,16 +211,9 @@ async function freeNamesCheck(
  * beside the route even if the filter is loose (__fib_validate_source, net/ipv4/fib_frontend.c).
  */
 function forwardingCheck(pod: LivePod): MigrationCheck {
-  const forward = readSysctl('net/ipv4/ip_forward');
-  const forward6 = pod.record.network.addresses.some(isIpv6Text)
-    ? readSysctl('net/ipv6/conf/all/forwarding')
-    : null;
-  const filter = readSysctl(reversePathSysctl('all'));
-  const detail = `ip_forward ${forward}${forward6 === null ? '' : `, IPv6 forwarding ${forward6}`}, rp_filter of all interfaces ${filter}`;
+  const { ready, detail } = readForwarding(pod.record.network.addresses.some(isIpv6Text));
   const title = 'Host forwards, without strict reverse path filtering';
-  return forward === '1' && forward6 !== '0' && filter !== '1'
-    ? passed(title, detail)
-    : refused(title, 'host_not_ready', detail);
+  return ready ? passed('forwarding', title, detail) : refused('forwarding', title, 'host_not_ready', detail);
 }
 
 function carriedProgramChecks({ carriedPrograms }: OldDeviceNetwork): MigrationCheck[] {
@@ -190,6 +224,7 @@ function carriedProgramChecks({ carriedPrograms }: OldDeviceNetwork): MigrationC
   );
   return [
     note(
+      'programs',
       `${carriedPrograms.length === 1 ? 'A program' : `${carriedPrograms.length} programs`} of others will be attached to the new device as well`,
       each.join('; '),
     ),
@@ -203,8 +238,9 @@ function carriedProgramChecks({ carriedPrograms }: OldDeviceNetwork): MigrationC
 function interfaceCheck(inside: NetworkLink[], ours: number): MigrationCheck {
   const others = inside.filter((link) => link.ifindex !== ours && link.name !== 'lo' && link.up);
   return others.length === 0
-    ? passed('Pod has one interface', 'none beside the loopback')
+    ? passed('interfaces', 'Pod has one interface', 'none beside the loopback')
     : refused(
+        'interfaces',
         'Pod has one interface',
         'second_interface',
         `the pod has ${others.map((link) => link.name).join(', ')} as well`,

@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { DeviceKind } from '../../../contract/device.ts';
-import type { Migration, MigrationItem, MigrationPlan } from '../../../contract/migration.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
+import type {
+  DeviceReference,
+  Migration,
+  MigrationItem,
+  MigrationPlan,
+} from '../../../contract/migration.ts';
+import { isForeignIfindex } from '../../bpf/datapath-structs.ts';
 import type { InterfaceSysctl } from '../../kernel/interface-sysctls.ts';
 import { formatMacAddress } from '../../netlink/ip-address.ts';
 import { ifla } from '../../netlink/link-attributes.ts';
 import { getRawAttribute, getRawString } from '../../netlink/raw-object.ts';
-import type { DeviceRecord, NewDeviceRecord } from '../../store/records.ts';
+import type { DeviceRecord, NewDeviceRecord, PodRecord } from '../../store/records.ts';
+import { chooseForeignIfindexes } from '../adopted/foreign-ifindexes.ts';
 import { chooseNetkitPolicy, formatDeviceAlias, isKernelIpv6Enabled } from '../device/device-pair.ts';
 import { buildSlotEntry } from '../device/podlane-programs.ts';
 import { defaultHookFamily } from '../device/program-hooks.ts';
+import { getPeerIfindex, getPrimaryIfindex } from '../device-indexes.ts';
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import { type DeviceState, type EndState, hasLinkLayerAddresses } from '../network-state/end-state.ts';
 import { listAlternativeNames, sysctlsSetAfterTraffic } from '../network-state/list-settings.ts';
@@ -23,6 +30,7 @@ import { findChildInterfaces } from './child-interfaces.ts';
 import { listFirewallItems } from './firewall-rule-twins.ts';
 import { listMasqueradedConnectionItems } from './keep-masqueraded-connections.ts';
 import { listLinkLayerNotes } from './list-link-layer-notes.ts';
+import { listProgramHelperItems } from './list-program-helper-items.ts';
 import { listXdpLinkItems } from './list-xdp-link-items.ts';
 import { getRecordedFilter } from './loosen-reverse-path-filters.ts';
 import { listMptcpAndIpsecItems } from './mptcp-and-ipsec.ts';
@@ -43,25 +51,42 @@ export interface PreparedMigration {
   device: NewDeviceRecord;
 }
 
-/** Plans a pod's migration to a device kind on a slot from the current kernel state, without changing anything. */
+/** What a migration leads to. */
+export interface MigrationTarget {
+  kind: DeviceKind;
+  slot: number;
+  /** True if the pod returns to a device as others made it, for its release. */
+  release: boolean;
+}
+
+/** Plans a pod's migration to a device on a slot from the current kernel state, without changing anything. */
 export async function prepareMigration(
   kernel: KernelContext,
   pod: LivePod,
   namespace: PodNamespace,
-  to: DeviceKind,
-  slot: number,
+  target: MigrationTarget,
   { obstacle, recreate }: Pick<PreflightInput, 'obstacle' | 'recreate'>,
 ): Promise<PreparedMigration> {
+  const { kind: to, slot, release } = target;
   const current = getCurrentDevice(pod);
   const oldNetwork = await readOldDeviceNetwork(kernel, namespace, current);
   const recorded = await recordState(kernel, pod, namespace);
   const { names } = recorded;
+  // A device of the same kind gets its programs on the hooks that the old one uses.
+  const hooks = current.kind === to ? current.hooks : chooseHooks(kernel, pod.record, to);
+  const device = {
+    ...carryMacs(buildDeviceRecord(pod.record, to, hooks, slot, names.host), recorded.state),
+    foreignIfindexes:
+      release && pod.record.adoption
+        ? await chooseForeignIfindexes(kernel, namespace, pod.record.adoption)
+        : null,
+  };
   const checks = await runPreflightChecks(kernel, pod, namespace, {
     to,
-    slot,
+    device,
     oldNetwork,
     obstacle,
-    recreate,
+    recreate: recreate || release,
   });
   const liveRename = hasKernelCapability(kernel, 'live-rename');
   const kindWorks = !checks.some(({ code }) => code === 'no_netkit' || code === 'no_tcx');
@@ -69,31 +94,30 @@ export async function prepareMigration(
     ...listLostSettings({ pod: pod.record, state: recorded.state, to }),
     ...(kindWorks ? await rehearseSettings(pod.record, recorded.state, to) : []),
     ...(await findChildInterfaces(recorded.state, namespace.fd)),
-    ...(await listBoundSocketItems(pod.record, namespace, current.slot)),
+    ...(await listBoundSocketItems(pod.record, namespace, current)),
     ...(await listMptcpAndIpsecItems(recorded.state, namespace.fd)),
     ...listXdpLinkItems(recorded.state),
+    ...(await listProgramHelperItems(oldNetwork.carriedPrograms, { old: current.hooks, new: hooks })),
     ...(await listMasqueradedConnectionItems(recorded.state, namespace.fd)),
     ...(await listFirewallItems({
       state: recorded.state,
       names,
       podNamespaceFd: namespace.fd,
       fromSlot: current.slot,
-      newIfindex: { pod: slotToPeerIfindex(slot), host: slotToPrimaryIfindex(slot) },
+      newIfindex: { pod: getPeerIfindex(device), host: getPrimaryIfindex(device) },
       liveRename,
     })),
     ...(await listRoutingRuleItems({ pod: namespace.socket, host: kernel.host }, names, liveRename)),
   ];
   checks.push(...listLinkLayerNotes(pod.record, recorded.state, to), ...toChecks(items));
   const from = toDeviceRef({ ...current, primaryName: recorded.state.host.name }, recorded.state.pod.name);
-  // A device of the same kind gets its programs on the hooks that the old one uses.
-  const hooks = current.kind === to ? current.hooks : defaultHookFamily(kernel, to);
-  const device = carryMacs(buildDeviceRecord(pod.record, to, hooks, slot, names.host), recorded.state);
   const temporary = formatTemporaryName(slot);
-  const target = toDeviceRef({ ...device, primaryName: temporary }, temporary);
+  const unnamed = toDeviceRef({ ...device, primaryName: temporary }, temporary);
   const steps = planMigrationSteps({
     from,
-    to: target,
+    to: unnamed,
     names,
+    adopted: pod.record.adoption !== null,
     alias: getRawString(recorded.state.host.link, ifla.alias) ?? formatDeviceAlias(pod.record),
     device,
     policy: chooseNetkitPolicy(pod.record.network, device),
@@ -119,9 +143,15 @@ export async function prepareMigration(
     device,
     plan: {
       podId: pod.record.id,
-      direction: current.kind === to ? 'recreation' : to === 'veth' ? 'fallback' : 'promotion',
+      direction: release
+        ? 'release'
+        : current.kind === to
+          ? 'recreation'
+          : to === 'veth'
+            ? 'fallback'
+            : 'promotion',
       from,
-      to: liveRename ? toDeviceRef(device, names.pod) : target,
+      to: liveRename ? toDeviceRef(device, names.pod) : unnamed,
       allowed: checks.every((check) => check.state !== 'refused'),
       checks,
       items,
@@ -140,17 +170,18 @@ export async function recordState(
   pod: LivePod,
   namespace: PodNamespace,
 ): Promise<RecordedState> {
-  const { slot, primaryName } = getCurrentDevice(pod);
+  const device = getCurrentDevice(pod);
+  const { slot, primaryName } = device;
   const state = {
     pod: await readEndState({
       socket: namespace.socket,
       namespaceFd: namespace.fd,
-      ifindex: slotToPeerIfindex(slot),
+      ifindex: getPeerIfindex(device),
     }),
     host: await readEndState({
       socket: kernel.host,
       namespaceFd: undefined,
-      ifindex: slotToPrimaryIfindex(slot),
+      ifindex: getPrimaryIfindex(device),
     }),
   };
   // A migration on a kernel that cannot rename made the name an alternative one; one that could not be undone, and
@@ -172,6 +203,13 @@ export async function recordState(
 /** Tells whether a plan names a sysctl among those that are set once traffic has moved; not a secret. */
 const isSetAfterTraffic = ({ name }: InterfaceSysctl): boolean =>
   sysctlsSetAfterTraffic.has(name) && name !== 'stable_secret';
+
+/**
+ * Returns the hook family of a pod's new device. Frames that reach a port of a bridge keep the socket of another pod that
+ * sent them, by which programs at netkit hooks would take them for the node's own: there the primary's hooks tell.
+ */
+const chooseHooks = (kernel: KernelContext, { adoption }: PodRecord, kind: DeviceKind): HookFamily =>
+  adoption?.form === 'bridged' ? kernel.primaryHooks : defaultHookFamily(kernel, kind);
 
 /** Gives a device with MAC addresses those of the device that it replaces, if that has any. */
 function carryMacs(device: NewDeviceRecord, { host, pod }: DeviceState): NewDeviceRecord {
@@ -208,8 +246,7 @@ export const createMigrationJournal = (plan: MigrationPlan, pod: LivePod, actor:
 export const findDeviceOnSlot = (
   kernel: KernelContext,
   pod: LivePod,
-  slot: number,
-  kind: DeviceKind,
+  { slot, kind, primary, peer }: DeviceReference,
 ): DeviceRecord =>
   pod.devices.find((device) => device.slot === slot) ?? {
     id: 0,
@@ -217,8 +254,11 @@ export const findDeviceOnSlot = (
     ...buildDeviceRecord(
       pod.record,
       kind,
-      defaultHookFamily(kernel, kind),
+      chooseHooks(kernel, pod.record, kind),
       slot,
       getCurrentDevice(pod).primaryName,
     ),
+    foreignIfindexes: isForeignIfindex(primary.ifindex)
+      ? { primary: primary.ifindex, peer: peer.ifindex }
+      : null,
   };

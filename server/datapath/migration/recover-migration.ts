@@ -60,8 +60,8 @@ export async function recoverMigration(
   try {
     if (!pod) throw new Error('the store no longer has the pod');
     namespace = openPodNamespace(pod);
-    const from = findDeviceOnSlot(recovery.kernel, pod, migration.from.slot, migration.from.kind);
-    const to = findDeviceOnSlot(recovery.kernel, pod, migration.to.slot, migration.to.kind);
+    const from = findDeviceOnSlot(recovery.kernel, pod, migration.from);
+    const to = findDeviceOnSlot(recovery.kernel, pod, migration.to);
     const recorded = await recovery.recordedState(pod, namespace);
     move = recovery.move(pod, from, to, namespace, migration, recorded);
     const actions = recovery.actions(move);

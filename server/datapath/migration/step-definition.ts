@@ -1,8 +1,8 @@
 import type { MigrationStep } from '../../../contract/migration.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { PathMtu } from '../../kernel/path-mtu.ts';
 import type { RawObject } from '../../netlink/raw-object.ts';
 import type { DeviceRecord, PodRecord } from '../../store/records.ts';
+import { getPeerIfindex, getPrimaryIfindex } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { DeviceEndName, DeviceState } from '../network-state/end-state.ts';
 import type { ForeignChanges } from '../network-state/foreign-changes.ts';
@@ -85,10 +85,10 @@ export function createStepContext(kernel: KernelContext, move: DeviceMove): Migr
     ...move,
     kernel,
     addresses: move.oldNetwork?.addresses ?? move.pod.network.addresses,
-    oldPrimary: slotToPrimaryIfindex(move.from.slot),
-    oldPeer: slotToPeerIfindex(move.from.slot),
-    newPrimary: slotToPrimaryIfindex(move.to.slot),
-    newPeer: slotToPeerIfindex(move.to.slot),
+    oldPrimary: getPrimaryIfindex(move.from),
+    oldPeer: getPeerIfindex(move.from),
+    newPrimary: getPrimaryIfindex(move.to),
+    newPeer: getPeerIfindex(move.to),
     expected: { ...move.recorded.state },
     foreign: null,
     pathMtus: { pod: [], host: [] },

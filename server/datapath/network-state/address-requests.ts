@@ -2,6 +2,7 @@ import { nlmsgFlags, rtmTypes } from '../../netlink/message-constants.ts';
 import { ifaddrmsg } from '../../netlink/netlink-structs.ts';
 import {
   buildRawRequest,
+  getRawAttribute,
   getRawU32,
   mapRawAttribute,
   type RawObject,
@@ -66,6 +67,12 @@ const orderForAssignment = (addresses: readonly RawObject[]): RawObject[] => [
 /** Tells whether the kernel made an address for privacy (RFC 8981); nobody else can add one. */
 export const isTemporaryAddress = (address: RawObject): boolean =>
   isIpv6(address) && hasFlag(address, addressFlags.temporary);
+
+/** Tells whether an address is a link-local one of IPv6, fe80::/10. */
+export const isLinkLocalIpv6 = (address: RawObject): boolean => {
+  const bytes = getRawAttribute(address, ifa.address);
+  return isIpv6(address) && bytes?.[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
+};
 
 const isIpv6 = ({ body }: RawObject): boolean => body[ifaddrmsg.ifa_family] === addressFamilies.ipv6;
 const hasFlag = (address: RawObject, flag: number): boolean =>

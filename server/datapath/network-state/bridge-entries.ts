@@ -51,8 +51,9 @@ export const isOwnEntryKey = (key: string): boolean => key.endsWith(' self');
 
 /**
  * Moves the entries of a bridge from one port to another, each in place: frames to those addresses leave by the other
- * port from then on. Idempotent.
- * @returns the entries that were moved
+ * port from then on. Those that the bridge learned move as well, since it would go on sending by the old port to a pod that
+ * sends nothing itself; they are sticky, so that a last frame by the old port does not move them back. Idempotent.
+ * @returns the entries that somebody added
  */
 export async function moveBridgeEntries(
   socket: NetlinkSocket,
@@ -63,8 +64,40 @@ export async function moveBridgeEntries(
   const moved = (await listBridgeEntries(socket, from.ifindex, from.link)).filter(
     (entry) => !isOwnEntry(entry),
   );
-  if (moved.length > 0) await socket.batch(buildNeighborRequests(moved, to));
+  const learned = (await dumpEntries(socket, from.ifindex))
+    .filter(isLearned)
+    .map((entry) => asLearned(entry, neighborFlags.sticky));
+  if (moved.length + learned.length > 0)
+    await socket.batch(buildNeighborRequests([...moved, ...learned], to));
   return moved;
+}
+
+/** Tells whether a bridge has learned an entry from a frame. */
+function isLearned(entry: RawObject): boolean {
+  const state = entry.body.readUInt16LE(ndmsg.ndm_state);
+  return !isOwnEntry(entry) && !isAdded(entry) && (state & addedStates) === 0 && macOf(entry) !== '';
+}
+
+/** Returns an entry in the only state that ages and that the kernel takes. */
+function asLearned(entry: RawObject, flags: number): RawObject {
+  const body = Buffer.from(entry.body);
+  body.writeUInt16LE(neighborStates.reachable, ndmsg.ndm_state);
+  body[ndmsg.ndm_flags] = neighborFlags.master | flags;
+  return { ...entry, body };
+}
+
+/** Lets the bridge move the entries again that `moveBridgeEntries` made sticky. Idempotent. */
+export async function releaseLearnedEntries(socket: NetlinkSocket, ifindex: number): Promise<void> {
+  const sticky = (await dumpEntries(socket, ifindex)).filter(
+    (entry) => isLearned(entry) && ((entry.body[ndmsg.ndm_flags] ?? 0) & neighborFlags.sticky) !== 0,
+  );
+  if (sticky.length > 0)
+    await socket.batch(
+      buildNeighborRequests(
+        sticky.map((entry) => asLearned(entry, 0)),
+        ifindex,
+      ),
+    );
 }
 
 function dumpEntries(socket: NetlinkSocket, ifindex: number, bridge?: number): Promise<RawObject[]> {

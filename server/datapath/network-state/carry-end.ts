@@ -6,15 +6,17 @@ import { type InterfaceSysctl, writeInterfaceSysctls } from '../../kernel/interf
 import { addLinkLayerGroup } from '../../kernel/link-layer-groups.ts';
 import type { NetlinkRequest, NetlinkSocket } from '../../netlink/socket.ts';
 import { replaceAddressLabel } from './address-labels.ts';
-import { buildAddressRequests } from './address-requests.ts';
+import { buildAddressDeletion, buildAddressRequests, isLinkLocalIpv6 } from './address-requests.ts';
 import { isOwnEntry } from './bridge-entries.ts';
 import { buildPortRequests, buildVlanRequests, listPortSettings, listPortVlans } from './bridge-port.ts';
+import { buildConnectedRouteDeletions } from './connected-routes.ts';
+import { describeAddress } from './describe-object.ts';
 import { type DeviceEndRef, type EndState, hasLinkLayerAddresses } from './end-state.ts';
 import { carryIpv6Token } from './ipv6-token.ts';
 import { buildLinkSettingRequests, buildMasterRequests, buildNoArpRequests } from './link-requests.ts';
 import { sysctlsSetAfterTraffic } from './list-settings.ts';
 import { buildNeighborRequests, isCarriedNeighbor } from './neighbor-requests.ts';
-import { readLink } from './read-end-state.ts';
+import { listRawAddresses, readLink } from './read-end-state.ts';
 import { buildFilterRequests, buildQdiscRequests, filterProgramId } from './traffic-control-requests.ts';
 
 /**
@@ -60,7 +62,10 @@ export async function carryAddresses(
 ): Promise<void> {
   const { socket, ifindex } = end;
   const addresses = from.addresses.map((address) => replaceAddressLabel(address, from.name, to.name));
-  await sendIgnoringRefusals(socket, buildAddressRequests(addresses, ifindex));
+  await sendIgnoringRefusals(socket, [
+    ...buildAddressRequests(addresses, ifindex),
+    ...buildConnectedRouteDeletions(from, ifindex),
+  ]);
   await sendIgnoringRefusals(socket, buildNoArpRequests(from, to, ifindex));
   // Between two devices with link-layer addresses only. Without them the kernel makes an entry for every address that is
   // sent to, with the device's own address, zeros: on a veth device it would take the place of the permanent one.
@@ -94,10 +99,22 @@ export async function carrySettingsAfterTraffic(
   before: EndState,
 ): Promise<void> {
   await carryIpv6Token(from, before, end);
+  const { socket, namespaceFd, ifindex } = end;
+  const known = await listRawAddresses(socket, ifindex);
   writeInterfaceSysctls(
     before.name,
     differingSysctls(from, before, (name) => sysctlsSetAfterTraffic.has(name)),
-    end.namespaceFd,
+    namespaceFd,
+  );
+  // A mode of address generation makes the kernel add a link-local address of its own, which the old end need not have.
+  const added = (await listRawAddresses(socket, ifindex)).filter(
+    (address) =>
+      isLinkLocalIpv6(address) &&
+      ![...known, ...from.addresses].some((other) => describeAddress(other) === describeAddress(address)),
+  );
+  await sendIgnoringRefusals(
+    socket,
+    added.map((address) => buildAddressDeletion(address, ifindex)),
   );
 }
 

@@ -72,7 +72,13 @@ export const neighborStates = {
   noArp: 0x40,
   permanent: 0x80,
 } as const;
-export const neighborFlags = { self: 0x02, master: 0x04, proxy: 0x08, externallyLearned: 0x10 } as const;
+export const neighborFlags = {
+  self: 0x02,
+  master: 0x04,
+  proxy: 0x08,
+  externallyLearned: 0x10,
+  sticky: 0x40,
+} as const;
 
 /** Traffic control attributes TCA_*, <linux/rtnetlink.h>. */
 export const tca = {

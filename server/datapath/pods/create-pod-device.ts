@@ -2,7 +2,7 @@ import { formatIpAddress, parseAddress } from '../../../contract/cidr.ts';
 import type { DeviceKind, HookFamily } from '../../../contract/device.ts';
 import type { NewPod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { slotToPeerIfindex } from '../../bpf/datapath-structs.ts';
 import { openCurrentNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { getLink } from '../../netlink/link.ts';
@@ -16,7 +16,7 @@ import { attachPodlanePrograms, setRedirectEndpoints } from '../device/podlane-p
 import { hasKernelCapability, type KernelContext } from '../kernel-context.ts';
 import { type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import type { PodRegistry } from '../pod-registry.ts';
-import { formatPeerMac, formatPrimaryMac, formatPrimaryName } from '../slot-allocator.ts';
+import { formatPeerMac, formatPrimaryMac } from '../slot-allocator.ts';
 
 /**
  * Chooses the kind of a new device.
@@ -106,15 +106,6 @@ export async function refuseNodeAddresses(kernel: KernelContext, pod: NewPod): P
 
 const canonicalAddress = (address: string): string =>
   formatIpAddress(parseAddress(stripPrefixLength(address)));
-
-/** Chooses a name for the primary of a new pod that no interface of the host has. It stays with the pod. */
-export async function choosePrimaryName(kernel: KernelContext, slot: number): Promise<string> {
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? formatPrimaryName(slot) : `${formatPrimaryName(slot)}-${number}`;
-    const taken = await getLink(kernel.host, { name });
-    if (!taken || taken.ifindex === slotToPrimaryIfindex(slot)) return name;
-  }
-}
 
 /** Builds the record of a pod's device on `slot`. A device has MAC addresses unless it is netkit in L3 mode. */
 export function buildDeviceRecord(

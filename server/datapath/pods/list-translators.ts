@@ -1,7 +1,6 @@
 import type { AttachedProgram, Hook } from '../../../contract/device.ts';
 import type { Direction } from '../../../contract/direction.ts';
 import type { PathTranslator } from '../../../contract/pod-path.ts';
-import { slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import type { LinkHook } from '../../bpf/hook.ts';
 import { listAttachedPrograms } from '../../bpf/hook-query.ts';
 import { readBpfProgramInfoById } from '../../bpf/program-info.ts';
@@ -19,6 +18,7 @@ import {
 } from '../../netlink/raw-object.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { podlaneProgramHooks } from '../device/program-hooks.ts';
+import { getPrimaryIfindex, type IndexedDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { listFilterActions } from '../network-state/filter-actions.ts';
 import { tca } from '../network-state/rtnetlink-constants.ts';
@@ -43,15 +43,15 @@ type Found = Pick<PathTranslator, 'what' | 'name'> & { ours: boolean };
  */
 export async function listTranslators(
   kernel: KernelContext,
-  { slot, hooks }: Pick<DeviceRecord, 'slot' | 'hooks'>,
+  device: IndexedDevice & Pick<DeviceRecord, 'hooks'>,
   primary: NetworkLink,
 ): Promise<PathTranslator[]> {
   const found: PathTranslator[] = [];
   for (const direction of ['egress', 'ingress'] as const) {
-    const own: Hook = podlaneProgramHooks[hooks][direction];
+    const own: Hook = podlaneProgramHooks[device.hooks][direction];
     let behind = false;
     for (const hook of passed[direction])
-      for (const { ours, ...item } of await listAt(kernel, slotToPrimaryIfindex(slot), hook)) {
+      for (const { ours, ...item } of await listAt(kernel, getPrimaryIfindex(device), hook)) {
         // A redirected packet enters the other pod's primary from the host, so it passes all that is there.
         const redirected = direction === 'ingress' ? 'passed' : behind ? 'bypassed' : 'before';
         if (ours) behind ||= hook === own;

@@ -1,5 +1,5 @@
 import type { PodNetworkState } from '../../../contract/network-state.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
+import { getPeerIfindex, getPrimaryIfindex } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import type { EndState } from '../network-state/end-state.ts';
 import { listSettings } from '../network-state/list-settings.ts';
@@ -13,20 +13,20 @@ import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
  */
 export async function readPodNetworkState(kernel: KernelContext, pod: LivePod): Promise<PodNetworkState> {
   using namespace = openPodNamespace(pod);
-  const { slot } = getCurrentDevice(pod);
+  const device = getCurrentDevice(pod);
   return {
     pod: describeEnd(
       await readEndState({
         socket: namespace.socket,
         namespaceFd: namespace.fd,
-        ifindex: slotToPeerIfindex(slot),
+        ifindex: getPeerIfindex(device),
       }),
     ),
     host: describeEnd(
       await readEndState({
         socket: kernel.host,
         namespaceFd: undefined,
-        ifindex: slotToPrimaryIfindex(slot),
+        ifindex: getPrimaryIfindex(device),
       }),
     ),
   };

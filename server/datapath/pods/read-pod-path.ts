@@ -1,7 +1,6 @@
 import type { Direction } from '../../../contract/direction.ts';
 import type { PathHook, PathHop, PodPath } from '../../../contract/pod-path.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { readSysctl } from '../../kernel/sysctl.ts';
 import { listAddresses } from '../../netlink/address.ts';
 import { formatNeighbor, formatRoute } from '../../netlink/iproute2-format.ts';
@@ -13,6 +12,7 @@ import type { NetlinkSocket } from '../../netlink/socket.ts';
 import { hasIpv6Address, listPodGateways, stripPrefixLength } from '../device/pod-gateways.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
 import { podlaneProgramHooks } from '../device/program-hooks.ts';
+import { getPeerIfindex, getPrimaryIfindex } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
@@ -28,12 +28,12 @@ export async function readPodPath(
 ): Promise<PodPath> {
   using namespace = openPodNamespace(pod);
   const device = getCurrentDevice(pod);
-  const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
-  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });
+  const primary = await getLink(kernel.host, { ifindex: getPrimaryIfindex(device) });
+  const peer = await getLink(namespace.socket, { ifindex: getPeerIfindex(device) });
   if (!primary || !peer)
     throw new ProblemError(
       'device_missing',
-      `read the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${slotToPrimaryIfindex(device.slot)}) is gone`,
+      `read the path of ${pod.record.namespace}/${pod.record.name}: ${device.primaryName} (ifindex ${getPrimaryIfindex(device)}) is gone`,
       {
         hint: 'Another process deleted the device. Podlane replaces it within seconds.',
       },
@@ -58,10 +58,10 @@ export async function readPodPath(
       ),
       ifindex: peer.ifindex,
       mtu: peer.mtu,
-      routes: await defaultRoutes(namespace.socket, (ifindex) =>
+      routes: await listDefaultRoutes(namespace.socket, (ifindex) =>
         ifindex === peer.ifindex ? peer.name : undefined,
       ),
-      neighbors: await neighborsOf(namespace.socket, listPodGateways(pod.record.network), peer),
+      neighbors: await listNeighborsOf(namespace.socket, listPodGateways(pod.record.network), peer),
     },
     {
       type: 'device',
@@ -86,13 +86,14 @@ export async function readPodPath(
         })),
     },
   ];
-  const uplink = await uplinkHop(kernel);
+  const uplink = await readUplinkHop(kernel);
   return {
     pod: pod.record.id,
     hops: uplink ? [...hops, uplink] : hops,
     redirect: kernel.redirect.appliesTo(pod.record.id),
     redirectSetting: kernel.redirect.ofPod(pod.record.id) === null ? 'node' : 'pod',
     translators: await listTranslators(kernel, device, primary),
+    services: [],
     traffic: null,
   };
 }
@@ -109,8 +110,8 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
   return {
     type: 'host',
     routes: toPod.map((route) => formatRoute(route, name)),
-    neighbors: await neighborsOf(kernel.host, addresses, primary),
-    defaultRoutes: await defaultRoutes(kernel.host, (ifindex) =>
+    neighbors: await listNeighborsOf(kernel.host, addresses, primary),
+    defaultRoutes: await listDefaultRoutes(kernel.host, (ifindex) =>
       ifindex === uplink?.ifindex ? uplink.name : undefined,
     ),
     forwarding:
@@ -124,14 +125,15 @@ async function hostHop(kernel: KernelContext, pod: LivePod, primary: NetworkLink
 }
 
 /** Finds the device of the host's default route, or returns null if the host has no default route. */
-async function findUplink(kernel: KernelContext): Promise<NetworkLink | null> {
-  const route = (await listRoutes(kernel.host)).find(
+export async function findUplink({ host }: Pick<KernelContext, 'host'>): Promise<NetworkLink | null> {
+  const route = (await listRoutes(host)).find(
     (each) => each.destination === 'default' && each.ifindex !== null,
   );
-  return route?.ifindex ? getLink(kernel.host, { ifindex: route.ifindex }, { stats: true }) : null;
+  return route?.ifindex ? getLink(host, { ifindex: route.ifindex }, { stats: true }) : null;
 }
 
-async function uplinkHop(kernel: KernelContext): Promise<PathHop | null> {
+/** Reads the hop of the host's default route; null without one. */
+export async function readUplinkHop(kernel: Pick<KernelContext, 'host'>): Promise<PathHop | null> {
   const link = await findUplink(kernel);
   if (!link?.stats) return null;
   return {
@@ -151,7 +153,8 @@ const counted = ({ packets, bytes, dropped }: { packets: number; bytes: number; 
   dropped,
 });
 
-async function defaultRoutes(
+/** Lists the default routes of a namespace as `ip route` prints them. */
+export async function listDefaultRoutes(
   socket: NetlinkSocket,
   name: (ifindex: number) => string | undefined,
 ): Promise<string[]> {
@@ -159,7 +162,8 @@ async function defaultRoutes(
   return found.map((route) => formatRoute(route, name));
 }
 
-async function neighborsOf(
+/** Lists the neighbor entries of an interface for some addresses, as `ip neigh` prints them. */
+export async function listNeighborsOf(
   socket: NetlinkSocket,
   wanted: readonly string[],
   link: NetworkLink,

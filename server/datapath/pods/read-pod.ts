@@ -1,7 +1,7 @@
+import { podContainerSchema } from '../../../contract/container.ts';
 import type { AttachedProgram, Device, DeviceEnd } from '../../../contract/device.ts';
 import type { Pod } from '../../../contract/pod.ts';
 import { ProblemError } from '../../../contract/problem.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { formatRoute } from '../../netlink/iproute2-format.ts';
 import { getLink, listLinks } from '../../netlink/link.ts';
 import type { NetworkLink } from '../../netlink/link-message.ts';
@@ -12,6 +12,7 @@ import type { NetlinkSocket } from '../../netlink/socket.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { listPodGateways } from '../device/pod-gateways.ts';
 import { readAttachedPrograms } from '../device/podlane-programs.ts';
+import { getPeerIfindex, getPrimaryIfindex } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { isPodGone } from '../pod-activity.ts';
 import { openPodNamespace } from '../pod-namespaces.ts';
@@ -22,7 +23,12 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   const record = pod.record;
   const base = {
     ...summarizePod(pod),
+    annotations: pod.metadata.annotations,
+    ports: [...pod.metadata.ports],
+    kubernetes: pod.metadata.uid === null ? null : { uid: pod.metadata.uid },
     conditions: [...pod.conditions.values()],
+    adoption: record.adoption,
+    container: pod.container === null ? null : podContainerSchema.parse(pod.container),
     netns: { path: record.netnsPath, inode: Number(record.netnsInode) },
     network: record.network,
     gateways: listPodGateways(record.network),
@@ -33,10 +39,10 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
   using namespace = openPodNamespace(pod);
   const current = getCurrentDevice(pod);
   const [primary, inside] = await Promise.all([
-    getLink(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) }),
+    getLink(kernel.host, { ifindex: getPrimaryIfindex(current) }),
     listLinks(namespace.socket),
   ]);
-  const peer = inside.find((link) => link.ifindex === slotToPeerIfindex(current.slot));
+  const peer = inside.find((link) => link.ifindex === getPeerIfindex(current));
   const programs = primary && peer ? await programsUnlessDeviceGone(kernel, current) : null;
   const nameInPod = (ifindex: number): string | undefined =>
     inside.find((link) => link.ifindex === ifindex)?.name;
@@ -47,13 +53,13 @@ export async function readPod(kernel: KernelContext, pod: LivePod): Promise<Pod>
     device: primary && peer && programs ? deviceOf(current, primary, peer, programs) : null,
     routes: {
       pod: (await listRoutes(namespace.socket)).map((route) => routeOf(route, nameInPod)),
-      host: (await listRoutes(kernel.host, { ifindex: slotToPrimaryIfindex(current.slot) })).map((route) =>
+      host: (await listRoutes(kernel.host, { ifindex: getPrimaryIfindex(current) })).map((route) =>
         routeOf(route, nameOnHost),
       ),
     },
     neighbors: {
-      pod: await neighborsOn(namespace.socket, slotToPeerIfindex(current.slot), nameInPod),
-      host: await neighborsOn(kernel.host, slotToPrimaryIfindex(current.slot), nameOnHost),
+      pod: await neighborsOn(namespace.socket, getPeerIfindex(current), nameInPod),
+      host: await neighborsOn(kernel.host, getPrimaryIfindex(current), nameOnHost),
     },
   };
 }

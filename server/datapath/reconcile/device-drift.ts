@@ -13,6 +13,7 @@ import {
   listUnpinnedHooks,
 } from '../device/podlane-programs.ts';
 import { hasKernelCapability } from '../kernel-context.ts';
+import { detectAdoptedDeviceDrift } from './adopted-device-drift.ts';
 import type { Drift, DriftContext } from './drift.ts';
 import { detectNeighborDrift } from './neighbor-drift.ts';
 import { detectSysctlDrift } from './sysctl-drift.ts';
@@ -23,6 +24,12 @@ export async function detectDeviceDrift(
   primary: NetworkLink,
   peer: NetworkLink,
 ): Promise<Drift[]> {
+  if (state.pod.record.adoption !== null)
+    return [
+      ...(await programDrift(state)),
+      ...policyDrift(state, primary),
+      ...detectAdoptedDeviceDrift(state, primary, peer),
+    ];
   return [
     ...endDrift(state, primary, peer),
     ...(await programDrift(state)),

@@ -103,15 +103,16 @@ async function entryDrift(state: DriftContext): Promise<Drift[]> {
 }
 
 /**
- * Lists addresses without a permanent neighbor entry, for a device with MAC addresses; those of the pod come first.
+ * Lists addresses without a permanent neighbor entry, for a device with MAC addresses; those of the pod come first. None
+ * for an adopted pod, whose neighbors are learned.
  */
 export async function findMissingNeighbors(
   kernel: KernelContext,
   namespace: PodNamespace,
-  { network }: PodRecord,
+  { network, adoption }: PodRecord,
   { slot, primaryMac, peerMac }: DeviceRecord,
 ): Promise<string[]> {
-  if (!primaryMac || !peerMac) return [];
+  if (!primaryMac || !peerMac || adoption !== null) return [];
   return [
     ...(await unknown(
       kernel.host,

@@ -1,13 +1,13 @@
 import type { Condition } from '../../../contract/condition.ts';
-import { slotToPeerIfindex, slotToPrimaryIfindex } from '../../bpf/datapath-structs.ts';
 import { getLink } from '../../netlink/link.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import type { DeviceRecord } from '../../store/records.ts';
 import { type DatapathContext, formatPodName } from '../datapath-context.ts';
-import { deleteDevicePair } from '../device/device-pair.ts';
+import { deleteDevice, deleteDevicePair, deleteUnlessForeign } from '../device/device-pair.ts';
 import { moveDeviceRoutes } from '../device/device-routes.ts';
 import { stripPrefixLength } from '../device/pod-gateways.ts';
 import { removeRedirectEndpoints, setRedirectEndpoints, writeSlotEntry } from '../device/podlane-programs.ts';
+import { getPeerIfindex, getPrimaryIfindex, isForeignDevice } from '../device-indexes.ts';
 import type { KernelContext } from '../kernel-context.ts';
 import { openPodNamespace, type PodNamespace, podNamespaceExists } from '../pod-namespaces.ts';
 import { getCurrentDevice, type LivePod } from '../pod-registry.ts';
@@ -32,21 +32,38 @@ export async function readPodNamespaceState(
   pod: LivePod,
 ): Promise<PodNamespaceState> {
   if (podNamespaceExists(pod)) return 'open';
-  for (const { slot, kind } of pod.devices) {
-    const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(slot) });
-    if (primary?.kind !== kind) continue;
-    if ((await getLink(kernel.host, { ifindex: slotToPeerIfindex(slot) })) === null) return 'hidden';
+  for (const device of pod.devices) {
+    const primary = await getLink(kernel.host, { ifindex: getPrimaryIfindex(device) });
+    if (primary?.kind !== device.kind) continue;
+    // Others' indexes identify an interface in its namespace only.
+    const hidden = isForeignDevice(device)
+      ? primary.peerNamespaceId !== null
+      : (await getLink(kernel.host, { ifindex: getPeerIfindex(device) })) === null;
+    if (hidden) return 'hidden';
   }
   return 'gone';
 }
 
+/**
+ * Tells whether the device of an adopted pod is gone from its namespace: its runtime has removed it, and with it the pod.
+ */
+export async function isAdoptedDeviceGone({ kernel }: DatapathContext, pod: LivePod): Promise<boolean> {
+  if (pod.record.adoption === null) return false;
+  const device = getCurrentDevice(pod);
+  const primary = await getLink(kernel.host, { ifindex: getPrimaryIfindex(device) });
+  if (primary?.kind !== device.kind) return true;
+  using namespace = openPodNamespace(pod);
+  return (await getLink(namespace.socket, { ifindex: getPeerIfindex(device) })) === null;
+}
+
 /** Removes the endpoints, pins and record of a pod whose network namespace is gone, and with it the device. */
 export async function removePodOfGoneNamespace(
-  { kernel, store }: DatapathContext,
+  { kernel, store, releaseContainer }: DatapathContext,
   pod: LivePod,
 ): Promise<void> {
+  await releaseContainer(pod);
   removeRedirectEndpoints(kernel, pod.record);
-  for (const device of pod.devices) await deleteDevicePair(kernel, device.slot);
+  for (const device of pod.devices) await deleteUnlessForeign(kernel, device);
   await store.removePod(pod.record.id);
 }
 
@@ -91,13 +108,13 @@ export async function removeExtraDevices(context: DatapathContext, pod: LivePod)
   const route = (await listRoutes(kernel.host)).find(
     ({ destination }) => stripPrefixLength(destination) === address,
   );
-  const routed = pod.devices.find((device) => slotToPrimaryIfindex(device.slot) === route?.ifindex);
+  const routed = pod.devices.find((device) => getPrimaryIfindex(device) === route?.ifindex);
   if (routed) setCurrentDevice(pod, routed);
   setRedirectEndpoints(kernel, pod.record, getCurrentDevice(pod));
   const removed: string[] = [];
   for (const extra of pod.devices.slice(0, -1)) {
     await moveRoutesToCurrent(context, pod, extra);
-    await deleteDevicePair(kernel, extra.slot);
+    await deleteDevice(kernel, extra);
     await retireDevice(kernel, store, slots, pod, extra);
     removed.push(`removed ${extra.primaryName}, a second device of ${formatPodName(pod)}`);
   }
@@ -113,12 +130,12 @@ async function moveRoutesToCurrent(
   pod: LivePod,
   extra: DeviceRecord,
 ): Promise<void> {
-  const { slot } = getCurrentDevice(pod);
+  const current = getCurrentDevice(pod);
   try {
     using namespace = openPodNamespace(pod);
-    if (!(await getLink(namespace.socket, { ifindex: slotToPeerIfindex(slot) }))) return;
-    await moveDeviceRoutes(namespace.socket, slotToPeerIfindex(extra.slot), slotToPeerIfindex(slot));
-    await moveDeviceRoutes(kernel.host, slotToPrimaryIfindex(extra.slot), slotToPrimaryIfindex(slot));
+    if (!(await getLink(namespace.socket, { ifindex: getPeerIfindex(current) }))) return;
+    await moveDeviceRoutes(namespace.socket, getPeerIfindex(extra), getPeerIfindex(current));
+    await moveDeviceRoutes(kernel.host, getPrimaryIfindex(extra), getPrimaryIfindex(current));
   } catch (error) {
     // Missing routes are restored when the pod is reconciled.
     log.warn({ err: error, pod: pod.record.id }, 'routes of a second device');
@@ -136,8 +153,8 @@ export async function detectPodDrift(
 ): Promise<Drift[]> {
   const { kernel } = context;
   const device = getCurrentDevice(pod);
-  const primary = await getLink(kernel.host, { ifindex: slotToPrimaryIfindex(device.slot) });
-  const peer = await getLink(namespace.socket, { ifindex: slotToPeerIfindex(device.slot) });
+  const primary = await getLink(kernel.host, { ifindex: getPrimaryIfindex(device) });
+  const peer = await getLink(namespace.socket, { ifindex: getPeerIfindex(device) });
   if (primary?.kind !== device.kind || peer === null)
     return [
       {

@@ -13,6 +13,7 @@ import { DriftRepairs, type DriftSubject } from './drift-repairs.ts';
 import { NodeReconciler, nodeResyncMs } from './node-reconciler.ts';
 import {
   detectPodDrift,
+  isAdoptedDeviceGone,
   namespaceCondition,
   readPodNamespaceState,
   removeExtraDevices,
@@ -54,6 +55,8 @@ function ifindexOf(event: PodNetworkEvent): number | null {
       return event.neighbor.ifindex;
     case 'settings':
       return event.ifindex;
+    case 'namespace':
+      return null;
   }
 }
 
@@ -131,7 +134,7 @@ export class PodReconciler {
       writePodMapEntries(this.#context.kernel, pod);
       await this.#reconcile(pod, enter);
       if (isPodGone(pod) || pod.conditions.has('reconcile')) return;
-      await finishHookMove(this.#context.kernel, pod.record, getCurrentDevice(pod));
+      await finishHookMove(this.#context.kernel, pod, getCurrentDevice(pod));
     }).catch((error: unknown) => this.#failed(pod, error));
   }
 
@@ -169,10 +172,15 @@ export class PodReconciler {
       const state = await readPodNamespaceState(this.#context, pod);
       if (state === 'gone') {
         await removePodOfGoneNamespace(this.#context, pod);
-        return await this.#forget(pod, enter);
+        const message = `the namespace of ${formatPodName(pod)} at ${pod.record.netnsPath} is gone`;
+        return await this.#forget(pod, enter, message);
       }
       await this.#noteNamespace(pod, state);
       if (state === 'hidden') return;
+      if (await isAdoptedDeviceGone(this.#context, pod)) {
+        await removePodOfGoneNamespace(this.#context, pod);
+        return await this.#forget(pod, enter, `the device of ${formatPodName(pod)} was removed`);
+      }
       for (const message of await removeExtraDevices(this.#context, pod))
         await this.#publish(pod, 'warning', message);
       await this.#repairDrift(pod);
@@ -226,9 +234,8 @@ export class PodReconciler {
     });
   }
 
-  #forget(pod: LivePod, enter: EnterPodActivity): Promise<void> {
-    const message = `the namespace of ${formatPodName(pod)} at ${pod.record.netnsPath} is gone`;
-    return removePodFromMemory(this.#context, pod, enter, 'pod.gone', message);
+  #forget(pod: LivePod, enter: EnterPodActivity, message: string): Promise<void> {
+    return removePodFromMemory(this.#context, pod, enter, { type: 'pod.gone', message });
   }
 
   #publish(pod: LivePod, severity: 'warning' | 'error', message: string): Promise<void> {
@@ -241,11 +248,20 @@ export class PodReconciler {
     });
   }
 
-  /** Finds the pod of a network event by ifindex, which Podlane chooses to be unique across all namespaces. */
+  /**
+   * Finds the pod of a network event by ifindex, which Podlane chooses to be unique across all namespaces. Of a device that
+   * others made the primary alone is found, in the host's namespace.
+   */
   #podOf(event: PodNetworkEvent): LivePod | undefined {
     const ifindex = ifindexOf(event);
     const slot = ifindex === null ? null : computeSlotFromIfindex(ifindex);
-    const pod = slot === null ? undefined : this.#context.registry.findBySlot(slot);
+    const { registry } = this.#context;
+    const pod =
+      slot !== null
+        ? registry.findBySlot(slot)
+        : ifindex !== null && event.type === 'link' && event.nsid === null
+          ? registry.findByForeignPrimary(ifindex)
+          : undefined;
     // Others that the kernel learned come and go with the traffic.
     if (pod && event.type === 'neighbor' && !isNeighborOfPod(pod, event.neighbor.address)) return undefined;
     return pod;

@@ -24,6 +24,7 @@ const single: readonly [path: string, file: string, title: string][] = [
   ['/rules/statistics', 'rule-statistics.json', 'Access rules by their decisions'],
   ['/rules/versions', 'rule-versions.json', 'Access rule versions'],
   ['/builds', 'builds.json', 'Datapath builds'],
+  ['/runtimes', 'runtimes.json', 'Container runtimes'],
 ];
 
 /** Paginated lists of the API, newest first. The dump also stores each batch in full. */
@@ -32,6 +33,7 @@ const lists: readonly [path: string, file: string, title: string][] = [
   ['/events', 'events', 'Events'],
   ['/migrations', 'migrations', 'Migrations with their journals'],
   ['/batches', 'batches', 'Batches'],
+  ['/observed-pods', 'observed-pods', 'Pods that others made'],
 ];
 
 /** Collects responses of the agent's API: settings, journals, events and metrics. */

@@ -1,3 +1,4 @@
+import type { ObservedPod, ObservedPodPage } from '../../../contract/observed-pod.ts';
 import type { Pod, PodSummary } from '../../../contract/pod.ts';
 import { requireValue } from '../../../contract/require-value.ts';
 import { type NetworkNamespace, openNetworkNamespace } from '../../kernel/netns.ts';
@@ -33,6 +34,48 @@ export async function collectPods(context: DebugDumpContext): Promise<void> {
     files.signal.throwIfAborted();
     await takePod(context, id);
   }
+  if (!context.pods) await collectObservedPods(context);
+}
+
+/** Collects what the agent knows of pods that others made, and their network state. */
+async function collectObservedPods(context: DebugDumpContext): Promise<void> {
+  const { files } = context;
+  const get = requireValue(context.agent, 'agent').get;
+  const listed = await fetchAgentJson<ObservedPodPage>(
+    get,
+    `/observed-pods?limit=${defaultDebugDumpPodLimit}`,
+  ).catch(() => null);
+  if (listed === null) return; // What the agent answered is in the part `agent`.
+  if (listed.next !== null)
+    await files.noteMissing(
+      { path: 'observed-pods/', title: 'Observed pods', command: 'GET /api/v1/observed-pods' },
+      `limited to the newest ${defaultDebugDumpPodLimit} pods that others made`,
+    );
+  for (const { id, name, hostNetwork } of listed.items) {
+    files.signal.throwIfAborted();
+    const folder = `observed-pods/${id}`;
+    const answer = await addAgentResponse(context, `/observed-pods/${id}`, {
+      path: `${folder}/agent/pod.json`,
+      title: `Observed pod ${name}`,
+      pod: id,
+    });
+    if (hostNetwork || answer === null) continue;
+    await addAgentResponse(context, `/observed-pods/${id}/path`, {
+      path: `${folder}/agent/path.json`,
+      title: 'Packet path',
+      pod: id,
+    });
+    const { netns, inode } = JSON.parse(answer.toString('utf8')) as ObservedPod;
+    if (netns.path === null) continue;
+    using namespace = openPod({ path: netns.path, inode });
+    if (namespace !== null)
+      await collectNetwork(context, {
+        folder,
+        pod: id,
+        fd: namespace.fd,
+        prefix: `nsenter --net=${netns.path} `,
+      });
+  }
 }
 
 async function takePod(context: DebugDumpContext, id: string): Promise<void> {
@@ -62,7 +105,7 @@ async function takePod(context: DebugDumpContext, id: string): Promise<void> {
       title,
       pod: name,
     });
-  using namespace = openPod(pod);
+  using namespace = openPod(pod.netns);
   if (namespace === null)
     return files.noteMissing(
       {
@@ -85,7 +128,7 @@ async function takePod(context: DebugDumpContext, id: string): Promise<void> {
 }
 
 /** Opens the network namespace of a pod; returns null if it no longer exists or was replaced. */
-function openPod({ netns }: Pod): NetworkNamespace | null {
+function openPod(netns: { path: string; inode: number }): NetworkNamespace | null {
   try {
     const namespace = openNetworkNamespace(netns.path);
     if (namespace.inode === BigInt(netns.inode)) return namespace;

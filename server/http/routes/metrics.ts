@@ -4,6 +4,7 @@ import { deviceKindSchema } from '../../../contract/device.ts';
 import { emptyRuleSizes } from '../../acl/tables/policy-table-limits.ts';
 import { podlaneVersion } from '../../version.ts';
 import type { AgentServices } from '../agent-services.ts';
+import { formatObservedPodMetrics } from './observed-pod-metrics.ts';
 import { formatPodMetrics } from './pod-metrics.ts';
 
 /**
@@ -17,12 +18,16 @@ export const metricRoutes =
     collectDefaultMetrics({ register });
     addBuildInfo(register);
     addPods(register, agent);
+    addObservedPods(register, agent);
     addMigrations(register, agent);
     addVerdicts(register, agent);
     addRules(register, agent);
     addConnectionTable(register, agent);
+    if (agent.cluster !== null) addCluster(register, agent.cluster);
     app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['node'] } }, async (_, reply) =>
-      reply.type(register.contentType).send(`${await register.metrics()}\n${formatPodMetrics(agent)}`),
+      reply
+        .type(register.contentType)
+        .send(`${await register.metrics()}\n${formatPodMetrics(agent)}\n${formatObservedPodMetrics(agent)}`),
     );
   };
 
@@ -46,6 +51,23 @@ function addPods(register: Registry, { pods }: AgentServices): void {
       const summaries = pods.summaries();
       for (const kind of deviceKindSchema.options)
         this.set({ kind }, summaries.filter((pod) => pod.kind === kind).length);
+    },
+  });
+}
+
+/** Adds the number of pods that others made, by kind; host-network pods have none. */
+function addObservedPods(register: Registry, { observed }: AgentServices): void {
+  new Gauge({
+    name: 'podlane_observed_pods',
+    help: 'Pods of the node that others made, by the kind of their first interface, or `host` for host-network pods.',
+    labelNames: ['kind'],
+    registers: [register],
+    collect() {
+      this.reset();
+      const counts = new Map<string, number>();
+      for (const { kind } of observed.summaries())
+        counts.set(kind ?? 'host', (counts.get(kind ?? 'host') ?? 0) + 1);
+      for (const [kind, count] of counts) this.set({ kind }, count);
     },
   });
 }
@@ -110,6 +132,58 @@ function addRules(register: Registry, { rules }: AgentServices): void {
     help: '1 while the kernel still evaluates older tables than the active rules, 0 otherwise.',
     collect() {
       this.set(rules.active().problem === null ? 0 : 1);
+    },
+  });
+}
+
+/** Adds the state of the watches of the cluster. */
+function addCluster(register: Registry, cluster: NonNullable<AgentServices['cluster']>): void {
+  const registers = [register];
+  new Gauge({
+    name: 'podlane_kubernetes_connected',
+    help: '1 while all watches of the Kubernetes API server are live, 0 otherwise.',
+    registers,
+    collect() {
+      this.set(cluster.status().state === 'connected' ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'podlane_kubernetes_objects',
+    help: 'Objects of the cluster that the agent knows, by kind.',
+    labelNames: ['resource'],
+    registers,
+    collect() {
+      for (const { resource, objects } of cluster.status().watches) this.set({ resource }, objects);
+    },
+  });
+  new Gauge({
+    name: 'podlane_kubernetes_last_event_timestamp_seconds',
+    help: 'Time at which the Kubernetes API server sent something last, by kind of objects.',
+    labelNames: ['resource'],
+    registers,
+    collect() {
+      for (const { resource, lastEvent } of cluster.status().watches)
+        if (lastEvent !== null) this.set({ resource }, Date.parse(lastEvent) / 1000);
+    },
+  });
+  new Counter({
+    name: 'podlane_kubernetes_watch_restarts_total',
+    help: 'Times that a watch of the Kubernetes API server was lost, by kind of objects.',
+    labelNames: ['resource'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { resource, restarts } of cluster.status().watches) this.inc({ resource }, restarts);
+    },
+  });
+  new Gauge({
+    name: 'podlane_kubernetes_policies',
+    help: 'NetworkPolicies of the cluster that isolate pods of this node, by state.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { applied, refused, waiting } = cluster.status().policies;
+      for (const [state, count] of Object.entries({ applied, refused, waiting })) this.set({ state }, count);
     },
   });
 }

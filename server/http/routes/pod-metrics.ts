@@ -92,7 +92,8 @@ const podMetrics: readonly PodMetric[] = [
 const escapeLabel = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
 
-const formatLabels = (labels: LabelValues): string =>
+/** Formats the labels of a series. */
+export const formatMetricLabels = (labels: LabelValues): string =>
   Object.entries(labels)
     .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
     .join(',');
@@ -106,7 +107,7 @@ export function formatPodMetrics({ pods, sampler, drops, rules }: AgentServices)
   const dropped = drops.kernel();
   const connections = new Map(rules.connectionUse().pods.map((use) => [use.owner, use]));
   const readings = pods.summaries().map(({ number, namespace, name }) => ({
-    labels: formatLabels({ namespace, pod: name }),
+    labels: formatMetricLabels({ namespace, pod: name }),
     sample: samples.get(number) ?? null,
     drops: dropped.get(number) ?? [],
     connections: connections.get(number) ?? null,
@@ -116,7 +117,7 @@ export function formatPodMetrics({ pods, sampler, drops, rules }: AgentServices)
       const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
       for (const reading of readings)
         series(reading, (value, labels) => {
-          const further = labels === undefined ? '' : `,${formatLabels(labels)}`;
+          const further = labels === undefined ? '' : `,${formatMetricLabels(labels)}`;
           lines.push(`${name}{${reading.labels}${further}} ${value}`);
         });
       return `${lines.join('\n')}\n`;

@@ -1,10 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { newReleaseSchema, releasePlanSchema, releaseSchema } from '../../../contract/adoption.ts';
 import { podNetworkStateSchema } from '../../../contract/network-state.ts';
 import { createPageSchema } from '../../../contract/pagination.ts';
-import { newPodSchema, podSchema, podSummarySchema } from '../../../contract/pod.ts';
+import { newPodSchema, podChangeSchema, podSchema, podSummarySchema } from '../../../contract/pod.ts';
 import { podPathSchema } from '../../../contract/pod-path.ts';
 import { computeEgressByPath } from '../../counters/egress-by-path.ts';
+import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { problemResponses } from '../openapi.ts';
 import { pageQuerySchema } from '../page-query.ts';
@@ -67,7 +69,9 @@ export const podRoutes =
         const number = agent.pods.summaries().find((each) => each.id === id)?.number;
         const traffic =
           previous && latest && number !== undefined ? computeEgressByPath(previous, latest, number) : null;
-        return { ...path, traffic };
+        const addresses = agent.pods.summaries().find((each) => each.id === id)?.addresses ?? [];
+        const services = (await agent.cluster?.servicesOf(addresses)) ?? [];
+        return { ...path, traffic, services };
       },
     );
 
@@ -99,6 +103,48 @@ export const podRoutes =
         const attached = await agent.pods.attach(body);
         return reply.code(201).header('location', `/api/v1/pods/${attached.id}`).send(attached);
       },
+    );
+
+    app.post(
+      '/pods/:id/release',
+      {
+        schema: {
+          summary:
+            'Gives an adopted pod back as it was before it was adopted; with `dryRun` returns the plan',
+          description:
+            'A pod on a device of Podlane’s first returns to one as others made it, by a migration that the stream reports.',
+          tags,
+          params: podParamsSchema,
+          body: newReleaseSchema,
+          response: {
+            200: z.union([releasePlanSchema, releaseSchema]).describe('The plan, or released'),
+            202: releaseSchema.describe('Its migration runs, and ends with the release'),
+            ...problemResponses,
+          },
+        },
+      },
+      async ({ params, body, headers }, reply) => {
+        const id = agent.pods.find(params.id);
+        if (body.dryRun) return agent.pods.planRelease(id);
+        const migration = await agent.pods.release(id, readActor(headers), body.accept);
+        return reply.code(migration === null ? 200 : 202).send({ migration });
+      },
+    );
+
+    app.patch(
+      '/pods/:id',
+      {
+        schema: {
+          summary: 'Changes labels, annotations or named ports of a pod; the rules follow',
+          description:
+            'Replaces each that is given as a whole. Those of a pod that a cluster describes are the cluster’s: `kubernetes_owned`.',
+          tags,
+          params: podParamsSchema,
+          body: podChangeSchema,
+          response: { 200: podSchema, ...problemResponses },
+        },
+      },
+      ({ params, body, headers }) => agent.pods.change(agent.pods.find(params.id), body, readActor(headers)),
     );
 
     app.delete(

@@ -8,14 +8,13 @@ import {
   rulesPlanSchema,
   stagedRulesResponseSchema,
 } from '../../../contract/rules.ts';
+import { maxTextBytes } from '../../acl/spec/text-limits.ts';
 import { readActor } from '../actor.ts';
 import type { AgentServices } from '../agent-services.ts';
 import { parseIfMatch } from '../if-match.ts';
 import { problemResponses } from '../openapi.ts';
 
 const tags = ['rules'];
-/** Size limit of a rule text in bytes, enough for 10,000 rules of a few lines each. */
-const maxRulesBytes = 8 << 20;
 const textTypes = ['application/yaml', 'application/json'];
 const textHint =
   'YAML or JSON of a rule set (schema RuleSet), or NetworkPolicies of networking.k8s.io/v1. If-Match takes the ETag that the change was made from; with an older one the change is rejected as `rules_changed`.';
@@ -120,7 +119,7 @@ function acceptText(app: App): void {
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser(
     /^(application|text)\/(x-)?(yaml|json)\b/,
-    { parseAs: 'string', bodyLimit: maxRulesBytes },
+    { parseAs: 'string', bodyLimit: maxTextBytes },
     (_request, body, done) => done(null, body),
   );
 }

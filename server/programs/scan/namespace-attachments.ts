@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BpfDevice, NamespaceReference } from '../../../contract/program.ts';
 import { queryHookProgramsSync } from '../../bpf/hook-query.ts';
@@ -15,42 +15,54 @@ import type { ProgramAttachment, ScannedNamespace } from './node-scan.ts';
 /** Maximum number of scanned network namespaces other than those of the host and the pods. */
 const mostOthers = 256;
 
-export interface OpenScannedNamespace extends NetworkNamespace {
-  path: string;
-  ref: NamespaceReference;
+/** A network namespace that exists, found by its inode without opening it. */
+export interface FoundNamespace extends ScannedNamespace {
+  inode: bigint;
 }
 
-/** Opens each network namespace once, without those that no longer exist. */
-export function openScannedNamespaces(
+export interface OpenScannedNamespace extends NetworkNamespace, ScannedNamespace {}
+
+/** Finds each network namespace once, without those that no longer exist. */
+export function findScannedNamespaces(
   known: readonly ScannedNamespace[],
   ofProcesses: ReadonlyMap<bigint, string>,
   unread: string[],
-): OpenScannedNamespace[] {
-  const open: OpenScannedNamespace[] = [];
-  const seen = new Set<bigint>();
+): FoundNamespace[] {
+  const found: FoundNamespace[] = [];
+  const seen = new Set<string>();
   const add = (path: string, ref: NamespaceReference | null): void => {
     try {
-      const namespace = openNetworkNamespace(path);
-      if (seen.has(namespace.inode)) {
-        namespace.close();
-        return;
-      }
-      seen.add(namespace.inode);
-      const unknown = { inode: String(namespace.inode), host: false, pod: null, name: null };
-      open.push(Object.assign(namespace, { path, ref: ref ?? unknown }));
+      const { dev, ino } = statSync(path, { bigint: true });
+      if (seen.has(`${dev} ${ino}`)) return;
+      seen.add(`${dev} ${ino}`);
+      const unknown = { inode: String(ino), host: false, pod: null, name: null };
+      found.push({ path, ref: ref ?? unknown, inode: ino });
     } catch {
       // The namespace was removed.
     }
   };
   for (const { path, ref } of known) add(path, ref);
-  const others = [...ofProcesses].filter(([inode]) => !seen.has(inode)).map(([, path]) => path);
+  const inodes = new Set(found.map(({ inode }) => inode));
+  const others = [...ofProcesses].filter(([inode]) => !inodes.has(inode)).map(([, path]) => path);
   others.push(...namedNamespaces());
   for (const path of others.slice(0, mostOthers)) add(path, null);
   if (others.length > mostOthers)
     unread.push(
       `${others.length - mostOthers} network namespaces besides those of the host and the pods: the limit is ${mostOthers}`,
     );
-  return open;
+  return found;
+}
+
+/** Opens a namespace that was found; null if it no longer exists, or another one is at its path. */
+export function openScannedNamespace({ path, ref, inode }: FoundNamespace): OpenScannedNamespace | null {
+  try {
+    const namespace = openNetworkNamespace(path);
+    if (namespace.inode === inode) return Object.assign(namespace, { path, ref });
+    namespace.close();
+  } catch {
+    // It was removed, or is no network namespace.
+  }
+  return null;
 }
 
 function namedNamespaces(): string[] {

@@ -16,6 +16,13 @@ export interface ScannedNamespace {
 export interface NodeScanRequest {
   /** Network namespaces of the host and the pods. The scan finds those of other processes itself. */
   namespaces: ScannedNamespace[];
+  /**
+   * Maximum age in ms of what is taken from earlier scans: links, and the attachments in namespaces other than the host's.
+   * 0 reads all anew.
+   */
+  keptMs: number;
+  /** True to pause between namespaces, so that attaching pods gets the locks that it needs. */
+  paced: boolean;
 }
 
 export type ProgramAttachment = Attachment & { programId: number };

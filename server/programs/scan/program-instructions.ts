@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { BpfInstruction, ProgramInstructions } from '../../../contract/program.ts';
 import { requireValue } from '../../../contract/require-value.ts';
 import { withBpfObjectById } from '../../bpf/bpf-object-info.ts';
 import { Btf } from '../../bpf/btf.ts';
 import { disassembleProgram } from '../../bpf/disassemble.ts';
+import { findKernelFunctionNames, listCallImmediates } from '../../bpf/kernel-function-names.ts';
 import { readLoadedBtf } from '../../bpf/loaded-btf.ts';
 import { readBpfProgramInfo } from '../../bpf/program-info.ts';
 import { readXlatedProgram, type XlatedProgram } from '../../bpf/xlated-program.ts';
@@ -48,7 +48,7 @@ function describe(bytes: Buffer, { functions, lines }: XlatedProgram, btf: Btf |
     functions.map(({ index, typeId }, number) => [index, nameOf(btf, typeId) ?? `function ${number}`]),
   );
   const sources = new Map(btf === null ? [] : lines.map((line) => [line.index, line]));
-  const helpers = helperNames(bytes);
+  const helpers = findKernelFunctionNames(listCallImmediates(bytes));
   return disassembleProgram(bytes, {
     call: (immediate) => helpers.get(immediate),
     function: (index) => names.get(index),
@@ -81,36 +81,4 @@ function nameOf(btf: Btf | null, typeId: number): string | null {
   } catch {
     return null;
   }
-}
-
-/**
- * Returns the names of the kernel functions that the instructions call, by the immediate of the call. An immediate is
- * the distance from __bpf_call_base; addresses are from /proc/kallsyms. Empty if the kernel hides addresses as zeros.
- */
-function helperNames(bytes: Buffer): Map<number, string> {
-  const immediates = new Set<number>();
-  for (let at = 0; at + 8 <= bytes.length; at += 8)
-    // BPF_JMP | BPF_CALL of a helper or kfunc, not of a subprogram.
-    if (bytes[at] === 0x85 && bytes.readUInt8(at + 1) >> 4 !== 1) immediates.add(bytes.readInt32LE(at + 4));
-  const names = new Map<number, string>();
-  if (immediates.size === 0) return names;
-  // Megabytes of lines `address type name`: searched as bytes, without splitting.
-  const symbols = readFileSync('/proc/kallsyms');
-  const base = addressBefore(symbols, symbols.indexOf(' __bpf_call_base\n'));
-  if (base === 0n) return names;
-  for (const immediate of immediates) {
-    const address = BigInt.asUintN(64, base + BigInt(immediate));
-    const at = symbols.indexOf(`${address.toString(16).padStart(16, '0')} `);
-    const line = at === -1 ? '' : symbols.toString('latin1', at, at + 256);
-    const [, name] = /^\w+ \w (\S+)/.exec(line) ?? [];
-    if (name !== undefined) names.set(immediate, name);
-  }
-  return names;
-}
-
-/** Returns the address in the address list at this offset; 0 if there is none or the kernel hides it. */
-function addressBefore(symbols: Buffer, at: number): bigint {
-  if (at === -1) return 0n;
-  const start = symbols.lastIndexOf('\n', at) + 1;
-  return BigInt(`0x${symbols.toString('latin1', start, start + 16)}`);
 }

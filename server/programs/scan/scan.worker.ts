@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { ProgramInstructions } from '../../../contract/program.ts';
 import type { NodeScan, NodeScanRequest } from './node-scan.ts';
 import { readProgramInstructions } from './program-instructions.ts';
-import { scanNode } from './scan-node.ts';
+import { NodeScanner } from './scan-node.ts';
 
 export type ScanWorkerRequest = NodeScanRequest | { instructions: number };
 export type ScanWorkerResponse =
@@ -10,10 +10,12 @@ export type ScanWorkerResponse =
   | { instructions: ProgramInstructions | null }
   | { failed: string };
 
+const scanner = new NodeScanner();
+
 async function respond(request: ScanWorkerRequest): Promise<ScanWorkerResponse> {
   try {
     if ('instructions' in request) return { instructions: readProgramInstructions(request.instructions) };
-    return { scan: await scanNode(request) };
+    return { scan: await scanner.scan(request) };
   } catch (error) {
     return { failed: (error as Error).message };
   }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../contract/cidr.ts';
 import { type RuleSetInput, ruleSetSchema } from '../../../contract/rule-set.ts';
 import type { Verdict } from '../../../contract/verdict.ts';
+import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import type { VerdictEvent } from '../../../server/bpf/packet-events.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
 import { ConversationEnd } from '../bpf/conversation.ts';
@@ -167,5 +168,68 @@ test.each([
     expect(
       fixture.evaluate([{ slot: 0, direction: 'egress', packet: { protocol: 17, ...outwards } }]),
     ).toEqual([denies ? 'drop' : 'pass']);
+  },
+);
+
+test.each([
+  ['expired', { ...defaultConntrackTimeouts, udp: { unreplied: 0, replied: 300, closing: 0 } }],
+  ['of earlier rules', defaultConntrackTimeouts],
+] as const)(
+  'connections are taken over though the quota of their pod is full of ones that are %s',
+  async (_, timeouts) => {
+    const [own, peer] = ['10.42.0.1', '192.0.2.7'];
+    const existing = {
+      ...{ owner: 1, protocol: 17, peer, podPort: 5000, peerPort: 80 },
+      ...{ initiator: 'pod' as const, fromNode: false, realPeer: { address: peer, port: 80 } },
+    };
+    await using fixture = await RuleFixture.open(1, timeouts, [existing]);
+    const pod = { id: 'pod-0', namespace: 'shop', name: 'cart', labels: {}, addresses: [`${own}/32`] };
+    const set = ruleSetSchema.parse({ name: 'tested', defaults: { ingress: 'deny' }, rules: [] });
+    await fixture.load('active', set, [pod]);
+    const { quota } = fixture.loader.connectionUse();
+    fixture.evaluate(
+      Array.from({ length: quota + 10 }, (_, index) => ({
+        slot: 0,
+        direction: 'egress' as const,
+        packet: {
+          ...{ protocol: 17, source: parseAddress(own), destination: parseAddress('192.0.2.9') },
+          ...{ sourcePort: 1000 + (index & 0x3fff), destinationPort: 1000 + (index >> 14) },
+        },
+      })),
+    );
+    await fixture.load('active', null, []);
+    const { loaded } = await fixture.load('active', set, [pod]);
+    expect(loaded.adopted).toBe(1);
+    const answer = { source: parseAddress(peer), destination: parseAddress(own) };
+    expect(
+      fixture.evaluate([
+        {
+          slot: 0,
+          direction: 'ingress',
+          packet: { protocol: 17, ...answer, sourcePort: 80, destinationPort: 5000 },
+        },
+      ]),
+    ).toEqual(['pass']);
+    const [use] = fixture.loader.connectionUse().pods;
+    expect(use?.connections).toBeLessThanOrEqual(quota);
+    // The programs go on with the ring as it was left.
+    expect(
+      fixture.evaluate(
+        [5001, 5002].map((sourcePort) => ({
+          slot: 0,
+          direction: 'egress' as const,
+          packet: {
+            protocol: 17,
+            source: answer.destination,
+            destination: answer.source,
+            sourcePort,
+            destinationPort: 80,
+          },
+        })),
+      ),
+    ).toEqual(['pass', 'pass']);
+    expect(fixture.loader.connections(1).map(({ podPort }) => podPort)).toEqual(
+      expect.arrayContaining(timeouts === defaultConntrackTimeouts ? [5000, 5001, 5002] : [5000]),
+    );
   },
 );

@@ -85,7 +85,18 @@ export class AgentProcess {
   constructor(host: TestHost, ...flags: string[]) {
     this.#host = host;
     const { netns, socket, database, pins } = host;
-    const own = ['--socket', socket, '--database', database, '--pins', pins, '--max-slots', '64'];
+    const own = [
+      '--socket',
+      socket,
+      '--database',
+      database,
+      '--pins',
+      pins,
+      '--max-slots',
+      '64',
+      '--learn',
+      '0',
+    ];
     const main = path.join(root, 'server/main.ts');
     const command = [`--net=${netns}`, process.execPath, main, ...own, ...flags];
     this.#child = spawn('nsenter', command, { stdio: ['ignore', 'ignore', 'pipe'] });

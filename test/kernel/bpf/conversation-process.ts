@@ -4,7 +4,9 @@
 // "address","port"} asks over UDP from a socket of this name, which stays open, and says who answered if it is not who was
 // asked. {"do":"open","address","port"}
 // opens a TCP connection and keeps it; {"do":"say","text"} says something in the newest connection that was opened or
-// accepted here, and {"do":"hear"} waits for what is said in it. {"do":"serveNames","address"} answers DNS queries, and
+// accepted here, and {"do":"hear"} waits for what is said in it. {"do":"bind","address","port"} opens a UDP socket that
+// is not connected, {"do":"sendTo","address","port","text"} sends from it, and {"do":"receive"} answers what came, by
+// blanks. {"do":"serveNames","address"} answers DNS queries, and
 // {"do":"resolve","server"} asks for both addresses of a name at once. A line out answers each, in order.
 
 import dgram from 'node:dgram';
@@ -21,6 +23,9 @@ export type ConversationRequest =
   | { do: 'open'; address: string; port: number }
   | { do: 'say'; text: string }
   | { do: 'hear' }
+  | { do: 'bind'; address: string; port: number }
+  | { do: 'sendTo'; address: string; port: number; text: string }
+  | { do: 'receive' }
   | { do: 'serveNames'; address: string }
   | { do: 'resolve'; server: string };
 
@@ -63,6 +68,27 @@ async function hear(): Promise<string> {
   if (kept) kept.heard = '';
   return heard;
 }
+
+/** The UDP socket of `bind`, which is not connected, and what it received. */
+let bound: { socket: dgram.Socket; received: string[] } | null = null;
+
+async function bind(address: string, port: number): Promise<string> {
+  const found = { socket: dgram.createSocket(datagramType(address)), received: [] as string[] };
+  found.socket.on('message', (data) => found.received.push(data.toString()));
+  found.socket.on('error', (error) => found.received.push(error.message));
+  found.socket.bind(port, address);
+  await once(found.socket, 'listening');
+  bound = found;
+  return 'bound';
+}
+
+function sendTo(address: string, port: number, text: string): string {
+  // Refused where a program drops it: it was sent as well.
+  bound?.socket.send(text, port, address, () => undefined);
+  return bound ? 'sent' : 'not bound';
+}
+
+const receive = (): string => bound?.received.splice(0).join(' ') ?? 'not bound';
 
 /** Answers queries for A and AAAA records with one record, whatever the name. */
 async function serveNames(address: string): Promise<string> {
@@ -173,6 +199,9 @@ const answer = (request: ConversationRequest): Promise<string> => {
   if (request.do === 'open') return open(request);
   if (request.do === 'say') return Promise.resolve(say(request.text));
   if (request.do === 'hear') return hear();
+  if (request.do === 'bind') return bind(request.address, request.port);
+  if (request.do === 'sendTo') return Promise.resolve(sendTo(request.address, request.port, request.text));
+  if (request.do === 'receive') return Promise.resolve(receive());
   if (request.do === 'serveNames') return serveNames(request.address);
   if (request.do === 'resolve') return resolveBoth(request.server);
   if (request.do === 'askFromOnePort') return askFromOnePort(request.name, request.address, request.port);

@@ -57,6 +57,13 @@ export class ConversationEnd implements Disposable {
   say = (text: string) => this.#request({ do: 'say', text });
   /** Waits for what is said in it. Returns it, `nothing` or an error code. */
   hear = () => this.#request({ do: 'hear' });
+  /** Opens a UDP socket that is not connected. */
+  bind = (address: string, port: number) => this.#request({ do: 'bind', address, port });
+  /** Sends a datagram from it. */
+  sendTo = (address: string, port: number, text: string) =>
+    this.#request({ do: 'sendTo', address, port, text });
+  /** Returns the datagrams that it received since the last call. */
+  receive = async () => (await this.#request({ do: 'receive' })).split(' ').filter((text) => text !== '');
   /** Answers DNS queries for A and AAAA records. */
   serveNames = (address: string) => this.#request({ do: 'serveNames', address });
   /** Asks for both addresses of a name at once, from one port. */

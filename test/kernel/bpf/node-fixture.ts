@@ -7,6 +7,7 @@ import {
   slotToPrimaryIfindex,
 } from '../../../server/bpf/datapath-structs.ts';
 import { removePinDirectory } from '../../../server/bpf/pin.ts';
+import { countingHooks } from '../../../server/datapath/device/podlane-programs.ts';
 import { writeSysctl } from '../../../server/kernel/sysctl.ts';
 import { runInNetworkNamespace } from '../../../server/netlink/setns.ts';
 import { run, within } from './namespaces.ts';
@@ -148,7 +149,7 @@ export const entryOf = (pod: FixturePod, redirect = true): SlotEntry => ({
   owner: pod.slot,
   address4: pod.address4,
   address6: pod.address6,
-  hooks: pod.device.hooks === 'netkit' ? 'device' : 'primary',
+  hooks: countingHooks[pod.device.hooks],
   redirect,
   macs: pod.macs,
 });

@@ -10,10 +10,11 @@ const connect = libc.func('int connect(int fd, void *address, uint32_t length)')
 const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 const AF_PACKET = 17;
+const AF_XDP = 44;
 const types = { stream: 1, datagram: 2, raw: 3 } as const;
 
 interface Wanted {
-  domain: 'ipv4' | 'ipv6' | 'packet';
+  domain: 'ipv4' | 'ipv6' | 'packet' | 'xdp';
   type: keyof typeof types;
   protocol?: number;
   /** name, for SO_BINDTODEVICE */
@@ -37,7 +38,12 @@ export class BoundTestSockets implements Disposable {
 
   /** @returns the socket's inode */
   open(wanted: Wanted): number {
-    const domain = wanted.domain === 'packet' ? AF_PACKET : addressFamilies[wanted.domain];
+    const domain =
+      wanted.domain === 'packet'
+        ? AF_PACKET
+        : wanted.domain === 'xdp'
+          ? AF_XDP
+          : addressFamilies[wanted.domain];
     const fd = runInNetworkNamespace(this.#namespace, () =>
       checked('socket', socket(domain, types[wanted.type], wanted.protocol ?? 0)),
     );

@@ -9,6 +9,7 @@ import type {
   MigrationStepActions,
 } from '../../../server/datapath/migration/step-executor.ts';
 import { SqliteStore } from '../../../server/store/sqlite-store.ts';
+import { adoptForTest } from './adopt-for-test.ts';
 import type { AgentCall, AgentReply, Call, NodeObservation } from './agent.ts';
 import type { FaultAt } from './fault.ts';
 import { interceptKernelCalls, type KernelCalls, withCalls } from './refuse-calls.ts';
@@ -128,7 +129,11 @@ function watchTotals(): void {
   }
 }
 
-async function migrate(id: string, to: 'veth' | 'netkit', at: FaultAt | null): Promise<Migration> {
+async function migrate(
+  id: string,
+  to: 'veth' | 'netkit' | 'released',
+  at: FaultAt | null,
+): Promise<Migration> {
   fault = at;
   calls = {};
   const undo = at?.fault.type === 'refusal' ? at.fault.undo : undefined;
@@ -144,12 +149,13 @@ async function migrate(id: string, to: 'veth' | 'netkit', at: FaultAt | null): P
     };
     datapath!.on('migration', watch);
   });
-  const { id: migration } = await datapath!.migrate(id, to, 'the fault matrix', {
-    recreate,
-    // What a generated state loses was named in the plan.
-    accept: ['*'],
-  });
-  tell({ type: 'begun', migration });
+  // What a generated state loses was named in the plan.
+  const accept = ['*'];
+  const started =
+    to === 'released'
+      ? (await datapath!.release(id, 'the fault matrix', accept))!
+      : await datapath!.migrate(id, to, 'the fault matrix', { recreate, accept });
+  tell({ type: 'begun', migration: started.id });
   return ended;
 }
 
@@ -195,6 +201,7 @@ const does: { [Name in Call['name']]: (...words: Extract<Call, { name: Name }>['
     });
   },
   attach: (pod) => datapath!.attach(newPodSchema.parse(pod)),
+  adopt: (netns, name) => adoptForTest(datapath!, netns, name),
   detach: (id) => datapath!.detach(id),
   plan: (id, to) => datapath!.plan(id, to, datapath!.get(id)?.kind === to),
   migrate,

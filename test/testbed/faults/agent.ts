@@ -38,9 +38,10 @@ export interface NodeObservation {
 export type Call =
   | { name: 'open'; words: [OpenArguments] }
   | { name: 'attach'; words: [NewPodInput] }
+  | { name: 'adopt'; words: [netns: string, name: string] }
   | { name: 'detach'; words: [id: string] }
   | { name: 'plan'; words: [id: string, to: DeviceKind] }
-  | { name: 'migrate'; words: [id: string, to: DeviceKind, fault: FaultAt | null] }
+  | { name: 'migrate'; words: [id: string, to: DeviceKind | 'released', fault: FaultAt | null] }
   | { name: 'observe'; words: [id: string, migration: string | null] }
   | { name: 'close'; words: [] };
 export type AgentCall = { type: 'call'; call: Call } | { type: 'go-on' };
@@ -87,6 +88,9 @@ export class FaultInjectedAgent {
   }
 
   attach = (pod: NewPodInput): Promise<Pod> => this.#ask({ name: 'attach', words: [pod] }) as Promise<Pod>;
+  /** Adopts the pod in a namespace as shop/NAME. */
+  adopt = (netns: string, name: string): Promise<Pod> =>
+    this.#ask({ name: 'adopt', words: [netns, name] }) as Promise<Pod>;
   detach = (id: string): Promise<void> => this.#ask({ name: 'detach', words: [id] }) as Promise<void>;
   plan = (id: string, to: DeviceKind): Promise<MigrationPlan> =>
     this.#ask({ name: 'plan', words: [id, to] }) as Promise<MigrationPlan>;
@@ -94,10 +98,13 @@ export class FaultInjectedAgent {
     this.#ask({ name: 'observe', words: [id, migration] }) as Promise<NodeObservation>;
   close = (): Promise<void> => this.#ask({ name: 'close', words: [] }) as Promise<void>;
 
-  /** @param reached does what the fault is, when its moment has come */
+  /**
+   * @param to `released` gives an adopted pod back
+   * @param reached does what the fault is, when its moment has come
+   */
   async migrate(
     id: string,
-    to: DeviceKind,
+    to: DeviceKind | 'released',
     fault: FaultAt | null,
     reached: () => void | Promise<void>,
   ): Promise<Outcome> {

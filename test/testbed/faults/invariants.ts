@@ -14,6 +14,7 @@ import {
 } from '../../../server/bpf/datapath-structs.ts';
 import { BpfHashMap } from '../../../server/bpf/hash-map.ts';
 import { openPinnedObject } from '../../../server/bpf/pin.ts';
+import { countingHooks } from '../../../server/datapath/device/podlane-programs.ts';
 import { podlaneProgramHooks } from '../../../server/datapath/device/program-hooks.ts';
 import { listAddresses as addressesOf } from '../../../server/netlink/address.ts';
 import { listLinks } from '../../../server/netlink/link.ts';
@@ -115,7 +116,7 @@ function maps(fixture: FaultFixture, pod: Pod | null): Violation[] {
       const owner = live.find((each) => each.slot === slot);
       if (entry?.owner !== owner?.number)
         found.push(violation(`slot ${slot} is described as pod ${entry?.owner}'s, not ${owner?.number}'s`));
-      if (owner && entry?.hooks !== (owner.hooks === 'netkit' ? 'device' : 'primary'))
+      if (owner && entry?.hooks !== countingHooks[owner.hooks])
         found.push(violation(`slot ${slot} counts at the ${entry?.hooks}`));
     }
   } finally {

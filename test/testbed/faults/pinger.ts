@@ -13,8 +13,6 @@ export interface Pinger {
   readonly replies: number;
   /** When replies came after lost requests: milliseconds since the epoch. */
   readonly lostBefore: readonly number[];
-  /** What ping said on its standard error, at most 20 lines: a request that could not be sent counts as lost. */
-  readonly errors: readonly string[];
   /** Whether two more replies come within `limitMs`. */
   flows(limitMs: number): Promise<boolean>;
   stop(): Promise<void>;
@@ -37,17 +35,13 @@ export function startPinger(
     address,
   ];
   const child = spawn('nsenter', [`--net=${netns}`, 'ping', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = once(child, 'exit');
   let last = 0;
   let replies = 0;
   let lost = 0;
   const lostBefore: number[] = [];
-  const errors: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    if (errors.length < 20) errors.push(line);
-  });
   createInterface({ input: child.stdout }).on('line', (line) => {
     const sequence = Number(/bytes from .* icmp_seq=(\d+)/.exec(line)?.[1] ?? Number.NaN);
     if (Number.isNaN(sequence)) return;
@@ -73,7 +67,6 @@ export function startPinger(
       return replies;
     },
     lostBefore,
-    errors,
     async flows(limitMs) {
       const before = replies;
       const deadline = performance.now() + limitMs;

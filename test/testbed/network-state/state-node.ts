@@ -110,13 +110,11 @@ export class StateNode implements AsyncDisposable {
     } finally {
       await Promise.all(pingers.map((pinger) => pinger.stop()));
     }
-    for (const { name, replies, lost, lostBefore, errors } of pingers) {
+    for (const { name, replies, lost, lostBefore } of pingers) {
       outcome.pings.sent += replies + lost;
       outcome.pings.lost += lost;
       if (lost > 0)
-        wrong.push(
-          [`${lost} pings lost, ${name}`, ...timeLosses(lostBefore, migration), ...errors].join('\n'),
-        );
+        wrong.push([`${lost} pings lost, ${name}`, ...timeLosses(lostBefore, migration)].join('\n'));
     }
     await waitUntilSettled(shells);
     const moved = await this.#node.ask<Pod>('GET', `/pods/${id}`);

@@ -49,6 +49,7 @@ export class FakeKernelRules implements KernelRules {
       written: diff.entryLists.put.length,
       removed: diff.entryLists.remove.length,
       milliseconds: 1,
+      adopted: null,
     };
   }
 
@@ -56,6 +57,15 @@ export class FakeKernelRules implements KernelRules {
     return this.sets[name].request ? this.sets[name].generation : null;
   }
 
+  /** Whether the kernel learns connections. */
+  learning = false;
+  startLearning(): boolean {
+    this.learning = this.sets.active.request === null && this.sets.staged.request === null;
+    return this.learning;
+  }
+  stopLearning(): void {
+    this.learning = false;
+  }
   foreignChanges = () => [];
   resynchronize = async () => {};
   nextEntryList = () => 1;

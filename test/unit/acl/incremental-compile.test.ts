@@ -27,7 +27,14 @@ function withoutNumbers({ tables, rules, policies, identities }: CompiledRules) 
       rule: name(entry.rule),
       log: name(entry.log),
     }));
-  const bySet = new Map([...rules.values()].map(({ peers, rule }) => [peers, JSON.stringify(rule.peers)]));
+  const bySet = new Map(
+    [...rules.values()].flatMap(({ variants, rule }) =>
+      variants.map(({ peers, ports }) => [
+        peers,
+        JSON.stringify([rule.peers, rule.ports.some((port) => 'name' in port) && [rule.name, ports]]),
+      ]),
+    ),
+  );
   const identity = (number: number) =>
     identities
       .get(number)!

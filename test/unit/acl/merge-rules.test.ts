@@ -1,7 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { ProblemError } from '../../../contract/problem.ts';
+import type { RuleSet } from '../../../contract/rule-set.ts';
 import { mergeRuleTexts } from '../../../server/acl/spec/merge-rules.ts';
 import { parseRules } from '../../../server/acl/spec/rule-yaml.ts';
+import { ruleSets } from './rule-set-generators.ts';
 
 const own = `# of the shop
 name: shop
@@ -15,6 +19,24 @@ rules:
 `;
 const rule = (name: string, action: string) =>
   `{name: ${name}, direction: egress, subject: {all: true}, action: ${action}}`;
+const quoted = (name: string, action: string) =>
+  `{ "name": "${name}", "direction": "egress", "subject": { "all": true }, "action": "${action}" }`;
+/** Rule sets as programs and people write them. */
+const style: fc.Arbitrary<(ruleSet: RuleSet) => string> = fc
+  .record({
+    collectionStyle: fc.constantFrom('any' as const, 'block' as const, 'flow' as const),
+    indentSeq: fc.boolean(),
+    indent: fc.constantFrom(2, 4),
+    lineWidth: fc.constantFrom(0, 40),
+    json: fc.constantFrom(undefined, null, 0, 1, 4),
+    end: fc.constantFrom('\n', '\r\n'),
+  })
+  // The yaml package writes empty lists in block style where it does not read them.
+  .filter(({ collectionStyle, indentSeq }) => collectionStyle !== 'block' || indentSeq)
+  .map(({ json, end, ...options }) => (ruleSet) => {
+    const text = json === undefined ? stringify(ruleSet, options) : JSON.stringify(ruleSet, null, json ?? 0);
+    return text.replaceAll('\n', end);
+  });
 const policy = (name: string, spec: string) =>
   `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: ${spec}\n`;
 const rulesOf = (text: string) =>
@@ -81,6 +103,106 @@ describe('rule texts are merged by the names of rules and policies', () => {
     const replace = () => mergeRuleTexts(aliased, `name: b\nrules: [${rule('db', 'allow')}]`);
     expect(replace).toThrow(ProblemError);
     expect(replace).toThrow(/cannot be merged: Unresolved alias/);
+  });
+
+  test('what is not replaced stays as it is written, whatever its style', () => {
+    const json = JSON.stringify(
+      { name: 'a', rules: [JSON.parse(quoted('x', 'deny')), JSON.parse(quoted('y', 'deny'))] },
+      null,
+      2,
+    );
+    expect(mergeRuleTexts(json, `name: b\ndefaults: {ingress: deny}\nrules: [${quoted('z', 'allow')}]`)).toBe(
+      `${json
+        .replace('"name": "a"', '"name": "a", "defaults": {"ingress": "deny"}')
+        .replace(/\n {2}\]\n\}$/, `,\n    ${quoted('z', 'allow')}\n  ]\n}`)}\n`,
+    );
+    const block = `name:   a   # the name
+defaults:   # comment with allow
+  ingress: # allow
+    "allow"
+rules:
+# of x
+-   name: x
+    direction: ingress   # in
+    subject: {all: true
+       }
+    action: deny
+
+# gone with the rule below
+- ${quoted('y', 'deny')} # y
+# end
+`;
+    const added = `# not of a rule
+name: b
+defaults: {ingress: deny, egress: deny}
+rules:
+    # of z
+    - name: z
+      # inside
+      direction: egress
+      subject: { all: true }
+      action: allow
+    # of the new y
+    - ${quoted('y', 'allow')}
+`;
+    expect(mergeRuleTexts(block, added)).toBe(`name:   a   # the name
+defaults:   # comment with allow
+  ingress: # allow
+    "deny"
+  egress: deny
+rules:
+# of x
+-   name: x
+    direction: ingress   # in
+    subject: {all: true
+       }
+    action: deny
+
+# of the new y
+- ${quoted('y', 'allow')}
+# of z
+- name: z
+  # inside
+  direction: egress
+  subject: { all: true }
+  action: allow
+# end
+`);
+  });
+
+  test('merged texts of any style are the merged rules', { timeout: 60_000 }, () => {
+    fc.assert(
+      fc.property(ruleSets, ruleSets, style, style, (into, added, write, writeAdded) => {
+        const [own, other] = [write(into), writeAdded(added)];
+        const [old, young] = [own, other].map((text) => parseRules(text).ruleSet) as [RuleSet, RuleSet];
+        const byName = new Map(young.rules.map((each) => [each.name, each]));
+        const known = new Set(old.rules.map(({ name }) => name));
+        const strict = (direction: 'ingress' | 'egress') =>
+          old.defaults[direction] === 'deny' ? 'deny' : young.defaults[direction];
+        const merged = mergeRuleTexts(own, other);
+        expect(parseRules(merged).ruleSet, `${own}\n=====\n${other}\n=====\n${merged}`).toEqual({
+          name: old.name,
+          defaults: { ingress: strict('ingress'), egress: strict('egress') },
+          rules: [
+            ...old.rules.map((each) => byName.get(each.name) ?? each),
+            ...young.rules.filter(({ name }) => !known.has(name)),
+          ],
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('texts that are not plain YAML are merged up to a size', () => {
+    const rules = Array.from({ length: 5000 }, (_, i) => `- ${rule(`r${i}`, 'allow')}\n`).join('');
+    const large = `name: large\nrules:\n${rules}`;
+    expect(() => mergeRuleTexts(`name: &a x\nrules: []\n`, large)).toThrow(
+      /cannot be merged: one has an anchor/,
+    );
+    expect(() => mergeRuleTexts(large, `name: &a x\nrules: []\n`)).toThrow(
+      /cannot be merged: one has an anchor/,
+    );
+    expect(() => mergeRuleTexts(`name: x\nrules: &a []\ndefaults: {}\n`, own)).not.toThrow();
   });
 
   test('YAML directives are refused', () => {

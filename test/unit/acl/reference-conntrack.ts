@@ -8,7 +8,10 @@ export interface ConnectionPacket {
 }
 
 interface Known {
-  initiator: ConnectionEnd;
+  /** The end that sent the first packet that was seen. */
+  initiator: ConnectionEnd | 'unknown';
+  /** Seen before there were rules, and not by its first packet: `initiator` may be wrong. */
+  learned: boolean;
   state: 'unreplied' | 'replied' | 'closing' | 'ended';
   fins: Set<ConnectionEnd>;
 }
@@ -22,15 +25,34 @@ export class ReferenceConnection {
 
   /** @param mayBegin whether the rules of this moment allow a connection that this end begins */
   evaluate(packet: ConnectionPacket, mayBegin: (end: ConnectionEnd) => boolean): 'pass' | 'drop' {
-    const known = this.#find(packet);
+    // What was learned and had no answer is no connection.
+    const isNone = this.#known?.learned && this.#known.state !== 'replied';
+    const known = isNone ? null : this.#find(packet);
     if (known === 'ended') return 'drop';
     if (known === null) return this.#begin(packet, mayBegin);
-    if (!mayBegin(known.initiator)) {
+    if (known.learned) {
+      known.learned = false;
+      known.initiator = (['peer', 'pod'] as const).find(mayBegin) ?? 'unknown';
+    }
+    if (known.initiator === 'unknown' || !mayBegin(known.initiator)) {
       known.state = 'ended';
       return 'drop';
     }
     advance(known, packet);
     return 'pass';
+  }
+
+  /** Sees a packet pass while there are no rules. */
+  learn(packet: ConnectionPacket): void {
+    const known = this.#known?.state === 'ended' ? null : this.#find(packet);
+    if (known !== null && known !== 'ended') {
+      advance(known, packet);
+      return;
+    }
+    const { sender, tcp } = packet;
+    const isKnown = tcp !== null && isSyn(tcp);
+    if (isKnown || tcp === null || (!tcp.syn && !tcp.rst))
+      this.#known = { initiator: sender, learned: !isKnown, state: 'unreplied', fins: new Set() };
   }
 
   /** Returns whether a packet would be a connection's first one. */
@@ -47,15 +69,19 @@ export class ReferenceConnection {
     const known = this.#known;
     if (known === null) return null;
     const opens = tcp === null || isSyn(tcp);
+    if (known.learned && tcp !== null && opens) return null;
     if (known.state === 'ended')
-      return opens && (tcp !== null || sender === known.initiator) ? null : 'ended';
+      return opens && (tcp !== null || known.initiator === 'unknown' || sender === known.initiator)
+        ? null
+        : 'ended';
     if (tcp === null || !opens || known.state === 'unreplied') return known;
     return known.initiator === sender && known.state === 'replied' ? known : null;
   }
 
   #begin({ sender, tcp }: ConnectionPacket, mayBegin: (end: ConnectionEnd) => boolean): 'pass' | 'drop' {
     if (!mayBegin(sender)) return 'drop';
-    if (tcp === null || isSyn(tcp)) this.#known = { initiator: sender, state: 'unreplied', fins: new Set() };
+    if (tcp === null || isSyn(tcp))
+      this.#known = { initiator: sender, learned: false, state: 'unreplied', fins: new Set() };
     return 'pass';
   }
 }
@@ -65,7 +91,7 @@ const isSyn = ({ syn, ack, fin, rst }: NonNullable<ConnectionPacket['tcp']>): bo
 
 function advance(known: Known, { sender, tcp }: ConnectionPacket): void {
   if (tcp?.rst) known.state = 'closing';
-  else if (known.state === 'unreplied' && sender !== known.initiator && tcp?.syn !== false)
+  else if (known.state === 'unreplied' && sender !== known.initiator && (known.learned || tcp?.syn !== false))
     known.state = 'replied';
   if (tcp?.fin && !tcp.rst) {
     known.fins.add(sender);

@@ -26,12 +26,14 @@ export function referenceEvaluator(
   ruleSet: RuleSet,
   pods: readonly SelectablePod[],
   nodeAddresses: readonly string[] = [],
+  others: readonly SelectablePod[] = [],
 ): (packet: PolicyPacket) => PolicyDecision {
+  const all = [...pods, ...others];
   const rules = ruleSet.rules
     .map((rule, index) => ({
       rule,
       index,
-      terms: rule.peers.map((peer) => parseTerm(peer, pods, nodeAddresses)),
+      terms: rule.peers.map((peer) => parseTerm(peer, all, nodeAddresses)),
     }))
     .sort((a, b) => a.rule.priority - b.rule.priority || a.index - b.index);
   const byId = new Map(pods.map((pod) => [pod.id, pod]));
@@ -39,7 +41,7 @@ export function referenceEvaluator(
     const pod = byId.get(packet.pod);
     if (!pod) throw new RangeError(`no pod ${packet.pod}`);
     const matching = rules
-      .filter(({ rule, terms }) => matches(rule, terms, pod, packet))
+      .filter(({ rule, terms }) => matches(rule, terms, pod, packet, all))
       .map(({ rule }) => rule);
     const decided = matching.findIndex(({ action }) => action !== 'log');
     const evaluated = decided < 0 ? matching : matching.slice(0, decided + 1);
@@ -63,7 +65,13 @@ function parseTerm(peer: RulePeer, pods: readonly SelectablePod[], nodeAddresses
   return { addresses: addresses.map((text) => parseAddress(text.replace(/\/.*/, ''))) };
 }
 
-function matches(rule: Rule, terms: Term[], pod: SelectablePod, packet: PolicyPacket): boolean {
+function matches(
+  rule: Rule,
+  terms: Term[],
+  pod: SelectablePod,
+  packet: PolicyPacket,
+  all: readonly SelectablePod[],
+): boolean {
   if (rule.direction !== packet.direction || !matchesRuleSubject(rule.subject, pod)) return false;
   if (terms.length > 0 && !terms.some((term) => containsPeer(term, packet.peer))) return false;
   if (rule.protocol === 'any') return true;
@@ -76,11 +84,26 @@ function matches(rule: Rule, terms: Term[], pod: SelectablePod, packet: PolicyPa
           type === packet.port >> 8 && (code === undefined || code === (packet.port & 0xff)),
       )
     );
+  const receivers =
+    rule.direction === 'ingress' ? [pod] : all.filter((each) => hasAddress(each, packet.peer));
   return (
     rule.ports.length === 0 ||
-    rule.ports.some(({ from, to }) => packet.port >= from && packet.port <= (to ?? from))
+    rule.ports.some((port) =>
+      'name' in port
+        ? receivers.some(({ ports = [] }) =>
+            ports.some(
+              (own) => own.name === port.name && own.protocol === rule.protocol && own.port === packet.port,
+            ),
+          )
+        : packet.port >= port.from && packet.port <= (port.to ?? port.from),
+    )
   );
 }
+
+const hasAddress = ({ addresses }: SelectablePod, { family, value }: IpAddress): boolean =>
+  addresses
+    .map((text) => parseAddress(text.replace(/\/.*/, '')))
+    .some((own) => own.family === family && own.value === value);
 
 function containsPeer(term: Term, peer: IpAddress): boolean {
   if ('addresses' in term)

@@ -73,8 +73,15 @@ const selector = fc.oneof(
     .map((expression) => ({ matchExpressions: [expression] })),
 );
 
+const namespaces = fc.oneof(
+  fc.constantFrom('a', 'b').map((stage) => ({ matchLabels: { stage } })),
+  fc.constantFrom('Exists' as const, 'DoesNotExist' as const).map((operator) => ({
+    matchExpressions: [{ key: 'stage', operator }],
+  })),
+);
+
 const podPeer = fc.record(
-  { pods: selector, namespace: fc.constantFrom(...teams) },
+  { pods: selector, namespace: fc.constantFrom(...teams), namespaces },
   { requiredKeys: ['pods'] },
 );
 
@@ -84,9 +91,15 @@ const port = fc.oneof(
   fc.integer({ min: 0, max: 65_535 }),
 );
 const ports = fc.array(
-  fc
-    .tuple(port, port, fc.boolean())
-    .map(([a, b, single]) => (single ? { from: a } : { from: Math.min(a, b), to: Math.max(a, b) })),
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc
+        .tuple(port, port, fc.boolean())
+        .map(([a, b, single]) => (single ? { from: a } : { from: Math.min(a, b), to: Math.max(a, b) })),
+    },
+    { weight: 1, arbitrary: fc.constantFrom('http', 'dns', 'absent').map((name) => ({ name })) },
+  ),
   { maxLength: 3 },
 );
 const icmp = fc.array(
@@ -146,13 +159,24 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc
     }),
   );
 
-export const somePods: SelectablePod[] = Array.from({ length: 6 }, (_, i) => ({
+const somePod = (i: number): SelectablePod => ({
   id: `pod-${i}`,
   namespace: teams[i % 2]!,
   name: `${apps[i % 3]}-${i}`,
   labels: { app: apps[i % 3]!, ...(i > 3 ? { tier: 'db' } : {}) },
   addresses: [`10.42.0.${i}/32`, ...(i % 2 === 0 ? [`fd42::${i}/128`] : [])],
-}));
+  // Some have the same number, some another one, some none.
+  ports: [
+    ...(i % 3 === 2 ? [] : [{ name: 'http', protocol: 'tcp' as const, port: i % 2 === 0 ? 80 : 1024 }]),
+    { name: 'dns', protocol: i % 2 === 0 ? ('udp' as const) : ('tcp' as const), port: 53 },
+  ],
+  namespaceLabels: i % 2 === 0 ? { stage: 'a' } : {},
+});
+
+export const somePods: SelectablePod[] = Array.from({ length: 6 }, (_, i) => somePod(i));
+
+/** Pods of other nodes, which rules select as peers only. */
+export const remotePods: SelectablePod[] = Array.from({ length: 6 }, (_, i) => somePod(i + 6));
 
 /** Addresses at and around the ends of everything that rules and pods name. */
 export function edgeAddresses({ rules }: RuleSet, pods: readonly SelectablePod[]): IpAddress[] {
@@ -176,10 +200,12 @@ export function edgeAddresses({ rules }: RuleSet, pods: readonly SelectablePod[]
 
 /** Protocols with ports and types at and around the ends of all ranges. */
 export function edgePorts({ rules }: RuleSet): { protocol: number; port: number }[] {
-  const edges = new Set([0, 1, 80, 65_535]);
+  const edges = new Set([0, 1, 53, 80, 1024, 65_535]);
   for (const { ports, icmp } of rules) {
-    for (const { from, to = from } of ports)
-      for (const port of [from - 1, from, from + 1, to - 1, to, to + 1]) edges.add(port);
+    for (const port of ports) {
+      const { from, to = from } = 'name' in port ? { from: 80 } : port;
+      for (const edge of [from - 1, from, from + 1, to - 1, to, to + 1]) edges.add(edge);
+    }
     for (const { type, code = 0 } of icmp)
       for (const near of [-1, 0, 1, 255, 256]) edges.add((type << 8) + code + near);
   }
@@ -194,9 +220,10 @@ export function edgePackets(
   pods: readonly SelectablePod[],
   count: number,
   random: () => number,
+  others: readonly SelectablePod[] = [],
 ): PolicyPacket[] {
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
-  const addresses = edgeAddresses(set, pods);
+  const addresses = edgeAddresses(set, [...pods, ...others]);
   const places = edgePorts(set);
   return Array.from({ length: count }, () => {
     const place = pick(places);

@@ -9,7 +9,7 @@ const large = `name: large\nrules:\n${Array.from(
 ).join('')}`;
 
 const alone = (text: string): SubmittedText => ({ text, into: null });
-const nothing = { pods: [], nodeAddresses: [], active: null };
+const nothing = { pods: [], nodeAddresses: [], cluster: { policies: [], peers: [] }, active: null };
 
 function open(): TextParser {
   const parser = new TextParser();

@@ -55,6 +55,20 @@ const faults = (text: string): string[] => {
   return [];
 };
 
+/** A rule set of some size. @param from number of its first rule */
+const ruleSet = (count: number, from: number) => ({
+  name: 'x',
+  rules: Array.from({ length: count }, (_, index) => from + index).map((i) => ({
+    name: `rule ${i} of a rule set`,
+    direction: 'ingress',
+    subject: { selector: { matchLabels: { app: `app-${i % 50}` } } },
+    peers: Array.from({ length: 10 }, (_, j) => ({ cidr: `10.${i >> 8}.${i & 255}.${16 * j}/28` })),
+    protocol: 'tcp',
+    ports: [{ from: 8080, to: 8090 }],
+    action: 'allow',
+  })),
+});
+const writeJson = (value: unknown): string => JSON.stringify(value, null, 1);
 const writeYaml = (value: unknown): string => stringify(value, { lineWidth: 0 });
 
 describe('the work for a text is bounded', () => {
@@ -67,25 +81,53 @@ describe('the work for a text is bounded', () => {
 
   test.each([
     ['YAML', writeYaml],
-    ['JSON', (value: unknown) => JSON.stringify(value, null, 1)],
+    ['JSON', writeJson],
   ])('8 MiB of rules as %s are taken within 2 s', (_, write) => {
-    const peers = (i: number) =>
-      Array.from({ length: 10 }, (_, j) => ({ cidr: `10.${i >> 8}.${i & 255}.${16 * j}/28` }));
-    const rules = Array.from({ length: 10_000 }, (_, i) => ({
-      name: `rule ${i} of a rule set`,
-      direction: 'ingress',
-      subject: { selector: { matchLabels: { app: `app-${i % 50}` } } },
-      peers: peers(i),
-      protocol: 'tcp',
-      ports: [{ from: 8080, to: 8090 }],
-      action: 'allow',
-    }));
-    const written = write({ name: 'x', rules });
+    const written = write(ruleSet(10_000, 0));
     const text = `# ${'x'.repeat((8 << 20) - written.length - 3)}\n${written}`;
     const start = process.threadCpuUsage();
     const { parsed } = parseSubmittedText({ text, into: null });
     expect(process.threadCpuUsage(start).user / 1000).toBeLessThan(2000);
     expect(parsed.ruleSet.rules).toHaveLength(10_000);
+  });
+
+  test.each([
+    ['YAML into YAML', writeYaml, writeYaml],
+    ['JSON into JSON', writeJson, writeJson],
+    ['JSON into YAML', writeYaml, writeJson],
+    ['YAML into JSON', writeJson, writeYaml],
+  ])('rules of 4 MiB are merged as %s within 2 s', (_, writeInto, writeAdded) => {
+    const [into, text] = [writeInto(ruleSet(5000, 0)), writeAdded(ruleSet(5000, 2500))];
+    expect(into.length + text.length).toBeGreaterThan(4 << 20);
+    const start = process.threadCpuUsage();
+    const { parsed } = parseSubmittedText({ text, into });
+    expect(process.threadCpuUsage(start).user / 1000).toBeLessThan(2000);
+    expect(parsed.ruleSet.rules).toHaveLength(7500);
+  });
+
+  test.each(eightMebibytes)('8 MiB of %s are refused as quickly where they are merged', (_, text) => {
+    const start = process.threadCpuUsage();
+    expect(() => parseSubmittedText({ text, into: writeYaml(ruleSet(100, 0)) })).toThrow(ProblemError);
+    expect(process.threadCpuUsage(start).user / 1000).toBeLessThan(2000);
+  });
+
+  test('what only the yaml package reads is merged within 2 s, or refused', () => {
+    const anchored = (count: number) => writeYaml(ruleSet(count, 0)).replace('name: x', 'name: &a x');
+    for (const [into, added] of [
+      [700, 700],
+      [1, 1400],
+      [1400, 1],
+      [700, 5000],
+      [5000, 700],
+    ] as const) {
+      const start = process.threadCpuUsage();
+      try {
+        parseSubmittedText({ text: anchored(added), into: anchored(into) });
+      } catch (error) {
+        expect(error).toMatchObject({ code: expect.stringMatching('bad_rules|unprocessable') });
+      }
+      expect(process.threadCpuUsage(start).user / 1000).toBeLessThan(2000);
+    }
   });
 
   test('keys that are mappings are refused before they are written as text', () => {
@@ -110,15 +152,25 @@ describe('the work for a text is bounded', () => {
       ).toHaveLength(100);
       return process.cpuUsage(start).user;
     };
-    cost(4000);
+    cost(2400);
     // 16 times as much where each key is compared with each other one.
-    expect(cost(16_000)).toBeLessThan(9 * cost(4000));
+    expect(cost(9600)).toBeLessThan(9 * cost(2400));
   });
 
   test('items and faults may be more than a call has arguments', () => {
     expect(faults(`name: x\nrules: [${fillUp('1,', 19_998)}1]\n`)).toHaveLength(100);
-    const keys = Array.from({ length: 200_000 }, (_, i) => `k${i}: v\n`).join('');
+    const keys = Array.from({ length: 9000 }, (_, i) => `k${i}: v\n`).join('');
     expect(faults(`${policy}${keys}`)).toHaveLength(100);
+  });
+
+  test('keys of one mapping are limited', () => {
+    const keys = Array.from({ length: 10_001 }, (_, i) => `k${i}`);
+    expect(faults(keys.map((key) => `${key}: v\n`).join(''))).toEqual([
+      '10001 : a mapping has more than 10000 keys',
+    ]);
+    expect(faults(`name: x\nrules: [{${keys.map((key) => `${key}: v`).join()}}]\n`)).toEqual([
+      '2 : a mapping has more than 10000 keys',
+    ]);
   });
 
   test('anchors and aliases are limited, and not what looks like them in a word', () => {

@@ -37,8 +37,15 @@ test('what is changed or lost has to be accepted; unknown and refused items have
 });
 
 test('the checks that the agent makes of items are listed once, as items', () => {
-  const passed: MigrationCheck = { name: 'Pod has its device', state: 'passed', detail: 'pl3', code: null };
+  const passed: MigrationCheck = {
+    topic: 'device',
+    name: 'Pod has its device',
+    state: 'passed',
+    detail: 'pl3',
+    code: null,
+  };
   const refused: MigrationCheck = {
+    topic: 'kernel',
     name: 'netkit works',
     state: 'refused',
     detail: 'none',

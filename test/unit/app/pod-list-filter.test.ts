@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { chooseShownPods, toListedPod } from '../../../app/pods/_list/listed-pod.ts';
 import {
   buildPodListQuery,
   computeAddressSortKey,
@@ -13,6 +14,7 @@ import type { PodSummary } from '../../../contract/pod.ts';
 const pod = (namespace: string, name: string, more: Partial<PodSummary> = {}): PodSummary => ({
   id: `${namespace}/${name}`,
   number: 1,
+  adoption: null,
   namespace,
   name,
   labels: {},
@@ -85,6 +87,57 @@ test('facets count the whole node, namespaces from the largest', () => {
   });
 });
 
+describe('pods of others', () => {
+  const listed = toListedPod({
+    id: 'ns-4026532201',
+    number: 2 ** 31,
+    inode: 4026532201,
+    namespace: null,
+    name: 'web',
+    identifiedBy: 'docker',
+    runtime: { name: 'docker', socket: '/run/docker.sock', connected: true },
+    hostNetwork: false,
+    kind: 'veth',
+    interfaceCount: 1,
+    addresses: ['172.17.0.2/16'],
+    hostEnd: { name: 'veth12ab', ifindex: 77, bridge: 'docker0' },
+    labels: { app: 'web' },
+    image: 'nginx:1.27',
+    processes: 2,
+    countedBy: 'programs',
+    since: '2026-11-22T00:00:00Z',
+  });
+
+  test.each([
+    'web',
+    '172.17.0.2',
+    'docker0',
+    'veth12ab',
+    '77',
+    '4026532201',
+    'nginx',
+    'ns-4026532201',
+    'app=web',
+  ])('are found by %s', (text) => {
+    expect(filterPods([...pods, listed], { ...defaultPodListFilter, text })).toContain(listed);
+  });
+
+  test('count by kind, and not by a namespace that they do not have', () => {
+    const facets = countPodFacets([worker, listed]);
+    expect(facets.kinds).toEqual({ netkit: 0, veth: 2 });
+    expect(facets.namespaces).toEqual([['batch', 1]]);
+  });
+
+  test('are shown by themselves only where there are no others, unless the URL says', () => {
+    expect(chooseShownPods(null, 0, 3)).toBe('observed');
+    expect(chooseShownPods(null, 2, 3)).toBe('own');
+    expect(chooseShownPods(null, 0, 0)).toBe('own');
+    expect(chooseShownPods('all', 0, 3)).toBe('all');
+    expect(parsePodListFilter(new URLSearchParams('show=observed')).show).toBe('observed');
+    expect(parsePodListFilter(new URLSearchParams('show=mine')).show).toBeNull();
+  });
+});
+
 describe('the URL', () => {
   test('of the default view is empty', () => {
     expect(buildPodListQuery(defaultPodListFilter)).toBe('');
@@ -93,6 +146,7 @@ describe('the URL', () => {
 
   test('is parsed to the view it was made of', () => {
     const view = {
+      show: 'all',
       text: 'a b',
       kinds: ['veth'],
       namespaces: ['shop', 'batch'],
@@ -100,7 +154,9 @@ describe('the URL', () => {
       sort: 'pod',
       descending: true,
     } as const;
-    expect(buildPodListQuery(view)).toBe('q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc');
+    expect(buildPodListQuery(view)).toBe(
+      'show=all&q=a+b&kind=veth&ns=shop,batch&attention=1&sort=pod&order=desc',
+    );
     expect(parsePodListFilter(new URLSearchParams(buildPodListQuery(view)))).toEqual(view);
   });
 

@@ -40,7 +40,10 @@ const plan: MigrationPlan = {
   from,
   to,
   allowed: true,
-  checks: [{ name: 'Pod has its device', state: 'passed', detail: 'pl3', code: null }, ...toChecks(items)],
+  checks: [
+    { topic: 'device', name: 'Pod has its device', state: 'passed', detail: 'pl3', code: null },
+    ...toChecks(items),
+  ],
   items,
   steps: [{ step: 'planned', description: 'Write the plan to the journal', undoable: true, requests: [] }],
   script: '',

@@ -19,6 +19,7 @@ function refused(args: string[], env: Record<string, string | undefined> = {}): 
 test('defaults apply without flags and environment', () => {
   expect(readAgentConfig([], {})).toEqual({
     socket: '/run/podlane/agent.sock',
+    cniConfig: '/etc/cni/net.d',
     unknownState: 'refuse',
     socketGid: null,
     listen: null,
@@ -28,6 +29,7 @@ test('defaults apply without flags and environment', () => {
     maxSlots: 2048,
     connections: 65_536,
     timeouts: defaultConntrackTimeouts,
+    learnMs: 3000,
     verdictRate: { perSecond: 50, burst: 100 },
     environment: 'native',
     logLevel: 'info',

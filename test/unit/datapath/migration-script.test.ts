@@ -90,6 +90,7 @@ const plan: fc.Arbitrary<MigrationPlanInput> = fc
         peer: { name: peer, ifindex: 2 * slot + 1 },
       });
       return {
+        adopted: false,
         sysctlsAfterTraffic: {
           pod: [{ tree: 'net/ipv6/conf', name: 'accept_dad', value: '1' }],
           host: [],

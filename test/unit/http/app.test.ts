@@ -31,6 +31,7 @@ test('pods are listed by page, newest first, and found by id and by name', async
     redirect: true,
     redirectSetting: 'node',
     translators: [],
+    services: [],
     traffic: null,
   });
 });

@@ -1,14 +1,18 @@
 import { EventEmitter } from 'node:events';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import type { AdoptionPlan, ReleasePlan } from '../../../contract/adoption.ts';
 import type { Batch, BatchPlan, NewBatch } from '../../../contract/batch.ts';
 import { countBatchPods } from '../../../contract/batch-states.ts';
 import type { DatapathBuildList } from '../../../contract/build.ts';
+import type { DevicePolicy } from '../../../contract/device-policy.ts';
 import type { KernelDrops, PodDrops } from '../../../contract/drops.ts';
 import type { GuardThresholdOverrides, NodeGuard, PodGuard } from '../../../contract/guard.ts';
 import { guardThresholdDefaults } from '../../../contract/guard-thresholds.ts';
 import type { Migration, MigrationPlan } from '../../../contract/migration.ts';
 import type { NodeInfo } from '../../../contract/node.ts';
+import type { ObservedPodPath } from '../../../contract/observed-path.ts';
+import type { ObservedPod, ObservedPodSummary } from '../../../contract/observed-pod.ts';
 import { defaultPacketChecks, type PacketChecks } from '../../../contract/packet-checks.ts';
 import type { NewPod, Pod, PodSummary } from '../../../contract/pod.ts';
 import { podNetworkSchema } from '../../../contract/pod-network.ts';
@@ -20,6 +24,7 @@ import type { BatchEvents } from '../../../server/datapath/batch/batch-controlle
 import type { DatapathEvents } from '../../../server/datapath/datapath-events.ts';
 import type { DebugDumpEvents } from '../../../server/debug/debug-dumps.ts';
 import type { AgentServices } from '../../../server/http/agent-services.ts';
+import type { ObservedPodEvents } from '../../../server/runtime/observed-pods.ts';
 import { KernelDropObserver } from '../../../server/trace/kernel-drop-observer.ts';
 import { PodNameResolver } from '../../../server/trace/pod-name-resolver.ts';
 import { PacketCaptures } from '../../../server/trace/running-captures.ts';
@@ -47,6 +52,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
       kind: 'veth',
       hooks: 'tcx',
       slot: number,
+      adoption: null,
       primary: { name: `pl${number}`, ifindex: 1048576 + 2 * number },
       state: 'running',
       createdAt: at,
@@ -71,7 +77,12 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
     const summary = this.pods.find((pod) => pod.id === id)!;
     return {
       ...summary,
+      adoption: null,
+      annotations: {},
+      ports: [],
+      kubernetes: null,
       conditions: [],
+      container: null,
       netns: { path: '/run/netns/x', inode: 1 },
       gateways: ['169.254.1.1'],
       network: podNetworkSchema.parse({ addresses: summary.addresses }),
@@ -104,6 +115,7 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
     redirect: true,
     redirectSetting: 'node' as const,
     translators: [],
+    services: [],
     traffic: null,
   });
 
@@ -112,10 +124,22 @@ class FakeDatapath extends EventEmitter<DatapathEvents> {
     return this.describe(this.add(pod.name).id);
   }
 
+  async change(id: string, change: unknown, actor: string): Promise<Pod> {
+    this.calls.push(['change', id, change, actor]);
+    return this.describe(id);
+  }
+
   async detach(id: string): Promise<void> {
     this.calls.push(['detach', id]);
     throw new Error('internal secret');
   }
+
+  planRelease = async (id: string): Promise<ReleasePlan> => {
+    throw new ProblemError('pod_not_adopted', `Podlane attached ${id}`);
+  };
+  release = async (id: string): Promise<Migration | null> => {
+    throw new ProblemError('pod_not_adopted', `Podlane attached ${id}`);
+  };
 
   async plan(id: string): Promise<MigrationPlan> {
     const { direction, from, to } = newMigration('m', 'x');
@@ -273,6 +297,16 @@ class FakePrograms {
   instructions = this.get;
 }
 
+/** Preflights are tested in test/kernel/preflight. */
+class FakePreflights {
+  pod = async (id: string): Promise<never> => this.#none(id);
+  look = async (): Promise<never> => this.#none('any');
+
+  #none(id: string): never {
+    throw new ProblemError('pod_not_found', `no pod is called ${id}`);
+  }
+}
+
 class FakeMaps {
   list = async () => [];
   get = async (id: number): Promise<never> => none('map_not_found', id);
@@ -305,6 +339,46 @@ const node: NodeInfo = {
   datapath: { pins: '/sys/fs/bpf/x', build: '0' },
 };
 
+class FakeContainers {
+  policy: DevicePolicy = { default: null, rules: [] };
+  run = async () => null;
+  describe = () => ({
+    containers: 0,
+    observed: [],
+    misplaced: 0,
+    pools: [],
+    pending: 0,
+    policy: this.policy,
+  });
+  async setPolicy(policy: DevicePolicy): Promise<void> {
+    this.policy = policy;
+  }
+}
+
+/** Takes the place of the observation of others' pods. */
+class FakeObservedPods extends EventEmitter<ObservedPodEvents> {
+  readonly mode = 'programs' as const;
+  readonly latest = null;
+  readonly pods: ObservedPodSummary[] = [];
+  summaries = () => this.pods;
+  runtimes = () => [];
+  kernelDrops = () => new Map();
+  describe = async (id: string): Promise<ObservedPod> => {
+    throw new ProblemError('observed_pod_not_found', `there is no observed pod ${id}`);
+  };
+  path = async (id: string): Promise<ObservedPodPath> => ({ pod: id, interface: 'eth0', hops: [] });
+}
+
+/** Takes the place of the adoption of others' pods; it is tested in test/kernel/adopt. */
+class FakeAdoption {
+  plan = async (id: string): Promise<AdoptionPlan> => {
+    throw new ProblemError('observed_pod_not_found', `there is no observed pod ${id}`);
+  };
+  adopt = async (id: string): Promise<Pod> => {
+    throw new ProblemError('observed_pod_not_found', `there is no observed pod ${id}`);
+  };
+}
+
 /** Creates an agent whose store, access rules, traces and captures are real and whose other capabilities are fakes. */
 export async function fakeAgent({ lab = false } = {}) {
   const { store } = await openTemporaryStore();
@@ -312,6 +386,7 @@ export async function fakeAgent({ lab = false } = {}) {
   const batches = new FakeBatches();
   const sampler = new FakeSampler();
   const drops = new FakeDrops();
+  const observed = new FakeObservedPods();
   const logged: Record<string, unknown>[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const startedAt = new Date();
@@ -323,9 +398,14 @@ export async function fakeAgent({ lab = false } = {}) {
   const kernelDrops = new KernelDropObserver({ capability: undefined, hostNetns: 0n, maxSlots: 8 });
   const agent: AgentServices = {
     pods,
+    containers: new FakeContainers(),
+    cniSocket: '/run/podlane/cni.sock',
     batches,
+    preflights: new FakePreflights(),
     sampler,
     drops,
+    observed,
+    adoption: new FakeAdoption(),
     guard: new FakeGuard(),
     builds: new FakeBuilds(),
     userPrograms: new FakeUserPrograms(),
@@ -338,6 +418,7 @@ export async function fakeAgent({ lab = false } = {}) {
     captures: new PacketCaptures(pods, 'podlane', log),
     store,
     node: () => node,
+    cluster: null,
     lab,
     startedAt,
     bootId: 'b',
@@ -346,6 +427,7 @@ export async function fakeAgent({ lab = false } = {}) {
   onTestFinished(() => {
     pods.removeAllListeners();
     sampler.removeAllListeners();
+    observed.removeAllListeners();
   });
-  return { agent, kernel, pods, batches, sampler, drops, store, logged };
+  return { agent, kernel, pods, batches, sampler, drops, observed, store, logged };
 }

@@ -11,6 +11,7 @@ const scan = (found: Partial<TimedNodeScan>): TimedNodeScan => ({
   unread: [],
   atMs: 0,
   own: { program: new Set(), map: new Set(), link: new Set() },
+  added: { program: new Set(), map: new Set(), link: new Set() },
   ...found,
 });
 const ours = { pins: '/sys/fs/bpf/podlane', programIds: () => [1, 2] };

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { planTestStages } from '../../../scripts/test/plan-stages.ts';
 
-const all = ['check', 'unit', 'kernel', 'e2e', 'vm', 'lab'];
+const all = ['check', 'unit', 'kernel', 'runtime', 'e2e', 'vm', 'lab'];
 
 test('cheap levels come first, and the guest runs beside the levels that need none', () => {
   expect(planTestStages(all, { processors: 2, guest: true })).toEqual([
     [['check', 'unit']],
-    [['kernel', 'e2e'], ['vm']],
+    [['kernel', 'runtime', 'e2e'], ['vm']],
     [['lab']],
   ]);
 });

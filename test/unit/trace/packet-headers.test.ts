@@ -81,7 +81,9 @@ test('flags are formatted as by tcpdump, protocols by name', () => {
     packet({ source: a4, destination: b4, protocol: 47, payload: Buffer.alloc(8) }),
   )!;
   const pod = { id: 'b', namespace: 'shop', name: 'cart' };
-  const names = { ofAddress: (address: string) => (address === b4 ? pod : null) };
+  const names = {
+    endpoint: (address: string, port: number | null) => ({ address, port, pod: address === b4 ? pod : null }),
+  };
   expect(toPacketHeadersResponse(headers, 28, names)).toMatchObject({
     protocolName: '47',
     length: 28,

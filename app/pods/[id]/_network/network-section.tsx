@@ -6,6 +6,7 @@ import { NetworkStateDetails } from './network-state-details.tsx';
 import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
   formatBothDeviceEnds,
+  formatNamedPort,
   formatNetkitPolicy,
   formatPodNetworkSummary,
   formatRequestedMtu,
@@ -37,6 +38,12 @@ export function NetworkSection({ pod }: { pod: Pod }) {
         <Fact label={networkText.addresses}>{pod.network.addresses.join(', ')}</Fact>
         <Fact label={networkText.mtu}>{mtuText(pod)}</Fact>
         {device !== null && <DeviceFacts device={device} />}
+        {pod.ports.length > 0 && (
+          <Fact label={networkText.namedPorts}>{pod.ports.map(formatNamedPort).join(', ')}</Fact>
+        )}
+        {pod.kubernetes !== null && (
+          <Fact label={networkText.kubernetes}>{networkText.describedByCluster(pod.kubernetes.uid)}</Fact>
+        )}
         {pod.network.routes.length > 0 && (
           <Fact label={networkText.extraRoutes}>
             {pod.network.routes.map((route) => (

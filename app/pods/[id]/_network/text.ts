@@ -1,3 +1,4 @@
+import type { PodPort } from '../../../../contract/pod-port.ts';
 import { formatCount } from '../../../_lib/format.ts';
 
 /** Interface texts of the section about a pod's network. */
@@ -6,6 +7,9 @@ export const networkText = {
   addresses: 'addresses',
   mtu: 'MTU',
   extraRoutes: 'extra routes',
+  namedPorts: 'named ports',
+  kubernetes: 'Kubernetes',
+  describedByCluster: (uid: string) => `labels and named ports are set by the cluster (uid ${uid})`,
   mode: 'mode',
   policy: 'policy',
   scrub: 'scrub',
@@ -51,3 +55,6 @@ export const formatBothDeviceEnds = (peer: string | number, primary: string | nu
 export const formatRequestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
 export const formatNetkitPolicy = (ends: string): string => `${ends} (applies without a program)`;
 export const formatMoreAddressesLabel = (addresses: number): string => `${addresses} more addresses`;
+
+/** Formats a port that rules can name: `http tcp 8080`. */
+export const formatNamedPort = ({ name, protocol, port }: PodPort): string => `${name} ${protocol} ${port}`;

@@ -1,5 +1,5 @@
 import type { DeviceKind } from '../../../../contract/device.ts';
-import type { PathTranslator, PodPath } from '../../../../contract/pod-path.ts';
+import type { PathService, PathTranslator, PodPath } from '../../../../contract/pod-path.ts';
 import type { ContainerHop, DeviceHop, HostHop, UplinkHop } from './path-hops.ts';
 import type { PodPathRates } from './program-rates.ts';
 import type { RatesByPath } from './rates-by-path.ts';
@@ -36,6 +36,8 @@ export interface PathDiagramData {
   redirectSetting: PodPath['redirectSetting'];
   /** What may translate addresses without the redirect knowing. */
   translators: readonly PathTranslator[];
+  /** Services of the cluster that the pod has connections to. */
+  services: readonly PathService[];
   rates: PodPathRates | null;
   /** Mean run time in ns over the last second by program id, for the whole node. */
   nsPerRun: ReadonlyMap<number, number>;

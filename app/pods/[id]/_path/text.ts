@@ -1,4 +1,4 @@
-import type { PathTranslator } from '../../../../contract/pod-path.ts';
+import type { PathService, PathTranslator } from '../../../../contract/pod-path.ts';
 
 /** Interface texts of the path diagram. */
 export const pathText = {
@@ -54,6 +54,7 @@ export const pathText = {
   redirectSettingDetail:
     'Packets to pods of this node bypass the host stack and its netfilter rules, except those of connections whose addresses the host translates.',
   redirectChoices: { node: 'as the node', on: 'on', off: 'off' },
+  services: 'Connections through services, and the backends that answer:',
   translators: 'May translate addresses, unknown to the host’s connection tracking:',
   translatorEffects: {
     before: 'the redirect sees what it leaves',
@@ -96,6 +97,18 @@ export const formatTranslator = ({
   redirected,
 }: PathTranslator): string =>
   `${what} ${name} at ${hook} of ${device}: ${pathText.translatorEffects[redirected]}`;
+const formatEnd = (address: string, port: number | null): string =>
+  port === null ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+export const formatServiceTitle = ({ address, port, protocol }: PathService): string =>
+  `${protocol} ${formatEnd(address, port)}`;
+/** Formats the backends of a service with the numbers of their connections. */
+export const formatServiceBackends = ({ backends }: PathService): string =>
+  backends
+    .map(
+      ({ address, port, pod, connections }) =>
+        `${pod === null ? '' : `${pod} `}${formatEnd(address, port)} (${connections})`,
+    )
+    .join(', ');
 export const formatFallbackHooks = (family: string): string => `programs on ${family} (attach fallback)`;
 export const formatEmptyHookWithPolicy = (policy: string): string => `no program: policy ${policy} applies`;
 export const formatUplinkDrops = (packets: string): string => `dropped ${packets}`;

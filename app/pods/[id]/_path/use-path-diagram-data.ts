@@ -79,6 +79,7 @@ export function usePathDiagramData(pod: Pod, live: boolean): PathDiagramData | n
     redirect: path.redirect,
     redirectSetting: path.redirectSetting,
     translators: path.translators,
+    services: path.services,
     rates: own,
     nsPerRun: nodeTimeSeries.latest?.nsPerRun ?? noTimes,
     live,

@@ -3,9 +3,10 @@ import type { StepRequest } from '../../../../contract/migration.ts';
 import { getLink } from '../../../netlink/link.ts';
 import { ifla } from '../../../netlink/link-attributes.ts';
 import { getRawU32, type RawObject } from '../../../netlink/raw-object.ts';
+import { addLearnedNeighbors } from '../../adopted/learned-neighbors.ts';
 import {
   createDevicePair,
-  deleteDevicePair,
+  deleteDevice,
   listDeviceSysctls,
   listHostEndSysctls,
 } from '../../device/device-pair.ts';
@@ -15,8 +16,10 @@ import {
   podGatewayAddresses,
   stripPrefixLength,
 } from '../../device/pod-gateways.ts';
+import { isForeignDevice } from '../../device-indexes.ts';
 import { carrySettings } from '../../network-state/carry-end.ts';
 import { carryXdpPrograms } from '../../network-state/carry-xdp.ts';
+import { countQueues } from '../../network-state/count-queues.ts';
 import { type DeviceEndName, type EndState, hasLinkLayerAddresses } from '../../network-state/end-state.ts';
 import { readEndState } from '../../network-state/read-end-state.ts';
 import { trafficControlKind } from '../../network-state/traffic-control-requests.ts';
@@ -40,26 +43,30 @@ export const createDeviceStep: MigrationStepDefinition<'made'> = {
 
   requests: (plan) => [
     plan.to.kind === 'veth' ? createVeth(plan) : createNetkit(plan),
-    setAlias(plan),
+    ...(plan.adopted ? [] : [setAlias(plan)]),
     ...sysctls(plan),
     ...bothUp(plan),
-    ...gatewayAddress(plan),
-    ...neighbors(plan),
+    ...(plan.adopted ? [] : [...gatewayAddress(plan), ...neighbors(plan)]),
     ...carrier(plan),
   ],
 
   async run(context) {
     const { kernel, namespace, pod, to, addresses, recorded } = context;
     const name = formatTemporaryName(to.slot);
+    const released = isForeignDevice(to) ? pod.adoption?.device.queues : undefined;
     await createDevicePair(kernel, namespace, pod, to, {
       names: { primary: name, peer: name },
       // Entries of further addresses are carried over; a device without link-layer addresses had none.
       addresses: hasLinkLayerAddresses(recorded.state.host) ? pod.network.addresses : addresses,
       ends: {
-        primary: creationSettings(recorded.state.host, to.kind),
-        peer: creationSettings(recorded.state.pod, to.kind),
+        primary: creationSettings(recorded.state.host, to.kind, released?.primary),
+        peer: creationSettings(recorded.state.pod, to.kind, released?.peer),
       },
     });
+    if (!hasLinkLayerAddresses(recorded.state.host)) {
+      const gateways = (context.oldNetwork?.podRoutes ?? []).flatMap(({ gateway }) => gateway ?? []);
+      await addLearnedNeighbors(kernel, namespace, pod, to, gateways);
+    }
     for (const end of deviceEndNames) {
       const old = recorded.state[end];
       const fresh = getDeviceEnd(context, 'new', end);
@@ -75,21 +82,20 @@ export const createDeviceStep: MigrationStepDefinition<'made'> = {
   },
 
   async undo({ kernel, to, onDeviceRemoved: removed }) {
-    await deleteDevicePair(kernel, to.slot);
+    await deleteDevice(kernel, to);
     await removed(to);
   },
 
   verify: async (context) => [...(await endsThatDiffer(context)), ...(await neighborsThatDiffer(context))],
 };
 
-/** Returns the settings of an end that the kernel takes at creation: netkit has one queue. */
-function creationSettings(old: EndState, kind: DeviceKind) {
+/**
+ * Returns the settings of an end that the kernel takes at creation: netkit has one queue.
+ * @param released queues of the device that a released pod returns to
+ */
+function creationSettings(old: EndState, kind: DeviceKind, released?: { transmit: number; receive: number }) {
   const mtu = getRawU32(old.link, ifla.mtu) ?? 1500;
-  // The kernel reports how many there may be (IFLA_NUM_TX_QUEUES); sysfs has those in use.
-  const used = (prefix: string): number =>
-    new Set(old.queues.filter(({ path }) => path.startsWith(prefix)).map(({ path }) => path.split('/')[0]))
-      .size;
-  const queues = { transmit: Math.max(1, used('tx-')), receive: Math.max(1, used('rx-')) };
+  const queues = released ?? countQueues(old.queues);
   return kind === 'veth' && queues.transmit + queues.receive > 2 ? { mtu, queues } : { mtu };
 }
 

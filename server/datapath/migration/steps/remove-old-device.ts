@@ -2,7 +2,8 @@ import type { DeviceReference, StepRequest } from '../../../../contract/migratio
 import { ProblemError } from '../../../../contract/problem.ts';
 import { encodeSlotEntry } from '../../../bpf/datapath-structs.ts';
 import { getLink } from '../../../netlink/link.ts';
-import { deleteDevicePair } from '../../device/device-pair.ts';
+import { deleteDevice } from '../../device/device-pair.ts';
+import { releaseLearnedEntries } from '../../network-state/bridge-entries.ts';
 import { formatTemporaryName } from '../../slot-allocator.ts';
 import { addOldNamesAsAlternative } from '../add-alternative-names.ts';
 import { countPackets } from '../count-packets.ts';
@@ -49,7 +50,7 @@ export const removeOldDeviceStep: MigrationStepDefinition<'removed'> = {
     const { kernel, from, newPrimary, readings } = context;
     if (!(await getLink(kernel.host, { ifindex: newPrimary }))) await returnToOldDevice(context);
     await context.beforeRemoval();
-    await deleteDevicePair(kernel, from.slot);
+    await deleteDevice(kernel, from);
     const total = countPackets(kernel.programs.counters.read(from.slot));
     readings.packetsAfterDrain = Number(total - countPackets(readings.drained));
     await context.onDeviceRemoved(from);
@@ -59,6 +60,7 @@ export const removeOldDeviceStep: MigrationStepDefinition<'removed'> = {
     await removeRoutingRuleTwins(context);
     await restoreAddressFlags(context);
     for (const end of deviceEndNames) learnPathMtusOfEnd(context, end);
+    await releaseLearnedEntries(kernel.host, newPrimary);
   },
 };
 
@@ -94,7 +96,7 @@ async function returnToOldDevice(context: MigrationStepContext): Promise<never> 
   await swapBothNames(context, 'old');
   await removeFirewallRuleTwins(context, 'old');
   await removeRoutingRuleTwins(context);
-  await deleteDevicePair(kernel, to.slot);
+  await deleteDevice(kernel, to);
   for (const name of deviceEndNames) await removeCarriedIpsecPolicies(context, name);
   await context.onDeviceRemoved(to);
   throw new ProblemError(

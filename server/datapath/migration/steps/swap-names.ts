@@ -9,6 +9,7 @@ import {
 import { hasKernelCapability } from '../../kernel-context.ts';
 import { replaceAddressLabel } from '../../network-state/address-labels.ts';
 import { sendIgnoringRefusals } from '../../network-state/carry-end.ts';
+import { buildConnectedRouteDeletions } from '../../network-state/connected-routes.ts';
 import type { DeviceEndName } from '../../network-state/end-state.ts';
 import { listAlternativeNames } from '../../network-state/list-settings.ts';
 import { remakeDifferingAddresses } from '../../network-state/remake-addresses.ts';
@@ -131,6 +132,11 @@ export async function swapBothNames(context: MigrationStepContext, device: 'old'
       replaceAddressLabel(address, labelled, context.recorded.names[name]),
     );
     await remakeDifferingAddresses(socket, ifindex, wanted);
+    const { kernelRoutes } = context.expected[name];
+    await sendIgnoringRefusals(
+      socket,
+      buildConnectedRouteDeletions({ addresses: wanted, kernelRoutes }, ifindex),
+    );
   }
 }
 

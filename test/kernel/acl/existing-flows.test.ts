@@ -1,0 +1,3 @@
+import { describeExistingFlows } from './existing-flows-suite.ts';
+
+describeExistingFlows('veth');

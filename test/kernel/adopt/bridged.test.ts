@@ -1,0 +1,3 @@
+import { describeBridgedPod } from './bridged-suite.ts';
+
+describeBridgedPod([{ to: 'veth', recreate: true }], { count: 1500, ms: 2 });

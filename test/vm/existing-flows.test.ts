@@ -1,0 +1,3 @@
+import { describeExistingFlows } from '../kernel/acl/existing-flows-suite.ts';
+
+describeExistingFlows('netkit');
