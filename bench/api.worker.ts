@@ -22,6 +22,8 @@ const paths = [
 
 /** Seconds between attaching the pods and the first request; the dashboard is not opened at the same moment. */
 const settleSeconds = 45;
+/** Milliseconds after a first answer in which what it has started in the background is counted too. */
+const backgroundMs = 1000;
 /** Seconds between two rounds, so that no answer of the round before is recent enough to be given again. */
 const pauseSeconds = 0.25;
 
@@ -50,11 +52,14 @@ async function measure(report: BenchReporter, pods: number, rounds: number): Pro
   await using node = await startNodeWithPods(pods);
   await sleep(rounds > 3 ? settleSeconds * 1000 : 0);
 
-  const firsts = new Map<string, { ms: number; cpuMs: number }>();
+  const firsts = new Map<string, { ms: number; cpuMs: number; laterCpuMs: number }>();
   for (const path of paths) {
     const before = readCpuSeconds(node.agentPid);
+    const usedMs = () => (readCpuSeconds(node.agentPid) - before) * 1000;
     const ms = await measureGet(node.socket, `/api/v1${path}`);
-    firsts.set(path, { ms, cpuMs: (readCpuSeconds(node.agentPid) - before) * 1000 });
+    const cpuMs = usedMs();
+    await sleep(backgroundMs);
+    firsts.set(path, { ms, cpuMs, laterCpuMs: usedMs() });
   }
   const times = new Map<string, number[]>(paths.map((path) => [path, []]));
   const peers: number[] = [];
@@ -73,9 +78,12 @@ async function measure(report: BenchReporter, pods: number, rounds: number): Pro
     const median = summarizeRuns(values).value;
     figure('ms', 'ms', median, { peer: 'trivial-fastify', peerValue, ratio: median / peerValue });
     figure('p99_ms', 'ms', percentile(values, 0.99));
-    const { ms, cpuMs } = firsts.get(path)!;
-    report({ bench: 'api', metric: 'first_ms', path, pods, ...summarizeRuns([ms]), unit: 'ms' });
-    report({ bench: 'api', metric: 'first_cpu_ms', path, pods, ...summarizeRuns([cpuMs]), unit: 'ms' });
+    const { ms, cpuMs, laterCpuMs } = firsts.get(path)!;
+    const first = (metric: string, value: number): void =>
+      report({ bench: 'api', metric, path, pods, ...summarizeRuns([value]), unit: 'ms' });
+    first('first_ms', ms);
+    first('first_cpu_ms', cpuMs);
+    first('first_second_cpu_ms', laterCpuMs);
   }
   await trivial.close();
 }

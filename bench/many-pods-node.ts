@@ -6,7 +6,7 @@ const parallel = 16;
 
 /** Starts an agent on a node of its own and attaches that many pods, on veth where the kernel has no netkit. */
 export async function startNodeWithPods(pods: number): Promise<TestNode> {
-  const node = await startTestNode(['--max-slots', '2048']);
+  const node = await startTestNode(['--max-slots', '2048', '--observe', 'programs']);
   try {
     let next = 0;
     const attach = async (): Promise<void> => {

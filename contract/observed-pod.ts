@@ -47,7 +47,6 @@ export const observedRuntimeSchema = z.object({
     .boolean()
     .describe('False while the runtime does not answer: names and labels are those that it gave last'),
 });
-export type ObservedRuntime = z.infer<typeof observedRuntimeSchema>;
 
 /** Summary of a pod that others made: a network namespace with interfaces that lead out of it. */
 export const observedPodSummarySchema = z.object({

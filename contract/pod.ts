@@ -116,7 +116,6 @@ export const namespaceSchema = z.object({
   labels,
   source: z.enum(['kubernetes', 'api']).describe('Who set the labels'),
 });
-export type NamespaceLabels = z.infer<typeof namespaceSchema>;
 export const namespaceChangeSchema = z.strictObject({ labels });
 export const namespaceNameSchema = podNamespaceSchema;
 

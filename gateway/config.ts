@@ -15,7 +15,7 @@ export interface GatewayConfig {
   kubernetesSignIn: string | null;
   /** False: no sign-in links are printed. */
   links: boolean;
-  /** Name of the node that rights are asked about; null: those on all nodes. */
+  /** Name of the node whose rights count; null: those on all nodes. */
   nodeName: string | null;
   /** Directory that contains `app/` and `.next/`. */
   dir: string;

@@ -105,7 +105,10 @@ export async function composeAgent(
       image,
       without,
       log,
-      containers: { pendingFolder: join(dirname(config.cniSocket), 'cni.pending') },
+      containers: {
+        pendingFolder: join(dirname(config.cniSocket), 'cni.pending'),
+        configFolder: config.cniConfig,
+      },
       rules: {
         activate: (programs, pods) => {
           const loader = new RuleLoader(programs.ruleMaps, {

@@ -197,9 +197,9 @@ export function readAgentConfig(
   const verdictRate = read('verdict-rate', parseRate);
   const observe = read('observe', oneOf(observeModeSchema.options));
   const runtimes = {
-    cri: read('cri-socket', parsePaths) ?? [],
-    docker: read('docker-socket', parsePaths) ?? [],
-    podman: read('podman-socket', parsePaths) ?? [],
+    cri: read('cri-socket', parseSockets) ?? [],
+    docker: read('docker-socket', parseSockets) ?? [],
+    podman: read('podman-socket', parseSockets) ?? [],
     cniCache: read('cni-cache', parsePaths) ?? [],
   };
   const environment = read('environment', oneOf(environments));
@@ -304,6 +304,8 @@ function parseSocket(text: string): string {
     throw new Error('longer than 107 bytes, the limit of a socket’s path');
   return text;
 }
+
+const parseSockets = (text: string): string[] => parsePaths(text).map(parseSocket);
 
 function parseRate(text: string): AgentConfig['verdictRate'] {
   const [rate = '', burst = rate, ...more] = text.split('/');

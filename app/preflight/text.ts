@@ -39,14 +39,9 @@ export const preflightText = {
   showAllPods: 'Show all pods',
   sheetDescription: 'Everything that was looked at for this pod, and what was found',
   lookedAtHeading: 'Looked at',
-  found1: 'Found',
   openPod: 'Open pod',
   planPromotion: 'Plan promotion…',
-  close: 'Close',
-  remedy: 'Remedy',
   ofNode: 'the node',
-  allDetails: 'Show all',
-  origin: { podlane: 'Podlane’s device', observed: 'observed' },
 } as const;
 
 export const verdictLabels: Readonly<Record<PreflightVerdict, string>> = {

@@ -11,6 +11,7 @@ import { WarningIcon } from '../_components/warning-icon.tsx';
 import { formatClockTime, formatCount, formatDuration } from '../_lib/format.ts';
 import { useActiveRules, useStagedRules } from '../_lib/rule-queries.ts';
 import { isRulesWorkingCopyModified, useRulesWorkingCopy } from './_editor/working-copy.ts';
+import { formatLearning } from './format-learning.ts';
 import { rulesText } from './text.ts';
 
 /** Header of the rules pages: facts about the active rules, and tabs. */
@@ -53,10 +54,7 @@ export function RulesPageHeader() {
       </header>
       {active?.learning != null && (
         <p role="status" className="px-(--gutter) pb-2 text-12 text-ink-2 tabular-nums">
-          {rulesText.learning(
-            formatClockTime(Date.parse(active.learning.until)),
-            formatCount(active.learning.connections),
-          )}
+          {formatLearning(active.learning)}
         </p>
       )}
       {active?.problem != null && (

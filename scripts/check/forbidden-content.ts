@@ -4,7 +4,8 @@ import { join } from 'node:path';
 const rules: { pattern: RegExp; says: string }[] = [
   {
     pattern:
-      /\b(registry|registries|deb|ftp|mirror|archive|security|snapshot|pypi)\.([a-z0-9-]+\.)+(org|com|net|io|dev)\b/i,
+      // The label pod-security.kubernetes.io/enforce is no host.
+      /(?<!pod-)\b(registry|registries|deb|ftp|mirror|archive|security|snapshot|pypi)\.([a-z0-9-]+\.)+(org|com|net|io|dev)\b/i,
     says: 'names a package registry: the machine’s own settings say where packages come from',
   },
   { pattern: /(^|[\s"'`(=:])\/(home|Users|work)\/[\w.-]+/m, says: 'holds a path of one person’s machine' },

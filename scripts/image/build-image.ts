@@ -17,7 +17,16 @@ import { run, step } from '../setup/progress.js';
 import { unpackPackages } from '../vm/unpack-packages.ts';
 
 /** What the agent and the gateway need besides Node.js, with all that it depends on. */
-const packages = ['base-files', 'bash', 'coreutils', 'iproute2', 'libbpf1', 'libpcap0.8', 'libstdc++6', 'util-linux'];
+const packages = [
+  'base-files',
+  'bash',
+  'coreutils',
+  'iproute2',
+  'libbpf1',
+  'libpcap0.8',
+  'libstdc++6',
+  'util-linux',
+];
 /** Folders and files of this clone that run. */
 const parts = [
   ...['bpf', 'cli', 'contract', 'gateway', 'prisma', 'public', 'server'],
@@ -28,7 +37,7 @@ const cache = join(clone, '.cache/image');
 /** Folder of Podlane in the image. */
 const home = '/opt/podlane';
 
-/** A name of the image: what a container runs that is not told otherwise. */
+/** A name of the image: what a container runs by default. */
 export interface ImageName {
   name: string;
   entrypoint: string[];
@@ -99,7 +108,8 @@ function copyPodlane(to: string): void {
   const lock = JSON.parse(readFileSync(join(clone, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
   };
-  if (!existsSync(join(clone, '.next/BUILD_ID'))) throw new Error('the dashboard is not built: npm run build');
+  if (!existsSync(join(clone, '.next/BUILD_ID')))
+    throw new Error('the dashboard is not built: npm run build');
   mkdirSync(to, { recursive: true });
   for (const part of parts)
     cpSync(join(clone, part), join(to, part), {

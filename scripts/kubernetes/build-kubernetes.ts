@@ -94,8 +94,7 @@ async function build(folder: string): Promise<void> {
       });
     // The module cache is read-only.
     await run('chmod', ['-R', 'u+w', join(made, 'source')]);
-    for (const part of ['source', 'go', 'home'])
-      rmSync(join(made, part), { recursive: true, force: true });
+    for (const part of ['source', 'go', 'home']) rmSync(join(made, part), { recursive: true, force: true });
     if (!existsSync(folder)) renameSync(made, folder); // else another process was faster
   } finally {
     rmSync(made, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureCniTool } from '../runtimes/build-cnitool.ts';
 import { installRuntimes, runtimeNames } from '../runtimes/install-runtimes.ts';
 import { kernelHasNetkit } from '../vm/netkit-support.ts';
 import { packProgramFiles } from '../vm/program-files.ts';
@@ -33,6 +34,7 @@ export const testLevels: Record<string, TestLevelRunner> = {
   kernel: (folder, filters) => vitest('kernel', folder, filters),
   async runtime(folder, filters) {
     await installRuntimes(runtimeNames);
+    await ensureCniTool();
     return vitest('runtime', folder, filters);
   },
   e2e: (folder, filters) => playwright('e2e', folder, filters),
@@ -67,6 +69,7 @@ const guestPrograms = [
   'server/main.ts',
   'server/acl/worker/compiler-thread.ts',
   'server/acl/worker/text-parser-thread.ts',
+  'server/datapath/device/device-thread.worker.ts',
   'server/programs/scan/scan.worker.ts',
   'test/kernel/bpf/agent-child.ts',
   'test/testbed/faults/agent-child.ts',

@@ -35,11 +35,11 @@ const countersBytes = 32;
 const BPF_NOEXIST = 1;
 
 /** Hooks that accept links, by direction as seen from the pod. */
-export const observeHooks = {
+const observeHooks = {
   egress: ['tcx/ingress', 'netkit/peer'],
   ingress: ['tcx/egress'],
 } as const satisfies Record<string, readonly LinkHook[]>;
-export type ObserveHook = (typeof observeHooks)[Direction][number];
+type ObserveHook = (typeof observeHooks)[Direction][number];
 const allHooks: readonly ObserveHook[] = [...observeHooks.egress, ...observeHooks.ingress];
 
 /** Packets and bytes of a pod, counted at one host end; bytes without Ethernet headers. */
@@ -64,7 +64,7 @@ interface ObservePin {
 }
 
 /** A host end that has the programs as filters of clsact, which have no pins of their own. */
-export interface FilterMark {
+interface FilterMark {
   ifindex: number;
   /** True if the qdisc is Podlane's. */
   ownQdisc: boolean;

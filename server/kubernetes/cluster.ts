@@ -64,7 +64,7 @@ export interface ClusterOptions {
 
 /**
  * The cluster that the node belongs to: watches the node's pods, namespaces, services, endpoint slices and NetworkPolicies, has
- * the rules and the pods follow, and writes back what became of policies. While the API server is away, everything stays.
+ * the rules and the pods follow, and writes back the outcome of policies. While the API server is away, everything stays.
  */
 export class Cluster extends EventEmitter<{ changed: [] }> {
   readonly #api: KubernetesApi;

@@ -4,7 +4,7 @@ import type { Rule } from '../../contract/rule-set.ts';
 import { type ClusterPolicy, readClusterPolicy } from '../acl/cluster/cluster-policy.ts';
 import type { ApiObject, WatchedResource } from './reflector.ts';
 
-/** Annotation of a NetworkPolicy that says what became of it. */
+/** Annotation of a NetworkPolicy with its outcome. */
 export const statusAnnotation = 'podlane.io/status';
 
 /** A NetworkPolicy as the cluster has it, with the rules that it stands for. */

@@ -41,7 +41,7 @@ export interface PolicyStatusOptions {
 }
 
 /**
- * Writes what became of NetworkPolicies to them: an annotation and an event. The first node that applied a version of a policy
+ * Writes the outcome of NetworkPolicies to them: an annotation and an event. The first node that applied a version of a policy
  * says so for all, and each that refuses it says so for itself, so that a policy is written once however many nodes there are.
  */
 export class PolicyStatusWriter {

@@ -26,7 +26,7 @@ const maxMembers = 32;
 const maxEntries = 512;
 
 /** What a description takes from the rest of the agent. */
-export interface DescribeContext {
+interface DescribeContext {
   observed: ObservedPods;
   drops: Pick<KernelDropCounters, 'read'>;
   /** Ids of all of Podlane's programs. */
@@ -150,7 +150,7 @@ async function describeInterface(
   };
 }
 
-export const toTotals = (counters: ObservedCounters): ObservedCountersTotal => ({
+const toTotals = (counters: ObservedCounters): ObservedCountersTotal => ({
   ingressPackets: Number(counters.ingressPackets),
   ingressBytes: Number(counters.ingressBytes),
   egressPackets: Number(counters.egressPackets),

@@ -15,6 +15,8 @@ export interface HostEnd {
 /** How the packets of an interface are counted. */
 export interface InterfaceCounting {
   by: CountedBy;
+  /** The end whose packets are counted. */
+  at: 'host' | 'pod';
   /** Why no program counts although one was to. */
   reason: string | null;
 }
@@ -51,7 +53,7 @@ export interface ObservedPod {
   identity: PodIdentity;
   processes: number;
   since: Date;
-  /** Counters of interfaces that it had and has no more. */
+  /** Counters of interfaces that it had and has no more, and the difference where an interface is counted otherwise now. */
   carried: ObservedCounters;
 }
 
@@ -65,6 +67,13 @@ export const addObservedCounters = (a: ObservedCounters, b: ObservedCounters): O
   egressBytes: a.egressBytes + b.egressBytes,
   ingressPackets: a.ingressPackets + b.ingressPackets,
   ingressBytes: a.ingressBytes + b.ingressBytes,
+});
+
+export const subtractObservedCounters = (a: ObservedCounters, b: ObservedCounters): ObservedCounters => ({
+  egressPackets: a.egressPackets - b.egressPackets,
+  egressBytes: a.egressBytes - b.egressBytes,
+  ingressPackets: a.ingressPackets - b.ingressPackets,
+  ingressBytes: a.ingressBytes - b.ingressBytes,
 });
 
 /** Returns a pod's counters over all its interfaces. */

@@ -11,6 +11,7 @@ import type { CounterSample } from '../counters/sample.ts';
 import { readCommand, readControlGroup } from '../kernel/control-groups.ts';
 import { type NetworkNamespace, openCurrentNamespace } from '../kernel/netns.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { BypassDetector } from './counting/bypass-detector.ts';
 import { HostEndPrograms, removeObservePrograms } from './counting/host-end-programs.ts';
 import { InterfaceCounters } from './counting/interface-counting.ts';
 import { countersOfPodEnd, StatisticsReader } from './counting/read-counters.ts';
@@ -24,6 +25,7 @@ import {
   type ObservedInterface,
   type ObservedPod,
   observedPodId,
+  subtractObservedCounters,
 } from './observed-pod.ts';
 import { OwnNamespaces, type OwnPodSource } from './own-namespaces.ts';
 import { ContainerRuntimes, type NamedPod, type RuntimePaths } from './runtimes/container-runtimes.ts';
@@ -33,6 +35,8 @@ import { hostNetworkPodId, summarizeHostNetworkPod, summarizeObservedPod } from 
 const tickMs = 1000;
 /** Time in ms between two looks whether the programs are where they were attached; the kernel announces no change. */
 const verifyMs = 30_000;
+/** Time in ms between two comparisons of what pods receive with what was counted at their host ends. */
+const compareMs = 10_000;
 /** Time in ms for which changes of a pod are collected before they are published. */
 const publishMs = 200;
 /** Age in ms up to which runtimes are asked for a pod that they do not know: they register it when it is ready. */
@@ -81,6 +85,7 @@ export class ObservedPods extends EventEmitter<ObservedPodEvents> {
   readonly #programs: ObservePrograms | null;
   readonly #counters: InterfaceCounters;
   readonly #statistics: StatisticsReader;
+  readonly #bypasses: BypassDetector;
   readonly #tracker: NamespaceTracker;
   readonly #runtimes: ContainerRuntimes;
   readonly #own: OwnNamespaces;
@@ -116,6 +121,7 @@ export class ObservedPods extends EventEmitter<ObservedPodEvents> {
       failed,
     );
     this.#statistics = new StatisticsReader(host.socket);
+    this.#bypasses = new BypassDetector(host.socket, programs);
     this.#own = new OwnNamespaces(own, (inode) => this.#tracker.recheck(inode));
     this.#runtimes = new ContainerRuntimes(options.runtimes, () => this.#identifyAll(), failed);
     this.#tracker = new NamespaceTracker(this.#host, listNodeNamespaces(Number(host.namespace.inode)), {
@@ -291,6 +297,7 @@ export class ObservedPods extends EventEmitter<ObservedPodEvents> {
     await this.#counters.stopOthers(new Set(hostEnds));
     this.#scope.every(tickMs, () => this.#tick());
     this.#scope.every(verifyMs, () => this.#verifyPrograms());
+    this.#scope.every(compareMs, () => this.#findBypasses());
     this.#log.info({ pods: this.#pods.size, mode: this.mode }, 'pods of others are observed');
   }
 
@@ -447,6 +454,21 @@ export class ObservedPods extends EventEmitter<ObservedPodEvents> {
         }
   }
 
+  /** Reads the statistics of the pod's end where others hand packets to it past the host end. */
+  async #findBypasses(): Promise<void> {
+    this.#readProgramCounters();
+    for (const { pod, each, counters } of await this.#bypasses.find(this.list())) {
+      if (this.#pods.get(pod.inode) !== pod || !pod.interfaces.includes(each)) continue;
+      each.counting = { by: 'statistics', at: 'pod', reason: bypassReason };
+      // The pod's totals go on from where they are.
+      const before = each.counters ?? zeroObservedCounters;
+      pod.carried = addObservedCounters(pod.carried, subtractObservedCounters(before, counters));
+      each.counters = counters;
+      if (each.hostEnd) await this.#counters.stop(each.hostEnd.ifindex);
+      this.#publish(pod.id);
+    }
+  }
+
   #readProgramCounters(): void {
     const counted = this.#programs?.read();
     if (counted === undefined) return;
@@ -527,6 +549,9 @@ const unknownIdentity: PodIdentity = {
   containers: [],
   publishedPorts: [],
 };
+
+const bypassReason =
+  'others’ programs hand packets to the pod past its host end (bpf_redirect_peer): its own statistics are read';
 
 const keyOfProcesses = (pids: readonly number[]): string =>
   `${pids.length} ${pids[0] ?? ''} ${pids.at(-1) ?? ''}`;

@@ -150,3 +150,30 @@ test('concurrent editors do not overwrite each other’s rules; a viewer changes
   await page.goto(await node.gateway.newLink());
   await putRules(page, null);
 });
+
+test('before the first rules are enforced, the page says until when existing connections are learned', async ({
+  node,
+  page,
+}) => {
+  const first = await node.addPod('rules-learned', '10.42.8.21/32');
+  await node.addPod('rules-peer', '10.42.8.22/32');
+  await page.goto(await node.gateway.newLink());
+  await page.goto('/rules');
+  await putRules(page, null);
+  const pinging = first.run('sh', '-c', 'ping -q -i 0.1 -w 60 10.42.8.22 >/dev/null 2>&1 & echo $!').trim();
+  try {
+    await page.getByRole('link', { name: /^Editor/ }).click();
+    await page.getByRole('textbox', { name: 'Rules as YAML' }).fill(rules(8080, 'rules-peer'));
+    await page.getByRole('button', { name: 'Apply…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Apply' }).click();
+    await expect(dialog.getByRole('status')).toHaveText(
+      /^Learning existing connections until \S+: \d+ seen\. The rules are enforced then\.$/,
+    );
+    await expect(dialog).toHaveCount(0);
+    await expect(page.getByText(/^taken over\s*1 connection$/)).toBeVisible();
+  } finally {
+    process.kill(Number(pinging));
+    await putRules(page, null);
+  }
+});

@@ -9,7 +9,12 @@ import type { ActiveRules, RuleExplanation } from '../../contract/rules.ts';
 import { buildImage, publishedImage } from '../../scripts/image/build-image.ts';
 import { ensureKubernetes, type KubernetesPrograms } from '../../scripts/kubernetes/build-kubernetes.ts';
 import { podlaneVersion } from '../../server/version.ts';
-import { nodeName, pauseImage, startTestCluster, type TestCluster } from '../testbed/kubernetes/test-cluster.ts';
+import {
+  nodeName,
+  pauseImage,
+  startTestCluster,
+  type TestCluster,
+} from '../testbed/kubernetes/test-cluster.ts';
 
 // The real thing: Kubernetes 1.20 with etcd, containerd and kube-proxy, and Podlane as deploy/kubernetes has it.
 
@@ -103,7 +108,11 @@ const asks = (from: string, address: string): string => {
 test('The agent and the gateway are deployed with kubectl, and follow the cluster', async () => {
   cluster.kubectl(['apply', '-k', join(clone, 'deploy/kubernetes')]);
   await expect
-    .poll(() => listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-agent').filter(isReady).length, patience)
+    .poll(
+      () =>
+        listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-agent').filter(isReady).length,
+      patience,
+    )
     .toBe(1);
   await expect.poll(async () => (await status()).state, patience).toBe('connected');
   expect(await status()).toMatchObject({ node: nodeName, server: 'https://10.96.0.1' });
@@ -174,13 +183,16 @@ test('A NetworkPolicy is enforced as issued, a label set with kubectl is followe
   expect(asks('asker', address)).toBe('no answer');
   cluster.kubectl(['label', 'pod', 'asker', 'app=friend', '--overwrite']);
   const labeled = performance.now();
-  await expect.poll(() => verdict('default.asker', 'default.guard'), { interval: 10, timeout: 30_000 }).toBe('allow');
+  await expect
+    .poll(() => verdict('default.asker', 'default.guard'), { interval: 10, timeout: 30_000 })
+    .toBe('allow');
   expect(performance.now() - labeled).toBeLessThan(1000);
   expect(asks('asker', address)).toBe('guard');
   cluster.kubectl(['label', 'pod', 'asker', 'app=other', '--overwrite']);
   await expect.poll(() => verdict('default.asker', 'default.guard'), patience).toBe('deny');
   const annotation = () =>
-    cluster.get<{ metadata: { annotations: Record<string, string> } }>('networkpolicy', 'guard').metadata.annotations['podlane.io/status'] ?? '{}';
+    cluster.get<{ metadata: { annotations: Record<string, string> } }>('networkpolicy', 'guard').metadata
+      .annotations['podlane.io/status'] ?? '{}';
   await expect
     .poll(() => JSON.parse(annotation()) as object, patience)
     .toMatchObject({ state: 'applied', node: nodeName, generation: 1 });
@@ -213,7 +225,9 @@ test('No request fails while the agent is rolled out anew, and rules hold throug
   const address = cluster.get<ListedPod>('pod', 'guard').status.podIP ?? '';
   const before = countsOf('client');
   const agent = () =>
-    listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-agent').map(({ metadata }) => metadata.uid);
+    listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-agent').map(
+      ({ metadata }) => metadata.uid,
+    );
   const [old] = agent();
   cluster.kubectl(['-n', 'podlane-system', 'rollout', 'restart', 'daemonset/podlane-agent']);
   let asked = 0;
@@ -228,7 +242,10 @@ test('No request fails while the agent is rolled out anew, and rules hold throug
   await expect.poll(async () => (await status().catch(() => null))?.state, patience).toBe('connected');
   const after = countsOf('client');
   expect(after.ok).toBeGreaterThan(before.ok + 50);
-  expect({ failed: after.failed - before.failed, last: after.last }).toEqual({ failed: 0, last: before.last });
+  expect({ failed: after.failed - before.failed, last: after.last }).toEqual({
+    failed: 0,
+    last: before.last,
+  });
   expect(asked).toBeGreaterThan(0);
   expect(await cluster.agent<ActiveRules>('GET', '/rules')).toMatchObject({ problem: null });
 });
@@ -247,11 +264,22 @@ test('While the API server is away all stays, and is caught up on afterwards', a
 
 test('A token of a service account signs in at the gateway with the role that RBAC gives it', async () => {
   await expect
-    .poll(() => listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-gateway').filter(isReady).length, patience)
+    .poll(
+      () =>
+        listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-gateway').filter(isReady)
+          .length,
+      patience,
+    )
     .toBe(1);
   const [gateway] = listPods('-n', 'podlane-system', '-l', 'app.kubernetes.io/name=podlane-gateway');
   cluster.kubectl(['create', 'serviceaccount', 'ann']);
-  cluster.kubectl(['create', 'clusterrolebinding', 'ann', '--clusterrole=podlane-operator', '--serviceaccount=default:ann']);
+  cluster.kubectl([
+    'create',
+    'clusterrolebinding',
+    'ann',
+    '--clusterrole=podlane-operator',
+    '--serviceaccount=default:ann',
+  ]);
   const { secrets = [] } = await expect
     .poll(() => cluster.get<{ secrets?: { name: string }[] }>('serviceaccount', 'ann'), patience)
     .toHaveProperty('secrets')

@@ -1,7 +1,6 @@
 // Attaches a foreign program to a hook for the life of the device, and prints the program's id. It has to run in the
-// host's network namespace: node test/testbed/foreign-program.ts HOOK IFINDEX head|tail NAME [RESULT|HELPER]. It returns
-// RESULT, by default -1 for TCX_NEXT. With HELPER it calls that, and has the name in the kernel too; otherwise it is
-// called podlane_probe there.
+// host's network namespace: node test/testbed/foreign-program.ts HOOK IFINDEX head|tail NAME [RESULT]; RESULT is -1
+// for TCX_NEXT by default, or peer:IFINDEX for bpf_redirect_peer
 import { attachWithoutLink } from '../../server/bpf/attach-without-link.ts';
 import type { LinkHook } from '../../server/bpf/hook.ts';
 import { callHelper, exitProgram, setRegister } from '../../server/bpf/instructions.ts';
@@ -13,12 +12,14 @@ import {
 } from '../../server/kernel/capability-probe-programs.ts';
 import { NetlinkSocket } from '../../server/netlink/socket.ts';
 import { addTcBpfFilter, type TcHook } from '../../server/netlink/tc-filter.ts';
+import { loadRedirectPeerProgram } from './redirect-peer-program.ts';
 
-const [hook = '', ifindex = '', anchor = 'tail', name = 'foreign', does = '-1'] = process.argv.slice(2);
-const type = minimalProgramTypes.schedulerClassifier;
-const fd = Number.isInteger(Number(does))
-  ? await loadMinimalProgram(`load ${name}`, type, { result: Number(does) })
-  : await loadProbeProgram(`load ${name}`, type, callingHelper(does), { name });
+const [hook = '', ifindex = '', anchor = 'tail', name = 'foreign', result = '-1'] = process.argv.slice(2);
+const fd = result.startsWith('peer:')
+  ? await loadRedirectPeerProgram(Number(result.slice(5)))
+  : await loadMinimalProgram(`load ${name}`, minimalProgramTypes.schedulerClassifier, {
+      result: Number(result),
+    });
 if (hook.startsWith('tc/')) {
   const socket = NetlinkSocket.open();
   const priority = anchor === 'head' ? 7 : 300;

@@ -76,9 +76,9 @@ export async function startTestNode(
       '--log-level',
       'warn',
       '--lab',
-      // Tests of learning choose a time.
-      '--learn',
-      '0',
+      // Agents of tests that run at the same time would read one another's namespaces, and hold them for a moment.
+      '--observe',
+      'off',
       ...flags,
       ...more,
     ];

@@ -2,7 +2,9 @@ import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ObservedPod, ObservedPodPage, ObservedPodSummary } from '../../contract/observed-pod.ts';
-import { createNamedNamespace } from '../../server/kernel/netns.ts';
+import { createNamedNamespace, openNetworkNamespace } from '../../server/kernel/netns.ts';
+import type { NetlinkSocket } from '../../server/netlink/socket.ts';
+import { addVeth } from '../../server/netlink/veth.ts';
 import type { TestNode } from './node.ts';
 
 /** A network namespace of others on a test node. */
@@ -76,7 +78,19 @@ export async function readSettledCounters(node: TestNode, id: string): Promise<O
   }
 }
 
-/** Makes a namespace by its name alone, without the help of the node. @returns its inode */
-export function createNamespaceQuickly(name: string): number {
-  return statSync(createNamedNamespace(name)).ino;
+/**
+ * Makes a namespace with a veth pair to that of the socket, whose host end is up, without starting a program.
+ * @returns the namespace's inode
+ */
+export async function addNamespaceQuickly(
+  host: NetlinkSocket,
+  { name, hostEnd }: { name: string; hostEnd: string },
+): Promise<number> {
+  const path = createNamedNamespace(name);
+  using namespace = openNetworkNamespace(path);
+  await addVeth(host, {
+    primary: { name: hostEnd, up: true },
+    peer: { name: 'eth0', netnsFd: namespace.fd },
+  });
+  return statSync(path).ino;
 }

@@ -54,6 +54,13 @@ describe('struct podlane_slot', () => {
     expect(decodeSlotEntry(slot)).toEqual({ ...entry, hooks: 'primary', redirect: true, ...strict });
   });
 
+  test('counting at clsact filters', () => {
+    const entry = { owner: 7, redirect: false, macs: null } as const;
+    const slot = encodeSlotEntry({ ...entry, hooks: 'filters' });
+    expect(slot.readUInt32LE(0)).toBe(1 | 8 | 128);
+    expect(decodeSlotEntry(slot)).toMatchObject({ hooks: 'filters' });
+  });
+
   test('without address and check', () => {
     const slot = encodeSlotEntry({ owner: 7, hooks: 'primary', redirect: false, macs: null, check: false });
     expect(slot.readUInt32LE(0)).toBe(8);

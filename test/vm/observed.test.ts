@@ -12,7 +12,7 @@ import { pollUntil } from '../testbed/poll.ts';
 
 let node: TestNode;
 beforeAll(async () => {
-  node = await startTestNode(['--cni-cache', 'none']);
+  node = await startTestNode(['--observe', 'programs', '--cni-cache', 'none']);
   // What a kernel sends by itself would be counted too.
   silence(node.host);
 });

@@ -1,7 +1,9 @@
 import type { ReactNode } from 'react';
 import { Button } from '../../_components/button.tsx';
 import { SideSheet } from '../../_components/side-sheet.tsx';
+import { useActiveRules } from '../../_lib/rule-queries.ts';
 import { sharedText } from '../../_text/shared.ts';
+import { formatLearning } from '../format-learning.ts';
 import { RuleChangeErrorNote } from './rule-change-error-note.tsx';
 
 interface ConfirmApplySheetProps {
@@ -19,7 +21,7 @@ interface ConfirmApplySheetProps {
 }
 
 /** Sheet that asks for confirmation before rules are applied. */
-export const ConfirmApplyRulesSheet = ({
+export function ConfirmApplyRulesSheet({
   title,
   description,
   apply,
@@ -27,22 +29,27 @@ export const ConfirmApplyRulesSheet = ({
   go,
   close,
   children,
-}: ConfirmApplySheetProps) => (
-  <SideSheet
-    open
-    onOpenChange={(open) => !open && close()}
-    title={title}
-    description={description}
-    footer={
-      <>
-        <RuleChangeErrorNote error={apply.error} conflict={conflict} />
-        <Button onClick={close}>{sharedText.cancel}</Button>
-        <Button look="primary" disabled={apply.isPending} onClick={go}>
-          {sharedText.apply}
-        </Button>
-      </>
-    }
-  >
-    <div className="grid gap-5 p-6 max-md:p-4">{children}</div>
-  </SideSheet>
-);
+}: ConfirmApplySheetProps) {
+  const { data: active } = useActiveRules();
+  return (
+    <SideSheet
+      open
+      onOpenChange={(open) => !open && close()}
+      title={title}
+      description={description}
+      footer={
+        <>
+          <RuleChangeErrorNote error={apply.error} conflict={conflict}>
+            {apply.isPending && active?.learning && formatLearning(active.learning)}
+          </RuleChangeErrorNote>
+          <Button onClick={close}>{sharedText.cancel}</Button>
+          <Button look="primary" disabled={apply.isPending} onClick={go}>
+            {sharedText.apply}
+          </Button>
+        </>
+      }
+    >
+      <div className="grid gap-5 p-6 max-md:p-4">{children}</div>
+    </SideSheet>
+  );
+}

@@ -71,7 +71,7 @@ export class PeerIndex {
     };
   }
 
-  /** Returns the ids of pods that are the node's own, by name or by an address that has not been told to be free yet. */
+  /** Returns the ids of pods that are the node's own, by name, or by an address that they have taken over. */
   #replacedBy(own: readonly SelectablePod[]): Set<string | undefined> {
     return new Set(
       own.flatMap((pod) => [

@@ -7,8 +7,8 @@ import type { PodRuleGroup } from './evaluation-order.ts';
 import { assignOrInheritTableIds, getAssignedTableId } from './id-allocator.ts';
 
 /**
- * Returns a key of direction and sorted rule numbers, regardless of the order of the rules. Variants of one rule are told
- * apart by their numbers of ports.
+ * Returns a key of direction and sorted rule numbers, regardless of the order of the rules. Variants of one rule differ
+ * by their numbers of ports.
  */
 const groupKey = ({ direction, rules }: PodRuleGroup, numberOf: readonly number[]): string =>
   `${direction} ${rules

@@ -17,7 +17,7 @@ import type { ContainerCall } from './cni-call.ts';
 import { boundAnnotations, type ContainerMetadata, chooseFreeName } from './container-identity.ts';
 import { buildContainerResult, buildConvertedResult } from './container-result.ts';
 import { setAsideInterface } from './convert-interface.ts';
-import { callPlugin, type DelegateCall } from './delegate-plugin.ts';
+import { callPlugin, type DelegateCall, findPlugin } from './delegate-plugin.ts';
 import { withLeaseInterface } from './lease-interface.ts';
 import { containerKey, type PendingDeletions } from './pending-deletions.ts';
 import type { PortMappings } from './port-mappings.ts';
@@ -44,6 +44,8 @@ export interface AttachContext {
   ports: PortMappings;
   pending: PendingDeletions;
   hooks: ProperHooks;
+  /** Folder of the network configurations that runtimes read, unless a call names another. */
+  configFolder: string;
   /** Does work for which the runtime need not wait. */
   publish: (work: () => Promise<void>) => void;
   chooseKind: (identity: ContainerIdentity) => ChosenKind;
@@ -158,7 +160,7 @@ async function attachPod(
   const { lifecycle, ports, hooks } = attach;
   const wanted = buildNewPod(addition, assigned);
   // The plugin `bandwidth` adds an `ingress` qdisc, beside which there is no clsact.
-  const shaped = listChainedPlugins(config.name, call.environment).includes('bandwidth');
+  const shaped = listChainedPlugins(config.name, call.environment.NETCONFPATH || attach.configFolder).includes('bandwidth');
   const pod = await lifecycle.attach(wanted, {
     container: buildContainerRecord(addition, assigned.dns),
     description: addition.metadata.description,
@@ -311,6 +313,7 @@ async function delegateAddresses(addition: Addition, plugin: string): Promise<As
     version: config.version,
   };
   const key = containerKey(config.name, call.containerId, call.interface);
+  findPlugin(plugin, call.environment.CNI_PATH ?? '');
   // Before the plugin has given out anything, so that a killed agent's successor gets it back.
   attach.pending.add(key, call);
   const undo = async (): Promise<void> => {

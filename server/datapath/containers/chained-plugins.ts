@@ -1,8 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Folder of network configurations that runtimes read by default. */
-const defaultFolder = '/etc/cni/net.d';
 /** Maximum number of files that are read. */
 const maxFiles = 64;
 
@@ -16,14 +14,11 @@ interface KnownFile {
 const known = new Map<string, KnownFile>();
 
 /**
- * Lists the types of all plugins of a network, as far as its configuration is where runtimes look by default: a plugin is
- * not told what it is chained with.
- * @param environment variables of the call; `NETCONFPATH` is cnitool's folder
+ * Lists the types of all plugins of a network, as far as its configuration is in a folder: a plugin is not told what it is
+ * chained with.
  */
-export function listChainedPlugins(network: string, environment: Readonly<Record<string, string>>): string[] {
-  const folder = environment.NETCONFPATH || defaultFolder;
-  return listConfigurations(folder).flatMap((file) => readNetworks(file).get(network) ?? []);
-}
+export const listChainedPlugins = (network: string, folder: string): string[] =>
+  listConfigurations(folder).flatMap((file) => readNetworks(file).get(network) ?? []);
 
 function listConfigurations(folder: string): string[] {
   try {

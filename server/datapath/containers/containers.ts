@@ -40,6 +40,8 @@ const busy = { attempts: 200, pauseMs: 50 } as const;
 export interface ContainersOptions {
   /** Folder of the deletions that are left for the agent. */
   pendingFolder: string;
+  /** Folder of the network configurations that runtimes read. */
+  configFolder: string;
 }
 
 /**
@@ -50,6 +52,7 @@ export class Containers {
   readonly #context: DatapathContext;
   readonly #lifecycle: PodLifecycle;
   readonly #observed: ObservedContainers;
+  readonly #configFolder: string;
   readonly #pending: PendingDeletions;
   readonly #pool: AddressPool;
   readonly #ports: PortMappings;
@@ -67,8 +70,9 @@ export class Containers {
     lifecycle: PodLifecycle,
     observed: ObservedContainers,
     policy: DevicePolicy,
-    { pendingFolder }: ContainersOptions,
+    { pendingFolder, configFolder }: ContainersOptions,
   ) {
+    this.#configFolder = configFolder;
     this.#context = context;
     this.#lifecycle = lifecycle;
     this.#observed = observed;
@@ -237,6 +241,7 @@ export class Containers {
       ports: this.#ports,
       pending: this.#pending,
       hooks: this.#hooks,
+      configFolder: this.#configFolder,
       publish: (work) => void this.#scope.after(0, work),
       chooseKind: (identity) => chooseContainerKind(this.#policy, identity, this.#netkit()),
     };

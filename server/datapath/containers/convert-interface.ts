@@ -2,7 +2,8 @@ import type { CniResult } from '../../../contract/cni-result.ts';
 import { ProblemError } from '../../../contract/problem.ts';
 import { openNetworkNamespace } from '../../kernel/netns.ts';
 import { listAddresses } from '../../netlink/address.ts';
-import { deleteLink, getLink, setLink } from '../../netlink/link.ts';
+import { deleteLink, getLink, listLinks, setLink } from '../../netlink/link.ts';
+import type { NetworkLink } from '../../netlink/link-message.ts';
 import { isNetlinkError } from '../../netlink/netlink-error.ts';
 import { listRoutes } from '../../netlink/route.ts';
 import { routeProtocols } from '../../netlink/route-message.ts';
@@ -49,7 +50,7 @@ export async function setAsideInterface(
     namespace.close();
   };
   try {
-    const link = await getLink(socket, { name });
+    const link = (await getLink(socket, { name })) ?? (await findSetAside(socket));
     if (link === null) return refuse('it is not there');
     if (link.kind !== 'veth') return refuse(`it is a ${link.kind ?? 'physical'} interface, not veth`);
     const hostEnd =
@@ -74,8 +75,7 @@ export async function setAsideInterface(
         return !internal;
       })
       .map(({ destination }) => withPrefixLength(destination));
-    const aside = `pc${link.ifindex}`.slice(0, 15);
-    await setLink(socket, link.ifindex, { name: aside });
+    await setLink(socket, link.ifindex, { name: nameAside(link) });
     return {
       addresses,
       destinations,
@@ -103,6 +103,12 @@ export async function setAsideInterface(
     throw error;
   }
 }
+
+const nameAside = ({ ifindex }: Pick<NetworkLink, 'ifindex'>): string => `pc${ifindex}`;
+
+/** Finds the interface that an agent had set aside when it was killed. */
+const findSetAside = async (socket: NetlinkSocket): Promise<NetworkLink | null> =>
+  (await listLinks(socket)).find((link) => link.name === nameAside(link)) ?? null;
 
 const withPrefixLength = (destination: string): string =>
   destination.includes('/') ? destination : `${destination}/${destination.includes(':') ? 128 : 32}`;

@@ -14,7 +14,7 @@ export const cniRoutes =
       '/cni',
       {
         schema: {
-          summary: 'Returns the state of CNI on the node: containers, prepared devices, pools, policy',
+          summary: 'Returns the state of CNI on the node: containers, pools, deletions that are left, policy',
           tags,
           response: { 200: cniStatusSchema, ...problemResponses },
         },

@@ -1,4 +1,3 @@
-import type { ObserveMode } from '../../../contract/observed-pod.ts';
 import { BpfError } from '../../bpf/bpf-error.ts';
 import { isNetlinkError } from '../../netlink/netlink-error.ts';
 import type { InterfaceCounting, ObservedInterface } from '../observed-pod.ts';
@@ -22,15 +21,17 @@ export class InterfaceCounters {
 
   /** Counts the packets of an interface from now on. Never throws: what cannot be counted by a program has statistics. */
   async start(each: Omit<ObservedInterface, 'counting' | 'counters'>): Promise<InterfaceCounting> {
-    if (this.#programs === null) return { by: 'statistics', reason: this.#whyNone };
-    if (each.hostEnd === null) return { by: 'statistics', reason: explainMissingEnd(each) };
+    // What others' programs hand to the pod's end directly never passes a netkit's host end.
+    const at = each.hostEnd !== null && each.kind === 'veth' ? 'host' : 'pod';
+    if (this.#programs === null) return { by: 'statistics', at, reason: this.#whyNone };
+    if (each.hostEnd === null) return { by: 'statistics', at, reason: explainMissingEnd(each) };
     try {
       await this.#programs.attach(each.hostEnd);
-      return { by: 'programs', reason: null };
+      return { by: 'programs', at: 'host', reason: null };
     } catch (error) {
       // A device that is gone takes its pod along, which the kernel reports.
       if (!(error instanceof NotCountable) && !isDeviceGone(error)) this.#failed(error);
-      return { by: 'statistics', reason: (error as Error).message };
+      return { by: 'statistics', at, reason: (error as Error).message };
     }
   }
 
@@ -62,7 +63,3 @@ export function explainMissingEnd({
       : `a ${kind} has no end of its own on the node`;
   return 'its other end is not in the node’s namespace';
 }
-
-/** Tells what is counted for which reason, for the log. */
-export const describeObserveMode = (mode: ObserveMode, whyNone: string | null): string =>
-  whyNone === null ? mode : `statistics, not programs: ${whyNone}`;

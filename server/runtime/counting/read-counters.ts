@@ -30,8 +30,7 @@ export class StatisticsReader {
     for (const { namespaceId, interfaces } of pods)
       for (const each of interfaces) {
         if (each.counting.by !== 'statistics') continue;
-        // What others' programs hand to the pod's end directly never passes a netkit's host end.
-        if (each.hostEnd !== null && each.kind === 'veth')
+        if (each.hostEnd !== null && each.counting.at === 'host')
           atHost.push({ ifindex: each.hostEnd.ifindex, to: each });
         else if (namespaceId !== null) remote.push({ at: { namespaceId, ifindex: each.ifindex }, to: each });
       }
@@ -63,7 +62,7 @@ export class StatisticsReader {
 }
 
 /** What the host end receives is what the pod sends. */
-export const countersOfHostEnd = (statistics: InterfaceStatistics): ObservedCounters => ({
+const countersOfHostEnd = (statistics: InterfaceStatistics): ObservedCounters => ({
   egressPackets: BigInt(statistics.receivedPackets),
   egressBytes: withoutHeaders(statistics.receivedBytes, statistics.receivedPackets),
   ingressPackets: BigInt(statistics.sentPackets),

@@ -82,7 +82,7 @@ type Loaded =
  * Parses a rule as far as it translates or jumps; null for one that does neither.
  * @param unread receives what is not evaluated
  */
-export function parseNftNatRule(
+function parseNftNatRule(
   { family, expressions }: Pick<NftRule, 'family' | 'expressions'>,
   unread: (what: string) => void,
 ): ChainRule | null {

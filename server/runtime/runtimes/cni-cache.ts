@@ -20,7 +20,7 @@ const maxFileBytes = 1 << 20;
 const annotationCapability = 'io.kubernetes.cri.pod-annotations';
 
 /** An attachment that libcni has cached: the result of one ADD. */
-export interface CachedAttachment {
+interface CachedAttachment {
   containerId: string;
   netns: string | null;
   pod: { namespace: string | null; name: string; uid: string | null } | null;
@@ -71,7 +71,7 @@ export function createCniCacheClient(folder: string): RuntimeClient {
 const readText = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
 
 /** Parses a file of the cache (libcni's `cniCacheV1`); null if it is none. */
-export function parseCachedAttachment(text: string): CachedAttachment | null {
+function parseCachedAttachment(text: string): CachedAttachment | null {
   let cached: Readonly<Record<string, unknown>>;
   try {
     cached = toRecord(JSON.parse(text));
@@ -120,7 +120,7 @@ function parsePort(value: unknown): PublishedPort | null {
 }
 
 /** Makes one pod of all attachments of a container. */
-export function groupAttachments(
+function groupAttachments(
   attachments: readonly CachedAttachment[],
   inodeAt: (path: string | null) => number | null = readInode,
 ): RuntimePod[] {

@@ -6,7 +6,7 @@ const versions = ['v1', 'v1alpha2'] as const;
 /** Maximum size of an answer in bytes: 1,000 sandboxes with labels and annotations. */
 const maxAnswerBytes = 64 << 20;
 
-export type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers';
+type CriMethod = 'Version' | 'ListPodSandbox' | 'PodSandboxStatus' | 'ListContainers';
 
 interface MethodCodec {
   requestSerialize(value: object): Buffer;

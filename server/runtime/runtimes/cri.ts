@@ -17,7 +17,7 @@ const maxDetails = 32;
 const onlyReady = { filter: { state: { state: 'SANDBOX_READY' } } };
 
 /** What the verbose status of a sandbox says beyond the list. */
-export interface SandboxDetails {
+interface SandboxDetails {
   hostNetwork: boolean;
   inode: number | null;
   publishedPorts: PublishedPort[];
@@ -88,7 +88,7 @@ async function readDetails(
 }
 
 /** Parses the name and version of a runtime. CRI-O calls itself `cri-o`, containerd `containerd`. */
-export function parseVersion(answer: object): { name: string; version: string | null } {
+function parseVersion(answer: object): { name: string; version: string | null } {
   const { runtime_name: name, runtime_version: version } = toRecord(answer);
   return { name: toText(name) ?? 'cri', version: toText(version) };
 }
@@ -97,7 +97,7 @@ export function parseVersion(answer: object): { name: string; version: string | 
  * Parses a verbose PodSandboxStatusResponse. `info` has a JSON text under `info`, whose form is the runtime's own: pid and
  * the OCI specification, whose network namespace has a path; none is listed for a sandbox in the node's.
  */
-export function parseDetails(
+function parseDetails(
   answer: object,
   inodeAt: (path: string | null) => number | null = readInode,
   inodeOf: (pid: number | null) => number | null = readProcessInode,
@@ -131,7 +131,7 @@ function parsePort(value: unknown): PublishedPort | null {
 }
 
 /** Groups the containers of a ListContainersResponse by the id of their sandbox. */
-export function groupContainers(answer: object): Map<string, ObservedContainer[]> {
+function groupContainers(answer: object): Map<string, ObservedContainer[]> {
   const found = new Map<string, ObservedContainer[]>();
   for (const each of toArray(toRecord(answer).containers)) {
     const { id, pod_sandbox_id: pod, metadata, image, image_ref, state } = toRecord(each);
@@ -151,7 +151,7 @@ export function groupContainers(answer: object): Map<string, ObservedContainer[]
 }
 
 /** Parses a PodSandbox; null without an id. */
-export function parseSandbox(
+function parseSandbox(
   value: unknown,
   containers: readonly ObservedContainer[],
   details: SandboxDetails | undefined,

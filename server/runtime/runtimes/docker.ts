@@ -73,7 +73,7 @@ export function createDockerClient(socket: string): RuntimeClient {
   };
 }
 
-export interface DockerContainer {
+interface DockerContainer {
   id: string;
   name: string;
   image: string | null;
@@ -85,7 +85,7 @@ export interface DockerContainer {
 }
 
 /** Parses a container of `GET /containers/json`; null without an id. */
-export function parseDockerContainer(value: unknown): DockerContainer | null {
+function parseDockerContainer(value: unknown): DockerContainer | null {
   const container = toRecord(value);
   const id = toText(container.Id);
   if (id === null) return null;
@@ -129,7 +129,7 @@ function readNetworkInode(details: unknown): number | null {
 }
 
 /** Makes a pod of each network: the container that has it, and those that joined. */
-export function groupByNetwork(
+function groupByNetwork(
   containers: readonly DockerContainer[],
   inodeOf: (id: string) => number | null,
 ): RuntimePod[] {

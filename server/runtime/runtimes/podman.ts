@@ -36,7 +36,7 @@ export function createPodmanClient(socket: string): RuntimeClient {
   };
 }
 
-export interface PodmanContainer {
+interface PodmanContainer {
   id: string;
   name: string;
   image: string | null;
@@ -50,7 +50,7 @@ export interface PodmanContainer {
 }
 
 /** Parses a container of `GET /libpod/containers/json`; null without an id. */
-export function parsePodmanContainer(value: unknown): PodmanContainer | null {
+function parsePodmanContainer(value: unknown): PodmanContainer | null {
   const container = toRecord(value);
   const id = toText(container.Id);
   if (id === null) return null;
@@ -88,7 +88,7 @@ function parsePorts(value: unknown): PublishedPort[] {
 }
 
 /** @param ownInode inode of the node's network namespace, by which host-network containers are known */
-export function groupByPod(
+function groupByPod(
   containers: readonly PodmanContainer[],
   inodeOf: (pid: number | null) => number | null,
   ownInode: number | null,

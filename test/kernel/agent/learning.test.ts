@@ -121,7 +121,7 @@ test('without learning, the end that may begin nothing is cut off until the othe
   expect(await hears('web', 'cut')).toBe(false);
 });
 
-test('what was not answered is not taken over: it lets nobody in who sends meanwhile', async () => {
+test('what was not answered is not taken over: it opens no door for who sends meanwhile', async () => {
   const applied = await whileSending(node.ask<ActiveRules>('PUT', '/rules', rulesWith('allow')), [
     ['job', 'cart'],
   ]);

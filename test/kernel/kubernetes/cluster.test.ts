@@ -177,7 +177,7 @@ test('What the cluster sets is refused here with a stable code, and the text sta
   expect(await reachCart()).toEqual({ web: true, job: false });
 });
 
-test('What became of a policy is written to it: an annotation and an event, once', async () => {
+test('The outcome of a policy is written to it: an annotation and an event, once', async () => {
   const read = () =>
     JSON.parse(
       server.get(servedPaths.policies, 'shop/cart')!.metadata.annotations?.['podlane.io/status'] ?? '{}',

@@ -1,15 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { deleteNamedNamespace, openNetworkNamespace } from '../../../server/kernel/netns.ts';
-import { getLink, setLink } from '../../../server/netlink/link.ts';
 import { NetlinkSocket } from '../../../server/netlink/socket.ts';
-import { addVeth } from '../../../server/netlink/veth.ts';
 import { startTestNode, type TestNode } from '../../testbed/node.ts';
-import { createNamespaceQuickly, listObserved } from '../../testbed/observed-pods.ts';
+import { addNamespaceQuickly, listObserved } from '../../testbed/observed-pods.ts';
 import { pollUntil } from '../../testbed/poll.ts';
 
 /** Pods a second that come and go, and how many of each. */
@@ -24,7 +22,7 @@ afterEach(() => {
 });
 
 test(`stays right when ${perSecond} pods a second come and go`, async () => {
-  await using node: TestNode = await startTestNode(['--cni-cache', 'none']);
+  await using node: TestNode = await startTestNode(['--observe', 'programs', '--cni-cache', 'none']);
   const prefix = `podlane-t-${randomBytes(3).toString('hex')}`;
   using host = openNetworkNamespace(node.host);
   using socket = NetlinkSocket.inNamespace(host.fd);
@@ -35,16 +33,11 @@ test(`stays right when ${perSecond} pods a second come and go`, async () => {
   for (let i = 0; i < total; i++) {
     const name = `${prefix}-${i}`;
     names.add(name);
-    inodes.set(createNamespaceQuickly(name), name);
-    using namespace = openNetworkNamespace(`/run/netns/${name}`);
-    await addVeth(socket, { primary: { name: `c${i}` }, peer: { name: 'eth0', netnsFd: namespace.fd } });
-    const link = await getLink(socket, { name: `c${i}` });
-    await setLink(socket, link!.ifindex, { up: true });
+    inodes.set(await addNamespaceQuickly(socket, { name, hostEnd: `c${i}` }), name);
     if (i >= alive) deleteNamedNamespace(`${prefix}-${i - alive}`);
     const due = begun + ((i + 1) * 1000) / perSecond;
     if (due > performance.now()) await sleep(due - performance.now());
   }
-  const cpu = cpuSeconds(node.agentPid);
   // Those that still live, and no other.
   const living = Array.from({ length: alive }, (_, i) => `${prefix}-${total - alive + i}`);
   const seen = await pollUntil(
@@ -63,7 +56,6 @@ test(`stays right when ${perSecond} pods a second come and go`, async () => {
       hostEnd: { name: expect.stringMatching(/^c\d+$/) },
     });
   }
-  console.log(`${total} pods: ${(cpu / ((performance.now() - begun) / 1000)).toFixed(3)} of a core`);
   for (const name of living) deleteNamedNamespace(name);
   await pollUntil(
     async () => (await listObserved(node)).filter(({ name }) => name.startsWith(prefix)),
@@ -93,10 +85,3 @@ const isNamespace = (pid: number, fd: string): boolean => {
     return false;
   }
 };
-
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}

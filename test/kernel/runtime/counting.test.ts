@@ -17,7 +17,7 @@ import {
 import { pollUntil } from '../../testbed/poll.ts';
 
 async function startNode(...flags: string[]): Promise<TestNode> {
-  const node = await startTestNode(['--cni-cache', 'none', ...flags]);
+  const node = await startTestNode(['--observe', 'programs', '--cni-cache', 'none', ...flags]);
   onTestFinished(() => node[Symbol.asyncDispose]());
   return node;
 }
@@ -203,6 +203,44 @@ test('attaches programs again that somebody detached', async () => {
   ping(node, 5);
   const after = await readSettledCounters(node, pod.id);
   expect(after!.egressPackets).toBeGreaterThanOrEqual(5);
+});
+
+test('packets that others’ programs hand to the pod past its host end are counted at the pod', async () => {
+  const node = await startNode();
+  const pod = addQuietPod(node);
+  await counted(node, pod);
+  const client = addForeignNamespace(node, 'client');
+  connectByVeth(node, client, { hostEnd: 'vclient', address: '10.70.1.2', gateway: '10.70.1.1' });
+  node.run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+  ip(node, 'route replace default via 10.70.0.1 dev eth0 onlink', pod.path);
+  ip(node, 'route replace 10.70.0.2/32 dev eth0', client.path);
+  const [{ address }] = JSON.parse(ip(node, '-j link show eth0', pod.path));
+  ip(node, `neighbor replace 10.70.0.2 lladdr ${address} nud permanent dev eth0`, client.path);
+  const [client4, end] = [ifindexOf(node, 'vclient'), ifindexOf(node, 'vpod')];
+  attachForeign(node, 'tcx/ingress', client4, 'tail', 'handed', `peer:${end}`);
+  const ping = (count: number, interval: string): void =>
+    void node.run(['ping', '-q', '-c', String(count), '-i', interval, '10.70.0.2'], client.path);
+  let last = (await findObserved(node, pod.id))!.counters!.ingressPackets;
+  const switched = await pollUntil(
+    async () => {
+      ping(20, '0.01');
+      const found = (await findObserved(node, pod.id))!;
+      // Totals never go back, and do not jump to what was before.
+      expect(found.counters!.ingressPackets).toBeGreaterThanOrEqual(last);
+      last = found.counters!.ingressPackets;
+      return found;
+    },
+    ({ interfaces }) => interfaces[0]!.countedBy === 'statistics',
+  );
+  expect(switched.interfaces[0]).toMatchObject({
+    countedByReason: expect.stringContaining('past its host end'),
+    programs: [],
+  });
+  const start = await readSettledCounters(node, pod.id);
+  ping(10, '0.01');
+  const settled = await readSettledCounters(node, pod.id);
+  expect(settled!.ingressPackets - start!.ingressPackets).toBe(10);
+  expect(settled!.egressPackets - start!.egressPackets).toBe(10);
 });
 
 test('with statistics nothing is attached, and the API says so', async () => {

@@ -16,7 +16,7 @@ import { pollUntil } from '../../testbed/poll.ts';
 import { serveCri, serveHttp, temporaryFolder } from '../../testbed/runtime-servers.ts';
 
 async function startNode(...flags: string[]): Promise<TestNode> {
-  const node = await startTestNode(flags);
+  const node = await startTestNode(['--observe', 'programs', ...flags]);
   onTestFinished(() => node[Symbol.asyncDispose]());
   return node;
 }

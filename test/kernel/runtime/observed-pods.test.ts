@@ -17,7 +17,7 @@ import { pollUntil } from '../../testbed/poll.ts';
 let node: TestNode;
 
 beforeAll(async () => {
-  node = await startTestNode(['--cni-cache', 'none']);
+  node = await startTestNode(['--observe', 'programs', '--cni-cache', 'none']);
 });
 afterAll(async () => {
   await node?.[Symbol.asyncDispose]();

@@ -9,7 +9,7 @@ let pod: ForeignNamespace;
 
 /** A pod on a bridge with an uplink, as Docker makes it. */
 beforeAll(async () => {
-  node = await startTestNode(['--cni-cache', 'none']);
+  node = await startTestNode(['--observe', 'programs', '--cni-cache', 'none']);
   ip(node, 'link add uplink0 type veth peer name uplink1');
   ip(node, 'address add 192.0.2.2/24 dev uplink0');
   ip(node, 'link set uplink0 up');

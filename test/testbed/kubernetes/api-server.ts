@@ -146,7 +146,7 @@ export class TestApiServer {
     return this.#list(path).get(key);
   }
 
-  /** Runs changes that no watch is told of. */
+  /** Runs changes that no watch reports. */
   muted(change: () => void): void {
     const watchers = [...this.#watchers];
     this.#watchers.clear();

@@ -70,7 +70,9 @@ export async function startIsolatedMachine(state: string): Promise<IsolatedMachi
   ]);
   if (String(first[0]) !== 'ready') throw new Error(`the namespaces of a cluster: ${String(first[0])}`);
   const parent = unshare.pid ?? 0;
-  const pid = Number(readFileSync(join('/proc', String(parent), 'task', String(parent), 'children'), 'utf8').trim());
+  const pid = Number(
+    readFileSync(join('/proc', String(parent), 'task', String(parent), 'children'), 'utf8').trim(),
+  );
   const inside = (command: readonly string[]): string[] => [
     ...['nsenter', '--target', String(pid), '--mount', '--net', '--pid', '--'],
     ...command,

@@ -111,7 +111,9 @@ export async function startTestCluster(programs: KubernetesPrograms, archive: st
     await startApi();
     const ctr = [programs.program('ctr'), '--address', '/run/containerd/containerd.sock'];
     await waitFor('containerd', () => machine.run([...ctr, 'version'], { env: programs.environment }) !== '');
-    machine.run([...ctr, '--namespace', 'k8s.io', 'images', 'import', archive], { env: programs.environment });
+    machine.run([...ctr, '--namespace', 'k8s.io', 'images', 'import', archive], {
+      env: programs.environment,
+    });
     start('kube-controller-manager', [
       `--kubeconfig=${kubeconfig}`,
       '--leader-elect=false',
@@ -250,7 +252,9 @@ function writePlugin(machine: IsolatedMachine, folder: string): void {
 const tailOf = (logs: string, names: Iterable<string>): string =>
   [...names]
     .map((name) => {
-      const lines = readFileSync(join(logs, `${name}.log`), 'utf8').trimEnd().split('\n');
+      const lines = readFileSync(join(logs, `${name}.log`), 'utf8')
+        .trimEnd()
+        .split('\n');
       return `${name}:\n${lines.slice(-5).join('\n')}`;
     })
     .join('\n');

@@ -116,6 +116,45 @@ test('lists are read page by page; --json prints the agent’s values', async ()
   expect(JSON.parse((await podlane('pods', '--socket', socket, '--json')).stdout)).toHaveLength(2);
 });
 
+test('pods of others and the runtimes that made them are lists of their own', async () => {
+  const web = {
+    id: 'ns-4026532201',
+    namespace: 'shop',
+    name: 'web-0',
+    runtime: { name: 'containerd', socket: '/run/containerd/containerd.sock', connected: false },
+    kind: 'veth',
+    hostNetwork: false,
+    hostEnd: { name: 'veth12', ifindex: 7, bridge: 'cni0' },
+    addresses: ['10.88.0.2/16'],
+    countedBy: 'programs',
+  };
+  const runtime = {
+    kind: 'cri',
+    name: 'containerd',
+    version: 'v2.0.0',
+    path: '/run/containerd/containerd.sock',
+    state: 'unreachable',
+    detail: 'connection refused',
+    pods: 1,
+  };
+  const { socket } = await fakeAgent({
+    'GET /observed-pods?limit=500': { body: { items: [web], next: null, observe: 'programs' } },
+    'GET /runtimes': { body: { items: [runtime], observe: 'programs' } },
+  });
+  const pods = await podlane('pods', '--observed', '--socket', socket);
+  expect(pods.stdout.split('\n').slice(1)).toEqual([
+    'ns-4026532201  shop.web-0  containerd (does not answer)  veth  veth12 on cni0  10.88.0.2/16  programs',
+    '',
+  ]);
+  expect(JSON.parse((await podlane('pods', '--observed', '--socket', socket, '--json')).stdout)).toEqual([
+    web,
+  ]);
+  const { stdout } = await podlane('runtimes', '--socket', socket);
+  expect(stdout.split('\n')[1]).toBe(
+    'containerd (cri)  v2.0.0   unreachable     1  /run/containerd/containerd.sock  connection refused',
+  );
+});
+
 test('bpf commands name a hook, a program or a pin that is wrong, and need no agent', async () => {
   expect(
     await podlane('bpf', 'link', 'create', 'tcx/sideways', 'lo', '--pin', '/x', '--program', '1'),

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { ProblemError } from '../../../contract/problem.ts';
 import { defaultConntrackTimeouts } from '../../../server/acl/load/conntrack-timeouts.ts';
 import { agentHelpText, readAgentConfig } from '../../../server/config.ts';
+import { defaultRuntimePaths } from '../../../server/runtime/runtimes/container-runtimes.ts';
 import { temporaryFolder } from '../store/temporary-store.ts';
 
 function refused(args: string[], env: Record<string, string | undefined> = {}): ProblemError['errors'] {
@@ -34,6 +35,8 @@ test('defaults apply without flags and environment', () => {
     environment: 'native',
     logLevel: 'info',
     without: [],
+    observe: 'programs',
+    runtimes: defaultRuntimePaths,
     lab: false,
   });
 });
@@ -126,4 +129,18 @@ test('what one start does with unknown kernel state is chosen by a flag alone, a
   expect(choice('--adopt')).toMatchObject({ unknownState: 'adopt' });
   expect(choice('--reset')).toMatchObject({ unknownState: 'reset' });
   expect(() => choice('--adopt', '--reset')).toThrow(/excludes --adopt/);
+});
+
+test('sockets of runtimes are listed with commas between them, or none', () => {
+  expect(
+    readAgentConfig(['--observe', 'statistics', '--cri-socket', '/run/a.sock,/run/b.sock'], {
+      PODLANE_DOCKER_SOCKET: 'none',
+    }),
+  ).toMatchObject({
+    observe: 'statistics',
+    runtimes: { ...defaultRuntimePaths, cri: ['/run/a.sock', '/run/b.sock'], docker: [] },
+  });
+  expect(refused(['--observe', 'some'])).toMatchObject([{ path: '--observe' }]);
+  expect(refused(['--cri-socket', 'run/a.sock'])).toMatchObject([{ path: '--cri-socket' }]);
+  expect(refused(['--podman-socket', `/${'x'.repeat(108)}`])).toMatchObject([{ path: '--podman-socket' }]);
 });

@@ -358,11 +358,12 @@ class FakeContainers {
 /** Takes the place of the observation of others' pods. */
 class FakeObservedPods extends EventEmitter<ObservedPodEvents> {
   readonly mode = 'programs' as const;
-  readonly latest = null;
+  latest: CounterSample | null = null;
   readonly pods: ObservedPodSummary[] = [];
+  readonly drops = new Map<number, KernelDrops[]>();
   summaries = () => this.pods;
   runtimes = () => [];
-  kernelDrops = () => new Map();
+  kernelDrops = () => this.drops;
   describe = async (id: string): Promise<ObservedPod> => {
     throw new ProblemError('observed_pod_not_found', `there is no observed pod ${id}`);
   };

@@ -149,7 +149,7 @@ test('While the server is away everything stays, is said to be stale, and is cau
   expect(states.filter((state, index) => state !== states[index - 1])).toEqual(['live', 'stale', 'live']);
 });
 
-test('A server that refuses is asked again after growing pauses, and its reason is told', async () => {
+test('A server that refuses is asked again after growing pauses, and its reason is reported', async () => {
   let refused = 0;
   server.intercept = (_method, url) => {
     if (url.pathname !== servedPaths.pods || refused >= 3) return null;

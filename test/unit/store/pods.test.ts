@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
-import { newDevice, newPod } from './records.ts';
-import { openTemporaryStore } from './temporary-store.ts';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { SqliteStore } from '../../../server/store/sqlite-store.ts';
+import { newDevice, newPod, node } from './records.ts';
+import { openTemporaryStore, temporaryFolder } from './temporary-store.ts';
 
 test('pods and devices are read back when the file is opened again', async () => {
   const { store, file } = await openTemporaryStore();
@@ -50,4 +52,34 @@ test('a forgotten pod leaves no trace, and its number is not reused', async () =
   expect(await store.devices()).toEqual([]);
   const { pod } = await store.addPod(newPod('cart'), newDevice('id-cart', 3));
   expect(pod.number).toBe(2);
+});
+
+test('a pod that is begun is recorded at once, and written with its settings', async () => {
+  const begun: number[] = [];
+  const written: [number, boolean][] = [];
+  const store = await SqliteStore.open({
+    file: path.join(temporaryFolder(), 'podlane.db'),
+    node,
+    onPodBegun: (number) => void begun.push(number),
+    onPodWritten: (number, stored) => void written.push([number, stored !== null]),
+  });
+  onTestFinished(() => store.close());
+  const cart = store.beginPod(newPod('cart'), newDevice('id-cart', 3), { container: { id: 'c1' } });
+  expect([begun, written]).toEqual([[1], []]);
+  expect(await store.pods()).toEqual([]);
+  const device = await cart.write();
+  expect(written).toEqual([[1, true]]);
+  expect(await store.pods()).toEqual([cart.pod]);
+  expect(await store.devices()).toEqual([device]);
+  expect(await store.settings('container')).toEqual(new Map([['id-cart', { id: 'c1' }]]));
+
+  // One that cannot be written is not recorded any more.
+  const other = store.beginPod(newPod('cart'), newDevice('id-cart', 4), {});
+  await expect(other.write()).rejects.toMatchObject({ code: 'store_failed' });
+  expect(written).toEqual([
+    [1, true],
+    [2, false],
+  ]);
+  await store.removePod('id-cart');
+  expect(await store.settings('container')).toEqual(new Map());
 });

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import type { PodContainer } from '../../../../contract/container.ts';
 import type { Device, DeviceEnd } from '../../../../contract/device.ts';
 import type { NeighborEntry, Pod, RouteEntry } from '../../../../contract/pod.ts';
 import type { ExtraRoute } from '../../../../contract/pod-network.ts';
@@ -6,9 +7,11 @@ import { NetworkStateDetails } from './network-state-details.tsx';
 import { sortBySideAndFamily } from './sort-by-side-and-family.ts';
 import {
   formatBothDeviceEnds,
+  formatContainer,
   formatNamedPort,
   formatNetkitPolicy,
   formatPodNetworkSummary,
+  formatPortMapping,
   formatRequestedMtu,
   networkText,
 } from './text.ts';
@@ -44,6 +47,7 @@ export function NetworkSection({ pod }: { pod: Pod }) {
         {pod.kubernetes !== null && (
           <Fact label={networkText.kubernetes}>{networkText.describedByCluster(pod.kubernetes.uid)}</Fact>
         )}
+        {pod.container !== null && <ContainerFacts container={pod.container} />}
         {pod.network.routes.length > 0 && (
           <Fact label={networkText.extraRoutes}>
             {pod.network.routes.map((route) => (
@@ -100,6 +104,19 @@ function DeviceFacts({ device }: { device: Device }) {
             .map((end) => `${end.name}: ${end.altnames.join(', ')}`)
             .join('; ')}
         </Fact>
+      )}
+    </>
+  );
+}
+
+function ContainerFacts({ container }: { container: PodContainer }) {
+  const { portMappings, kindReason } = container;
+  return (
+    <>
+      <Fact label={networkText.container}>{formatContainer(container)}</Fact>
+      <Fact label={networkText.deviceKind}>{kindReason}</Fact>
+      {portMappings.length > 0 && (
+        <Fact label={networkText.publishedPorts}>{portMappings.map(formatPortMapping).join(', ')}</Fact>
       )}
     </>
   );

@@ -1,3 +1,5 @@
+import type { PortMapping } from '../../../../contract/cni-config.ts';
+import type { PodContainer } from '../../../../contract/container.ts';
 import type { PodPort } from '../../../../contract/pod-port.ts';
 import { formatCount } from '../../../_lib/format.ts';
 
@@ -10,6 +12,9 @@ export const networkText = {
   namedPorts: 'named ports',
   kubernetes: 'Kubernetes',
   describedByCluster: (uid: string) => `labels and named ports are set by the cluster (uid ${uid})`,
+  container: 'container',
+  publishedPorts: 'published ports',
+  deviceKind: 'kind chosen',
   mode: 'mode',
   policy: 'policy',
   scrub: 'scrub',
@@ -55,6 +60,20 @@ export const formatBothDeviceEnds = (peer: string | number, primary: string | nu
 export const formatRequestedMtu = (ends: string, mtu: number): string => `${ends}; requested ${mtu}`;
 export const formatNetkitPolicy = (ends: string): string => `${ends} (applies without a program)`;
 export const formatMoreAddressesLabel = (addresses: number): string => `${addresses} more addresses`;
+
+/** Formats a container: `0123456789ab of network podlane, with addresses of host-local`. */
+export const formatContainer = ({ id, network, ipam, mode }: PodContainer): string =>
+  `${id.slice(0, 12)} of network ${network}, ${
+    mode === 'convert'
+      ? 'its device replaces that of an earlier plugin'
+      : ipam === null
+        ? 'with addresses of Podlane’s pool'
+        : `with addresses of ${ipam}`
+  }`;
+
+/** Formats a port of the node that leads to the container: `8080/tcp to 80`. */
+export const formatPortMapping = ({ hostIP, hostPort, containerPort, protocol }: PortMapping): string =>
+  `${hostIP === '' ? '' : `${hostIP.includes(':') ? `[${hostIP}]` : hostIP}:`}${hostPort}/${protocol} to ${containerPort}`;
 
 /** Formats a port that rules can name: `http tcp 8080`. */
 export const formatNamedPort = ({ name, protocol, port }: PodPort): string => `${name} ${protocol} ${port}`;
