@@ -13,18 +13,14 @@ import type {
 } from '../../contract/rules.ts';
 import { Mutex } from '../async/mutex.ts';
 import { TaskScope, type TaskScopeTimer } from '../async/task-scope.ts';
-import type { RuleVersionRecord } from '../store/records.ts';
 import type { RuleStore } from '../store/store-interfaces.ts';
 import type { ConnectionTableUse, KernelRules } from './load/kernel-rules.ts';
 import { readNodeAddresses, watchNodeAddresses } from './load/node-addresses.ts';
 import type { RuleChangeMetadata } from './rule-change-metadata.ts';
 import { RuleQueries } from './rule-queries.ts';
-import {
-  formatActiveRulesEtag,
-  toActiveRulesResponse,
-  toPodConnectionTable,
-  toRuleVersionResponse,
-} from './rule-responses.ts';
+import { RuleReloads } from './rule-reloads.ts';
+import { toActiveRulesResponse, toPodConnectionTable } from './rule-responses.ts';
+import { RuleVersions } from './rule-versions.ts';
 import { LoadedRuleSets, type LocalPodEndpoint } from './staged/loaded-rule-sets.ts';
 import { createNoStagedRulesError, StagedRules } from './staged/staged-rules.ts';
 import { RuleCompilerClient } from './worker/compiler-client.ts';
@@ -62,13 +58,11 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   readonly #compiler = new RuleCompilerClient((error) => this.#restartCompiler(error));
   readonly #changes = new Mutex();
   readonly #pods = new Map<string, LocalPodEndpoint>();
+  readonly #versions: RuleVersions;
   readonly #staged: StagedRules;
+  readonly #reloads: RuleReloads;
   #opened: { sets: LoadedRuleSets; queries: RuleQueries } | null = null;
-  #active: RuleVersionRecord | null = null;
-  #pendingReload: Promise<void> | null = null;
   #scheduledReload: TaskScopeTimer | null = null;
-  /** Message of the last published failure, so that a repeated failure is not published again. */
-  #publishedFailure = '';
   #stopWatching: (() => Promise<void>) | null = null;
   /** Addresses of the node that the rules' peer `node` stands for. */
   #nodePeer: readonly string[] = [];
@@ -78,12 +72,20 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     this.#store = store;
     this.#log = log;
     this.#scope = new TaskScope((err) => this.#log.error({ err }, 'reloading the access rules failed'));
-    this.#staged = new StagedRules({
+    const shared = {
       store,
       sets: () => this.#sets,
       pods: () => this.#allPods(),
-      publish: (type, message, severity) => this.#publish(type, message, severity),
-      changed: () => this.#onLoaded('staged'),
+      publish: this.#publish.bind(this),
+    };
+    this.#versions = new RuleVersions({ ...shared, changed: () => this.#onLoaded('active') });
+    this.#staged = new StagedRules({ ...shared, changed: () => this.#onLoaded('staged') });
+    this.#reloads = new RuleReloads({
+      ...shared,
+      log,
+      changes: this.#changes,
+      stored: (set) => (set === 'active' ? this.#versions.active : this.#staged.record),
+      loaded: (set) => this.#onLoaded(set),
     });
   }
 
@@ -96,7 +98,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     this.#opened = { sets, queries: new RuleQueries(sets, this.#compiler, this.#pods) };
     this.#scope.every(connectionUseMs, () => kernel.connectionUse());
     for (const pod of pods) this.#pods.set(pod.id, pod);
-    this.#active = await this.#store.lastRuleVersion();
+    await this.#versions.open();
     await this.#staged.open();
     // Before rules are loaded: connections to the node would be re-evaluated without it.
     this.#nodePeer = (await readNodeAddresses()).routed;
@@ -104,9 +106,9 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     for (const set of ['active', 'staged'] as const) {
       if (this.#storedText(set) === null) await sets.remove(set);
       // The failure is logged, published and kept as the rule set's problem.
-      else await this.#reapply(set).catch(() => undefined);
+      else await this.#reloads.reapply(set).catch(() => undefined);
     }
-    this.#scope.every(checkMs, () => this.#restoreForeignChanges());
+    this.#scope.every(checkMs, () => this.#reloads.restoreForeignChanges());
   }
 
   /**
@@ -130,7 +132,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     this.#nodePeer = addresses;
     this.#scope.start(async () => {
       await this.#compiler.setNodeAddresses(addresses);
-      await this.#reload().catch(() => undefined);
+      await this.#reloads.reload().catch(() => undefined);
     });
   }
 
@@ -169,7 +171,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   async addPod(pod: LocalPodEndpoint): Promise<void> {
     this.#pods.set(pod.id, pod);
     try {
-      await this.#reload();
+      await this.#reloads.reload();
     } catch (error) {
       this.#pods.delete(pod.id);
       throw error;
@@ -186,7 +188,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     if (this.#storedText('active') === null && this.#storedText('staged') === null) return;
     this.#scheduledReload = this.#scope.after(settleMs, async () => {
       this.#scheduledReload = null;
-      await this.#reload().catch(() => undefined);
+      await this.#reloads.reload().catch(() => undefined);
     });
   }
 
@@ -196,7 +198,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   }
 
   active(): ActiveRules {
-    return toActiveRulesResponse(this.#active, this.#sets);
+    return toActiveRulesResponse(this.#versions.active, this.#sets);
   }
 
   /** Returns the staged rules; null if no rules are staged. */
@@ -221,7 +223,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    * @throws ProblemError `bad_rules`, `rules_too_large`, `unprocessable`
    */
   async import(text: string, { merge, signal }: RuleTextOptions = {}): Promise<ImportedRules> {
-    const { number: version = 0, name = null, rules = 0 } = this.#active ?? {};
+    const { number: version = 0, name = null, rules = 0 } = this.#versions.active ?? {};
     const found = await this.#compiler.import(
       { text, into: this.#mergeBase(merge), signal },
       this.#allPods(),
@@ -265,8 +267,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     { merge }: Pick<RuleTextOptions, 'merge'> = {},
   ): Promise<ActiveRules> {
     return this.#change(text, { merge, signal: change.signal }, async (resulting) => {
-      change.precondition?.('apply access rules', formatActiveRulesEtag(this.#active));
-      await this.#apply(resulting, change, null);
+      change.precondition?.('apply access rules', this.#versions.etag);
+      await this.#versions.apply(resulting, change, null);
       return this.active();
     });
   }
@@ -274,8 +276,8 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
   /** Removes the active rules, so that all traffic is allowed. @throws ProblemError `rules_changed` */
   remove(change: RuleChangeMetadata): Promise<ActiveRules> {
     return this.#changes.run(async () => {
-      change.precondition?.('remove the access rules', formatActiveRulesEtag(this.#active));
-      await this.#remove(change, null);
+      change.precondition?.('remove the access rules', this.#versions.etag);
+      await this.#versions.remove(change, null);
       return this.active();
     });
   }
@@ -290,7 +292,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     { merge }: Pick<RuleTextOptions, 'merge'> = {},
   ): Promise<StagedRulesResponse> {
     return this.#change(text, { merge, signal: change.signal }, (resulting) =>
-      this.#staged.stage(resulting, change, this.#active?.number ?? 0),
+      this.#staged.stage(resulting, change, this.#versions.active?.number ?? 0),
     );
   }
 
@@ -308,7 +310,7 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
       const { record } = this.#staged;
       if (!record) throw createNoStagedRulesError();
       change.precondition?.('apply the staged access rules', this.#staged.etag);
-      const active = this.#active?.number ?? 0;
+      const active = this.#versions.active?.number ?? 0;
       if (record.base !== active)
         throw new ProblemError(
           'rules_changed',
@@ -317,22 +319,20 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
             hint: 'Nothing was changed. Compare them with the active rules, stage them again, then apply them.',
           },
         );
-      await this.#apply(record.text, change, null);
+      await this.#versions.apply(record.text, change, null);
       await this.#staged.clear();
       return this.active();
     });
   }
 
-  async versions(page: { before?: string | undefined; limit: number }) {
-    const { items, next } = await this.#store.listRuleVersions(page);
-    return { items: items.map((record) => toRuleVersionResponse(record, this.#active?.number)), next };
+  versions(page: { before?: string | undefined; limit: number }) {
+    return this.#versions.list(page);
   }
 
   /** Returns a stored version of the rules. @throws ProblemError `version_not_found` */
   async version(number: number): Promise<RuleVersionText> {
-    const record = await this.#findVersion(number);
-    const set = record.text === null ? null : await this.#compiler.ruleSet(record.text);
-    return { ...toRuleVersionResponse(record, this.#active?.number), text: record.text, set };
+    const { text, ...version } = await this.#versions.get(number);
+    return { ...version, text, set: text === null ? null : await this.#compiler.ruleSet(text) };
   }
 
   /**
@@ -341,11 +341,11 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
    */
   rollBack(number: number, change: RuleChangeMetadata): Promise<ActiveRules> {
     return this.#changes.run(async () => {
-      change.precondition?.(`roll back to version ${number}`, formatActiveRulesEtag(this.#active));
-      const { text } = await this.#findVersion(number);
+      change.precondition?.(`roll back to version ${number}`, this.#versions.etag);
+      const { text } = await this.#versions.get(number);
       const commented = { ...change, comment: change.comment ?? `Roll back to version ${number}` };
-      if (text === null) await this.#remove(commented, number);
-      else await this.#apply(text, commented, number);
+      if (text === null) await this.#versions.remove(commented, number);
+      else await this.#versions.apply(text, commented, number);
       return this.active();
     });
   }
@@ -360,106 +360,6 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
     });
   }
 
-  /** Loads a text, which is stored as it is. */
-  async #apply(
-    text: string,
-    { actor, comment = '' }: RuleChangeMetadata,
-    restored: number | null,
-  ): Promise<void> {
-    if (text === this.#active?.text && this.#sets.problem('active') === null) return;
-    const added: { version: RuleVersionRecord | null } = { version: null };
-    try {
-      const { rules, load, sizes } = await this.#sets.apply(
-        'active',
-        text,
-        this.#allPods(),
-        async ({ rules }) => {
-          const content = { name: rules.name, rules: rules.rules.length, text };
-          const version = { time: new Date(), actor, comment, restored, ...content };
-          const record = await this.#store.addRuleVersion(version);
-          added.version = record;
-          return record;
-        },
-      );
-      this.#active = added.version;
-      this.#onLoaded('active');
-      const size = `${rules.rules.length} rules, ${sizes.entries} entries, ${load.written} written`;
-      await this.#publish(
-        'rules.applied',
-        `${actor} applied rules ${rules.name} as version ${this.#active?.number ?? 0} (${size})`,
-      );
-    } catch (error) {
-      if (added.version && this.#active !== added.version)
-        await this.#store.removeRuleVersion(added.version.number);
-      throw error;
-    }
-  }
-
-  async #remove({ actor, comment = '' }: RuleChangeMetadata, restored: number | null): Promise<void> {
-    if (this.#storedText('active') === null) return;
-    const content = { name: null, rules: 0, text: null };
-    const version = { time: new Date(), actor, comment, restored, ...content };
-    const added = await this.#store.addRuleVersion(version);
-    try {
-      await this.#sets.remove('active');
-    } catch (error) {
-      await this.#store.removeRuleVersion(added.number);
-      throw error;
-    }
-    this.#active = added;
-    this.#onLoaded('active');
-    await this.#publish('rules.removed', `${actor} removed the access rules: all traffic is allowed`);
-  }
-
-  /** Compiles and loads both rule sets for the current pods. Calls made before a reload starts share the reload. */
-  #reload(): Promise<void> {
-    this.#pendingReload ??= this.#changes.run(async () => {
-      this.#pendingReload = null;
-      // A failure of the staged rules is logged and kept as their problem.
-      await this.#reapply('staged').catch(() => undefined);
-      await this.#reapply('active');
-    });
-    return this.#pendingReload;
-  }
-
-  /** Reloads a stored rule text. A failure is published once, recorded as the rule set's problem, and thrown. */
-  async #reapply(set: RuleSetName): Promise<void> {
-    const record = set === 'active' ? this.#active : this.#staged.record;
-    if (record === null || record.text === null) return;
-    try {
-      await this.#sets.reapply(set, record.text, this.#allPods(), record);
-      this.#onLoaded(set);
-      if (set === 'active') this.#publishedFailure = '';
-    } catch (err) {
-      this.#log.error({ err, set }, 'access rules could not be loaded');
-      const message = `The ${set} access rules could not be loaded: ${(err as Error).message}`;
-      if (set === 'active' && this.#publishedFailure !== message) {
-        this.#publishedFailure = message;
-        await this.#publish('rules.failed', message, 'error');
-      }
-      throw err;
-    }
-  }
-
-  /** Loads the rules again if the kernel evaluates others than those that were loaded, and says so. */
-  async #restoreForeignChanges(): Promise<void> {
-    if (this.#sets.kernel.foreignChanges().length === 0) return;
-    await this.#changes.run(async () => {
-      const changed = this.#sets.kernel.foreignChanges();
-      if (changed.length === 0) return;
-      await this.#sets.kernel.resynchronize();
-      for (const set of ['staged', 'active'] as const) {
-        if (this.#storedText(set) === null) await this.#sets.remove(set);
-        else await this.#reapply(set);
-      }
-      await this.#publish(
-        'rules.restored',
-        `Another process changed the ${changed.join(' and the ')} access rules in the kernel; those of this agent are loaded again`,
-        'error',
-      );
-    });
-  }
-
   #onLoaded(set: RuleSetName): void {
     this.queries.invalidate(set);
     this.emit('changed', set);
@@ -467,23 +367,15 @@ export class AccessRules extends EventEmitter<{ event: [AgentEvent]; changed: [R
 
   #restartCompiler(err: Error): void {
     this.#log.error({ err }, 'the thread that compiles access rules died');
-    this.#scope.after(restartMs, () => this.#reload().catch(() => undefined));
+    this.#scope.after(restartMs, () => this.#reloads.reload().catch(() => undefined));
   }
 
   #storedText(set: RuleSetName): string | null {
-    return (set === 'active' ? this.#active?.text : this.#staged.record?.text) ?? null;
+    return (set === 'active' ? this.#versions.active?.text : this.#staged.record?.text) ?? null;
   }
 
   #allPods(): LocalPodEndpoint[] {
     return [...this.#pods.values()];
-  }
-
-  async #findVersion(number: number): Promise<RuleVersionRecord> {
-    const record = await this.#store.ruleVersion(number);
-    if (record) return record;
-    throw new ProblemError('version_not_found', `the access rules have no version ${number}`, {
-      hint: 'GET /api/v1/rules/versions lists the stored versions',
-    });
   }
 
   async #publish(

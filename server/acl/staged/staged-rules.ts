@@ -12,22 +12,22 @@ import type { LoadedRuleSets, LocalPodEndpoint } from './loaded-rule-sets.ts';
 /** Key of the stored setting that holds the staged rules. */
 const settingName = 'rules.staged';
 
-/** Functions of the access rules that the staged rules depend on. */
-interface StagedRulesContext {
+/** Functions of the access rules that a stored rule set depends on. */
+export interface RuleSetContext {
   store: RuleStore;
   sets: () => LoadedRuleSets;
   pods: () => LocalPodEndpoint[];
   publish: RuleEventPublisher;
-  /** Called after the staged rules were loaded or removed. */
+  /** Called after the rule set was loaded or removed. */
   changed: () => void;
 }
 
 /** The staged rules, which the kernel evaluates and reports but does not enforce. Callers must serialize calls. */
 export class StagedRules {
-  readonly #context: StagedRulesContext;
+  readonly #context: RuleSetContext;
   #record: StagedRulesRecord | null = null;
 
-  constructor(context: StagedRulesContext) {
+  constructor(context: RuleSetContext) {
     this.#context = context;
   }
 
