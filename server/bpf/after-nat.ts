@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { recordOpenedDescriptor } from '../ffi/descriptor-tracking.ts';
 import { syscall } from '../ffi/libc.ts';
-import { checkBpfResult } from './bpf-error.ts';
+import { BpfError, checkBpfResult } from './bpf-error.ts';
 import { bpf_attr } from './bpf-structs.ts';
 import type { DatapathPrograms } from './datapath.ts';
 import { encodeDatapathFeatures } from './datapath-features.ts';
@@ -21,8 +21,11 @@ const netfilterProgram = { type: 32, attachType: 45 } as const;
 /** NFPROTO_IPV4 and NFPROTO_IPV6, NF_INET_LOCAL_IN and NF_INET_POST_ROUTING, <linux/netfilter.h>. */
 const families = { ipv4: 2, ipv6: 10 } as const;
 const hooks = { local_in: 1, post_routing: 4 } as const;
-/** Behind NF_IP_PRI_NAT_SRC (100), before connections are confirmed (INT_MAX). */
-const priority = 200;
+/**
+ * Behind NF_IP_PRI_NAT_SRC (100), before connections are confirmed (INT_MAX). A hook has one BPF program of a priority, so
+ * the link that replaces another one takes the next.
+ */
+const priorities = [200, 201, 202, 203];
 
 /**
  * Attaches after_nat() of `bpf/after-nat.bpf.c` to netfilter's hooks of this network namespace and pins its links, in
@@ -62,7 +65,12 @@ async function attachEverywhere(pins: string, program: number): Promise<void> {
   ensurePinDirectory(directory);
   for (const [family, pf] of Object.entries(families))
     for (const [hook, number] of Object.entries(hooks)) {
-      const link = await createNetfilterLink(`attach after_nat to ${family} ${hook}`, program, pf, number);
+      const link = await createLinkOfFreePriority(
+        `attach after_nat to ${family} ${hook}`,
+        program,
+        pf,
+        number,
+      );
       try {
         // The link before goes with its pin: for a moment both run, and the second finds nothing to do.
         replacePin(link, join(directory, `${family}-${hook}`));
@@ -72,11 +80,28 @@ async function attachEverywhere(pins: string, program: number): Promise<void> {
     }
 }
 
-async function createNetfilterLink(
+/** Creates a link of the first priority that is free. @throws BpfError */
+async function createLinkOfFreePriority(
   operation: string,
   program: number,
   pf: number,
   hook: number,
+): Promise<number> {
+  let taken: unknown = null;
+  for (const priority of priorities)
+    try {
+      return await createNetfilterLink(operation, program, { pf, hook, priority });
+    } catch (error) {
+      if (!(error instanceof BpfError && error.errnoName === 'EBUSY')) throw error;
+      taken = error;
+    }
+  throw taken;
+}
+
+async function createNetfilterLink(
+  operation: string,
+  program: number,
+  { pf, hook, priority }: { pf: number; hook: number; priority: number },
 ): Promise<number> {
   const attr = Buffer.alloc(bpf_attr.bytes);
   attr.writeUInt32LE(program, bpf_attr['link_create.prog_fd']);
